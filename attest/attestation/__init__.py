@@ -1,0 +1,1 @@
+"""The statement, its signatures, and their verification."""

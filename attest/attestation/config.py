@@ -1,0 +1,181 @@
+"""`attest.toml`: the exchange's own description of itself, its ledger, chains, wallets and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from attest.attestation.statement import Asset, Entity, Scope
+from attest.documents import AssetName, Count, Document, Text
+from attest.errors import MalformedError, UnavailableError
+from attest.files import read_bounded
+from attest.reserves.wallets import ChainId, Wallet
+
+MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
+_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Settings(Document):
+    """A table of the config: like a document, with field names as TOML writes them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+class Node(Settings):
+    """A node; `${NAME}` in its url stands for an environment variable, so that no secret is in the file."""
+
+    name: Text
+    url: Text
+
+    def expanded_url(self, environment: Mapping[str, str]) -> str:
+        """The url with its placeholders filled in. Raises `UnavailableError` naming the missing variable."""
+
+        def fill(match: re.Match[str]) -> str:
+            if (value := environment.get(match[1])) is None:
+                raise UnavailableError(
+                    "config/environment",
+                    f"node {self.name}: the environment variable {match[1]} is not set",
+                    hint=f"its url in the config uses ${{{match[1]}}}",
+                )
+            return value
+
+        return _PLACEHOLDER.sub(fill, self.url)
+
+
+class Token(Settings):
+    """An ERC-20 contract that counts as `asset`; `balance_slot` is the slot of its balance mapping."""
+
+    asset: AssetName
+    contract: Text
+    balance_slot: Count
+
+
+class Chain(Settings):
+    """A chain to read. `pin` chooses the block on an EVM chain; Bitcoin is read at its tip."""
+
+    id: ChainId
+    native: AssetName
+    pin: Literal["finalized", "latest"] | Count = "finalized"
+    tokens: tuple[Token, ...] = ()
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=1)]
+
+    @property
+    def is_bitcoin(self) -> bool:
+        """Whether this is a Bitcoin network; every other chain here is an EVM one."""
+        return self.id.startswith("bip122:")
+
+
+class Money(Settings):
+    """Fiat money at a bank or trustee: the amount as its `document` certifies it, in units of the currency."""
+
+    currency: AssetName
+    purpose: Literal["customer", "compensation"]
+    amount: Text
+    institution: Text
+    document: Text
+    public: bool = True
+
+
+class Ledger(Settings):
+    """The ledger's file, which holds the balances at the end of the period in `time_zone`."""
+
+    path: Text
+    time_zone: Text
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is not a time zone like Asia/Tokyo") from None
+        return name
+
+    def period_end(self, period: str) -> datetime:
+        """The first instant after the month `period`, in UTC."""
+        year, month = int(period[:4]), int(period[5:])
+        following = (year + month // 12, month % 12 + 1)
+        return datetime(*following, 1, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
+
+
+class Publication(Settings):
+    """Where the month's folders go, and for how many days a statement is the latest one."""
+
+    folder: Text = "publication"
+    private_folder: Text = "private"
+    valid_days: Annotated[Count, Field(ge=1, le=400)] = 45
+
+
+class Keys(Settings):
+    """The file of the exchange's private key."""
+
+    exchange: Text
+
+
+class Config(Settings):
+    """All of `attest.toml`. Paths are relative to its folder; `{period}` in them stands for the period."""
+
+    entity: Entity
+    scope: Scope
+    ledger: Ledger
+    keys: Keys
+    publication: Publication = Publication()
+    assets: Annotated[tuple[Asset, ...], Field(min_length=1)]
+    chains: tuple[Chain, ...] = ()
+    wallets: tuple[Wallet, ...] = ()
+    money: tuple[Money, ...] = ()
+
+    @property
+    def decimals(self) -> dict[str, int]:
+        """The decimals of each asset."""
+        return {item.asset: item.decimals for item in self.assets}
+
+    @model_validator(mode="after")
+    def _refers_to_itself(self) -> Self:
+        _each_once("asset", [item.asset for item in self.assets])
+        _each_once("chain", [chain.id for chain in self.chains])
+        _each_once("wallet", [wallet.id for wallet in self.wallets])
+        offered: dict[str, set[str]] = {}
+        for chain in self.chains:
+            names = [chain.native, *(token.asset for token in chain.tokens)]
+            _each_once(f"asset on {chain.id}", names)
+            offered[chain.id] = set(names)
+            for name in names:
+                self._known(name, f"chain {chain.id}")
+        for wallet in self.wallets:
+            _each_once(f"asset of wallet {wallet.id}", list(wallet.assets))
+            if wallet.chain not in offered:
+                raise ValueError(f"wallet {wallet.id} is on {wallet.chain}, which has no [[chains]] table")
+            for name in wallet.assets:
+                if name not in offered[wallet.chain]:
+                    raise ValueError(f"wallet {wallet.id} holds {name}, which {wallet.chain} does not list")
+        for money in self.money:
+            self._known(money.currency, f"money at {money.institution}")
+        return self
+
+    def _known(self, asset: str, where: str) -> None:
+        if asset not in self.decimals:
+            raise ValueError(f"{where} names {asset}, which has no [[assets]] table")
+
+
+def _each_once(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{what} {name} stands there twice")
+
+
+def read_config(path: Path) -> Config:
+    """Read and check `attest.toml`. Raises `MalformedError` naming the field, `UnavailableError`."""
+    data = read_bounded(path, MAX_CONFIG_BYTES)
+    try:
+        value = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MalformedError("config/toml", f"{path.name}: {error}") from None
+    return Config.from_value(value, what=path.name)

@@ -1,0 +1,144 @@
+"""Keys that sign: Ed25519 or ECDSA P-256, named by the SHA-256 of their SubjectPublicKeyInfo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.exceptions import VerificationError as LibraryVerificationError
+from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+
+from attest.errors import MalformedError, UnavailableError, VerificationError
+
+Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
+_LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}
+_COORDINATE_BYTES: Final = 32
+MAX_KEY_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key that someone decided to trust. The key, never a message, says which scheme is used."""
+
+    fingerprint: str
+    scheme: Scheme
+    _key: SSlibKey
+
+    @classmethod
+    def from_pem(cls, pem: bytes, *, what: str) -> PublicKey:
+        """Parse a PEM SubjectPublicKeyInfo. Raises `MalformedError`."""
+        try:
+            key = serialization.load_pem_public_key(pem[:MAX_KEY_BYTES])
+        except (ValueError, UnsupportedAlgorithm):
+            raise MalformedError(
+                "key/malformed", f"{what} is not a PEM public key", hint="it starts with -----BEGIN PUBLIC KEY-----"
+            ) from None
+        return cls._of(key, what)
+
+    @classmethod
+    def _of(cls, key: object, what: str) -> PublicKey:
+        match key:
+            case ed25519.Ed25519PublicKey():
+                scheme: Scheme = "ed25519"
+            case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
+                scheme = "ecdsa-p256-sha256"
+            case _:
+                raise MalformedError("key/scheme", f"{what} is neither an Ed25519 nor an ECDSA P-256 key")
+        spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        fingerprint = sha256(spki).hexdigest()
+        return cls(fingerprint, scheme, SSlibKey.from_crypto(key, fingerprint, _LIBRARY_SCHEME[scheme]))
+
+    def to_pem(self) -> bytes:
+        """The PEM SubjectPublicKeyInfo."""
+        return self._key._crypto_key().public_bytes(  # noqa: SLF001
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Raises `VerificationError` unless `signature` is this key's over `message`.
+
+        An ECDSA signature is r ‖ s, 64 bytes, as WebCrypto and PKCS#11 have it.
+        """
+        if self.scheme == "ecdsa-p256-sha256":
+            signature = _to_der(signature)
+        try:
+            self._key.verify_signature(Signature(self.fingerprint, signature.hex()), message)
+        except (UnverifiedSignatureError, LibraryVerificationError):
+            raise VerificationError(
+                "signature/invalid",
+                f"the signature under key {self.fingerprint[:16]}… is not that key's over this payload",
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key in memory."""
+
+    public: PublicKey
+    _signer: CryptoSigner
+
+    @classmethod
+    def generate(cls, scheme: Scheme) -> Signer:
+        """A new key pair."""
+        private = (
+            ed25519.Ed25519PrivateKey.generate() if scheme == "ed25519" else ec.generate_private_key(ec.SECP256R1())
+        )
+        return cls._of(private, "the new key")
+
+    @classmethod
+    def from_pem(cls, pem: bytes, *, passphrase: Callable[[], str], what: str) -> Signer:
+        """Parse a PEM PKCS#8 private key; `passphrase` is asked only when the key is encrypted.
+
+        Raises `MalformedError`, or `UnavailableError` when the passphrase is wrong.
+        """
+        encrypted = b"ENCRYPTED PRIVATE KEY" in pem
+        try:
+            private = serialization.load_pem_private_key(pem, passphrase().encode() if encrypted else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            if encrypted:
+                raise UnavailableError("key/passphrase", f"the passphrase does not open {what}") from None
+            raise MalformedError("key/malformed", f"{what} is not a PEM private key (PKCS#8)") from None
+        return cls._of(private, what)
+
+    @classmethod
+    def _of(cls, private: object, what: str) -> Signer:
+        if not isinstance(private, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
+            raise MalformedError("key/scheme", f"{what} is neither an Ed25519 nor an ECDSA P-256 key")
+        public = PublicKey._of(private.public_key(), what)  # noqa: SLF001
+        return cls(public, CryptoSigner(private, public._key))  # noqa: SLF001
+
+    def to_pem(self, passphrase: str | None) -> bytes:
+        """The PEM PKCS#8 private key, encrypted unless `passphrase` is None."""
+        pem = self._signer.private_bytes
+        if passphrase is None:
+            return pem
+        private = serialization.load_pem_private_key(pem, None)
+        return private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase.encode()),
+        )
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over `message`: 64 bytes for either scheme."""
+        signature = bytes.fromhex(self._signer.sign(message).signature)
+        return _from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
+
+
+def _to_der(signature: bytes) -> bytes:
+    if len(signature) != 2 * _COORDINATE_BYTES:
+        raise VerificationError("signature/length", "an ECDSA P-256 signature has 64 bytes, r and s")
+    r, s = signature[:_COORDINATE_BYTES], signature[_COORDINATE_BYTES:]
+    return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+
+
+def _from_der(signature: bytes) -> bytes:
+    r, s = decode_dss_signature(signature)
+    return r.to_bytes(_COORDINATE_BYTES) + s.to_bytes(_COORDINATE_BYTES)

@@ -1,0 +1,228 @@
+"""The statement: one month's liabilities, reserves and money, bound together (protocol.md, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints
+
+from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
+from attest.canonical import loads
+from attest.documents import AssetName, Count, Digest, Document, Text, Time
+from attest.errors import VerificationError
+from attest.liabilities.tree import EMPTY_ROOT, StatedTree
+from attest.reserves.wallets import Level, MoneyLine, Pin, ReserveLine
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:attest-por:proof-of-reserves:v1"
+MAX_PAYLOAD_BYTES: Final = 512 * 1024
+
+PERIOD_PATTERN: Final = r"^[0-9]{4}-(?:0[1-9]|1[0-2])$"
+Period = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Many = Field(max_length=10_000)
+
+
+class Sha256(Document):
+    """A digest set of in-toto with the one algorithm used here."""
+
+    sha256: Digest
+
+
+class Subject(Document):
+    """A file the statement speaks of; it stands beside the bundle."""
+
+    name: FileName
+    digest: Sha256
+
+
+class Entity(Document):
+    """The exchange: its name, a domain it controls, its legal entity identifier (ISO 17442)."""
+
+    name: Text
+    origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    lei: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{18}[0-9]{2}$")] | None = None
+
+
+class Exclusion(Document):
+    """A product whose balances are not in the statement, and why."""
+
+    product: Text
+    reason: Text
+
+
+class Scope(Document):
+    """Which products' balances the statement covers."""
+
+    included: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000)]
+    excluded: Annotated[tuple[Exclusion, ...], Field(max_length=1000)]
+
+
+class Asset(Document):
+    """An asset and the exponent of its base unit, 10^-decimals."""
+
+    asset: AssetName
+    decimals: Annotated[Count, Field(le=MAX_DECIMALS)]
+
+
+class Liabilities(Document):
+    """One tree per asset."""
+
+    scheme: Literal["merkle-sum-sha256/v1"]
+    trees: Annotated[tuple[StatedTree, ...], Field(min_length=1, max_length=10_000)]
+
+
+class EvidenceRoot(Document):
+    """The root of the evidence tree, and how many records it has."""
+
+    root: Digest
+    count: Annotated[Count, Field(ge=1)]
+
+
+class Tool(Document):
+    """What made the statement."""
+
+    name: Text
+    version: Text
+
+
+class Predicate(Document):
+    """What is stated. The last fields of the protocol stay empty until this tool evaluates policies."""
+
+    entity: Entity
+    period: Period
+    sequence: Count
+    previous: Digest | None
+    snapshot_at: Time
+    issued_at: Time
+    expires_at: Time
+    scope: Scope
+    assets: Annotated[tuple[Asset, ...], Field(min_length=1, max_length=10_000)]
+    chains: Annotated[tuple[Pin, ...], Many]
+    liabilities: Liabilities
+    reserves: Annotated[tuple[ReserveLine, ...], Many]
+    money: Annotated[tuple[MoneyLine, ...], Many]
+    cover: tuple[()]
+    declarations: tuple[()]
+    prices: tuple[()]
+    policies: tuple[()]
+    evidence: EvidenceRoot
+    tool: Tool
+
+
+class Statement(Document):
+    """An in-toto Statement v1 about one period."""
+
+    type: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1000)]
+    predicate_type: Literal["urn:attest-por:proof-of-reserves:v1"]
+    predicate: Predicate
+
+
+def statement_digest(payload: bytes) -> bytes:
+    """What a statement is named by: the SHA-256 of its bytes, never that of an envelope."""
+    return sha256(payload).digest()
+
+
+def predicate_type(payload: bytes) -> str:
+    """The predicate type of an in-toto statement, read before anything else in it is believed.
+
+    Raises `MalformedError`, or `VerificationError` when it is not one of ours.
+    """
+    value = loads(payload, what="the statement", max_bytes=MAX_PAYLOAD_BYTES)
+    kind = value.get("predicateType") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE or kind != PREDICATE_TYPE:
+        raise VerificationError(
+            "statement/type",
+            f"the signed payload is a {str(kind)[:80]!r}, not a {PREDICATE_TYPE!r}",
+            hint="a newer version of attest may know it",
+        )
+    return PREDICATE_TYPE
+
+
+def parse_statement(payload: bytes) -> Statement:
+    """Parse strictly. Raises `MalformedError`."""
+    return Statement.from_canonical(payload, what="the statement", max_bytes=MAX_PAYLOAD_BYTES)
+
+
+class Coverage(NamedTuple):
+    """One asset: what is owed to customers and what is held for them, in base units, by level of evidence."""
+
+    asset: str
+    decimals: int
+    owed: int
+    held: dict[Level, int]
+
+    @property
+    def held_total(self) -> int:
+        """What is held, over all levels of evidence."""
+        return sum(self.held.values())
+
+    @property
+    def met(self) -> bool:
+        """Whether what is held reaches what is owed."""
+        return self.held_total >= self.owed
+
+
+def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
+    """Per asset, in the order of the statement. A surplus in one never offsets a shortfall in another."""
+    owed = {tree.asset: tree.total for tree in predicate.liabilities.trees}
+    result = []
+    for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
+        held: dict[Level, int] = {}
+        for line in predicate.reserves:
+            if line.asset == asset and line.purpose == "customer":
+                held[line.evidence] = held.get(line.evidence, 0) + line.amount
+        for money in predicate.money:
+            if money.currency == asset and money.purpose == "customer":
+                held["declared"] = held.get("declared", 0) + money.amount
+        result.append(Coverage(asset, decimals, owed.get(asset, 0), held))
+    return tuple(result)
+
+
+def check_arithmetic(predicate: Predicate) -> None:
+    """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
+    assets = _ascending("assets", predicate.assets, lambda item: item.asset)
+    chains = {pin.chain: pin for pin in predicate.chains}
+    _ascending("chains", predicate.chains, lambda item: item.chain)
+    _ascending("liabilities.trees", predicate.liabilities.trees, lambda item: item.asset)
+    _ascending("reserves", predicate.reserves, lambda item: item.key)
+    _times(predicate)
+    for tree in predicate.liabilities.trees:
+        _require(tree.asset in assets, f"the tree of {tree.asset} has no entry in assets")
+        sound = tree.size > 0 or (tree.root == EMPTY_ROOT and tree.total == 0)
+        _require(sound, f"the tree of {tree.asset} is empty, but its root or total is not")
+        agrees = (tree.negative_accounts == 0) == (tree.negative_total == 0)
+        _require(agrees, f"the negative balances of {tree.asset} do not add up")
+    for line in predicate.reserves:
+        _require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
+        _require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+    for money in predicate.money:
+        _require(money.currency in assets, f"money names {money.currency}, which is not in assets")
+    for asset in assets:
+        held = [line.amount for line in predicate.reserves if line.asset == asset]
+        _require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
+    leaves = [money.evidence_leaf for money in predicate.money]
+    _require(len(set(leaves)) == len(leaves), "one bank document stands behind two lines of money")
+
+
+def _times(predicate: Predicate) -> None:
+    _require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
+    _require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
+    for pin in predicate.chains:
+        _require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")
+
+
+def _ascending(name: str, items: Sequence[Any], key: Callable[[Any], Any]) -> set[Any]:
+    keys = [key(item) for item in items]
+    _require(all(a < b for a, b in pairwise(keys)), f"{name} are not in ascending order, each once")
+    return set(keys)
+
+
+def _require(condition: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise VerificationError("statement/arithmetic", f"the statement contradicts itself: {otherwise}")

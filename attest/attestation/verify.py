@@ -1,0 +1,259 @@
+"""How an attestation is verified: the steps of protocol.md, section 9, in their order and with their numbers.
+
+Nothing about how to check comes from what is being checked: keys, threshold, time and files are the caller's.
+A step that cannot be run is reported as not checked, never as verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, Literal, NamedTuple
+
+from attest.attestation.bundle import parse_bundle
+from attest.attestation.envelope import verify_signatures
+from attest.attestation.keys import PublicKey
+from attest.attestation.statement import (
+    PAYLOAD_TYPE,
+    Coverage,
+    Predicate,
+    Statement,
+    check_arithmetic,
+    coverage,
+    parse_statement,
+    predicate_type,
+    statement_digest,
+)
+from attest.documents import format_time
+from attest.errors import AttestError, VerificationError
+from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
+from attest.reserves.evidence import read_auditor_edition, read_public_edition
+from attest.reserves.recheck import recheck
+
+MAX_FILE_BYTES: Final = 512 * 1024 * 1024
+AUDITOR_EVIDENCE: Final = "evidence.jsonl"
+PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
+
+TITLES: Final = (
+    "size limits and strict JSON",
+    "trust root chain",
+    "envelope signatures",
+    "thresholds per role",
+    "payload and predicate type",
+    "strict parse of the statement",
+    "timestamps",
+    "sequence and previous statement",
+    "arithmetic inside the statement",
+    "digests of subject files, evidence root",
+    "inclusion proof",
+    "evidence rechecked offline",
+    "balances re-read from nodes",
+    "control proofs",
+    "policy recomputed",
+    "freshness",
+)
+
+Status = Literal["VERIFIED", "FAILED", "NOT CHECKED", "NOT MET"]
+Files = Callable[[str], bytes | None]
+
+
+class Step(NamedTuple):
+    """The outcome of one numbered step, with one sentence."""
+
+    number: int
+    status: Status
+    detail: str
+
+    @property
+    def title(self) -> str:
+        """What the step checks."""
+        return TITLES[self.number]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A statement whose signatures hold, what follows from it, and every step that was run."""
+
+    statement: Statement
+    digest: bytes
+    coverage: tuple[Coverage, ...]
+    holdings: tuple[Holding, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def adverse(self) -> bool:
+        """Whether the truth that was verified is a bad one: a coverage or the freshness is not met."""
+        return any(step.status == "NOT MET" for step in self.steps) or not all(item.met for item in self.coverage)
+
+
+class _Detail(list[str]):
+    """The sentences of one step; `open` adds one that says why the step could not be run to its end."""
+
+    unfinished = False
+
+    def open(self, sentence: str) -> None:
+        self.append(sentence)
+        self.unfinished = True
+
+
+class _Report:
+    """Collects the steps and tells them to the caller as they end."""
+
+    def __init__(self, tell: Callable[[Step], None]) -> None:
+        self.steps: list[Step] = []
+        self._tell = tell
+
+    def add(self, number: int, status: Status, detail: str) -> None:
+        step = Step(number, status, detail)
+        self.steps.append(step)
+        self._tell(step)
+
+    @contextmanager
+    def step(self, number: int) -> Iterator[_Detail]:
+        """Run one step: an error makes it FAILED, an unfinished detail NOT CHECKED."""
+        detail = _Detail()
+        try:
+            yield detail
+        except AttestError as error:
+            self.add(number, "FAILED", error.message)
+            raise
+        self.add(number, "NOT CHECKED" if detail.unfinished else "VERIFIED", "; ".join(detail))
+
+
+def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
+    bundle_bytes: bytes,
+    *,
+    exchange_keys: Sequence[PublicKey],
+    threshold: int,
+    now: datetime,
+    files: Files,
+    proof_bytes: bytes | None = None,
+    tell: Callable[[Step], None] = lambda _: None,
+) -> Verified:
+    """Verify a bundle, and an inclusion proof where one is given.
+
+    `exchange_keys` and `threshold` say whose signatures count; `files` returns the bytes of a file that was
+    published beside the bundle, or None; `tell` hears of each step as it ends. Raises `VerificationError`
+    for what is false and `MalformedError` for what cannot be read, after telling the step that failed.
+    """
+    if not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
+        raise ValueError("a threshold of signatures needs at least as many distinct keys")
+    report = _Report(tell)
+
+    with report.step(0) as detail:
+        bundle = parse_bundle(bundle_bytes)
+        proof = None
+        if proof_bytes is not None:
+            proof = InclusionProof.from_json(proof_bytes, what="the inclusion proof", max_bytes=MAX_PROOF_BYTES)
+        detail.append(f"bundle of {len(bundle_bytes):,} bytes")
+
+    with report.step(1) as detail:
+        detail.open("no trust root was given; the key you named is trusted by itself")
+
+    with report.step(2) as detail:
+        count = verify_signatures(bundle.envelope, exchange_keys)
+        detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
+
+    with report.step(3) as detail:
+        if len(count.signed) < threshold:
+            raise VerificationError(
+                "signature/threshold",
+                f"{len(count.signed)} of the exchange's keys signed; {threshold} must",
+                hint="is this the key of the exchange that published the bundle?",
+            )
+        detail.append(f"exchange {len(count.signed)} of {threshold}")
+
+    with report.step(4) as detail:
+        if bundle.envelope.payload_type != PAYLOAD_TYPE:
+            raise VerificationError("statement/type", f"the payload type is not {PAYLOAD_TYPE}")
+        detail.append(predicate_type(bundle.envelope.payload))
+
+    with report.step(5) as detail:
+        statement = parse_statement(bundle.envelope.payload)
+        predicate = statement.predicate
+        digest = statement_digest(bundle.envelope.payload)
+        detail.append(f"statement {digest.hex()}")
+
+    with report.step(6) as detail:
+        detail.open("the bundle carries no timestamp")
+
+    with report.step(7) as detail:
+        if (predicate.sequence == 0) != (predicate.previous is None):
+            raise VerificationError("statement/sequence", "only the statement with sequence 0 has no previous one")
+        if predicate.previous is None:
+            detail.append("the first statement of its chain")
+        else:
+            detail.open(f"statement {predicate.sequence} follows {predicate.previous.hex()}, which was not given")
+
+    with report.step(8) as detail:
+        check_arithmetic(predicate)
+        detail.append(f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves")
+
+    records = _check_files(report, statement, files)
+
+    holdings: tuple[Holding, ...] = ()
+    with report.step(10) as detail:
+        if proof is None:
+            detail.open("no inclusion proof was given")
+        else:
+            trees = {tree.asset: tree for tree in predicate.liabilities.trees}
+            holdings = verify_inclusion(proof, statement=digest, trees=trees)
+            detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
+
+    _recheck_evidence(report, predicate, records)
+
+    for number, why in (
+        (12, "no node was asked"),
+        (13, "the evidence holds no proof of control"),
+        (14, "the statement evaluates no policy"),
+    ):
+        with report.step(number) as detail:
+            detail.open(why)
+
+    if predicate.issued_at <= now < predicate.expires_at:
+        report.add(
+            15, "VERIFIED", f"issued {format_time(predicate.issued_at)}, expires {format_time(predicate.expires_at)}"
+        )
+    else:
+        when = "expired" if now >= predicate.expires_at else "is not yet issued"
+        report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
+
+    return Verified(statement, digest, coverage(predicate), holdings, tuple(report.steps))
+
+
+def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any] | None:
+    """Step 9. Returns the records by index, those of the auditor's edition where it is at hand."""
+    evidence = statement.predicate.evidence
+    records: dict[int, Any] | None = None
+    missing = []
+    with report.step(9) as detail:
+        for subject in statement.subject:
+            data = files(subject.name)
+            if data is None:
+                missing.append(subject.name)
+                continue
+            if sha256(data).digest() != subject.digest.sha256:
+                raise VerificationError("subject/digest", f"{subject.name} is not the file that was signed for")
+            if subject.name == PUBLIC_EVIDENCE:
+                records = read_public_edition(data, root=evidence.root, count=evidence.count)
+        if (data := files(AUDITOR_EVIDENCE)) is not None:
+            records = read_auditor_edition(data, root=evidence.root, count=evidence.count)
+        detail.append(f"{len(records or {})} of {evidence.count} records of evidence lead to the root")
+        if missing:
+            detail.open(f"not beside the bundle: {', '.join(missing)}")
+    return records
+
+
+def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, Any] | None) -> None:
+    with report.step(11) as detail:
+        if records is None:
+            detail.open("no evidence is at hand")
+            return
+        result = recheck(records.values(), pins=predicate.chains, reserves=predicate.reserves, money=predicate.money)
+        detail.append(f"{result.readings} of {result.readings_stated} balances recomputed from their evidence")
+        detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
+        if not result.complete:
+            detail.open("the others are in the auditor's edition")

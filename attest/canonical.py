@@ -1,0 +1,95 @@
+"""JSON at the border: strict and bounded on the way in, RFC 8785 bytes on the way out."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+import rfc8785
+
+from attest.errors import MalformedError
+
+MAX_DEPTH: Final = 32
+MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
+_MAX_INTEGER_CHARS: Final = 17
+
+
+def _refuse_float(text: str) -> NoReturn:
+    raise ValueError(f"number {text[:40]} is not an integer; amounts are strings")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_INTEGER_CHARS or abs(value := int(text)) > MAX_SAFE_INTEGER:
+        raise ValueError(f"integer {text[:20]} is outside the range every JSON reader agrees on")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"field {twice!r} occurs twice in one object")
+    return value
+
+
+def _check_values(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        value.encode("utf-8")  # a lone surrogate from an escape is not text
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            key.encode("utf-8")
+            _check_values(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_values(item, depth + 1)
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=_refuse_float,
+    parse_int=_integer,
+    parse_constant=_refuse_constant,
+)
+# A node's answer is not signed, and Bitcoin Core sends amounts as JSON numbers: exact decimals instead of floats.
+_NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -> Any:
+    if len(data) > max_bytes:
+        raise MalformedError("json/too-large", f"{what} has {len(data):,} bytes; the limit is {max_bytes:,}")
+    try:
+        value = decoder.decode(data.decode("utf-8"))
+        _check_values(value, 1)
+    except RecursionError:
+        raise MalformedError("json/malformed", f"{what} is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
+        raise MalformedError("json/malformed", f"{what} is not strict JSON: {error}") from None
+    return value
+
+
+def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
+    """Parse `data` as strict JSON; `what` names it in errors.
+
+    Refused: other encodings than UTF-8, a byte order mark, duplicate fields, floats, `NaN`, integers
+    beyond 2^53 - 1, lone surrogates, nesting beyond `MAX_DEPTH`, more than `max_bytes`.
+    Raises `MalformedError` and nothing else.
+    """
+    return _decode(_STRICT, data, what, max_bytes)
+
+
+def loads_node_answer(data: bytes, *, what: str, max_bytes: int) -> Any:
+    """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers at any size."""
+    return _decode(_NODE_ANSWER, data, what, max_bytes)
+
+
+def dumps(value: Any) -> bytes:
+    """The RFC 8785 bytes of `value`, which must consist of what `loads` accepts."""
+    return rfc8785.dumps(value)

@@ -1,0 +1,71 @@
+"""The `attest` command: parses, calls, renders. Results go to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from attest import __version__
+from attest.cli.demo import demo
+from attest.cli.key import key
+from attest.cli.prove import prove
+from attest.cli.result import Result, error_document, error_text
+from attest.cli.run import run
+from attest.cli.verify import verify
+from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError
+
+EPILOG = """\b
+Exit codes: 0 done or verified, 1 verification failed, 2 usage, 3 malformed input,
+4 could not be checked, 5 verified but adverse, 70 bug, 130 interrupted."""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="attest")
+def group() -> None:
+    """Prove that what an exchange's customers own is there, every month and to anyone."""
+
+
+for command in (run, verify, prove, key, demo):
+    group.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit. With `--json`, stdout carries exactly one document, also on failure."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in arguments
+    try:
+        result = group.main(list(arguments), prog_name="attest", standalone_mode=False)
+    except click.UsageError as error:
+        if not as_json:
+            error.show()
+        result = _failed(as_json, {"code": "usage", "message": error.format_message()}, None, EXIT_USAGE)
+    except AttestError as error:
+        result = _failed(as_json, error_document(error), error_text(error), EXIT_CODES[type(error)])
+    except (click.Abort, KeyboardInterrupt):
+        result = _failed(as_json, {"code": "interrupted", "message": "interrupted"}, "interrupted", EXIT_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 (the last resort: a bug is reported as one, never as a failed verification)
+        traceback.print_exc()
+        text = f"attest: error: this is a bug in attest: {type(error).__name__}"
+        result = _failed(as_json, {"code": "bug", "message": str(error)}, text, EXIT_BUG)
+    sys.exit(result if isinstance(result, int) else _print(result, as_json=as_json))
+
+
+def _failed(as_json: bool, error: dict[str, Any], text: str | None, exit_code: int) -> Result:  # noqa: FBT001
+    if text is not None and not as_json:
+        click.echo(text, err=True)
+    return Result({"status": "error", "error": error}, "", exit_code)
+
+
+def _print(result: Result | None, *, as_json: bool) -> int:
+    if result is None:
+        return 0
+    if as_json:
+        click.echo(json.dumps(result.document, ensure_ascii=False, indent=2))
+    elif result.text:
+        click.echo(result.text)
+    return result.exit_code

@@ -1,0 +1,103 @@
+"""`attest demo`: the whole chain on a sample exchange."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from attest.cli.result import Result, json_option, tell
+from attest.errors import EXIT_ADVERSE
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("attest-demo"), show_default=True,
+    help="The folder to make.",
+)  # fmt: skip
+@click.option("--live", is_flag=True, help="Start and fund real nodes (anvil, bitcoind) instead of replaying them.")
+@click.option("--serve", is_flag=True, help="Keep the nodes up afterwards, to try `attest run` on the folder.")
+@json_option
+def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
+    """Make a sample exchange, attest its October 2026, verify that, and prove one customer's balance.
+
+    The ledger has 1,000 invented customers. The chain data are recorded answers of a real Ethereum and a
+    real Bitcoin node, read over HTTP by the same code that reads yours.
+    """
+    import secrets
+    from datetime import UTC, datetime
+
+    from attest.attestation import monthly
+    from attest.attestation.config import read_config
+    from attest.attestation.keys import PublicKey
+    from attest.attestation.verify import verify
+    from attest.cli.render import coverage_table, verified_document
+    from attest.demo import exchange
+    from attest.files import write_file
+    from attest.liabilities.tree import SECRET_BYTES
+
+    say = tell(as_json)
+    say(f"making the demo exchange in {out}")
+    exchange.write_exchange(out)
+    with exchange.live_nodes() if live else exchange.recorded_nodes() as environment:
+        outcome = monthly.run(
+            read_config(out / exchange.CONFIG_FILE),
+            out,
+            exchange.PERIOD,
+            now=datetime.now(UTC),
+            secret=secrets.token_bytes(SECRET_BYTES),
+            passphrase=lambda: "",
+            environment=environment,
+            tell=say,
+        )
+        proof_path = out / "hanako.proof.json"
+        say(f"proving the balances of {exchange.ACCOUNT}")
+        write_file(proof_path, monthly.prove_account(outcome.private, exchange.ACCOUNT).to_bytes())
+        public_key = out / exchange.PUBLIC_KEY_FILE
+        verified = verify(
+            outcome.bundle.read_bytes(),
+            exchange_keys=[PublicKey.from_pem(public_key.read_bytes(), what=str(public_key))],
+            threshold=1,
+            now=datetime.now(UTC),
+            files=lambda name: path.read_bytes() if (path := outcome.publication / name).exists() else None,
+            proof_bytes=proof_path.read_bytes(),
+        )
+        if serve:
+            _serve(environment)
+    owed = ", ".join(asset for asset, _ in verified.holdings)
+    text = f"""\
+{coverage_table(verified.coverage)}
+
+The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of {owed}.
+
+  {outcome.bundle}   the attestation, for everyone
+  {outcome.publication / "evidence-public.jsonl"}   block headers, proofs and outputs behind each balance
+  {outcome.private}   secret, ledger rows and all evidence, for exchange and auditor
+  {proof_path}   one customer's proof
+  {out / exchange.CONFIG_FILE}   the config to start your own from
+
+Go on with
+  attest verify {outcome.bundle} --key {public_key} --proof {proof_path}
+  attest prove {outcome.private} --account holder-of-one-satoshi@example.jp"""
+    document = {
+        "command": "demo",
+        "status": "adverse" if verified.adverse else "done",
+        "bundle": str(outcome.bundle),
+        "private": str(outcome.private),
+        "key": str(public_key),
+        "proof": str(proof_path),
+        **verified_document(verified),
+    }
+    return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
+
+
+def _serve(environment: dict[str, str]) -> None:
+    import threading
+
+    for name, url in environment.items():
+        click.echo(f"export {name}={url}", err=True)
+    click.echo("attest: the nodes stay up until Ctrl-C", err=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo("", err=True)

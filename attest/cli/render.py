@@ -1,0 +1,123 @@
+"""Verdicts and coverage as text and as JSON."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from attest.amounts import format_amount, ratio_percent
+from attest.attestation.keys import PublicKey
+from attest.attestation.statement import Coverage
+from attest.attestation.verify import TITLES, Step, Verified
+from attest.documents import format_time
+
+_WIDTH = 200
+
+
+def coverage_table(coverage: Iterable[Coverage]) -> str:
+    """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held."""
+    table = _table("asset", ">owed to customers", ">held for them", ">coverage", "evidence", "verdict")
+    for item in coverage:
+        table.add_row(
+            item.asset,
+            format_amount(item.owed, item.decimals),
+            format_amount(item.held_total, item.decimals),
+            ratio_percent(item.held_total, item.owed) or "nothing owed",
+            ", ".join(_level(item, level) for level in item.held) or "none",
+            "MET" if item.met else "NOT MET",
+        )
+    return _render(table)
+
+
+def coverage_document(coverage: Iterable[Coverage]) -> list[dict[str, Any]]:
+    """The same for programs: amounts in base units."""
+    return [
+        {
+            "asset": item.asset,
+            "decimals": item.decimals,
+            "owed": str(item.owed),
+            "held": {level: str(amount) for level, amount in item.held.items()},
+            "coverage": ratio_percent(item.held_total, item.owed),
+            "met": item.met,
+        }
+        for item in coverage
+    ]
+
+
+def step_document(step: Step) -> dict[str, Any]:
+    """One numbered step."""
+    return {"number": step.number, "title": step.title, "status": step.status, "detail": step.detail}
+
+
+def verified_document(verified: Verified) -> dict[str, Any]:
+    """All that a verification found."""
+    predicate = verified.statement.predicate
+    document: dict[str, Any] = {
+        "statement": verified.digest.hex(),
+        "entity": predicate.entity.to_value(),
+        "period": predicate.period,
+        "steps": [step_document(step) for step in verified.steps],
+        "coverage": coverage_document(verified.coverage),
+    }
+    if verified.holdings:
+        document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
+    return document
+
+
+def verified_text(verified: Verified, key: PublicKey) -> str:
+    """The verdict, what it rests on, and what it does not."""
+    predicate = verified.statement.predicate
+    verdict = "VERIFIED, but NOT MET (see below)" if verified.adverse else "VERIFIED"
+    parts = [
+        f"{verdict}: {predicate.entity.name} ({predicate.entity.origin}) for {predicate.period}",
+        (
+            f"  balances at {format_time(predicate.snapshot_at)}, statement {verified.digest.hex()}\n"
+            f"  signed by the key {key.fingerprint}"
+        ),
+        steps_table(verified.steps),
+        coverage_table(verified.coverage),
+    ]
+    if verified.holdings:
+        decimals = {asset.asset: asset.decimals for asset in predicate.assets}
+        table = _table("asset", ">owed to you, and in the total above")
+        for asset, amount in verified.holdings:
+            table.add_row(asset, format_amount(amount, decimals[asset]))
+        parts.append(_render(table))
+    return "\n\n".join(parts)
+
+
+def failed_text(steps: Sequence[Step]) -> str:
+    """The steps up to the one that failed; those after it were not run."""
+    rest = [Step(number, "NOT CHECKED", "an earlier step failed") for number in range(len(steps), len(TITLES))]
+    return f"FAILED\n\n{steps_table([*steps, *rest])}\n"
+
+
+def steps_table(steps: Iterable[Step]) -> str:
+    """One row a step."""
+    table = _table(">step", "verdict", "what", "detail")
+    for step in steps:
+        table.add_row(str(step.number), step.status, step.title, step.detail)
+    return _render(table)
+
+
+def _level(item: Coverage, level: Any) -> str:
+    share = ratio_percent(item.held[level], item.held_total)
+    return level if len(item.held) == 1 or share is None else f"{level} {share}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
+    return table
+
+
+def _render(table: Table) -> str:
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, markup=False, highlight=False)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]

@@ -1,0 +1,55 @@
+"""`attest run`: the monthly job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from attest.cli.passphrase import passphrase
+from attest.cli.result import Result, json_option, tell
+from attest.errors import EXIT_ADVERSE
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--period", required=True, metavar="YYYY-MM", help="The month to attest.")
+@json_option
+def run(config: Path, *, period: str, as_json: bool) -> Result:
+    """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
+
+    Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase
+    of the signing key is asked for, or taken from the environment variable ATTEST_PASSPHRASE.
+    """
+    import secrets
+    from datetime import UTC, datetime
+
+    from attest.attestation import monthly
+    from attest.attestation.config import read_config
+    from attest.cli.render import coverage_document, coverage_table
+    from attest.liabilities.tree import SECRET_BYTES
+
+    outcome = monthly.run(
+        read_config(config),
+        config.parent,
+        monthly.parse_period(period),
+        now=datetime.now(UTC),
+        secret=secrets.token_bytes(SECRET_BYTES),
+        passphrase=passphrase,
+        tell=tell(as_json),
+    )
+    verified = outcome.verified
+    return Result(
+        {
+            "command": "run",
+            "status": "adverse" if verified.adverse else "done",
+            "period": period,
+            "statement": verified.digest.hex(),
+            "bundle": str(outcome.bundle),
+            "private": str(outcome.private),
+            "coverage": coverage_document(verified.coverage),
+        },
+        f"{coverage_table(verified.coverage)}\n\n"
+        f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}",
+        EXIT_ADVERSE if verified.adverse else 0,
+    )

@@ -1,0 +1,151 @@
+"""Documents with a closed set of fields, and the values that stand in them (protocol.md, section 1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic.alias_generators import to_camel
+
+from attest.amounts import ASSET_PATTERN, parse_amount
+from attest.canonical import MAX_SAFE_INTEGER, dumps, loads
+from attest.errors import AttestError, MalformedError
+
+_TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339, UTC, whole seconds."""
+    return time.astimezone(UTC).strftime(_TIME_FORM)
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of `format_time`, and no other spelling. Raises `MalformedError`."""
+    try:
+        time = datetime.strptime(text, _TIME_FORM).replace(tzinfo=UTC)
+    except ValueError:
+        time = None
+    if time is None or format_time(time) != text:
+        raise MalformedError("time/malformed", f"{text[:40]!r} is not a time like 2026-10-31T15:00:00Z")
+    return time
+
+
+def parse_hex(text: str) -> bytes:
+    """Lower-case hex, two digits a byte. Raises `MalformedError`."""
+    if _HEX.fullmatch(text) is None:
+        raise MalformedError("hex/malformed", f"{text[:80]!r} is not lower-case hex")
+    return bytes.fromhex(text)
+
+
+def parse_base64(text: str) -> bytes:
+    """Standard base64 with padding, and only the spelling that encodes to itself. Raises `MalformedError`."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        data = None
+    if data is None or format_base64(data) != text:
+        raise MalformedError("base64/malformed", "not base64 with padding")
+    return data
+
+
+def format_base64(data: bytes) -> str:
+    """Standard base64 with padding."""
+    return base64.b64encode(data).decode()
+
+
+def _from_wire(parse: Callable[[str], object]) -> BeforeValidator:
+    """In a document the value is a string that `parse` takes; in Python it is the parsed value itself."""
+
+    def convert(value: object, info: ValidationInfo) -> object:
+        if info.mode != "json":
+            return value
+        if not isinstance(value, str):
+            raise ValueError("must be a string")  # noqa: TRY004 (pydantic reports a ValueError)
+        try:
+            return parse(value)
+        except AttestError as error:
+            raise ValueError(error.message) from None
+
+    return BeforeValidator(convert)
+
+
+AssetName = Annotated[str, StringConstraints(pattern=ASSET_PATTERN)]
+Amount = Annotated[int, _from_wire(parse_amount), PlainSerializer(str, return_type=str)]
+Hex = Annotated[bytes, _from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
+Digest = Annotated[Hex, Field(min_length=32, max_length=32)]
+Base64 = Annotated[bytes, _from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
+Time = Annotated[datetime, _from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
+Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class Document(BaseModel):
+    """A strict, immutable document: unknown fields, coercions and non-canonical bytes are refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+    @classmethod
+    def from_value(cls, value: object, *, what: str) -> Self:
+        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong."""
+        try:
+            return cls.model_validate_json(json.dumps(value), by_name=False, by_alias=True)
+        except ValidationError as error:
+            first, *others = (f"{field_path(item['loc'])}: {_sentence(item)}" for item in error.errors())
+            raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None
+
+    @classmethod
+    def from_json(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
+        """Parse strict JSON in any spelling. Raises `MalformedError`."""
+        return cls.from_value(loads(data, what=what, max_bytes=max_bytes), what=what)
+
+    @classmethod
+    def from_canonical(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
+        """Parse bytes that are hashed or signed: their RFC 8785 form and no other. Raises `MalformedError`."""
+        value = loads(data, what=what, max_bytes=max_bytes)
+        document = cls.from_value(value, what=what)
+        if dumps(value) != data:
+            raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
+        return document
+
+    def to_value(self) -> Any:
+        """The document as plain JSON values; optional fields that are absent stay absent."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def to_bytes(self) -> bytes:
+        """The RFC 8785 bytes that are hashed, signed or published."""
+        return dumps(self.to_value())
+
+
+def field_path(location: tuple[int | str, ...]) -> str:
+    """`("reserves", 0, "amount")` as `reserves[0].amount`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".") or "the document"
+
+
+def _sentence(item: Any) -> str:
+    match item["type"]:
+        case "extra_forbidden":
+            return "unknown field"
+        case "missing":
+            return "missing"
+        case "string_pattern_mismatch":
+            shown = re.sub(r"\s+", " ", repr(item["input"]))[:60]
+            return f"{shown} does not have the form {item['ctx']['pattern']}"
+        case _:
+            return str(item["msg"]).removeprefix("Value error, ")

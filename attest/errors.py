@@ -1,0 +1,53 @@
+"""The one error root. Every error that leaves the package says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AttestError(Exception):
+    """Root of every error this package raises on purpose.
+
+    `code` is stable and meant for programs (`ledger/duplicate-row`), `message` is a sentence a
+    stranger can act on, `hint` says what to do next, `details` lists further findings of the same kind.
+    The class decides the exit code of the command line; see `EXIT_CODES`.
+    """
+
+    status: ClassVar[str] = "error"
+
+    def __init__(self, code: str, message: str, *, hint: str | None = None, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+
+class VerificationError(AttestError):
+    """Something was checked and is false."""
+
+    status = "failed"
+
+
+class MalformedError(AttestError):
+    """A file or document is not what it claims to be: wrong syntax, field, type or range."""
+
+    status = "malformed"
+
+
+class UnavailableError(AttestError):
+    """Something could not be checked or done: a file, node, key or program is missing or does not answer."""
+
+    status = "unchecked"
+
+
+EXIT_DONE = 0
+EXIT_USAGE = 2
+EXIT_ADVERSE = 5
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+EXIT_CODES: dict[type[AttestError], int] = {
+    VerificationError: 1,
+    MalformedError: 3,
+    UnavailableError: 4,
+}

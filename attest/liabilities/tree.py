@@ -1,0 +1,155 @@
+"""The Merkle-sum tree of one asset's liabilities, `merkle-sum-sha256/v1` (protocol.md, section 2)."""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from attest.amounts import MAX_AMOUNT
+from attest.documents import Amount, AssetName, Count, Digest, Document
+from attest.errors import MalformedError, VerificationError
+from attest.merkle import audit_path, levels, tagged_hash
+
+SCHEME: Final = "merkle-sum-sha256/v1"
+SECRET_BYTES: Final = 32
+MAX_ACCOUNT_BYTES: Final = 256
+EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")
+
+
+class SumNode(NamedTuple):
+    """A node of the tree, or a leaf: its hash and the sum of the amounts below it."""
+
+    hash: bytes
+    sum: int
+
+
+class StatedTree(Document):
+    """What a statement says of one asset's tree.
+
+    Negative balances are not netted: they make no leaf, their number and the sum of their magnitudes are disclosed.
+    """
+
+    asset: AssetName
+    size: Count
+    root: Digest
+    total: Amount
+    negative_accounts: Count
+    negative_total: Amount
+
+
+class Row(NamedTuple):
+    """One liability: `amount` base units owed to `account`, as part `part` of its balance."""
+
+    account: str
+    part: int
+    amount: int
+
+
+def normalise_account(account: str) -> str:
+    """The account in NFC. Raises `MalformedError` when it cannot identify a customer."""
+    account = unicodedata.normalize("NFC", account)
+    if account.strip() != account or any(unicodedata.category(c) == "Cc" for c in account):
+        raise MalformedError(
+            "account/malformed",
+            f"account {account[:40]!r} has white space at an end, or a control character",
+        )
+    try:
+        length = len(account.encode())
+    except UnicodeEncodeError:
+        raise MalformedError("account/malformed", f"account {account[:40]!r} is not Unicode text") from None
+    if not 1 <= length <= MAX_ACCOUNT_BYTES:
+        raise MalformedError(
+            "account/malformed", f"account {account[:40]!r} has {length} bytes; 1 to {MAX_ACCOUNT_BYTES} are allowed"
+        )
+    return account
+
+
+def account_digest(account: str) -> bytes:
+    """`T("attest/v1/account", account)` of the normalised account."""
+    return tagged_hash("attest/v1/account", normalise_account(account).encode())
+
+
+def asset_key(secret: bytes, asset: str) -> bytes:
+    """The key of one asset's salts, from the snapshot's `secret` of 32 random bytes."""
+    return hmac.digest(secret, b"attest/v1/asset-key\x00" + asset.encode(), "sha256")
+
+
+def leaf_salt(key: bytes, digest: bytes, part: int) -> bytes:
+    """What keeps an amount from being guessed: HMAC-SHA256(`key`, account digest ‖ u32(part))."""
+    return hmac.digest(key, digest + part.to_bytes(4), "sha256")
+
+
+def leaf(salt: bytes, digest: bytes, amount: int) -> SumNode:
+    """The leaf that commits to `amount` for the account with `digest`."""
+    return SumNode(tagged_hash("attest/v1/leaf", salt + digest + amount.to_bytes(16)), amount)
+
+
+def join(left: SumNode, right: SumNode) -> SumNode:
+    """The parent of two nodes.
+
+    It hashes both sums: hashing only their total would let a prover show each customer another split of a
+    total that is too small (Maxwell's flaw, eprint 2018/1139). Raises `VerificationError` beyond 128 bits.
+    """
+    total = left.sum + right.sum
+    if total > MAX_AMOUNT:
+        raise VerificationError("tree/overflow", "the sum of two nodes does not fit in 128 bits")
+    message = left.hash + left.sum.to_bytes(16) + right.hash + right.sum.to_bytes(16)
+    return SumNode(tagged_hash("attest/v1/node", message), total)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The tree over the rows of one asset: leaves in ascending order of hash, whatever order the rows had."""
+
+    asset: str
+    key: bytes
+    _levels: list[list[SumNode]]
+
+    @classmethod
+    def build(cls, asset: str, secret: bytes, rows: Iterable[Row]) -> Tree:
+        """Build from `rows` with positive amounts.
+
+        Raises `MalformedError` for two equal leaves, `VerificationError` when the total leaves 128 bits.
+        """
+        key = asset_key(secret, asset)
+        leaves = []
+        for account, part, amount in rows:
+            digest = account_digest(account)
+            leaves.append(leaf(leaf_salt(key, digest, part), digest, amount))
+        leaves.sort()
+        for one, other in pairwise(leaves):
+            if one.hash == other.hash:
+                raise MalformedError("tree/equal-leaves", f"two rows of {asset} make the same leaf")
+        return cls(asset, key, levels(leaves, join))
+
+    @property
+    def size(self) -> int:
+        """The number of leaves."""
+        return len(self._levels[0]) if self._levels else 0
+
+    @property
+    def root(self) -> bytes:
+        """The hash of the topmost node, 32 bytes."""
+        return self._levels[-1][0].hash if self._levels else EMPTY_ROOT
+
+    @property
+    def total(self) -> int:
+        """What is owed in this asset, in base units."""
+        return self._levels[-1][0].sum if self._levels else 0
+
+    def index(self, node: SumNode) -> int:
+        """Where `node` stands among the leaves. Raises `VerificationError` when it is not one of them."""
+        leaves = self._levels[0] if self._levels else []
+        index = bisect_left(leaves, node)
+        if leaves[index : index + 1] != [node]:
+            raise VerificationError("tree/no-leaf", f"the tree of {self.asset} has no such leaf")
+        return index
+
+    def audit_path(self, index: int) -> list[SumNode]:
+        """The siblings of leaf `index`, from the leaf up."""
+        return audit_path(self._levels, index)

@@ -1,0 +1,1 @@
+"""What the exchange holds: balances read from the chains, and the evidence for them."""

@@ -1,0 +1,143 @@
+"""What ties an Ethereum balance to a block hash, checked without a network.
+
+A header's RLP hashes to the block hash and carries the state root (Yellow Paper 4.4); the state trie's
+nodes lead from there to an account, and the storage trie's nodes to a token balance (EIP-1186).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from attest.errors import MalformedError, VerificationError
+
+_HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
+_ROOT_BYTES: Final = 32
+_MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
+_STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
+_BALANCE, _STORAGE_ROOT, _ACCOUNT_FIELDS = 1, 2, 4
+
+
+class Token(NamedTuple):
+    """An ERC-20 contract; `slot` is the storage slot of its balance mapping (Solidity layout)."""
+
+    contract: str
+    slot: int
+
+
+class Header(NamedTuple):
+    """What a block header says: the roots and numbers that its hash binds."""
+
+    block_hash: bytes
+    state_root: bytes
+    number: int
+    time: datetime
+
+
+def keccak(data: bytes) -> bytes:
+    """Keccak-256, 32 bytes."""
+    from eth_hash.auto import keccak as function
+
+    return function(data)
+
+
+def decode_header(header: bytes) -> Header:
+    """The header behind its RLP. Raises `VerificationError`."""
+    fields = _rlp_list(header, "a block header")
+    if len(fields) < _HEADER_FIELDS or not all(isinstance(item, bytes) for item in fields):
+        raise VerificationError("ethereum/header", "a block header has too few fields")
+    time = int.from_bytes(fields[_TIMESTAMP])
+    if len(fields[_STATE_ROOT]) != _ROOT_BYTES or time >= _MAX_TIME:
+        raise VerificationError("ethereum/header", "a block header has fields of the wrong length")
+    return Header(
+        keccak(header), fields[_STATE_ROOT], int.from_bytes(fields[_NUMBER]), datetime.fromtimestamp(time, UTC)
+    )
+
+
+def proven_balance(state_root: bytes, address: str, account_proof: Sequence[bytes]) -> int:
+    """The balance in wei that `account_proof` shows for `address`; 0 only when it shows there is no account.
+
+    Raises `VerificationError` when the nodes do not lead from `state_root` to the account.
+    """
+    account = _account(state_root, address, account_proof)
+    return int.from_bytes(account[_BALANCE]) if account else 0
+
+
+def proven_token_balance(
+    state_root: bytes, token: Token, holder: str, account_proof: Sequence[bytes], storage_proof: Sequence[bytes]
+) -> int:
+    """The base units of `token` that the two proofs show for `holder`. Raises `VerificationError`."""
+    account = _account(state_root, token.contract, account_proof)
+    if not account:
+        raise VerificationError("ethereum/proof", f"there is no contract at {token.contract}")
+    value = _trie_value(account[_STORAGE_ROOT], keccak(balance_slot(token, holder)), storage_proof)
+    if not value:
+        return 0
+    stored = _rlp(value, "a storage value")
+    if not isinstance(stored, bytes):
+        raise VerificationError("ethereum/rlp", "a storage value is not bytes")
+    return int.from_bytes(stored)
+
+
+def balance_slot(token: Token, holder: str) -> bytes:
+    """The 32-byte storage slot of `mapping(address => uint256)` at `token.slot` (Solidity layout)."""
+    return keccak(_address_bytes(holder).rjust(32, b"\0") + token.slot.to_bytes(32))
+
+
+def checksum_address(address: str) -> str:
+    """The EIP-55 spelling. Raises `MalformedError` for no address, or for mixed case with a wrong checksum."""
+    from eth_utils.address import is_checksum_address, is_checksum_formatted_address, to_checksum_address
+
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII) is None:
+        raise MalformedError("ethereum/address", f"{address[:60]!r} is not an Ethereum address")
+    if is_checksum_formatted_address(address) and not is_checksum_address(address):
+        raise MalformedError(
+            "ethereum/address", f"{address} has a wrong EIP-55 checksum", hint="copy the address again from its source"
+        )
+    return to_checksum_address(address)
+
+
+def _address_bytes(address: str) -> bytes:
+    return bytes.fromhex(address.removeprefix("0x"))
+
+
+def _account(state_root: bytes, address: str, proof: Sequence[bytes]) -> list[bytes]:
+    value = _trie_value(state_root, keccak(_address_bytes(address)), proof)
+    if not value:
+        return []
+    account = _rlp_list(value, "an account")
+    if len(account) != _ACCOUNT_FIELDS or not all(isinstance(item, bytes) for item in account):
+        raise VerificationError("ethereum/rlp", "an account does not have four fields")
+    return account
+
+
+def _trie_value(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
+    from trie import HexaryTrie
+    from trie.constants import BLANK_NODE_HASH
+
+    if root == BLANK_NODE_HASH:
+        return b""
+    try:
+        return bytes(HexaryTrie({keccak(node): node for node in nodes}, root)[key])
+    except Exception as error:  # noqa: BLE001 (malformed nodes surface as many types of the trie and rlp libraries)
+        raise VerificationError(
+            "ethereum/proof", f"the trie nodes do not lead from the state root to the value ({type(error).__name__})"
+        ) from None
+
+
+def _rlp(data: bytes, what: str) -> Any:
+    import rlp  # type: ignore[import-untyped]
+
+    try:
+        return rlp.decode(data)
+    except (rlp.exceptions.RLPException, RecursionError) as error:
+        raise VerificationError("ethereum/rlp", f"{what} is not RLP ({type(error).__name__})") from None
+
+
+def _rlp_list(data: bytes, what: str) -> list[bytes]:
+    value = _rlp(data, what)
+    if not isinstance(value, list):
+        raise VerificationError("ethereum/rlp", f"{what} is not an RLP list")
+    return value

@@ -1,0 +1,79 @@
+"""The register of wallets, the pinned blocks, and the statement's lines that balances add up to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time
+
+ChainId = Annotated[str, StringConstraints(pattern=r"^(?:bip122:[0-9a-f]{32}|eip155:[1-9][0-9]{0,31})$")]
+WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Purpose = Literal["customer", "guarantee", "compensation"]
+Storage = Literal["cold", "hot", "other"]
+Level = Literal["proven", "agreed", "single", "declared"]  # protocol.md, section 6
+Control = Literal["signature", "custodian", "none"]
+
+
+class Pin(Document):
+    """The one block of a chain at which every balance is read; `block_hash` as explorers show it, without 0x."""
+
+    chain: ChainId
+    height: Count
+    block_hash: Digest
+    time: Time
+
+
+class ReserveLine(Document):
+    """The balances of `wallets` wallets that share every other field but the amount, in base units."""
+
+    asset: AssetName
+    chain: ChainId
+    purpose: Purpose
+    storage: Storage
+    evidence: Level
+    control: Control
+    amount: Amount
+    wallets: Annotated[Count, Field(ge=1)]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two lines the same line."""
+        return (self.asset, self.chain, self.purpose, self.storage, self.evidence, self.control)
+
+
+class MoneyLine(Document):
+    """Fiat money in minor units; `evidence_leaf` is the digest of the record of the bank's document."""
+
+    currency: AssetName
+    purpose: Literal["customer", "compensation"]
+    amount: Amount
+    evidence_leaf: Digest
+
+
+class Wallet(Document):
+    """One wallet of the register: an address, or a Bitcoin descriptor with the range of its `*`.
+
+    A wallet serves one purpose. `public = false` keeps its record in the auditor's edition of the evidence.
+    """
+
+    id: WalletId
+    chain: ChainId
+    address: Text | None = None
+    descriptor: Text | None = None
+    range: tuple[Count, Count] | None = None
+    assets: Annotated[tuple[AssetName, ...], Field(min_length=1)]
+    purpose: Purpose
+    storage: Storage
+    public: bool = True
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.address is None) == (self.descriptor is None):
+            raise ValueError(f"wallet {self.id} needs either an address or a descriptor")
+        if (self.range is not None) != ("*" in (self.descriptor or "")):
+            raise ValueError(f"wallet {self.id} needs a range exactly when its descriptor has a *")
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError(f"wallet {self.id}: the range ends before it starts")
+        return self
