@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Final
 
 from attest.errors import MalformedError
@@ -47,7 +46,9 @@ def parse_decimal(text: str, decimals: int) -> int:
 
 def format_amount(amount: int, decimals: int) -> str:
     """150000000 with 8 decimals as `1.50000000`, thousands separated by commas."""
-    return f"{Decimal(amount).scaleb(-decimals):,.{decimals}f}"
+    digits = str(amount).rjust(decimals + 1, "0")  # not Decimal, whose default context keeps 28 digits
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
+    return f"{int(whole):,}.{fraction}" if fraction else f"{int(whole):,}"
 
 
 def ratio_percent(numerator: int, denominator: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -13,6 +14,8 @@ from attest.errors import MalformedError
 MAX_DEPTH: Final = 32
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
 _MAX_INTEGER_CHARS: Final = 17
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _refuse_float(text: str) -> NoReturn:
@@ -38,18 +41,29 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check_values(value: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+def _check_depth(data: bytes) -> None:
+    """Refuse deep nesting before the parser recurses.
+
+    Its own limit follows the interpreter's, which libraries raise until the stack overflows.
+    """
+    depth = 0
+    for bracket in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _check_text(value: object) -> None:
+    """Refuse lone surrogates, which escapes can make: they are not text."""
     if isinstance(value, str):
-        value.encode("utf-8")  # a lone surrogate from an escape is not text
+        value.encode("utf-8")
     elif isinstance(value, dict):
         for key, item in value.items():
             key.encode("utf-8")
-            _check_values(item, depth + 1)
+            _check_text(item)
     elif isinstance(value, list):
         for item in value:
-            _check_values(item, depth + 1)
+            _check_text(item)
 
 
 _STRICT: Final = json.JSONDecoder(
@@ -66,10 +80,9 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
     if len(data) > max_bytes:
         raise MalformedError("json/too-large", f"{what} has {len(data):,} bytes; the limit is {max_bytes:,}")
     try:
+        _check_depth(data)
         value = decoder.decode(data.decode("utf-8"))
-        _check_values(value, 1)
-    except RecursionError:
-        raise MalformedError("json/malformed", f"{what} is nested deeper than {MAX_DEPTH} levels") from None
+        _check_text(value)
     except ValueError as error:
         raise MalformedError("json/malformed", f"{what} is not strict JSON: {error}") from None
     return value

@@ -43,29 +43,28 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.UsageError as error:
         if not as_json:
             error.show()
-        result = _failed(as_json, {"code": "usage", "message": error.format_message()}, None, EXIT_USAGE)
+        result = _failed({"code": "usage", "message": error.format_message()}, "", EXIT_USAGE)
     except AttestError as error:
-        result = _failed(as_json, error_document(error), error_text(error), EXIT_CODES[type(error)])
+        result = _failed(error_document(error), error_text(error), EXIT_CODES[type(error)])
     except (click.Abort, KeyboardInterrupt):
-        result = _failed(as_json, {"code": "interrupted", "message": "interrupted"}, "interrupted", EXIT_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 (the last resort: a bug is reported as one, never as a failed verification)
+        result = _failed({"code": "interrupted", "message": "interrupted"}, "attest: interrupted", EXIT_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 (a bug is reported as one, never as a failed verification)
         traceback.print_exc()
         text = f"attest: error: this is a bug in attest: {type(error).__name__}"
-        result = _failed(as_json, {"code": "bug", "message": str(error)}, text, EXIT_BUG)
-    sys.exit(result if isinstance(result, int) else _print(result, as_json=as_json))
+        result = _failed({"code": "bug", "message": str(error)}, text, EXIT_BUG)
+    sys.exit(_print(result, as_json=as_json) if isinstance(result, Result) else result)
 
 
-def _failed(as_json: bool, error: dict[str, Any], text: str | None, exit_code: int) -> Result:  # noqa: FBT001
-    if text is not None and not as_json:
-        click.echo(text, err=True)
-    return Result({"status": "error", "error": error}, "", exit_code)
+def _failed(error: dict[str, Any], text: str, exit_code: int) -> Result:
+    return Result({"status": "error", "error": error}, "", exit_code, text)
 
 
-def _print(result: Result | None, *, as_json: bool) -> int:
-    if result is None:
-        return 0
+def _print(result: Result, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(result.document, ensure_ascii=False, indent=2))
-    elif result.text:
+        return result.exit_code
+    if result.text:
         click.echo(result.text)
+    if result.error:
+        click.echo(result.error, err=True)
     return result.exit_code

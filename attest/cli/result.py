@@ -14,11 +14,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one command."""
+    """The outcome of one command; `error` goes to stderr."""
 
     document: dict[str, Any]
     text: str
     exit_code: int = 0
+    error: str = ""
 
 
 def error_document(error: AttestError) -> dict[str, Any]:

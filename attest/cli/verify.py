@@ -34,16 +34,18 @@ def verify(bundle: Path, *, key_path: Path, proof: Path | None, as_json: bool) -
         path = bundle.parent / name
         return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
 
+    bundle_bytes = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
     key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
     steps: list[Step] = []
     try:
         verified = verify_bundle(
-            read_bounded(bundle, MAX_BUNDLE_BYTES),
+            bundle_bytes,
             exchange_keys=[key],
             threshold=1,
             now=datetime.now(UTC),
             files=beside,
-            proof_bytes=None if proof is None else read_bounded(proof, MAX_PROOF_BYTES),
+            proof_bytes=proof_bytes,
             tell=steps.append,
         )
     except AttestError as error:
@@ -54,8 +56,9 @@ def verify(bundle: Path, *, key_path: Path, proof: Path | None, as_json: bool) -
                 "steps": [step_document(step) for step in steps],
                 "error": error_document(error),
             },
-            f"{failed_text(steps)}\n{error_text(error)}",
+            failed_text(steps),
             EXIT_CODES[type(error)],
+            error_text(error),
         )
     return Result(
         {"command": "verify", "status": "adverse" if verified.adverse else "verified", **verified_document(verified)},

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
@@ -63,8 +65,9 @@ def scripts(wallet: Wallet) -> tuple[bytes, ...]:
 
 
 def _address_script(wallet: str, address: str, name: str, number: int, prefix: str) -> bytes:
+    keys = _bitcoinlib()
     try:
-        parsed = _bitcoinlib().deserialize_address(address, network=name)
+        parsed = keys.deserialize_address(address, network=name)
         script = (
             bytes(wallycore.addr_segwit_to_bytes(address, prefix, 0))
             if parsed["encoding"] == "bech32"
@@ -81,8 +84,9 @@ def _address_script(wallet: str, address: str, name: str, number: int, prefix: s
 
 @cache
 def _bitcoinlib() -> Any:
-    # Importing bitcoinlib writes a configuration, a log and a database folder; not into the user's home.
-    with tempfile.TemporaryDirectory(prefix="attest-", ignore_cleanup_errors=True) as folder:
+    # Importing bitcoinlib writes a configuration, a log and a database folder, and warns of its own dependencies.
+    with tempfile.TemporaryDirectory(prefix="attest-", ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         before = os.environ.get("BCL_DATA_DIR")
         os.environ["BCL_DATA_DIR"] = folder
         try:
@@ -200,12 +204,12 @@ class BitcoinReader:
 
 def _satoshis(value: object) -> int:
     """Bitcoins as the node's JSON has them, in satoshis. Raises `ArithmeticError` when they are no whole number."""
-    if type(value) not in {Decimal, int}:
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
+    amount = Fraction(value) * 10**DECIMALS
+    if amount.denominator != 1 or not 0 <= amount <= MAX_AMOUNT:
         raise ArithmeticError
-    amount = Decimal(value).scaleb(DECIMALS)  # type: ignore[arg-type]
-    if amount != int(amount) or not 0 <= amount <= MAX_AMOUNT:
-        raise ArithmeticError
-    return int(amount)
+    return amount.numerator
 
 
 def _descriptor(wallet: Wallet) -> BitcoinDescriptor:

@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from attest.errors import MalformedError, VerificationError
 
+MAX_NODE_BYTES: Final = 1024  # a branch has at most 532; the bound keeps RLP from nesting deep
+MAX_HEADER_BYTES: Final = 4096
 _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
@@ -45,6 +47,8 @@ def keccak(data: bytes) -> bytes:
 
 def decode_header(header: bytes) -> Header:
     """The header behind its RLP. Raises `VerificationError`."""
+    if len(header) > MAX_HEADER_BYTES:
+        raise VerificationError("ethereum/header", f"a block header has more than {MAX_HEADER_BYTES} bytes")
     fields = _rlp_list(header, "a block header")
     if len(fields) < _HEADER_FIELDS or not all(isinstance(item, bytes) for item in fields):
         raise VerificationError("ethereum/header", "a block header has too few fields")
@@ -119,6 +123,8 @@ def _trie_value(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
 
     if root == BLANK_NODE_HASH:
         return b""
+    if any(len(node) > MAX_NODE_BYTES for node in nodes):
+        raise VerificationError("ethereum/proof", f"a trie node has more than {MAX_NODE_BYTES} bytes")
     try:
         return bytes(HexaryTrie({keccak(node): node for node in nodes}, root)[key])
     except Exception as error:  # noqa: BLE001 (malformed nodes surface as many types of the trie and rlp libraries)

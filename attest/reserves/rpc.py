@@ -23,6 +23,7 @@ from attest.errors import MalformedError, UnavailableError
 
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
 BATCH_SIZE: Final = 100
+MAX_TRIES: Final = 6
 _CHUNK_BYTES: Final = 1 << 16
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -100,14 +101,14 @@ class Node:
     def _post(self, body: Any, deadline: float | None) -> Any:
         data = json.dumps(body).encode()
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
-        for attempt in itertools.count():
+        for attempt in itertools.count(1):
             try:
                 return self._exchange(data, end)
             except _TransientError as error:
                 # Full jitter, so that many readers do not come back at the same instant.
-                pause = random.uniform(0, min(8.0, 0.25 * 2**attempt))  # noqa: S311
-                if time.monotonic() + pause >= end:
-                    raise self._error("unreachable", str(error)) from None
+                pause = random.uniform(0, 0.25 * 2**attempt)  # noqa: S311
+                if attempt == MAX_TRIES or time.monotonic() + pause >= end:
+                    raise self._error("unreachable", f"{error}, {attempt} times") from None
                 self._sleep(pause)
         raise AssertionError
 

@@ -1,0 +1,66 @@
+"""The demo exchange as files: its config, ledger, bank document and key, and the nodes it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from attest.attestation.keys import Signer
+from attest.demo import fixture_path
+from attest.demo.recording import recorded_node
+from attest.files import SECRET_MODE, new_folder, write_file
+from attest.reserves.rpc import Node
+
+PERIOD: Final = "2026-10"
+ACCOUNT: Final = "hanako@example.jp"
+CONFIG_FILE: Final = "attest.toml"
+KEY_FILE: Final = "keys/exchange.pem"
+PUBLIC_KEY_FILE: Final = "keys/exchange.pem.pub"
+BITCOIN_VARIABLE: Final = "ATTEST_DEMO_BITCOIN"
+ETHEREUM_VARIABLE: Final = "ATTEST_DEMO_ETHEREUM"
+_FILES: Final = {
+    CONFIG_FILE: "demo/attest.toml",
+    "ledger.csv": "demo/ledger.csv",
+    f"documents/trust-{PERIOD}.txt": f"demo/trust-{PERIOD}.txt",
+}
+
+
+def write_exchange(folder: Path) -> None:
+    """Write the exchange's files and a new key into `folder`, which must not exist. Raises `UnavailableError`."""
+    signer = Signer.generate("ed25519")
+    with new_folder(folder, mode=0o755) as partial:
+        for subfolder in ("documents", "keys"):
+            (partial / subfolder).mkdir()
+        for name, fixture in _FILES.items():
+            write_file(partial / name, fixture_path(fixture).read_bytes())
+        write_file(partial / KEY_FILE, signer.to_pem(None), mode=SECRET_MODE)
+        write_file(partial / PUBLIC_KEY_FILE, signer.public.to_pem())
+
+
+@contextmanager
+def recorded_nodes() -> Iterator[dict[str, str]]:
+    """Serve the recorded chains; yields the environment in which the config finds them."""
+    with (
+        recorded_node(fixture_path("demo/bitcoin.jsonl")) as bitcoin,
+        recorded_node(fixture_path("demo/ethereum.jsonl")) as ethereum,
+    ):
+        yield {BITCOIN_VARIABLE: bitcoin, ETHEREUM_VARIABLE: ethereum}
+
+
+@contextmanager
+def live_nodes() -> Iterator[dict[str, str]]:
+    """Start and fund real nodes; yields the environment in which the config finds them.
+
+    Raises `UnavailableError` when anvil or bitcoind is not installed.
+    """
+    from attest.demo.funding import ethereum_genesis_time, fund_bitcoin, fund_ethereum
+    from attest.demo.nodes import anvil, bitcoind
+
+    with ExitStack() as stack:
+        ethereum = stack.enter_context(anvil(genesis_time=ethereum_genesis_time()))
+        bitcoin = stack.enter_context(bitcoind())
+        fund_ethereum(Node("anvil", ethereum))
+        fund_bitcoin(Node("bitcoind", bitcoin))
+        yield {BITCOIN_VARIABLE: bitcoin, ETHEREUM_VARIABLE: ethereum}

@@ -1,0 +1,318 @@
+"""Attacks on what was published: one byte changed, evidence forged by the exchange itself, hostile documents."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from attest.canonical import dumps
+from attest.errors import AttestError, MalformedError, VerificationError
+from attest.merkle import tagged_hash
+from attest.reserves.evidence import EvidenceTree
+from tests.conftest import Exchange
+
+EVIDENCE = "evidence-public.jsonl"
+
+
+def test_each_changed_byte_of_the_payload_fails_at_the_signature(exchange: Exchange) -> None:
+    value = json.loads(exchange.bundle)
+    payload = exchange.payload
+    for position in range(0, len(payload), 41):
+        changed = payload[:position] + bytes([payload[position] ^ 1]) + payload[position + 1 :]
+        value["envelope"]["payload"] = base64.b64encode(changed).decode()
+        assert exchange.failing_step(dumps(value)) == (2, "signature/invalid")
+
+
+def test_each_changed_byte_of_the_signature_fails(exchange: Exchange) -> None:
+    value = json.loads(exchange.bundle)
+    signature = base64.b64decode(value["envelope"]["signatures"][0]["sig"])
+    for position in range(len(signature)):
+        changed = signature[:position] + bytes([signature[position] ^ 1]) + signature[position + 1 :]
+        value["envelope"]["signatures"][0]["sig"] = base64.b64encode(changed).decode()
+        assert exchange.failing_step(dumps(value)) == (2, "signature/invalid")
+
+
+def test_no_changed_byte_of_the_bundle_verifies_as_something_else(exchange: Exchange) -> None:
+    bundle = exchange.bundle
+    for position in range(0, len(bundle), 61):
+        changed = bundle[:position] + bytes([bundle[position] ^ 1]) + bundle[position + 1 :]
+        with pytest.raises(AttestError):
+            exchange.verify(changed)
+
+
+HOSTILE = {
+    "an unknown field": lambda v: v.update(verified=True),
+    "an unknown field in the envelope": lambda v: v["envelope"].update(alg="none"),
+    "no signatures": lambda v: v["envelope"].update(signatures=[]),
+    "a thousand signatures": lambda v: v["envelope"].update(signatures=v["envelope"]["signatures"] * 1000),
+    "a trust root of its own": lambda v: v.update(trustRoots=[{}]),
+    "another format": lambda v: v.update(format="attest/bundle/v2"),
+    "url-safe base64": lambda v: v["envelope"].update(payload="__" + v["envelope"]["payload"][2:]),
+    "base64 without padding": lambda v: v["envelope"].update(payload=v["envelope"]["payload"].rstrip("=") + "A"),
+    "base64 with a line break": lambda v: v["envelope"].update(payload=v["envelope"]["payload"] + "\n"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_bundle_is_refused_at_step_0(case: str, exchange: Exchange) -> None:
+    value = json.loads(exchange.bundle)
+    HOSTILE[case](value)
+    assert exchange.failing_step(dumps(value)) == (0, "document/invalid")
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        b"",
+        b"{",
+        b"[" * 10_000_000,
+        b'{"a":' * 100_000,
+        b'{"format":NaN}',
+        b'{"a":1,"a":1}',
+        b"\x00",
+        b"[]",
+        b" " * 2_000_000,
+    ],
+    ids=["empty", "cut", "10 MB of nesting", "nested objects", "NaN", "duplicate key", "NUL", "list", "too long"],
+)
+def test_what_is_no_bundle_is_refused_at_step_0(bundle: bytes, exchange: Exchange) -> None:
+    number, _ = exchange.failing_step(bundle)
+    assert number == 0
+
+
+def test_a_signature_is_not_stripped_or_exchanged(exchange: Exchange) -> None:
+    value = json.loads(exchange.bundle)
+    value["envelope"]["signatures"][0]["keyid"] = "00" * 32
+    assert exchange.failing_step(dumps(value)) == (3, "signature/threshold")
+
+
+def test_each_changed_byte_of_the_evidence_fails_at_step_9(exchange: Exchange) -> None:
+    evidence = exchange.files[EVIDENCE]
+    for position in range(0, len(evidence), 211):
+        changed = evidence[:position] + bytes([evidence[position] ^ 1]) + evidence[position + 1 :]
+        assert exchange.failing_step(files={EVIDENCE: changed}.get) == (9, "subject/digest")
+
+
+class Forger:
+    """The exchange itself, which rewrites its evidence, rebuilds the tree and signs anew."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        lines = (exchange.outcome.private / "evidence.jsonl").read_bytes().splitlines()
+        self.records = [json.loads(line) for line in lines]
+
+    def reading(self, wallet: str, asset: str) -> Any:
+        return next(r for r in self.records if r.get("wallet") == wallet and r.get("asset") == asset)
+
+    def of_type(self, kind: str) -> Any:
+        return next(record for record in self.records if record["type"] == kind)
+
+    def publish(self, change: Callable[[Any], object] = lambda _: None, tamper: Any = None) -> tuple[int, str]:
+        """The step that fails after `change` to the statement and `tamper` to the published lines."""
+        data = [dumps(record) for record in self.records]
+        tree = EvidenceTree.build([tagged_hash("attest/v1/evidence", record) for record in data])
+        lines = [
+            {"index": i, "path": [node.hex() for node in tree.path(i)], "record": record}
+            for i, record in enumerate(self.records)
+            if record["type"] != "bitcoin-descriptor"
+        ]
+        if tamper is not None:
+            tamper(lines)
+        public = b"".join(dumps(line) + b"\n" for line in lines)
+        leaves = {r["type"]: tagged_hash("attest/v1/evidence", dumps(r)).hex() for r in self.records}
+
+        def rewrite(value: Any) -> None:
+            value["subject"][0]["digest"]["sha256"] = sha256(public).hexdigest()
+            value["predicate"]["evidence"] = {"count": len(data), "root": tree.root.hex()}
+            value["predicate"]["money"][0]["evidenceLeaf"] = leaves["money"]
+            change(value["predicate"])
+
+        return self.exchange.failing_step(self.exchange.resigned(rewrite), files={EVIDENCE: public}.get)
+
+
+@pytest.fixture
+def forger(exchange: Exchange) -> Forger:
+    return Forger(exchange)
+
+
+def line_of(predicate: Any, asset: str, storage: str, purpose: str = "customer") -> Any:
+    return next(
+        line
+        for line in predicate["reserves"]
+        if (line["asset"], line["storage"], line["purpose"]) == (asset, storage, purpose)
+    )
+
+
+def more(amount: str) -> str:
+    return str(int(amount) + 10**6)
+
+
+@pytest.mark.parametrize(("wallet", "asset"), [("eth-cold", "ETH"), ("eth-cold", "DUSD"), ("btc-cold", "BTC")])
+def test_a_record_that_says_more_than_its_proof(wallet: str, asset: str, forger: Forger) -> None:
+    record = forger.reading(wallet, asset)
+    record["amount"] = more(record["amount"])
+
+    def match(predicate: Any) -> None:
+        line = line_of(predicate, asset, "cold")
+        line["amount"] = more(line["amount"])
+
+    assert forger.publish(match) == (11, "recheck/amount")
+
+
+@pytest.mark.parametrize("asset", ["ETH", "DUSD", "BTC"])
+def test_a_line_that_says_more_than_its_records(asset: str, forger: Forger) -> None:
+    def inflate(predicate: Any) -> None:
+        line = line_of(predicate, asset, "cold")
+        line["amount"] = more(line["amount"])
+
+    assert forger.publish(inflate) == (11, "recheck/line")
+
+
+def test_a_line_that_counts_fewer_wallets_than_it_sums(forger: Forger) -> None:
+    twin = {**forger.reading("btc-cold", "BTC"), "wallet": "btc-cold-2", "utxos": [], "amount": "0"}
+    forger.records.append(twin)
+    assert forger.publish() == (11, "recheck/line")
+
+
+def test_a_reading_moved_to_another_purpose(forger: Forger) -> None:
+    forger.reading("btc-compensation", "BTC").update(purpose="customer")
+    assert forger.publish() == (11, "recheck/line")
+
+
+def test_a_level_higher_than_the_evidence(forger: Forger) -> None:
+    def lift(predicate: Any) -> None:
+        for line in predicate["reserves"]:
+            if line["asset"] == "BTC":
+                line["evidence"] = "proven"
+
+    assert forger.publish(lift) == (11, "recheck/line")
+
+
+@pytest.mark.parametrize(("wallet", "asset"), [("eth-hot", "ETH"), ("eth-hot", "DUSD"), ("btc-hot", "BTC")])
+def test_one_wallet_counted_under_two_names(wallet: str, asset: str, forger: Forger) -> None:
+    twin = {**forger.reading(wallet, asset), "wallet": "twin", "salt": "00" * 16}
+    if "address" in twin:
+        twin["address"] = twin["address"].lower()
+    forger.records.append(twin)
+
+    def match(predicate: Any) -> None:
+        line = line_of(predicate, asset, "hot")
+        line.update(amount=str(2 * int(line["amount"])), wallets=2)
+
+    assert forger.publish(match) == (11, "recheck/double-count")
+
+
+def test_a_proof_of_another_block(forger: Forger) -> None:
+    header = bytes.fromhex(forger.of_type("ethereum-header")["header"])
+    forger.of_type("ethereum-header")["header"] = (header[:-1] + bytes([header[-1] ^ 1])).hex()
+    assert forger.publish() == (11, "recheck/header")
+
+
+def test_a_bitcoin_header_of_another_block(forger: Forger) -> None:
+    header = forger.of_type("bitcoin-header")["header"]
+    forger.of_type("bitcoin-header")["header"] = header[:-2] + "07"
+    assert forger.publish() == (11, "recheck/header")
+
+
+@pytest.mark.parametrize(
+    ("chain", "field", "other"),
+    [  # a Bitcoin header does not carry its height
+        (0, "blockHash", "11" * 32),
+        (0, "time", "2026-10-30T00:00:00Z"),
+        (1, "height", 99),
+        (1, "blockHash", "11" * 32),
+        (1, "time", "2026-10-30T00:00:00Z"),
+    ],
+)
+def test_a_pin_that_is_not_the_headers(chain: int, field: str, other: Any, forger: Forger) -> None:
+    found = forger.publish(lambda predicate: predicate["chains"][chain].update({field: other}))
+    assert found == (11, "recheck/header")
+
+
+def test_no_header(forger: Forger) -> None:
+    forger.records.remove(forger.of_type("ethereum-header"))
+    assert forger.publish() == (11, "recheck/header")
+
+
+def test_two_headers(forger: Forger) -> None:
+    forger.records.append({**forger.of_type("ethereum-header"), "salt": "00" * 16})
+    assert forger.publish() == (11, "recheck/header")
+
+
+def test_a_changed_storage_proof(forger: Forger) -> None:
+    record = forger.reading("eth-cold", "DUSD")
+    node = record["storageProof"][-1]
+    record["storageProof"][-1] = node[:-2] + f"{int(node[-2:], 16) ^ 1:02x}"
+    assert forger.publish() == (11, "ethereum/proof")
+
+
+def test_the_storage_of_another_contract(forger: Forger) -> None:
+    forger.reading("eth-cold", "DUSD")["contract"] = "0x" + "11" * 20
+    number, _ = forger.publish()
+    assert number == 11
+
+
+def test_a_bank_document_that_says_less_than_its_line(forger: Forger) -> None:
+    forger.of_type("money")["amount"] = "1"
+    assert forger.publish() == (11, "recheck/money")
+
+
+def test_a_bank_document_of_no_line(forger: Forger) -> None:
+    forger.records.append({**forger.of_type("money"), "salt": "00" * 16})
+    assert forger.publish(lambda p: p["money"][0].update(evidenceLeaf="00" * 32)) == (11, "recheck/money")
+
+
+def resalt(lines: Any) -> None:
+    lines[0]["record"]["salt"] = "00" * 16
+
+
+TAMPERED = {
+    "another salt": resalt,
+    "another index": lambda lines: lines[0].update(index=5),
+    "an index beyond the tree": lambda lines: lines[0].update(index=500),
+    "a path cut": lambda lines: lines[0]["path"].pop(),
+    "a path too long": lambda lines: lines[0]["path"].append("00" * 32),
+    "a record swapped in": lambda lines: lines[0].update(record=lines[1]["record"]),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_a_public_record_that_is_not_in_the_tree(case: str, forger: Forger) -> None:
+    number, code = forger.publish(tamper=TAMPERED[case])
+    assert number == 9
+    assert code in {"evidence/path", "path/length", "path/index"}
+
+
+def test_a_public_record_twice(forger: Forger) -> None:
+    assert forger.publish(tamper=lambda lines: lines.append(lines[0])) == (9, "evidence/twice")
+
+
+REFUSED = {
+    "an unknown record type": lambda lines: lines[0]["record"].update(type="oracle"),
+    "an unknown field": lambda lines: lines[0]["record"].update(note="x"),
+    "a short salt": lambda lines: lines[0]["record"].update(salt="00"),
+    "a negative amount": lambda lines: lines[1]["record"].update(amount="-1"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_malformed_record_is_refused_by_row(case: str, forger: Forger) -> None:
+    assert forger.publish(tamper=REFUSED[case]) == (9, "document/invalid")
+
+
+def test_the_auditors_edition_must_lead_to_the_same_root(exchange: Exchange) -> None:
+    auditor = (exchange.outcome.private / "evidence.jsonl").read_bytes()
+    for changed in (
+        auditor.replace(b'"salt":"', b'"salt":"0', 1).replace(b'0","', b'","', 1),
+        b"".join(auditor.splitlines(keepends=True)[:-1]),
+        auditor + auditor.splitlines(keepends=True)[0],
+        auditor[:-1],
+        b"",
+    ):
+        with pytest.raises((VerificationError, MalformedError)):
+            exchange.verify(files=(exchange.files | {"evidence.jsonl": changed}).get)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from attest.attestation.config import Node, read_config
+from attest.errors import MalformedError, UnavailableError
+from tests.conftest import FIXTURES
+
+TEXT = (FIXTURES / "demo" / "attest.toml").read_text(encoding="utf-8")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "attest.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+BAD = {
+    "not TOML": ("[entity]", "[entity", "line 5"),
+    "unknown table": ("[entity]", "[extra]\nx = 1\n[entity]", "extra: unknown field"),
+    "unknown key": (
+        'origin = "exchange.example"',
+        'origin = "exchange.example"\nlogo = "x"',
+        "entity.logo: unknown field",
+    ),
+    "missing key": ('name = "Demo Exchange KK"', "", "entity.name: missing"),
+    "an origin that is a url": ('"exchange.example"', '"https://exchange.example"', "entity.origin"),
+    "an LEI that is none": ('origin = "exchange.example"', 'origin = "exchange.example"\nlei = "X"', "entity.lei"),
+    "unknown time zone": ("Asia/Tokyo", "Asia/Tokio", "'Asia/Tokio' is not a time zone"),
+    "an asset name in lower case": ('asset = "JPY"\ndecimals', 'asset = "jpy"\ndecimals', "assets[3].asset"),
+    "too many decimals": ("decimals = 18", "decimals = 37", "assets[2].decimals"),
+    "an asset twice": ('asset = "JPY"\ndecimals', 'asset = "BTC"\ndecimals', "asset BTC stands there twice"),
+    "a chain that is none": ('id = "eip155:31337"', 'id = "ethereum"', "chains[1].id"),
+    "a chain twice": ('id = "eip155:31337"', 'id = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"', "chain bip122"),
+    "no node": ('nodes = [{ name = "own bitcoind", url = "${ATTEST_DEMO_BITCOIN}" }]', "nodes = []", "chains[0].nodes"),
+    "an unknown pin": ('pin = "finalized"', 'pin = "safe"', "chains[1].pin"),
+    "a wallet twice": ('id = "btc-hot"', 'id = "btc-cold"', "wallet btc-cold stands there twice"),
+    "a wallet on no chain": (
+        'id = "btc-hot"\nchain = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"',
+        'id = "btc-hot"\nchain = "eip155:1"',
+        "wallet btc-hot is on eip155:1",
+    ),
+    "a wallet of an asset its chain has not": ('assets = ["ETH", "DUSD"]', 'assets = ["BTC"]', "holds BTC"),
+    "a wallet with an asset twice": ('assets = ["ETH", "DUSD"]', 'assets = ["ETH", "ETH"]', "ETH stands there twice"),
+    "a wallet without a place": (
+        'address = "bcrt1qscrclmhmmchke3xps453jyhhqq2n2wgz6rejc6"\n',
+        "",
+        "btc-hot needs either",
+    ),
+    "a wallet without a range": ("range = [0, 9]\n", "", "btc-cold needs a range"),
+    "a range backwards": ("range = [0, 9]", "range = [9, 0]", "ends before it starts"),
+    "a purpose that is none": ('purpose = "guarantee"', 'purpose = "reserve"', "purpose"),
+    "money in no asset": ('currency = "JPY"', 'currency = "USD"', "names USD"),
+    "money as a number": ('amount = "850000000"', "amount = 850000000.5", "money[0].amount"),
+    "a key in the config": (
+        'exchange = "keys/exchange.pem"',
+        'exchange = "k"\npassphrase = "x"',
+        "keys.passphrase: unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_wrong_config_names_file_and_field(case: str, tmp_path: Path) -> None:
+    old, new, named = BAD[case]
+    assert old in TEXT
+    with pytest.raises(MalformedError) as caught:
+        read_config(written(tmp_path, TEXT.replace(old, new)))
+    text = " ".join([caught.value.message, *caught.value.details])
+    assert "attest.toml" in text
+    assert named in text
+
+
+def test_a_missing_config_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"attest\.toml"):
+        read_config(tmp_path / "attest.toml")
+
+
+@pytest.mark.parametrize(
+    ("zone", "period", "end"),
+    [
+        ("Asia/Tokyo", "2026-10", datetime(2026, 10, 31, 15, tzinfo=UTC)),
+        ("Asia/Tokyo", "2026-12", datetime(2026, 12, 31, 15, tzinfo=UTC)),
+        ("Europe/Paris", "2026-10", datetime(2026, 10, 31, 23, tzinfo=UTC)),
+        ("America/New_York", "2026-02", datetime(2026, 3, 1, 5, tzinfo=UTC)),
+        ("UTC", "2028-02", datetime(2028, 3, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_month_ends_where_the_exchange_is(zone: str, period: str, end: datetime, tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, TEXT.replace("Asia/Tokyo", zone)))
+    assert config.ledger.period_end(period) == end
+
+
+def test_secrets_of_a_node_come_from_the_environment() -> None:
+    node = Node(name="own", url="https://${USER_1}:${PASS}@node.example/${USER_1}")
+    assert node.expanded_url({"USER_1": "u", "PASS": "p"}) == "https://u:p@node.example/u"
+    with pytest.raises(UnavailableError, match="node own: the environment variable PASS is not set"):
+        node.expanded_url({"USER_1": "u"})

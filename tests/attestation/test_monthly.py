@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.attestation import monthly
+from attest.attestation.config import read_config
+from attest.attestation.statement import parse_statement
+from attest.demo import exchange as demo
+from attest.demo.plan import load_plan
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from tests.conftest import NOW, SECRET, Exchange
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[dict[str, str]]:
+    with demo.recorded_nodes() as environment:
+        yield environment
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    demo.write_exchange(tmp_path / "x")
+    return tmp_path / "x"
+
+
+def run(folder: Path, nodes: dict[str, str], **changes: Any) -> monthly.Outcome:
+    options = {"now": NOW, "secret": SECRET, "passphrase": lambda: "", "environment": nodes, **changes}
+    period = options.pop("period", demo.PERIOD)
+    return monthly.run(read_config(folder / demo.CONFIG_FILE), folder, period, **options)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_coverage_equals_an_independent_sum_of_ledger_and_funded_wallets(exchange: Exchange) -> None:
+    with (exchange.folder / "ledger.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    owed: dict[str, Decimal] = {}
+    for row in rows:
+        owed[row["asset"]] = owed.get(row["asset"], Decimal(0)) + max(Decimal(row["balance"]), Decimal(0))
+    plan = load_plan()
+    held = {"BTC": 0, "ETH": 0, "DUSD": 0, "JPY": 850_000_000}
+    for wallet in plan.bitcoin.wallets:
+        held["BTC"] += wallet.amount if wallet.purpose == "customer" else 0
+    for account in plan.ethereum.wallets:
+        held["ETH"] += account.eth if account.purpose == "customer" else 0
+        held["DUSD"] += account.dusd if account.purpose == "customer" else 0
+    coverage = exchange.outcome.verified.coverage
+    assert {item.asset: Decimal(item.owed).scaleb(-item.decimals) for item in coverage} == owed
+    assert {item.asset: item.held_total for item in coverage} == held
+    assert {item.asset: list(item.held) for item in coverage} == {
+        "BTC": ["single"],
+        "ETH": ["proven"],
+        "DUSD": ["proven"],
+        "JPY": ["declared"],
+    }
+    assert len({row["account"] for row in rows}) == 1000
+
+
+def test_negative_balances_are_disclosed_and_not_netted(exchange: Exchange) -> None:
+    trees = {tree.asset: tree for tree in exchange.outcome.verified.statement.predicate.liabilities.trees}
+    assert (trees["JPY"].negative_accounts, trees["JPY"].negative_total) == (1, 12500)
+    assert (trees["BTC"].negative_accounts, trees["BTC"].negative_total) == (0, 0)
+
+
+def test_the_publication_leaks_no_account_no_secret_and_no_descriptor(exchange: Exchange) -> None:
+    published = b"".join(exchange.files.values())
+    published += exchange.payload
+    with (exchange.folder / "ledger.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            assert row["account"].encode() not in published
+    assert SECRET.hex().encode() not in published
+    assert b"tpub" not in published
+    assert b"tpub" in (exchange.outcome.private / "evidence.jsonl").read_bytes()
+
+
+def test_private_files_are_for_their_owner_alone(exchange: Exchange) -> None:
+    private = exchange.outcome.private
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private.iterdir()} == {0o600}
+    assert sorted(path.name for path in private.iterdir()) == [
+        "evidence.jsonl",
+        "liabilities.jsonl",
+        "secret",
+        "statement.json",
+    ]
+
+
+def test_the_pins_are_those_of_the_chains_at_the_end_of_the_month(exchange: Exchange) -> None:
+    predicate = exchange.outcome.verified.statement.predicate
+    assert predicate.snapshot_at == datetime(2026, 10, 31, 15, tzinfo=UTC)
+    plan = load_plan()
+    bitcoin, ethereum = predicate.chains
+    assert (bitcoin.height, bitcoin.time) == (plan.bitcoin.tip_height, plan.bitcoin.tip_time)
+    assert (ethereum.height, ethereum.time) == (plan.ethereum.finalized_height, plan.ethereum.finalized_time)
+
+
+def test_a_hidden_wallet_and_document_stay_with_the_auditor(folder: Path, nodes: dict[str, str]) -> None:
+    replace(folder / "attest.toml", 'id = "eth-cold"', 'id = "eth-cold"\npublic = false')
+    replace(folder / "attest.toml", 'institution = "Demo', 'public = false\ninstitution = "Demo')
+    outcome = run(folder, nodes)
+    published = (outcome.publication / "evidence-public.jsonl").read_bytes()
+    assert b"eth-cold" not in published
+    assert b"Trust Bank" not in published
+    assert b"eth-hot" in published
+    public = [json.loads(line)["index"] for line in published.splitlines()]
+    assert len(public) == outcome.verified.statement.predicate.evidence.count - 4
+
+
+def test_the_next_month_names_this_one(folder: Path, nodes: dict[str, str]) -> None:
+    first = run(folder, nodes)
+    shutil.copy(folder / "documents" / "trust-2026-10.txt", folder / "documents" / "trust-2026-11.txt")
+    second = run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
+    predicate = second.verified.statement.predicate
+    assert (predicate.sequence, predicate.previous) == (1, first.verified.digest)
+    assert second.verified.steps[7].status == "NOT CHECKED"
+
+
+def test_a_published_month_is_not_replaced_and_months_are_published_in_order(
+    folder: Path, nodes: dict[str, str]
+) -> None:
+    run(folder, nodes)
+    before = contents(folder)
+    with pytest.raises(UnavailableError, match="exists"):
+        run(folder, nodes)
+    with pytest.raises(MalformedError, match="2026-10 is already published"):
+        run(folder, nodes, period="2026-09")
+    assert contents(folder) == before
+
+
+def test_a_month_after_one_that_another_key_signed_is_refused(folder: Path, nodes: dict[str, str]) -> None:
+    outcome = run(folder, nodes)
+    bundle = json.loads(outcome.bundle.read_bytes())
+    bundle["envelope"]["signatures"][0]["keyid"] = "00" * 32
+    outcome.bundle.write_text(json.dumps(bundle))
+    with pytest.raises(VerificationError, match="not signed by this exchange's key"):
+        run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
+
+
+def test_a_month_that_has_not_ended_cannot_be_attested(folder: Path, nodes: dict[str, str]) -> None:
+    with pytest.raises(MalformedError, match="has not ended"):
+        run(folder, nodes, period="2026-11")
+
+
+SPOILED = {
+    "a bad ledger row": (lambda f: replace(f / "ledger.csv", "account,asset,balance", "account,balance"), "ledger.csv"),
+    "no ledger": (lambda f: (f / "ledger.csv").unlink(), "ledger.csv"),
+    "no key": (lambda f: (f / "keys" / "exchange.pem").unlink(), "there is no key"),
+    "no bank document": (lambda f: (f / "documents" / "trust-2026-10.txt").unlink(), "trust-2026-10.txt"),
+    "an amount that is none": (lambda f: replace(f / "attest.toml", '"850000000"', '"850,000,000"'), "Demo Trust Bank"),
+    "yen with a fraction": (lambda f: replace(f / "attest.toml", '"850000000"', '"850000000.5"'), "Demo Trust Bank"),
+    "negative money": (lambda f: replace(f / "attest.toml", '"850000000"', '"-1"'), "Demo Trust Bank"),
+    "an asset nobody declared": (lambda f: replace(f / "ledger.csv", ",DUSD,", ",USDX,"), "'USDX'"),
+    "a wallet the node was not asked for": (
+        lambda f: replace(
+            f / "attest.toml",
+            "bcrt1qscrclmhmmchke3xps453jyhhqq2n2wgz6rejc6",
+            "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry",
+        ),
+        "own bitcoind",
+    ),
+    "a mistyped address": (
+        lambda f: replace(f / "attest.toml", "0x9022460B384C", "0x9022460b384C"),
+        "EIP-55",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_an_error_says_what_is_wrong_and_leaves_nothing_behind(case: str, folder: Path, nodes: dict[str, str]) -> None:
+    spoil, named = SPOILED[case]
+    spoil(folder)
+    before = contents(folder)
+    with pytest.raises(AttestError) as caught:
+        run(folder, nodes)
+    assert named in caught.value.message
+    assert contents(folder) == before
+
+
+def test_a_missing_environment_variable_leaves_nothing_behind(folder: Path) -> None:
+    before = contents(folder)
+    with pytest.raises(UnavailableError, match="ATTEST_DEMO_BITCOIN"):
+        run(folder, {})
+    assert contents(folder) == before
+
+
+def test_a_statement_without_any_reserve_cannot_be_made(folder: Path, nodes: dict[str, str]) -> None:
+    text = (folder / "attest.toml").read_text(encoding="utf-8")
+    (folder / "attest.toml").write_text(text[: text.index("[[wallets]]")], encoding="utf-8")
+    with pytest.raises(MalformedError, match="neither a wallet nor money"):
+        run(folder, nodes)
+
+
+def test_a_wallet_that_is_not_listed_shows_as_a_shortfall(folder: Path, nodes: dict[str, str]) -> None:
+    text = (folder / "attest.toml").read_text(encoding="utf-8")
+    start = text.index('[[wallets]]\nid = "eth-cold"')
+    end = text.index('[[wallets]]\nid = "eth-hot"')
+    (folder / "attest.toml").write_text(text[:start] + text[end:], encoding="utf-8")
+    outcome = run(folder, nodes)
+    assert outcome.verified.adverse
+    assert {item.asset for item in outcome.verified.coverage if not item.met} == {"ETH", "DUSD"}
+
+
+def test_a_proof_is_made_only_from_the_snapshot_that_was_signed(exchange: Exchange, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot"
+    shutil.copytree(exchange.outcome.private, snapshot)
+    assert monthly.prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
+    rows = snapshot / "liabilities.jsonl"
+    rows.write_bytes(rows.read_bytes().replace(b'"amount":"125000000"', b'"amount":"125000001"'))
+    with pytest.raises(VerificationError, match="signed root of BTC"):
+        monthly.prove_account(snapshot, demo.ACCOUNT)
+    (snapshot / "secret").write_text("00" * 31)
+    with pytest.raises(MalformedError, match="32 bytes"):
+        monthly.prove_account(snapshot, demo.ACCOUNT)
+    rows.write_bytes(b'{"account":"x"}\n')
+    (snapshot / "secret").write_text("00" * 32)
+    with pytest.raises(MalformedError, match=r"liabilities\.jsonl row 1"):
+        monthly.prove_account(snapshot, demo.ACCOUNT)
+
+
+@pytest.mark.parametrize("account", ["nobody@example.jp", "closed-account@example.com", "margin-call@example.com"])
+def test_an_account_without_a_balance_has_no_proof(account: str, exchange: Exchange) -> None:
+    with pytest.raises(MalformedError, match="has no balance"):
+        monthly.prove_account(exchange.outcome.private, account)
+
+
+def test_the_written_statement_is_the_signed_one(exchange: Exchange) -> None:
+    assert parse_statement(exchange.payload) == exchange.outcome.verified.statement

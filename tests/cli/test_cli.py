@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.cli import main
+from tests.conftest import Exchange
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def attest(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: object) -> Ran:
+        with pytest.raises(SystemExit) as exited:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Ran(int(exited.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def published(exchange: Exchange) -> tuple[Path, Path]:
+    return exchange.outcome.bundle, exchange.folder / "keys" / "exchange.pem.pub"
+
+
+def test_demo_shows_what_it_made_and_it_verifies(attest: Any, tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    ran = attest("demo", "--out", out)
+    assert (ran.code, "101.33 %" in ran.out, "hanako@example.jp" in ran.out) == (0, True, True)
+    assert "reading the ledger" in ran.err
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("  attest verify")]
+    verified = attest(*line.split()[1:])
+    assert verified.code == 0
+    assert verified.out.startswith("VERIFIED: Demo Exchange KK (exchange.example) for 2026-10\n")
+    assert "owed to you" in verified.out
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("  attest prove")]
+    proof = attest(*line.split()[1:])
+    assert proof.document["account"] == "holder-of-one-satoshi@example.jp"
+    for name in ran.out.split():
+        if name.startswith(str(out)):
+            assert Path(name).exists()
+
+
+def test_the_readme_shows_what_demo_prints(attest: Any, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = attest("demo", "--out", tmp_path / "demo").out.split("\n\n")[0]
+    assert f"```\n{shown}\n```" in readme
+
+
+def test_demo_does_not_write_into_a_folder_that_exists(attest: Any, tmp_path: Path) -> None:
+    ran = attest("demo", "--out", tmp_path)
+    assert ran.code == 4
+    assert "exists" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_as_json_is_one_document(attest: Any, published: tuple[Path, Path]) -> None:
+    bundle, key = published
+    ran = attest("verify", bundle, "--key", key, "--json")
+    assert (ran.code, ran.err, ran.document["status"]) == (0, "", "verified")
+    assert [step["number"] for step in ran.document["steps"]] == list(range(16))
+    assert ran.document["coverage"][0] == {
+        "asset": "BTC",
+        "decimals": 8,
+        "owed": "40334999660",
+        "held": {"single": "40875000000"},
+        "coverage": "101.33 %",
+        "met": True,
+    }
+
+
+def test_a_failed_verification_exits_1_and_names_the_step(
+    attest: Any, published: tuple[Path, Path], tmp_path: Path
+) -> None:
+    bundle, _ = published
+    assert attest("key", "new", tmp_path / "other", "--no-passphrase").code == 0
+    ran = attest("verify", bundle, "--key", tmp_path / "other.pub")
+    assert ran.code == 1
+    assert ran.out.startswith("FAILED\n")
+    assert "VERIFIED:" not in ran.out
+    as_json = attest("verify", bundle, "--key", tmp_path / "other.pub", "--json")
+    assert (as_json.code, as_json.document["status"]) == (1, "failed")
+    assert as_json.document["error"]["code"] == "signature/threshold"
+    assert as_json.document["steps"][-1]["status"] == "FAILED"
+
+
+def test_malformed_input_exits_3(attest: Any, published: tuple[Path, Path], tmp_path: Path) -> None:
+    bundle, key = published
+    junk = tmp_path / "junk.attest.json"
+    junk.write_bytes(b'{"format":"attest/bundle/v1","format":1}')
+    assert attest("verify", junk, "--key", key).code == 3
+    ran = attest("verify", bundle, "--key", bundle)
+    assert (ran.code, "is not a PEM public key" in ran.err) == (3, True)
+    as_json = attest("verify", junk, "--key", key, "--json")
+    assert (as_json.document["status"], as_json.document["error"]["code"]) == ("malformed", "json/malformed")
+
+
+def test_what_is_not_there_exits_4(attest: Any, published: tuple[Path, Path], tmp_path: Path) -> None:
+    bundle, key = published
+    for arguments in (
+        ("verify", tmp_path / "none", "--key", key),
+        ("verify", bundle, "--key", tmp_path / "none"),
+        ("prove", tmp_path, "--account", "x"),
+        ("run", tmp_path / "attest.toml", "--period", "2026-10"),
+    ):
+        ran = attest(*arguments)
+        assert (ran.code, "attest: error: cannot read" in ran.err, ran.out) == (4, True, ""), arguments
+
+
+@pytest.mark.parametrize(
+    "arguments", [["verify"], ["nonsense"], ["verify", "x", "--key", "y", "--trust"], ["run", "x"]], ids=str
+)
+def test_wrong_usage_exits_2(arguments: list[str], attest: Any) -> None:
+    ran = attest(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage: attest" in ran.err
+    as_json = attest(*arguments, "--json")
+    assert (as_json.code, as_json.document["error"]["code"]) == (2, "usage")
+
+
+def test_an_adverse_attestation_exits_5(attest: Any, exchange: Exchange, tmp_path: Path) -> None:
+    bundle = tmp_path / "x.attest.json"
+    bundle.write_bytes(exchange.resigned(lambda value: value["predicate"]["money"][0].update(amount="1")))
+    ran = attest("verify", bundle, "--key", exchange.folder / "keys" / "exchange.pem.pub")
+    assert ran.code == 5
+    assert ran.out.startswith("VERIFIED, but NOT MET")
+    assert "NOT MET" in next(line for line in ran.out.splitlines() if line.startswith("JPY"))
+
+
+def test_a_bad_ledger_is_told_with_all_findings(attest: Any, tmp_path: Path) -> None:
+    assert attest("demo", "--out", tmp_path / "demo").code == 0
+    for folder in ("publication", "private"):
+        (tmp_path / "demo" / folder).rename(tmp_path / folder)
+    ledger = tmp_path / "demo" / "ledger.csv"
+    ledger.write_text(ledger.read_text(encoding="utf-8") + "a,BTC,x\nb,DOGE,1\n", encoding="utf-8")
+    ran = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10")
+    assert ran.code == 3
+    assert "ledger.csv row 2505, field balance: 'x'" in ran.err
+    assert "ledger.csv row 2506, field asset: 'DOGE'" in ran.err
+    assert not (tmp_path / "demo" / "publication").exists()
+    as_json = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10", "--json")
+    assert (as_json.code, len(as_json.document["error"]["details"])) == (3, 1)
+
+
+def test_a_period_is_a_month(attest: Any, exchange: Exchange) -> None:
+    for period in ("2026-13", "2026", "Oct 2026", "2026-10\n", "２０２６-10"):  # noqa: RUF001
+        ran = attest("run", exchange.folder / "attest.toml", "--period", period)
+        assert (ran.code, "is not a month" in ran.err) == (3, True)
+
+
+def test_key_new_encrypts_and_protects_the_key(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_PASSPHRASE", "correct horse")
+    for scheme in ("ed25519", "ecdsa-p256-sha256"):
+        path = tmp_path / scheme
+        ran = attest("key", "new", path, "--scheme", scheme, "--json")
+        assert (ran.code, ran.document["scheme"]) == (0, scheme)
+        assert b"ENCRYPTED" in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert b"PUBLIC KEY" in (tmp_path / f"{scheme}.pub").read_bytes()
+        before = path.read_bytes()
+        assert attest("key", "new", path).code == 4
+        assert path.read_bytes() == before
+
+
+def test_a_passphrase_that_nobody_can_give_is_said_to_be_missing(
+    attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ATTEST_PASSPHRASE", raising=False)
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115
+    ran = attest("key", "new", tmp_path / "key")
+    assert (ran.code, "set ATTEST_PASSPHRASE" in ran.err, list(tmp_path.iterdir())) == (4, True, [])
+    sys.stdin.close()
+
+
+def test_a_bug_exits_70_and_is_not_taken_for_a_failed_verification(
+    attest: Any, published: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError("oops")
+
+    monkeypatch.setattr("attest.attestation.verify.parse_bundle", broken)
+    ran = attest("verify", published[0], "--key", published[1], "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (70, "bug")
+
+
+def test_an_interruption_exits_130(attest: Any, published: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("attest.attestation.verify.parse_bundle", interrupted)
+    assert attest("verify", published[0], "--key", published[1]).code == 130
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from attest.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pydantic', 'web3', 'cryptography', 'requests', 'trie', 'rich', 'wallycore', 'bitcoinlib'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr.strip() == "[]"
+    for command in ("demo", "key", "prove", "run", "verify"):
+        assert command in ran.stdout
+
+
+def test_verify_needs_no_network_library_and_no_web3(published: tuple[Path, Path]) -> None:
+    code = (
+        "import sys\n"
+        "from attest.cli import main\n"
+        f"try: main(['verify', {str(published[0])!r}, '--key', {str(published[1])!r}])\n"
+        "except SystemExit as done: assert done.code == 0, done.code\n"
+        "print(sorted({'web3', 'requests', 'bitcoinlib', 'wallycore'} & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr.strip() == "[]"
+
+
+def test_verify_works_without_any_network(published: tuple[Path, Path]) -> None:
+    command = [sys.executable, "-m", "attest", "verify", str(published[0]), "--key", str(published[1])]
+    alone = ["unshare", "--map-root-user", "--net", "--"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine does not let a process leave the network")
+    assert subprocess.run([*alone, *command], capture_output=True, check=False).returncode == 0

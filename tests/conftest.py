@@ -1,0 +1,106 @@
+"""A demo exchange that attested October 2026 from recorded nodes, and ways to tamper with what it published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.attestation import monthly
+from attest.attestation.bundle import Bundle
+from attest.attestation.config import read_config
+from attest.attestation.envelope import sign
+from attest.attestation.keys import PublicKey, Signer
+from attest.attestation.statement import PAYLOAD_TYPE
+from attest.attestation.verify import Step, Verified, verify
+from attest.canonical import dumps
+from attest.demo import exchange as demo_exchange
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
+SECRET = bytes(range(32))
+
+
+def signed_bundle(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """A bundle around any payload."""
+    envelope = sign(payload, payload_type, [signer])
+    return Bundle(
+        format="attest/bundle/v1", envelope=envelope, timestamps=(), trust_roots=(), auditor_reports=()
+    ).to_bytes()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the demo exchange has on disk, and its key."""
+
+    folder: Path
+    outcome: monthly.Outcome
+    signer: Signer
+    files: dict[str, bytes]
+
+    @property
+    def bundle(self) -> bytes:
+        return self.outcome.bundle.read_bytes()
+
+    @property
+    def payload(self) -> bytes:
+        return (self.outcome.private / "statement.json").read_bytes()
+
+    def proof(self, account: str = demo_exchange.ACCOUNT) -> bytes:
+        return monthly.prove_account(self.outcome.private, account).to_bytes()
+
+    def resigned(self, change: Callable[[Any], object]) -> bytes:
+        """The bundle after the exchange itself changed its statement and signed that."""
+        value = json.loads(self.payload)
+        change(value)
+        return signed_bundle(dumps(value), self.signer)
+
+    def verify(self, bundle: bytes | None = None, **options: Any) -> Verified:
+        return verify(
+            self.bundle if bundle is None else bundle,
+            **{
+                "exchange_keys": [self.signer.public],
+                "threshold": 1,
+                "now": NOW,
+                "files": self.files.get,
+                **options,
+            },
+        )
+
+    def failing_step(self, bundle: bytes | None = None, **options: Any) -> tuple[int, str]:
+        """The number of the step that fails, and the error's code."""
+        steps: list[Step] = []
+        with pytest.raises(Exception) as caught:  # noqa: PT011 (the code below is the assertion)
+            self.verify(bundle, tell=steps.append, **options)
+        assert [step.number for step in steps if step.status == "FAILED"] == [steps[-1].number]
+        return steps[-1].number, caught.value.code  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+    folder = tmp_path_factory.mktemp("demo") / "exchange"
+    demo_exchange.write_exchange(folder)
+    with demo_exchange.recorded_nodes() as environment:
+        outcome = monthly.run(
+            read_config(folder / demo_exchange.CONFIG_FILE),
+            folder,
+            demo_exchange.PERIOD,
+            now=NOW,
+            secret=SECRET,
+            passphrase=lambda: "",
+            environment=environment,
+        )
+    signer = monthly.read_signer(folder / demo_exchange.KEY_FILE, lambda: "")
+    assert PublicKey.from_pem((folder / demo_exchange.PUBLIC_KEY_FILE).read_bytes(), what="pub") == signer.public
+    files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
+    return Exchange(folder, outcome, signer, files)
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Any:
+    return json.loads((FIXTURES / "vectors" / "protocol-v1.json").read_text(encoding="utf-8"))

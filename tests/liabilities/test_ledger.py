@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attest.errors import MalformedError, UnavailableError
+from attest.liabilities.ledger import MAX_SHOWN, read_ledger
+from attest.liabilities.tree import Row
+
+DECIMALS = {"BTC": 8, "JPY": 0}
+
+
+def write(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "ledger.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_balances_are_exact_base_units_by_asset(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "note,balance,asset,account\n"
+        "x,20999999.99999999,BTC,alice\n"
+        'x,0.00000001,BTC,"sato, hanako"\n'
+        "x,-3,JPY,alice\n"
+        "x,-4,JPY,bob\n"
+        "x,0,JPY,carol\n"
+        "\n"
+        "x,12.00,JPY,dave\n",
+    )
+    btc, jpy = read_ledger(path, DECIMALS)
+    assert (btc.asset, btc.rows) == ("BTC", [Row("alice", 0, 2099999999999999), Row("sato, hanako", 0, 1)])
+    assert (jpy.rows, jpy.negative, jpy.negative_total) == ([Row("dave", 0, 12)], [-3, -4], 7)
+
+
+def test_a_byte_order_mark_and_crlf_are_fine(tmp_path: Path) -> None:
+    btc, _ = read_ledger(write(tmp_path, b"\xef\xbb\xbfaccount,asset,balance\r\nalice,BTC,1\r\n"), DECIMALS)
+    assert btc.rows == [Row("alice", 0, 10**8)]
+
+
+HEADER = "account,asset,balance\n"
+BAD = {
+    "missing column": ("account,balance\nalice,1\n", ["row 1", "'asset'", "missing"]),
+    "column twice": ("account,asset,balance,asset\n", ["row 1", "'asset'", "twice"]),
+    "unparsable amount": (HEADER + "bob,BTC,2\nalice,BTC,1e3\n", ["row 3", "field balance", "'1e3'"]),
+    "thousands separator": (HEADER + 'alice,BTC,"1,000"\n', ["row 2", "field balance"]),
+    "full-width digits": (HEADER + "alice,BTC,１２\n", ["row 2", "field balance"]),  # noqa: RUF001
+    "not a number": (HEADER + "alice,BTC,NaN\n", ["row 2", "field balance"]),
+    "no amount": (HEADER + "alice,BTC,\n", ["row 2", "field balance"]),
+    "too many decimals": (HEADER + "alice,BTC,0.000000001\n", ["row 2", "field balance", "more than 8 decimals"]),
+    "too large": (HEADER + "alice,BTC," + "9" * 40 + "\n", ["row 2", "field balance", "128 bits"]),
+    "unknown asset": (HEADER + "alice,DOGE,1\n", ["row 2", "field asset", "'DOGE'"]),
+    "duplicate": (HEADER + "alice,BTC,1\nbob,BTC,1\nalice,BTC,1\n", ["row 4", "field account", "row 2"]),
+    "duplicate after NFC": (HEADER + "\u00e9mile,BTC,1\ne\u0301mile,BTC,2\n", ["row 3", "field account", "row 2"]),
+    "white space": (HEADER + "alice ,BTC,1\n", ["row 2", "field account", "white space"]),
+    "short row": (HEADER + "alice,BTC\n", ["row 2", "field balance", "missing"]),
+    "open quote": (HEADER + 'alice,BTC,"1\n', ["row 2"]),
+    "empty file": ("", ["row 1", "'account'", "missing"]),
+    "header only": (HEADER, ["no rows"]),
+    "Shift_JIS": (HEADER.encode() + "佐藤,BTC,1\n".encode("shift_jis"), ["row 2", "field account", "UTF-8"]),
+    "UTF-16": ((HEADER + "alice,BTC,1\n").encode("utf-16"), ["row 1", "UTF-8"]),
+    "Latin-1 in the last field": (HEADER.encode() + b"a,BTC,1\nb,BTC,\xbd\n", ["row 3", "field balance", "0xbd"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_names_file_row_and_field(case: str, tmp_path: Path) -> None:
+    text, named = BAD[case]
+    with pytest.raises(MalformedError) as caught:
+        read_ledger(write(tmp_path, text), DECIMALS)
+    for part in ["ledger.csv", *named]:
+        assert part in caught.value.message
+
+
+def test_all_findings_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_ledger(write(tmp_path, HEADER + "".join(f"u{i},BTC,x\n" for i in range(50))), DECIMALS)
+    assert "first of 50 findings" in caught.value.message
+    assert len(caught.value.details) == MAX_SHOWN - 1
+    assert "row 21" in caught.value.details[-1]
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"nothing\.csv"):
+        read_ledger(tmp_path / "nothing.csv", DECIMALS)

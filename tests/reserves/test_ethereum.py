@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from attest.attestation.config import Config
+from attest.demo.plan import load_plan
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.ethereum import EthereumReader
+from attest.reserves.ethereum_proof import (
+    MAX_NODE_BYTES,
+    Token,
+    checksum_address,
+    decode_header,
+    keccak,
+    proven_balance,
+    proven_token_balance,
+)
+from attest.reserves.evidence import EthereumBalance, EthereumHeader, EthereumTokenBalance, Reading, Record
+from attest.reserves.rpc import Node
+from attest.reserves.wallets import Pin, Wallet
+from tests.reserves.conftest import Change, lying_node
+
+CHAIN = "eip155:31337"
+DUSD = load_plan().ethereum.token.address
+
+
+def lying(**changes: Change) -> AbstractContextManager[Node]:
+    return lying_node("ethereum", **changes)
+
+
+def read(node: Node, config: Config, wallets: list[Wallet] | None = None, **changes: Any) -> tuple[Pin, list[Record]]:
+    options = {
+        "chain": CHAIN,
+        "native": "ETH",
+        "tokens": {"DUSD": Token(DUSD, 0)},
+        "decimals": config.decimals,
+        **changes,
+    }
+    if wallets is None:
+        wallets = [wallet for wallet in config.wallets if wallet.chain == CHAIN]
+    return EthereumReader(node, **options).read(wallets, "finalized")
+
+
+def test_every_balance_is_what_was_funded_and_proven(config: Config) -> None:
+    with lying() as node:
+        pin, records = read(node, config)
+    plan = load_plan().ethereum
+    assert (pin.height, pin.time) == (plan.finalized_height, plan.finalized_time)
+    funded = {(wallet.id, "ETH"): wallet.eth for wallet in plan.wallets}
+    funded |= {(wallet.id, "DUSD"): wallet.dusd for wallet in plan.wallets}
+    readings = [record for record in records if isinstance(record, Reading)]
+    assert {(reading.wallet, reading.asset): reading.amount for reading in readings} == funded
+    assert {reading.level for reading in readings} == {"proven"}
+    assert len({record.salt for record in records}) == len(records)
+
+
+def plus_one(_: Any, result: str) -> str:
+    return hex(int(result, 16) + 1)
+
+
+def balance_of(change: Any) -> Change:
+    return lambda params, result: change(result) if params[0]["data"].startswith("0x70a08231") else result
+
+
+def flipped(text: str) -> str:
+    """The hex with one bit of a byte in its middle turned over."""
+    middle = len(text) // 4 * 2
+    return f"{text[:middle]}{int(text[middle : middle + 2], 16) ^ 1:02x}{text[middle + 2 :]}"
+
+
+def proof_change(edit: Any) -> Change:
+    def change(_: Any, result: Any) -> Any:
+        edit(result)
+        return result
+
+    return change
+
+
+def flip_node(name: str, position: int) -> Any:
+    def edit(proof: Any) -> None:
+        nodes = (
+            proof["accountProof"] if name == "accountProof" else [n for s in proof["storageProof"] for n in s["proof"]]
+        )
+        if nodes:
+            nodes[position] = flipped(nodes[position])
+            if name != "accountProof":
+                proof["storageProof"][0]["proof"] = nodes
+
+    return edit
+
+
+def block_change(**fields: Any) -> Change:
+    return lambda _, block: {**block, **fields}
+
+
+def drop_header_hash(_: Any, block: Any) -> Any:
+    return {**block, "stateRoot": flipped(block["stateRoot"])}
+
+
+LIES = {
+    "a balance that its own proof contradicts": {"eth_getBalance": plus_one},
+    "a token balance that its own proof contradicts": {
+        "eth_call": balance_of(lambda word: f"0x{int(word, 16) + 1:064x}")
+    },
+    "another state root": {"eth_getBlockByNumber": drop_header_hash},
+    "another hash": {"eth_getBlockByNumber": block_change(hash="0x" + "11" * 32)},
+    "another time": {"eth_getBlockByNumber": block_change(timestamp="0x1")},
+    "no hash": {"eth_getBlockByNumber": block_change(hash=None)},
+    "a padded quantity": {"eth_getBalance": lambda _, result: "0x0" + result[2:]},
+    "a decimal balance": {"eth_getBalance": lambda _, result: str(int(result, 16))},
+    "an integer balance": {"eth_getBalance": lambda _, result: int(result, 16)},
+    "an empty token balance": {"eth_call": balance_of(lambda _: "0x")},
+    "a changed account node": {"eth_getProof": proof_change(flip_node("accountProof", 0))},
+    "a changed last account node": {"eth_getProof": proof_change(flip_node("accountProof", -1))},
+    "a changed storage node": {"eth_getProof": proof_change(flip_node("storageProof", -1))},
+    "no account nodes": {"eth_getProof": lambda _, proof: {**proof, "accountProof": []}},
+    "one account node too few": {
+        "eth_getProof": lambda _, proof: {**proof, "accountProof": proof["accountProof"][:-1]}
+    },
+    "no proof at all": {"eth_getProof": lambda *_: {}},
+    "a proof that is a list": {"eth_getProof": lambda *_: []},
+    "another chain": {"eth_chainId": lambda *_: "0x1"},
+}
+
+
+@pytest.mark.parametrize("case", LIES)
+def test_a_lie_is_an_error_naming_the_node_and_never_a_number(case: str, config: Config) -> None:
+    with lying(**LIES[case]) as node, pytest.raises(AttestError, match="n1"):
+        read(node, config)
+
+
+def test_proofs_swapped_between_addresses_are_refused(config: Config) -> None:
+    seen: dict[str, Any] = {}
+
+    def swap(params: Any, proof: Any) -> Any:
+        # Every address after the first is answered with the proof of the first.
+        return seen.setdefault("first", proof) if params[1] == [] else proof
+
+    with lying(eth_getProof=swap) as node, pytest.raises(VerificationError, match="n1"):
+        read(node, config)
+
+
+def test_a_pin_that_is_replaced_while_reading_voids_the_run(config: Config) -> None:
+    def replaced(params: Any, block: Any) -> Any:
+        # By number there is suddenly another, well-formed block: the recording's, one second later.
+        if params[0] == "finalized":
+            return block
+        raise LookupError("reorganised")
+
+    with lying(eth_getBlockByNumber=replaced) as node, pytest.raises(UnavailableError, match="reorganised"):
+        read(node, config)
+
+
+def test_decimals_that_differ_from_the_contracts_are_refused(config: Config) -> None:
+    with lying() as node, pytest.raises(MalformedError, match="its contract says 6"):
+        read(node, config, decimals={**config.decimals, "DUSD": 18})
+
+
+def test_a_wrong_balance_slot_is_refused(config: Config) -> None:
+    with lying() as node, pytest.raises(AttestError):
+        read(node, config, tokens={"DUSD": Token(DUSD, 1)})
+
+
+def test_one_address_in_two_spellings_counts_once(config: Config) -> None:
+    wallet = next(wallet for wallet in config.wallets if wallet.id == "eth-hot")
+    assert wallet.address is not None
+    other = wallet.model_copy(update={"id": "eth-hot-2", "address": wallet.address.lower()})
+    with lying() as node, pytest.raises(MalformedError, match="eth-hot and eth-hot-2"):
+        read(node, config, [wallet, other])
+
+
+def test_a_mistyped_address_is_refused() -> None:
+    good = "0x9022460B384C599738D8558330EbDCdD583d7d02"
+    assert checksum_address(good.lower()) == good
+    for bad in (good.replace("B", "b", 1), good[:-1], "9022460B384C599738D8558330EbDCdD583d7d02", "bc1qxyz"):
+        with pytest.raises(MalformedError):
+            checksum_address(bad)
+
+
+@pytest.fixture(scope="module")
+def proven(config: Config) -> tuple[bytes, EthereumBalance, EthereumTokenBalance, EthereumHeader]:
+    with lying() as node:
+        pin, records = read(node, config)
+    header = next(record for record in records if isinstance(record, EthereumHeader))
+    assert decode_header(header.header).block_hash == pin.block_hash
+    balance = next(record for record in records if isinstance(record, EthereumBalance))
+    token = next(record for record in records if isinstance(record, EthereumTokenBalance))
+    return decode_header(header.header).state_root, balance, token, header
+
+
+def test_a_missing_account_is_zero_only_when_the_proof_shows_that_it_is_missing(proven: Any) -> None:
+    root, balance, token, _ = proven
+    with pytest.raises(VerificationError):
+        proven_balance(root, balance.address, ())
+    # The root branch alone proves absence for an address whose nibble it leaves empty.
+    empty_slots = [f"0x{number:040x}" for number in range(1, 400)]
+    zeros = 0
+    for address in empty_slots:
+        with contextlib.suppress(VerificationError):
+            assert proven_balance(root, address, balance.account_proof) == 0
+            zeros += 1
+    assert 0 < zeros < len(empty_slots)
+    absent = next(a for a in empty_slots if not _fails(lambda a=a: proven_balance(root, a, balance.account_proof)))
+    with pytest.raises(VerificationError, match="no contract"):
+        proven_token_balance(root, Token(absent, 0), token.address, balance.account_proof, ())
+
+
+def _fails(call: Any) -> bool:
+    try:
+        call()
+    except VerificationError:
+        return True
+    return False
+
+
+def test_each_changed_byte_of_a_proof_or_header_fails(proven: Any) -> None:
+    root, balance, token, header = proven
+    contract = Token(token.contract, token.slot)
+    for position, node in enumerate(balance.account_proof):
+        for offset in range(0, len(node), 7):
+            nodes = list(balance.account_proof)
+            nodes[position] = node[:offset] + bytes([node[offset] ^ 0x40]) + node[offset + 1 :]
+            with pytest.raises(VerificationError):
+                proven_balance(root, balance.address, nodes)
+    for position, node in enumerate(token.storage_proof):
+        for offset in range(len(node)):
+            nodes = list(token.storage_proof)
+            nodes[position] = node[:offset] + bytes([node[offset] ^ 0x40]) + node[offset + 1 :]
+            with pytest.raises(VerificationError):
+                proven_token_balance(root, contract, token.address, token.account_proof, nodes)
+    expected = decode_header(header.header).block_hash
+    for offset in range(len(header.header)):
+        changed = header.header[:offset] + bytes([header.header[offset] ^ 1]) + header.header[offset + 1 :]
+        with contextlib.suppress(VerificationError):
+            assert decode_header(changed).block_hash != expected
+
+
+@pytest.mark.parametrize(
+    "node",
+    [b"\xc0", b"\xff" * 40, b"\xf8", b"\xc1" * 500, b"\xc1" * MAX_NODE_BYTES, b"x" * (MAX_NODE_BYTES + 1)],
+    ids=["empty list", "garbage", "cut", "nested", "nested deep", "too long"],
+)
+def test_only_our_own_errors_leave_a_malformed_proof(node: bytes) -> None:
+    with pytest.raises(VerificationError):
+        proven_balance(keccak(node), "0x" + "11" * 20, [node])
+    with pytest.raises(VerificationError):
+        decode_header(node)

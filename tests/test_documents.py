@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attest.amounts import MAX_AMOUNT, format_amount, parse_amount, parse_decimal, ratio_percent
+from attest.canonical import MAX_DEPTH, dumps, loads, loads_node_answer
+from attest.documents import Amount, Base64, Digest, Document, Time, parse_time
+from attest.errors import MalformedError
+
+LIMIT = 20 * 1024 * 1024
+
+
+class Sample(Document):
+    amount: Amount
+    digest_of_it: Digest
+    time: Time
+    blob: Base64
+
+
+GOOD = {"amount": "7", "digestOfIt": "ab" * 32, "time": "2026-10-31T15:00:00Z", "blob": "AAE="}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":1,"a":2}',
+        b"NaN",
+        b"-Infinity",
+        b"1.0",
+        b"1e3",
+        b"9007199254740992",
+        b"1" * 5000,
+        b'{"a":"\\ud800"}',
+        b'"\xff"',
+        b"\xef\xbb\xbf{}",
+        b"{",
+        b"",
+        b"1 2",
+        b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+        b"[" * (5 * 1024 * 1024) + b"]" * (5 * 1024 * 1024),
+        b'{"a":' * (1024 * 1024) + b"1" + b"}" * (1024 * 1024),
+    ],
+    ids=lambda text: text[:12].decode("ascii", "replace"),
+)
+def test_strict_json_refuses(text: bytes) -> None:
+    with pytest.raises(MalformedError):
+        loads(text, what="it", max_bytes=LIMIT)
+
+
+def test_json_beyond_the_limit_is_not_parsed() -> None:
+    with pytest.raises(MalformedError, match="limit is 10"):
+        loads(b'"0123456789"', what="it", max_bytes=10)
+
+
+def test_a_nodes_fractions_are_exact() -> None:
+    answer = loads_node_answer(b'{"amount":0.1,"big":123456789012345678901}', what="it", max_bytes=LIMIT)
+    assert str(answer["amount"]) == "0.1"
+    assert answer["big"] == 123456789012345678901
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(value=json_values)
+def test_what_is_written_is_read_back(value: object) -> None:
+    assert loads(dumps(value), what="it", max_bytes=LIMIT) == value
+
+
+@given(data=st.binary(max_size=200))
+def test_only_our_own_errors_leave_the_parsers(data: bytes) -> None:
+    for parse in (lambda: Sample.from_canonical(data, what="it", max_bytes=LIMIT), lambda: parse_time(data.hex())):
+        with pytest.raises(MalformedError):
+            parse()
+
+
+def test_a_document_round_trips_to_the_same_bytes() -> None:
+    data = dumps(GOOD)
+    sample = Sample.from_canonical(data, what="it", max_bytes=LIMIT)
+    assert sample.amount == 7
+    assert sample.to_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"more": 1}, "more: unknown field"),
+        ({"digest_of_it": "ab" * 32}, "digest_of_it: unknown field"),
+        ({"amount": 7}, "amount"),
+        ({"amount": "-1"}, "amount"),
+        ({"amount": "07"}, "amount"),
+        ({"amount": ""}, "amount"),
+        ({"amount": "１"}, "amount"),  # noqa: RUF001
+        ({"amount": "7\n"}, "amount"),
+        ({"amount": str(MAX_AMOUNT + 1)}, "amount"),
+        ({"amount": "1" * 40}, "amount"),
+        ({"digestOfIt": "AB" * 32}, "digestOfIt"),
+        ({"digestOfIt": "ab" * 31}, "digestOfIt"),
+        ({"time": "2026-10-31T15:00:00+00:00"}, "time"),
+        ({"time": "2026-10-31T15:00:00.0Z"}, "time"),
+        ({"time": "2026-02-30T15:00:00Z"}, "time"),
+        ({"time": "2026-1-31T15:00:00Z"}, "time"),
+        ({"blob": "AAE"}, "blob"),
+        ({"blob": "AAF="}, "blob"),
+        ({"blob": "AA-_"}, "blob"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(change: dict[str, object], named: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        Sample.from_value(GOOD | change, what="it")
+    assert named in " ".join([caught.value.message, *caught.value.details])
+
+
+def test_other_spellings_of_signed_bytes_are_refused() -> None:
+    with pytest.raises(MalformedError, match="RFC 8785"):
+        Sample.from_canonical(json.dumps(GOOD).encode(), what="it", max_bytes=LIMIT)
+
+
+@given(amount=st.integers(0, MAX_AMOUNT))
+def test_amounts_round_trip(amount: int) -> None:
+    assert parse_amount(str(amount)) == amount
+
+
+@given(amount=st.integers(0, MAX_AMOUNT), decimals=st.integers(0, 36))
+def test_decimals_round_trip_through_what_people_read(amount: int, decimals: int) -> None:
+    assert parse_decimal(format_amount(amount, decimals).replace(",", ""), decimals) == amount
+
+
+def test_a_ratio_is_rounded_down() -> None:
+    assert ratio_percent(99_999_999, 100_000_000) == "99.99 %"
+    assert ratio_percent(1, 3) == "33.33 %"
+    assert ratio_percent(0, 0) is None

@@ -1,0 +1,34 @@
+"""The specification says what the code does, and the package keeps what it promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import attest
+from attest.attestation.verify import TITLES
+from attest.errors import EXIT_CODES, AttestError
+from attest.reserves.evidence import AnyRecord
+
+TEXT = (Path(attest.__file__).parent / "protocol.md").read_text(encoding="utf-8")
+
+
+def test_the_steps_have_the_specifications_numbers_and_names() -> None:
+    section = TEXT[TEXT.index("## 9.") :]
+    steps = re.findall(r"^(\d+)\. (.+)$", section, re.MULTILINE)
+    assert [int(number) for number, _ in steps] == list(range(len(TITLES)))
+    for (_, specified), title in zip(steps, TITLES, strict=True):
+        assert specified.startswith(title)
+
+
+def test_every_record_type_is_specified() -> None:
+    union, _ = get_args(AnyRecord)
+    types = {get_args(model.model_fields["type"].annotation)[0] for model in get_args(union)}
+    section = TEXT[TEXT.index("## 4.") : TEXT.index("## 5.")]
+    assert types == set(re.findall(r"^\| `([a-z-]+)` \| ", section, re.MULTILINE)) - {"type"}
+
+
+def test_every_error_has_an_exit_code() -> None:
+    assert set(AttestError.__subclasses__()) == set(EXIT_CODES)
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
