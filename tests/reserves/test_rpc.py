@@ -21,6 +21,7 @@ Behaviour = Callable[[BaseHTTPRequestHandler, Any], None]
 def reply(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, length: int | None = None) -> None:
     handler.send_response(status)
     handler.send_header("Content-Length", str(len(body) if length is None else length))
+    handler.send_header("Connection", "close")
     handler.end_headers()
     handler.wfile.write(body)
 
@@ -44,7 +45,6 @@ class FaultServer:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests += 1
-                self.close_connection = True
                 outer.behaviour(self, request)
 
             do_GET = do_POST  # noqa: N815 (a followed redirect would come as GET)
