@@ -171,10 +171,24 @@ MALFORMED = {
 }
 
 
+CODES = {
+    "the proof of another statement": "proof/statement",
+    "an index beyond the tree": "path/index",
+    "a path one too short": "path/length",
+    "a path one too long": "path/length",
+    "no path": "path/length",
+    "sums that leave 128 bits": "tree/overflow",
+    "an asset the statement lacks": "proof/asset",
+}
+
+
 @pytest.mark.parametrize("case", FALSE)
 def test_a_false_proof_fails_at_step_10(case: str, exchange: Exchange) -> None:
-    number, _ = exchange.failing_step(proof_bytes=edit(exchange, FALSE[case]))
-    assert number == 10
+    found = exchange.failing_step(proof_bytes=edit(exchange, FALSE[case]))
+    if case == "another asset's tree":
+        assert found in {(10, "path/length"), (10, "proof/root")}
+    else:
+        assert found == (10, CODES.get(case, "proof/root"))
 
 
 @pytest.mark.parametrize("case", MALFORMED)

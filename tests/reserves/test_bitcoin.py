@@ -146,6 +146,12 @@ def test_addresses_lead_to_their_scripts(address: str, script: str) -> None:
     assert [item.hex() for item in scripts(wallet(address=address))] == [script]
 
 
+def test_an_address_that_two_libraries_read_differently_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wallycore.addr_segwit_to_bytes", lambda *_: b"\x00\x14" + bytes(20))
+    with pytest.raises(MalformedError, match="two libraries"):
+        scripts(wallet(address="bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"))
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -239,6 +239,14 @@ def test_each_changed_byte_of_a_proof_or_header_fails(proven: Any) -> None:
             assert decode_header(changed).block_hash != expected
 
 
+def test_a_trie_node_is_bounded_before_it_is_decoded() -> None:
+    node = b"\xc1" * (MAX_NODE_BYTES + 1)
+    with pytest.raises(VerificationError, match="more than 1024 bytes"):
+        proven_balance(keccak(node), "0x" + "11" * 20, [node])
+    with pytest.raises(VerificationError, match="more than 4096 bytes"):
+        decode_header(b"\xc1" * 5000)
+
+
 @pytest.mark.parametrize(
     "node",
     [b"\xc0", b"\xff" * 40, b"\xf8", b"\xc1" * 500, b"\xc1" * MAX_NODE_BYTES, b"x" * (MAX_NODE_BYTES + 1)],
