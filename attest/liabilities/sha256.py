@@ -1,0 +1,243 @@
+"""SHA-256 (FIPS 180-4) of many independent messages at once, one message per vector lane.
+
+Every message starts from a `Midstate`, a constant prefix of whole blocks absorbed once for all: the
+tagged hash SHA256(SHA256(tag) || SHA256(tag) || m), or either half of HMAC-SHA256.
+
+The kernels are LLVM vector IR, compiled for the host CPU on first need and run on every core this
+process may use. Work too small to repay compiling goes through hashlib; the digests are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attest.liabilities.sha256_kernel import BLOCK, Kernels, compile_kernels
+
+Bytes = NDArray[np.uint8]
+
+DIGEST: Final = 32
+_TABLE: Final = 2  # dimensions
+
+# Compiling takes as long as hashing about this many rows through hashlib.
+_COMPILE_ROWS: Final = 300_000
+# Fewer rows leave lanes idle and do not repay the call: hashlib is faster.
+_KERNEL_ROWS: Final = 24
+# Rows per kernel call: enough to hide the call, few enough to stay in cache and balance cores.
+_CHUNK: Final = 1 << 14
+_IDENTITY: Final = np.arange(_CHUNK, dtype=np.int64)
+# Longer messages, in bytes, go through hashlib: staging a chunk of them would take too much memory.
+_LONGEST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Midstate:
+    """SHA-256 after absorbing `prefix`, whole 64-byte blocks; no prefix is plain SHA-256.
+
+    The prefix stands for the state it leads to, as both hashlib and the kernels can start from it.
+    It is kept out of repr because for HMAC it is as secret as the key. Raises ValueError when it is
+    not a multiple of 64 bytes.
+    """
+
+    prefix: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.prefix) % BLOCK:
+            raise ValueError(f"prefix of {len(self.prefix)} bytes is not a multiple of {BLOCK}")
+
+    @property
+    def length(self) -> int:
+        """Bytes already absorbed."""
+        return len(self.prefix)
+
+    @classmethod
+    def tagged(cls, tag: str) -> Midstate:
+        """Start of SHA256(SHA256(tag) || SHA256(tag) || m), the tag encoded as UTF-8."""
+        return cls(hashlib.sha256(tag.encode()).digest() * 2)
+
+    @classmethod
+    def hmac(cls, key: bytes) -> tuple[Midstate, Midstate]:
+        """Start of the inner and of the outer hash of HMAC-SHA256 (RFC 2104) under `key`."""
+        key = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
+        return cls(bytes(b ^ 0x36 for b in key)), cls(bytes(b ^ 0x5C for b in key))
+
+
+_lock = threading.Lock()
+_compiled: Kernels | None = None
+_rows_seen = 0
+
+
+def warm_up() -> None:
+    """Compile the kernels now rather than when enough rows have been hashed to repay it."""
+    _kernels(_COMPILE_ROWS)
+
+
+def _kernels(rows: int) -> Kernels | None:
+    """Return the kernels to hash this many rows with, or None to go through hashlib."""
+    global _compiled, _rows_seen  # noqa: PLW0603 (compiled once for the process)
+    if rows < _KERNEL_ROWS or sys.byteorder == "big":
+        return None
+    if _compiled is None:
+        with _lock:
+            _rows_seen += rows
+            # Another thread may have compiled while this one waited for the lock.
+            if _rows_seen >= _COMPILE_ROWS and _compiled is None:  # type: ignore[redundant-expr]
+                _compiled = compile_kernels()
+    return _compiled
+
+
+def _spread(n: int, work: Callable[[int, int], None]) -> None:
+    """Call work(start, stop) for chunks of range(n), on every core this process may use."""
+    starts = range(0, n, _CHUNK)
+    stops = [min(start + _CHUNK, n) for start in starts]
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if min(usable, len(starts)) <= 1:
+        for start, stop in zip(starts, stops, strict=True):
+            work(start, stop)
+    else:
+        with ThreadPoolExecutor(min(usable, len(starts))) as pool:
+            list(pool.map(work, starts, stops))
+
+
+def _output(out: Bytes | None, n: int, inputs: Sequence[Bytes]) -> Bytes:
+    if out is None:
+        return np.empty((n, DIGEST), np.uint8)
+    if out.dtype != np.uint8 or out.shape != (n, DIGEST) or (n and out.strides[1] != 1):
+        raise ValueError(f"out must be uint8 of shape ({n}, {DIGEST}) with contiguous rows")
+    if not out.flags.writeable or any(np.shares_memory(out, array) for array in inputs):
+        raise ValueError("out must be writeable and must not overlap the input")
+    return out
+
+
+def _by_hashlib(midstate: Midstate, data: memoryview, bounds: Sequence[int], out: Bytes) -> None:
+    start = hashlib.sha256(midstate.prefix)
+    digests = bytearray()
+    for begin, end in pairwise(bounds):
+        message = start.copy()
+        message.update(data[begin:end])
+        digests += message.digest()
+    out[:] = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST)
+
+
+def _by_kernel(
+    kernels: Kernels,
+    midstate: Midstate,
+    columns: Sequence[Bytes],
+    out: Bytes,
+    places: NDArray[np.int64] = _IDENTITY,
+    *,
+    padded: bool = False,
+) -> None:
+    rows, width = len(columns[0]), sum(column.shape[1] for column in columns)
+    blocks = width // BLOCK if padded else (width + 8) // BLOCK + 1
+    message = np.zeros((blocks * 16, kernels.lanes), np.uint32)
+    if not padded:
+        message[width // 4] = 0x80000000
+        message[-2:] = np.array(divmod(8 * (midstate.length + width), 1 << 32))[:, None]
+    table = np.array([(c.ctypes.data, c.strides[0], c.shape[1] // 4) for c in columns], np.int64)
+    kernels.hash_columns(
+        *(rows, midstate.prefix, midstate.length // BLOCK, table.ctypes.data, len(columns)),
+        *(message.ctypes.data, blocks, out.ctypes.data, out.strides[0], places.ctypes.data),
+    )
+
+
+def hash_columns(midstate: Midstate, columns: Sequence[Bytes], out: Bytes | None = None) -> Bytes:
+    """Hash n messages, message i being the concatenation of row i of every column.
+
+    Each column is uint8 of shape (n, k), k a multiple of 4 bytes; its rows may lie any stride
+    apart, as in hashes[0::2], but each must be contiguous. Returns the digests, uint8 of shape
+    (n, 32), in `out` if given, whose rows may be strided too. Raises ValueError for any other shape
+    or type, and for an `out` overlapping a column.
+    """
+    if not columns:
+        raise ValueError("no columns")
+    n = len(columns[0])
+    for column in columns:
+        if column.dtype != np.uint8 or column.ndim != _TABLE or len(column) != n:
+            raise ValueError(f"columns must be uint8 of shape ({n}, k)")
+        if column.shape[1] % 4 or (column.size and column.strides[1] != 1):
+            raise ValueError("columns must have contiguous rows of a multiple of 4 bytes")
+    digests = _output(out, n, columns)
+    width = sum(column.shape[1] for column in columns)
+    kernels = _kernels(n) if width <= _LONGEST else None
+
+    def work(start: int, stop: int) -> None:
+        parts = [column[start:stop] for column in columns]
+        if kernels:
+            _by_kernel(kernels, midstate, parts, digests[start:stop])
+        else:
+            rows = memoryview(np.concatenate(parts, axis=1).tobytes())
+            bounds = [i * width for i in range(stop - start + 1)]
+            _by_hashlib(midstate, rows, bounds, digests[start:stop])
+
+    _spread(n, work)
+    return digests
+
+
+def hash_rows(midstate: Midstate, rows: Bytes, out: Bytes | None = None) -> Bytes:
+    """Hash every row of a uint8 array of shape (n, width), as `hash_columns` with one column.
+
+    The width may be any number of bytes; one that is not a multiple of 4 is slower and costs 8
+    bytes of memory per row.
+    """
+    if rows.dtype != np.uint8 or rows.ndim != _TABLE:
+        raise ValueError("rows must be uint8 of shape (n, width)")
+    n, width = rows.shape
+    if width % 4 == 0:
+        return hash_columns(midstate, [rows], out)
+    flat = np.ascontiguousarray(rows).reshape(-1)
+    return hash_variable(midstate, flat, np.arange(n + 1) * width, out)
+
+
+def hash_variable(
+    midstate: Midstate, data: Bytes, offsets: NDArray[np.integer[Any]], out: Bytes | None = None
+) -> Bytes:
+    """Hash n messages of any lengths, message i being data[offsets[i] : offsets[i + 1]].
+
+    `data` is contiguous uint8 of one dimension and `offsets` n + 1 integers, as in an Arrow binary
+    column. Returns the digests as `hash_columns` does. Raises ValueError for any other shape or
+    type, and for offsets that decrease or leave the data.
+    """
+    if data.dtype != np.uint8 or data.ndim != 1 or not data.flags.c_contiguous:
+        raise ValueError("data must be contiguous uint8 of one dimension")
+    if offsets.dtype.kind not in "iu" or offsets.ndim != 1 or not len(offsets):
+        raise ValueError("offsets must be a non-empty integer array of one dimension")
+    n = len(offsets) - 1
+    digests = _output(out, n, [data])
+    kernels = _kernels(n)
+
+    def work(start: int, stop: int) -> None:
+        bounds = offsets[start : stop + 1].astype(np.int64)
+        lengths = np.diff(bounds)
+        if bounds.min() < 0 or bounds.max() > len(data) or lengths.min() < 0:
+            raise ValueError(f"offsets {start} to {stop} decrease or leave the data")
+        if kernels is None or lengths.max() > _LONGEST:
+            _by_hashlib(midstate, data.data, bounds.tolist(), digests[start:stop])
+            return
+        # Messages of as many blocks lie side by side, so that no lane waits for a longer one.
+        blocks = ((lengths + 8 >> 6) + 1).astype(np.uint8)
+        order = np.argsort(blocks, kind="stable")
+        many = np.bincount(blocks).tolist()
+        staged = np.zeros((sum(i * m for i, m in enumerate(many)), BLOCK), np.uint8)
+        kernels.stage(
+            *(stop - start, data.ctypes.data, bounds.ctypes.data, order.ctypes.data),
+            *(midstate.length, staged.ctypes.data),
+        )
+        for i, m in enumerate(many):
+            if m:
+                rows, staged = staged[: m * i].reshape(m, -1), staged[m * i :]
+                _by_kernel(kernels, midstate, [rows], digests[start:stop], order[:m], padded=True)
+                order = order[m:]
+
+    _spread(n, work)
+    return digests
