@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from attest.errors import UnavailableError
 
@@ -53,24 +53,45 @@ def refuse_existing(*paths: Path) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, mode: int) -> Iterator[Path]:
-    """A folder to fill under a temporary name; it gets its name when the block ends, or vanishes on an error.
+def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
+    """Folders to fill under temporary names; they get their names, in order, when the block ends.
 
-    Raises `UnavailableError`, also when `path` exists already.
+    Each target is a path and a mode. On an error none of them is there. Raises `UnavailableError`, also when a
+    target exists already.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    renamed: list[Path] = []
+    partials: list[Path] = []
     try:
-        refuse_existing(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir(mode=mode)
-        yield partial
-        _sync_folder(partial)
-        partial.rename(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise UnavailableError("file/unwritable", f"cannot write {path}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        refuse_existing(*(path for path, _ in targets))
+        for path, mode in targets:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+            partial.mkdir(mode=mode)
+            partials.append(partial)
+        yield partials
+        for partial, (path, _) in zip(partials, targets, strict=True):
+            _sync_folder(partial)
+            partial.rename(path)
+            renamed.append(path)
+            _sync_folder(path.parent)
+    except BaseException as error:
+        for folder in (*partials, *renamed):
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            where = error.filename or targets[0][0]
+            raise UnavailableError("file/unwritable", f"cannot write {where}: {error.strerror}") from None
+        raise
+
+
+def create(path: Path, *, mode: int) -> BinaryIO:
+    """Open a file for writing that must not exist yet."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
+def sync(file: BinaryIO) -> None:
+    """Have what was written on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def fill_folder(folder: Path, files: Mapping[str, bytes], *, mode: int) -> None:
@@ -80,11 +101,9 @@ def fill_folder(folder: Path, files: Mapping[str, bytes], *, mode: int) -> None:
 
 
 def _write_synced(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
+    with create(path, mode=mode) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file)
 
 
 def _sync_folder(path: Path) -> None:

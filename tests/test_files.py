@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from attest.errors import UnavailableError
-from attest.files import SECRET_MODE, fill_folder, new_folder, read_bounded, write_file
+from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, write_file
 
 
 def mode(path: Path) -> int:
@@ -33,11 +33,11 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "a" / "2026-10"
-    with pytest.raises(ZeroDivisionError), new_folder(target, mode=0o700) as partial:
+    with pytest.raises(ZeroDivisionError), new_folders((target, 0o700)) as (partial,):
         fill_folder(partial, {"x": b"1"}, mode=0o600)
         raise ZeroDivisionError
     assert list((tmp_path / "a").iterdir()) == []
-    with new_folder(target, mode=0o700) as partial:
+    with new_folders((target, 0o700)) as (partial,):
         fill_folder(partial, {"x": b"1"}, mode=0o600)
         assert not target.exists()
     assert (mode(target), mode(target / "x"), (target / "x").read_bytes()) == (0o700, 0o600, b"1")
@@ -45,7 +45,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_an_existing_folder_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="exists"), new_folder(tmp_path, mode=0o700):
+    with pytest.raises(UnavailableError, match="exists"), new_folders((tmp_path, 0o700)):
         pass
 
 
@@ -54,3 +54,23 @@ def test_reading_stops_at_the_bound(tmp_path: Path) -> None:
     assert len(read_bounded(tmp_path / "big", 10)) == 11
     with pytest.raises(UnavailableError, match="cannot read"):
         read_bounded(tmp_path, 10)
+
+
+def test_of_two_folders_both_appear_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    with new_folders((first, 0o755), (second, 0o700)) as partials:
+        for partial in partials:
+            fill_folder(partial, {"x": b"1"}, mode=0o600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+    rename = Path.rename
+
+    def fails_once(path: Path, target: Path) -> Path:
+        if target.name == "fourth":
+            raise OSError(28, "No space left on device", str(target))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    third, fourth = tmp_path / "third", tmp_path / "fourth"
+    with pytest.raises(UnavailableError, match="fourth: No space left"), new_folders((third, 0o755), (fourth, 0o700)):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from attest.amounts import parse_decimal
 from attest.attestation.statement import Asset, Entity, Scope
 from attest.documents import AssetName, Count, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
+from attest.liabilities.splitting import Splitting
 from attest.reserves.wallets import ChainId, Wallet
 
 MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
@@ -28,25 +30,33 @@ class Settings(Document):
     model_config = ConfigDict(alias_generator=None)
 
 
+def expand(text: str, environment: Mapping[str, str], what: str) -> str:
+    """`text` with environment variables for each `${NAME}`, so that no secret has to stand in the config.
+
+    Raises `UnavailableError` naming the missing variable.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        if (value := environment.get(match[1])) is None:
+            raise UnavailableError(
+                "config/environment",
+                f"{what}: the environment variable {match[1]} is not set",
+                hint=f"the config uses ${{{match[1]}}}",
+            )
+        return value
+
+    return _PLACEHOLDER.sub(fill, text)
+
+
 class Node(Settings):
-    """A node; `${NAME}` in its url stands for an environment variable, so that no secret is in the file."""
+    """A node; `${NAME}` in its url stands for an environment variable."""
 
     name: Text
     url: Text
 
     def expanded_url(self, environment: Mapping[str, str]) -> str:
-        """The url with its placeholders filled in. Raises `UnavailableError` naming the missing variable."""
-
-        def fill(match: re.Match[str]) -> str:
-            if (value := environment.get(match[1])) is None:
-                raise UnavailableError(
-                    "config/environment",
-                    f"node {self.name}: the environment variable {match[1]} is not set",
-                    hint=f"its url in the config uses ${{{match[1]}}}",
-                )
-            return value
-
-        return _PLACEHOLDER.sub(fill, self.url)
+        """The url with its placeholders filled in. Raises `UnavailableError`."""
+        return expand(self.url, environment, f"node {self.name}")
 
 
 class Token(Settings):
@@ -84,10 +94,17 @@ class Money(Settings):
 
 
 class Ledger(Settings):
-    """The ledger's file, which holds the balances at the end of the period in `time_zone`."""
+    """Where the ledger is; it holds the balances at the end of the period in `time_zone`.
 
-    path: Text
+    `source` is a file, a glob of files, or a database's URL with a `query`. `${NAME}` in it stands for an
+    environment variable, `{period}` for the period. With `sum_rows`, several rows of one account and asset
+    are added up instead of being an error.
+    """
+
+    source: Text
+    query: Text | None = None
     time_zone: Text
+    sum_rows: bool = False
 
     @field_validator("time_zone")
     @classmethod
@@ -103,6 +120,31 @@ class Ledger(Settings):
         year, month = int(period[:4]), int(period[5:])
         following = (year + month // 12, month % 12 + 1)
         return datetime(*following, 1, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
+
+
+class Privacy(Settings):
+    """What hides balances from neighbours in the tree, and the number of customers.
+
+    A balance is split into `parts` parts, or into parts of at most `max_part` of its asset; `decoys` are leaves of
+    nothing, so many an asset.
+    """
+
+    parts: Annotated[Count, Field(ge=1, le=1000)] = 1
+    max_part: dict[AssetName, Text] = Field(default_factory=dict)
+    decoys: dict[AssetName, Annotated[Count, Field(le=2**31)]] = Field(default_factory=dict)
+
+    def splitting(self, decimals: Mapping[str, int]) -> dict[str, Splitting]:
+        """How each asset is split. Raises `MalformedError` for a `max_part` that is no positive amount."""
+        result = {asset: Splitting(parts=self.parts) for asset in decimals}
+        for asset, text in self.max_part.items():
+            try:
+                bound = parse_decimal(text, decimals[asset])
+            except MalformedError as error:
+                raise MalformedError("config/max-part", f"privacy.max_part.{asset}: {error.message}") from None
+            if bound <= 0:
+                raise MalformedError("config/max-part", f"privacy.max_part.{asset} is not above zero")
+            result[asset] = Splitting(max_part=bound)
+        return result
 
 
 class Publication(Settings):
@@ -127,6 +169,7 @@ class Config(Settings):
     ledger: Ledger
     keys: Keys
     publication: Publication = Publication()
+    privacy: Privacy = Privacy()
     assets: Annotated[tuple[Asset, ...], Field(min_length=1)]
     chains: tuple[Chain, ...] = ()
     wallets: tuple[Wallet, ...] = ()
@@ -156,6 +199,8 @@ class Config(Settings):
             for name in wallet.assets:
                 if name not in offered[wallet.chain]:
                     raise ValueError(f"wallet {wallet.id} holds {name}, which {wallet.chain} does not list")
+        for name in (*self.privacy.max_part, *self.privacy.decoys):
+            self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
         return self

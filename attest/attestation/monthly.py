@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple
 from attest import __version__
 from attest.amounts import parse_decimal
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
-from attest.attestation.config import Chain, Config, Money
+from attest.attestation.config import Chain, Config, Money, expand
 from attest.attestation.envelope import sign, verify_signatures
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.attestation.statement import (
@@ -33,12 +34,11 @@ from attest.attestation.statement import (
 )
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folder, read_bounded, refuse_existing
-from attest.liabilities.ledger import Liabilities as AssetLiabilities
-from attest.liabilities.ledger import read_ledger
+from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
+from attest.liabilities.ledger import Source
 from attest.liabilities.proof import InclusionProof, prove
-from attest.liabilities.snapshot import ROWS_FILE, SECRET_FILE, encode_rows, read_rows, read_secret
-from attest.liabilities.tree import SCHEME, StatedTree, Tree, normalise_account
+from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
+from attest.liabilities.tree import SCHEME
 from attest.reserves.evidence import (
     BitcoinDescriptor,
     EvidenceTree,
@@ -52,6 +52,7 @@ from attest.reserves.evidence import (
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Wallet
 
 STATEMENT_FILE: Final = "statement.json"
+SNAPSHOT_FOLDER: Final = "liabilities"
 MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 _FOLDER_MODE: Final = 0o755
 _PRIVATE_FOLDER_MODE: Final = 0o700
@@ -83,6 +84,7 @@ def run(
     passphrase: Callable[[], str],
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
@@ -99,19 +101,17 @@ def run(
     signer = read_signer(folder / config.keys.exchange, passphrase)
     sequence, previous = _previous(publication, period, signer.public)
 
-    ledger = folder / config.ledger.path.replace("{period}", period)
-    tell(f"reading the ledger {ledger.name}")
-    liabilities = read_ledger(ledger, config.decimals)
-    trees = [Tree.build(item.asset, secret, item.rows) for item in liabilities]
     gathered = _gather(config, folder, period, environment, tell)
-
-    evidence = EvidenceTree.build([record.leaf for record in gathered.records])
-    public = public_edition(gathered.records, evidence, gathered.private)
-    statement = Statement(
-        type=STATEMENT_TYPE,
-        subject=(Subject(name=PUBLIC_EVIDENCE, digest=Sha256(sha256=sha256(public).digest())),),
-        predicate_type=PREDICATE_TYPE,
-        predicate=Predicate(
+    with new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials:
+        private_partial, public_partial = partials
+        tell("reading the ledger and building the trees")
+        (private_partial / SNAPSHOT_FOLDER).mkdir(mode=_PRIVATE_FOLDER_MODE)
+        manifest = build_liabilities(
+            config, folder, period, private_partial / SNAPSHOT_FOLDER, secret, environment, progress
+        )
+        evidence = EvidenceTree.build([record.leaf for record in gathered.records])
+        public = public_edition(gathered.records, evidence, gathered.private)
+        predicate = Predicate(
             entity=config.entity,
             period=period,
             sequence=sequence,
@@ -122,9 +122,7 @@ def run(
             scope=config.scope,
             assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
             chains=tuple(sorted(gathered.pins, key=lambda pin: pin.chain)),
-            liabilities=Liabilities(
-                scheme=SCHEME, trees=tuple(_stated(*pair) for pair in zip(trees, liabilities, strict=True))
-            ),
+            liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
             reserves=_reserve_lines(gathered.records),
             money=tuple(gathered.money),
             cover=(),
@@ -133,27 +131,87 @@ def run(
             policies=(),
             evidence=EvidenceRoot(root=evidence.root, count=evidence.count),
             tool=Tool(name="attest-por", version=__version__),
-        ),
+        )
+        statement = Statement(
+            type=STATEMENT_TYPE,
+            subject=(Subject(name=PUBLIC_EVIDENCE, digest=Sha256(sha256=sha256(public).digest())),),
+            predicate_type=PREDICATE_TYPE,
+            predicate=predicate,
+        )
+        tell("signing and verifying")
+        payload = statement.to_bytes()
+        bundle = Bundle(
+            format="attest/bundle/v1",
+            envelope=sign(payload, PAYLOAD_TYPE, [signer]),
+            timestamps=(),
+            trust_roots=(),
+            auditor_reports=(),
+        ).to_bytes()
+        published = {f"{period}.attest.json": bundle, PUBLIC_EVIDENCE: public}
+        kept = {STATEMENT_FILE: payload, AUDITOR_EVIDENCE: auditor_edition(gathered.records)}
+        verified = verify(bundle, exchange_keys=[signer.public], threshold=1, now=now, files=(published | kept).get)
+        fill_folder(private_partial, kept, mode=SECRET_MODE)
+        fill_folder(public_partial, published, mode=PUBLIC_MODE)
+    return Outcome(publication / period / next(iter(published)), publication / period, private / period, verified)
+
+
+def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
+    """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing."""
+    location = expand(config.ledger.source.replace("{period}", period), environment, "the ledger's source")
+    query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
+    return Source(location, query, folder)
+
+
+def build_liabilities(
+    config: Config,
+    folder: Path,
+    period: str,
+    snapshot: Path,
+    secret: bytes,
+    environment: Mapping[str, str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Manifest:
+    """Build the liability snapshot of `period` in the empty folder `snapshot`. Raises `AttestError`."""
+    from attest.liabilities.build import build_snapshot
+
+    return build_snapshot(
+        snapshot,
+        ledger_source(config, folder, period, environment),
+        config.decimals,
+        secret,
+        splitting=config.privacy.splitting(config.decimals),
+        decoys=config.privacy.decoys,
+        sum_rows=config.ledger.sum_rows,
+        progress=progress,
     )
-    tell("signing and verifying")
-    payload = statement.to_bytes()
-    bundle = Bundle(
-        format="attest/bundle/v1",
-        envelope=sign(payload, PAYLOAD_TYPE, [signer]),
-        timestamps=(),
-        trust_roots=(),
-        auditor_reports=(),
-    ).to_bytes()
-    auditor = auditor_edition(gathered.records)
-    published = {f"{period}.attest.json": bundle, PUBLIC_EVIDENCE: public}
-    kept = {
-        SECRET_FILE: secret.hex().encode() + b"\n",
-        ROWS_FILE: b"".join(encode_rows(item.asset, item.rows) for item in liabilities),
-        STATEMENT_FILE: payload,
-        AUDITOR_EVIDENCE: auditor,
-    }
-    verified = verify(bundle, exchange_keys=[signer.public], threshold=1, now=now, files=(published | kept).get)
-    return _write(publication / period, private / period, published, kept, verified)
+
+
+def check_liabilities(
+    config: Config,
+    folder: Path,
+    period: str,
+    path: Path,
+    environment: Mapping[str, str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Manifest:
+    """Build the snapshot in `path` again, from the ledger and its own secret, and compare every file and total.
+
+    Raises `VerificationError` naming what differs.
+    """
+    with open_snapshot(path) as snapshot, tempfile.TemporaryDirectory(dir=path, prefix=".check-") as again:
+        stated = snapshot.manifest
+        manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
+        check_files(snapshot)
+    for tree, other in zip(stated.trees, manifest.trees, strict=False):
+        if tree != other:
+            raise VerificationError(
+                "snapshot/ledger",
+                f"the ledger leads to another tree of {other.asset}: total {other.total}, not {tree.total}",
+                hint="was the ledger changed after the snapshot was built?",
+            )
+    if (stated.trees, stated.totals) != (manifest.trees, manifest.totals):
+        raise VerificationError("snapshot/ledger", "the ledger has other control totals than the snapshot")
+    return stated
 
 
 def parse_period(text: str) -> str:
@@ -170,34 +228,41 @@ def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
     return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))
 
 
-def prove_account(snapshot: Path, account: str) -> InclusionProof:
+def open_snapshot(path: Path) -> Snapshot:
+    """The snapshot in `path`, which is its own folder or the private folder of a month."""
+    return Snapshot(path if (path / MANIFEST_FILE).exists() else path / SNAPSHOT_FOLDER)
+
+
+def bound_statement(path: Path, snapshot: Snapshot) -> bytes:
+    """The digest of the statement that was signed over `snapshot`, in the private folder `path` of a month.
+
+    Raises `UnavailableError` when there is none, `VerificationError` when it states other trees.
+    """
+    payload = read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)
+    if parse_statement(payload).predicate.liabilities.trees != snapshot.manifest.trees:
+        raise VerificationError("snapshot/root", f"the snapshot in {path} does not hold the trees of its statement")
+    return statement_digest(payload)
+
+
+def prove_everyone(path: Path, out: Path, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Write the inclusion proofs of all accounts into the folder `out`; how many were written now.
+
+    Raises `UnavailableError` when `out` holds proofs of another statement.
+    """
+    from attest.liabilities.prove_all import prove_all
+
+    with open_snapshot(path) as snapshot:
+        return prove_all(snapshot, bound_statement(path, snapshot), out, progress)
+
+
+def prove_account(path: Path, account: str) -> InclusionProof:
     """The inclusion proof of one account, from the private folder of its month.
 
-    Raises `MalformedError` when the account is unknown, `VerificationError` when the snapshot is not the
+    Raises `MalformedError` when the account is owed nothing, `VerificationError` when the snapshot is not the
     one that was signed.
     """
-    account = normalise_account(account)
-    payload = read_bounded(snapshot / STATEMENT_FILE, MAX_BUNDLE_BYTES)
-    stated = {tree.asset: tree for tree in parse_statement(payload).predicate.liabilities.trees}
-    secret = read_secret(snapshot)
-    holdings = []
-    for asset, rows in sorted(read_rows(snapshot).items()):
-        mine = [row for row in rows if row.account == account]
-        if not mine:
-            continue
-        tree = Tree.build(asset, secret, rows)
-        if asset not in stated or (tree.root, tree.total) != (stated[asset].root, stated[asset].total):
-            raise VerificationError(
-                "snapshot/root", f"the snapshot {snapshot} does not lead to the signed root of {asset}"
-            )
-        holdings.append((tree, mine))
-    if not holdings:
-        raise MalformedError(
-            "prove/account",
-            f"account {account!r} has no balance in {snapshot}",
-            hint="the account is written as in the ledger; zero and negative balances have no proof",
-        )
-    return prove(statement_digest(payload), account, holdings)
+    with open_snapshot(path) as snapshot:
+        return prove(bound_statement(path, snapshot), account, snapshot.trees.values())
 
 
 def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, bytes | None]:
@@ -291,17 +356,6 @@ def _money_document(money: Money, folder: Path, period: str, decimals: int) -> M
     )
 
 
-def _stated(tree: Tree, liabilities: AssetLiabilities) -> StatedTree:
-    return StatedTree(
-        asset=tree.asset,
-        size=tree.size,
-        root=tree.root,
-        total=tree.total,
-        negative_accounts=len(liabilities.negative),
-        negative_total=liabilities.negative_total,
-    )
-
-
 def _reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
@@ -321,14 +375,3 @@ def _reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
         for readings in groups.values()
     ]
     return tuple(sorted(lines, key=lambda line: line.key))
-
-
-def _write(
-    publication: Path, private: Path, published: dict[str, bytes], kept: dict[str, bytes], verified: Verified
-) -> Outcome:
-    # The private folder first: a published statement whose snapshot was lost could never be proven to anyone.
-    with new_folder(publication, mode=_FOLDER_MODE) as public_partial:
-        fill_folder(public_partial, published, mode=PUBLIC_MODE)
-        with new_folder(private, mode=_PRIVATE_FOLDER_MODE) as private_partial:
-            fill_folder(private_partial, kept, mode=SECRET_MODE)
-    return Outcome(publication / next(iter(published)), publication, private, verified)

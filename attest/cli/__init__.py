@@ -13,6 +13,7 @@ import click
 from attest import __version__
 from attest.cli.demo import demo
 from attest.cli.key import key
+from attest.cli.liabilities import liabilities
 from attest.cli.prove import prove
 from attest.cli.result import Result, error_document, error_text
 from attest.cli.run import run
@@ -30,7 +31,7 @@ def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
-for command in (run, verify, prove, key, demo):
+for command in (run, verify, prove, liabilities, key, demo):
     group.add_command(command)
 
 

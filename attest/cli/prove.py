@@ -1,4 +1,4 @@
-"""`attest prove`: one customer's inclusion proof."""
+"""`attest prove`: inclusion proofs, of one customer or of all."""
 
 from __future__ import annotations
 
@@ -6,20 +6,41 @@ from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option
+from attest.cli.result import Result, json_option, progress
 
 
 @click.command()
 @click.argument("snapshot", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--account", required=True, help="The customer, as the ledger names them.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to this file.")
+@click.option("--account", help="The customer, as the ledger names them.")
+@click.option("--all", "everyone", is_flag=True, help="Make the proofs of all customers; needs --out.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The proof's file, or with --all a folder.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-def prove(snapshot: Path, *, account: str, out: Path | None, force: bool, as_json: bool) -> Result:  # noqa: ARG001
-    """Print the inclusion proof of one account of SNAPSHOT, a private folder that `attest run` wrote.
+def prove(
+    snapshot: Path, *, account: str | None, everyone: bool, out: Path | None, force: bool, as_json: bool
+) -> Result:
+    """Make inclusion proofs from SNAPSHOT, a private folder that `attest run` wrote.
 
-    Give the file to that customer: it shows their balances, and sums of some neighbours in the tree.
+    Give each to its customer alone: it shows their balances, and sums of some neighbours in the tree. With --all
+    the folder gets 256 files of JSON lines, compressed with zstd, by the first byte of the account digest; if
+    interrupted, the same command goes on.
     """
+    if everyone == (account is not None):
+        raise click.UsageError("say either --account or --all")
+    if everyone and out is None:
+        raise click.UsageError("--all needs --out, a folder")
+    if account is not None:
+        return _one(snapshot, account, out, force=force)
+    from attest.attestation.monthly import prove_everyone
+
+    with progress("proofs", as_json=as_json) as advance:
+        written = prove_everyone(snapshot, out, advance)  # type: ignore[arg-type]
+    return Result(
+        {"command": "prove", "status": "done", "proofs": str(out), "written": written}, f"{written:,} proofs  {out}"
+    )
+
+
+def _one(snapshot: Path, account: str, out: Path | None, *, force: bool) -> Result:
     from attest.attestation.monthly import prove_account
     from attest.files import write_file
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -15,6 +15,7 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
 from attest.documents import format_time
+from attest.liabilities.snapshot import Manifest
 
 _WIDTH = 200
 
@@ -121,3 +122,31 @@ def _render(table: Table) -> str:
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, markup=False, highlight=False)
     console.print(table)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str:
+    """What a snapshot holds; amounts in base units where the decimals are not known."""
+    table = _table("asset", ">ledger rows", ">accounts", ">leaves", ">owed", ">negative", "root")
+    for tree, totals in zip(manifest.trees, manifest.totals, strict=True):
+        places = 0 if decimals is None else decimals[tree.asset]
+        table.add_row(
+            tree.asset,
+            f"{totals.rows:,}",
+            f"{totals.positive:,}",
+            f"{tree.size:,}",
+            format_amount(tree.total, places),
+            f"{totals.negative:,}",
+            tree.root.hex(),
+        )
+    read = []
+    for source in manifest.inputs:
+        digest = "" if source.sha256 is None else f"  SHA-256 {source.sha256.hex()}"
+        when = "" if source.snapshot_time is None else f"  as of {source.snapshot_time}"
+        read.append(f"read from {source.name}{digest}{when}")
+    return "\n".join([_render(table), "", *read])
+
+
+def snapshot_document(manifest: Manifest) -> dict[str, Any]:
+    """The same for programs."""
+    value = manifest.to_value()
+    return {name: value[name] for name in ("inputs", "totals", "trees")}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,3 +47,32 @@ def error_text(error: AttestError) -> str:
 def tell(as_json: bool) -> Any:  # noqa: FBT001
     """A function that says what is going on, on stderr; silent with `--json`."""
     return (lambda _: None) if as_json else (lambda text: click.echo(f"attest: {text}", err=True))
+
+
+@contextmanager
+def progress(unit: str, *, as_json: bool, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many `unit` are done; a line on stderr with the rate where people look on.
+
+    With `total` the line also says how long it will take.
+    """
+    if as_json or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    started = time.monotonic()
+    columns = [TextColumn("attest:"), BarColumn(), MofNCompleteColumn(), TextColumn(f"{unit}, {{task.fields[rate]}}")]
+    with Progress(*columns, TimeRemainingColumn(), transient=True, console=_stderr()) as bar:
+        task = bar.add_task("", total=total, rate="")
+
+        def advance(done: int) -> None:
+            rate = int(done / max(time.monotonic() - started, 0.001))
+            bar.update(task, completed=done, rate=f"{rate:,} a second")
+
+        yield advance
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)

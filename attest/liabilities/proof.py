@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
 from attest.documents import Amount, AssetName, Count, Digest, Document
-from attest.errors import VerificationError
+from attest.errors import MalformedError, VerificationError
 from attest.liabilities.tree import (
-    Row,
+    OwnedLeaf,
     StatedTree,
     SumNode,
-    Tree,
     account_digest,
     join,
     leaf,
@@ -63,29 +62,45 @@ class Holding(NamedTuple):
     amount: int
 
 
-def prove(statement: bytes, account: str, holdings: Iterable[tuple[Tree, Iterable[Row]]]) -> InclusionProof:
-    """The proof of `account` in the statement with this digest, from its rows in each asset's tree."""
+class ProvableTree(Protocol):
+    """A tree that knows its accounts."""
+
+    asset: str
+    key: bytes
+
+    def owned(self, account: str) -> list[OwnedLeaf]:
+        """The leaves of `account`; none when nothing is owed."""
+
+    def audit_path(self, index: int) -> list[SumNode]:
+        """The siblings of leaf `index`, from the leaf up."""
+
+
+def prove(statement: bytes, account: str, trees: Iterable[ProvableTree]) -> InclusionProof:
+    """The proof of what `account` is owed in `trees`, in the statement with this digest.
+
+    Raises `MalformedError` when it is owed nothing.
+    """
     account = normalise_account(account)
     digest = account_digest(account)
+    holdings = []
+    for tree in trees:
+        if owned := tree.owned(account):
+            leaves = tuple(_prove_leaf(tree, digest, *place) for place in owned)
+            holdings.append(ProvenAsset(asset=tree.asset, leaves=leaves))
+    if not holdings:
+        raise MalformedError(
+            "prove/account",
+            f"account {account!r} has no balance in the snapshot",
+            hint="the account is written as in the ledger; zero and negative balances have no proof",
+        )
     return InclusionProof(
-        format="attest/inclusion-proof/v1",
-        statement=statement,
-        account=account,
-        holdings=tuple(
-            ProvenAsset(
-                asset=tree.asset,
-                leaves=tuple(_prove_leaf(tree, digest, row) for row in rows),
-            )
-            for tree, rows in holdings
-        ),
+        format="attest/inclusion-proof/v1", statement=statement, account=account, holdings=tuple(holdings)
     )
 
 
-def _prove_leaf(tree: Tree, digest: bytes, row: Row) -> ProvenLeaf:
-    salt = leaf_salt(tree.key, digest, row.part)
-    index = tree.index(leaf(salt, digest, row.amount))
+def _prove_leaf(tree: ProvableTree, digest: bytes, index: int, part: int, amount: int) -> ProvenLeaf:
     path = tuple((node.hash, node.sum) for node in tree.audit_path(index))
-    return ProvenLeaf(index=index, salt=salt, amount=row.amount, path=path)
+    return ProvenLeaf(index=index, salt=leaf_salt(tree.key, digest, part), amount=amount, path=path)
 
 
 def verify_inclusion(

@@ -91,7 +91,7 @@ def _kernels(rows: int) -> Kernels | None:
         with _lock:
             _rows_seen += rows
             # Another thread may have compiled while this one waited for the lock.
-            if _rows_seen >= _COMPILE_ROWS and _compiled is None:  # type: ignore[redundant-expr]
+            if _rows_seen >= _COMPILE_ROWS and _compiled is None:
                 _compiled = compile_kernels()
     return _compiled
 

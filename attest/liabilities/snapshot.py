@@ -1,40 +1,205 @@
-"""The liability snapshot an exchange keeps to hand out proofs: the secret, and the rows it was built from."""
+"""The liability snapshot on disk: every asset's tree, opened by memory map, from which any proof is made at once.
+
+A folder, for the exchange alone:
+
+- `manifest.json`: what was built from what, and the SHA-256 of every other file; written last.
+- `secret`: 32 bytes in hex, from which every salt follows.
+- `<ASSET>.leaves`: the leaves in the tree's order, 48 bytes each: hash, then amount as a big-endian u128.
+- `<ASSET>.nodes`: the nodes of level 8 and above in the same form, level after level; the levels below are made again
+  from the 256 leaves of a block.
+- `<ASSET>.accounts`: 16 bytes a leaf in ascending order: the first 8 bytes of the account digest, part, leaf index.
+- `names.arrow`: the accounts in the ledger's order, an Arrow IPC file; once for each asset that one holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import mmap
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Literal, Self
 
-from attest.documents import Amount, AssetName, Count, Document
-from attest.errors import MalformedError, UnavailableError
-from attest.liabilities.tree import SECRET_BYTES, Row, normalise_account
+from pydantic import Field
+
+from attest.documents import Amount, AssetName, Count, Digest, Document, Text
+from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.files import read_bounded
+from attest.liabilities.tree import (
+    SECRET_BYTES,
+    OwnedLeaf,
+    StatedTree,
+    SumNode,
+    account_digest,
+    asset_key,
+    join,
+    leaf,
+    leaf_salt,
+)
+from attest.merkle import audit_path, fold, levels
 
 SECRET_FILE: Final = "secret"  # noqa: S105 (a file name)
-ROWS_FILE: Final = "liabilities.jsonl"
-MAX_ROW_BYTES: Final = 4096
+MANIFEST_FILE: Final = "manifest.json"
+NAMES_FILE: Final = "names.arrow"
+MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+STORED_LEVEL: Final = 8
+NODE: Final = 48
+HASH: Final = 32
+ENTRY: Final = 16
+PREFIX: Final = 8
 
 
-class SnapshotRow(Document):
-    """One leaf of one asset's tree, a line of `liabilities.jsonl` in RFC 8785 form."""
+class SnapshotFile(Document):
+    """A file of the snapshot."""
 
-    account: str
+    name: Text
+    bytes: Count
+    sha256: Digest
+
+
+class LedgerInput(Document):
+    """A file that the ledger was read from, or the query and the server's own time of its snapshot."""
+
+    name: Text
+    bytes: Count | None = None
+    sha256: Digest | None = None
+    snapshot_time: Text | None = None
+
+
+class LedgerTotals(Document):
+    """Control totals of one asset in the ledger, in base units."""
+
     asset: AssetName
-    part: Count
-    amount: Amount
+    rows: Count
+    positive: Count
+    positive_total: Amount
+    zero: Count
+    negative: Count
+    negative_total: Amount
 
 
-def encode_rows(asset: str, rows: Iterable[Row]) -> bytes:
-    """The lines of one asset's rows."""
-    return b"".join(
-        SnapshotRow(account=row.account, asset=asset, part=row.part, amount=row.amount).to_bytes() + b"\n"
-        for row in rows
-    )
+class Manifest(Document):
+    """What a snapshot holds."""
+
+    format: Literal["attest/liability-snapshot/v1"]
+    inputs: tuple[LedgerInput, ...]
+    totals: tuple[LedgerTotals, ...]
+    trees: Annotated[tuple[StatedTree, ...], Field(min_length=1)]
+    files: tuple[SnapshotFile, ...]
+
+
+def level_sizes(size: int) -> list[int]:
+    """The number of nodes of each level of a tree of `size` leaves, leaves first."""
+    sizes = [size]
+    while sizes[-1] > 1:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
+
+
+class AssetTree:
+    """One asset's tree, read from its files as needed."""
+
+    def __init__(self, folder: Path, stated: StatedTree, secret: bytes, stack: ExitStack) -> None:
+        self.asset = stated.asset
+        self.stated = stated
+        self.key = asset_key(secret, stated.asset)
+        self._sizes = level_sizes(stated.size)
+        stored = sum(self._sizes[STORED_LEVEL:])
+        self._leaves = _map(folder / f"{stated.asset}.leaves", stated.size * NODE, stack)
+        self._nodes = _map(folder / f"{stated.asset}.nodes", stored * NODE, stack)
+        self._accounts = _map(folder / f"{stated.asset}.accounts", stated.size * ENTRY, stack)
+
+    def owned(self, account: str) -> list[OwnedLeaf]:
+        """The leaves of `account` in the order of their parts; none when nothing is owed."""
+        digest = account_digest(account)
+        prefix = digest[:PREFIX]
+        position = self._first_entry(prefix)
+        owned = []
+        while self._prefix(position) == prefix:
+            entry = self._accounts[position * ENTRY : (position + 1) * ENTRY]
+            part, index = int.from_bytes(entry[8:12]), int.from_bytes(entry[12:16])
+            node = self._leaf(index)
+            # Another account may share the prefix; the leaf's hash tells.
+            if leaf(leaf_salt(self.key, digest, part), digest, node.sum) == node:
+                owned.append(OwnedLeaf(index, part, node.sum))
+            position += 1
+        return owned
+
+    def audit_path(self, index: int) -> list[SumNode]:
+        """The siblings of leaf `index`, from the leaf up. Raises `VerificationError` when the files are not sound."""
+        block = index >> STORED_LEVEL
+        first = block << STORED_LEVEL
+        leaves = [self._leaf(i) for i in range(first, min(first + (1 << STORED_LEVEL), self.stated.size))]
+        built = levels(leaves, join)
+        path = audit_path(built, index - first)
+        offset = 0
+        for level, size in enumerate(self._sizes[STORED_LEVEL:-1], start=STORED_LEVEL):
+            if (sibling := (index >> level) ^ 1) < size:
+                path.append(_node(self._nodes, offset + sibling))
+            offset += size
+        root = fold(leaves[index - first], index, self.stated.size, path, join)
+        if root != (self.stated.root, self.stated.total):
+            raise VerificationError("snapshot/root", f"the snapshot's files do not lead to the root of {self.asset}")
+        return path
+
+    def _leaf(self, index: int) -> SumNode:
+        if index >= self.stated.size:
+            raise VerificationError("snapshot/index", f"the account index of {self.asset} names leaf {index}")
+        return _node(self._leaves, index)
+
+    def _prefix(self, position: int) -> bytes:
+        return self._accounts[position * ENTRY : position * ENTRY + PREFIX]
+
+    def _first_entry(self, prefix: bytes) -> int:
+        low, high = 0, self.stated.size
+        while low < high:
+            middle = (low + high) // 2
+            if self._prefix(middle) < prefix:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+class Snapshot:
+    """An opened snapshot. Use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `UnavailableError` or `MalformedError` when `folder` is not a whole snapshot."""
+        self.folder = folder
+        data = read_bounded(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+        self.manifest = Manifest.from_canonical(data, what=str(folder / MANIFEST_FILE), max_bytes=MAX_MANIFEST_BYTES)
+        self.secret = read_secret(folder)
+        self._stack = ExitStack()
+        try:
+            self.trees = {
+                stated.asset: AssetTree(folder, stated, self.secret, self._stack) for stated in self.manifest.trees
+            }
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def check_files(snapshot: Snapshot) -> None:
+    """Compare every file of the snapshot with its digest in the manifest. Raises `VerificationError`."""
+    for stated in snapshot.manifest.files:
+        try:
+            with (snapshot.folder / stated.name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            raise UnavailableError("snapshot/unreadable", f"cannot read {stated.name}: {error.strerror}") from None
+        if digest != stated.sha256:
+            raise VerificationError("snapshot/file", f"{stated.name} is not the file that was built")
 
 
 def read_secret(folder: Path) -> bytes:
     """The snapshot's secret. Raises `UnavailableError` or `MalformedError`."""
-    text = _read(folder / SECRET_FILE).decode("ascii", "replace").strip()
+    text = read_bounded(folder / SECRET_FILE, 1024).decode("ascii", "replace").strip()
     try:
         secret = bytes.fromhex(text)
     except ValueError:
@@ -44,22 +209,18 @@ def read_secret(folder: Path) -> bytes:
     return secret
 
 
-def read_rows(folder: Path) -> dict[str, list[Row]]:
-    """The rows by asset. Raises `UnavailableError` or `MalformedError`."""
-    path = folder / ROWS_FILE
-    rows: dict[str, list[Row]] = {}
-    for number, line in enumerate(_read(path).splitlines(), start=1):
-        row = SnapshotRow.from_canonical(line, what=f"{path.name} row {number}", max_bytes=MAX_ROW_BYTES)
-        rows.setdefault(row.asset, []).append(Row(normalise_account(row.account), row.part, row.amount))
-    return rows
+def _node(data: mmap.mmap | bytes, index: int) -> SumNode:
+    node = data[index * NODE : (index + 1) * NODE]
+    return SumNode(node[:HASH], int.from_bytes(node[HASH:]))
 
 
-def _read(path: Path) -> bytes:
+def _map(path: Path, size: int, stack: ExitStack) -> mmap.mmap | bytes:
     try:
-        return path.read_bytes()
+        file = stack.enter_context(path.open("rb"))
+        found = path.stat().st_size
+        if found != size:
+            raise MalformedError("snapshot/size", f"{path} has {found:,} bytes; the manifest says {size:,}")
+        # An empty file cannot be mapped.
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
     except OSError as error:
-        raise UnavailableError(
-            "snapshot/unreadable",
-            f"cannot read {path}: {error.strerror}",
-            hint="name a snapshot folder that `attest run` wrote, such as private/2026-10",
-        ) from None
+        raise UnavailableError("snapshot/unreadable", f"cannot read {path}: {error.strerror}") from None

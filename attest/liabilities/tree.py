@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
 from attest.documents import Amount, AssetName, Count, Digest, Document
 from attest.errors import MalformedError, VerificationError
-from attest.merkle import audit_path, levels, tagged_hash
+from attest.merkle import tagged_hash
 
 SCHEME: Final = "merkle-sum-sha256/v1"
 SECRET_BYTES: Final = 32
@@ -42,10 +38,10 @@ class StatedTree(Document):
     negative_total: Amount
 
 
-class Row(NamedTuple):
-    """One liability: `amount` base units owed to `account`, as part `part` of its balance."""
+class OwnedLeaf(NamedTuple):
+    """A leaf of an account: its index in the tree, the part of the balance it is, and the amount in base units."""
 
-    account: str
+    leaf_index: int
     part: int
     amount: int
 
@@ -100,56 +96,3 @@ def join(left: SumNode, right: SumNode) -> SumNode:
         raise VerificationError("tree/overflow", "the sum of two nodes does not fit in 128 bits")
     message = left.hash + left.sum.to_bytes(16) + right.hash + right.sum.to_bytes(16)
     return SumNode(tagged_hash("attest/v1/node", message), total)
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The tree over the rows of one asset: leaves in ascending order of hash, whatever order the rows had."""
-
-    asset: str
-    key: bytes
-    _levels: list[list[SumNode]]
-
-    @classmethod
-    def build(cls, asset: str, secret: bytes, rows: Iterable[Row]) -> Tree:
-        """Build from `rows` with positive amounts.
-
-        Raises `MalformedError` for two equal leaves, `VerificationError` when the total leaves 128 bits.
-        """
-        key = asset_key(secret, asset)
-        leaves = []
-        for account, part, amount in rows:
-            digest = account_digest(account)
-            leaves.append(leaf(leaf_salt(key, digest, part), digest, amount))
-        leaves.sort()
-        for one, other in pairwise(leaves):
-            if one.hash == other.hash:
-                raise MalformedError("tree/equal-leaves", f"two rows of {asset} make the same leaf")
-        return cls(asset, key, levels(leaves, join))
-
-    @property
-    def size(self) -> int:
-        """The number of leaves."""
-        return len(self._levels[0]) if self._levels else 0
-
-    @property
-    def root(self) -> bytes:
-        """The hash of the topmost node, 32 bytes."""
-        return self._levels[-1][0].hash if self._levels else EMPTY_ROOT
-
-    @property
-    def total(self) -> int:
-        """What is owed in this asset, in base units."""
-        return self._levels[-1][0].sum if self._levels else 0
-
-    def index(self, node: SumNode) -> int:
-        """Where `node` stands among the leaves. Raises `VerificationError` when it is not one of them."""
-        leaves = self._levels[0] if self._levels else []
-        index = bisect_left(leaves, node)
-        if leaves[index : index + 1] != [node]:
-            raise VerificationError("tree/no-leaf", f"the tree of {self.asset} has no such leaf")
-        return index
-
-    def audit_path(self, index: int) -> list[SumNode]:
-        """The siblings of leaf `index`, from the leaf up."""
-        return audit_path(self._levels, index)

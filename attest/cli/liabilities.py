@@ -1,0 +1,90 @@
+"""`attest liabilities`: the snapshot of what is owed, by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from attest.cli.result import Result, json_option, progress
+
+_SNAPSHOT = click.argument("snapshot", type=click.Path(path_type=Path, file_okay=False))
+_CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+_PERIOD = click.option("--period", required=True, metavar="YYYY-MM", help="The month.")
+
+
+@click.group()
+def liabilities() -> None:
+    """Build, show and check the snapshot of what is owed."""
+
+
+@liabilities.command()
+@_CONFIG
+@_PERIOD
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+@json_option
+def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
+    """Build the snapshot of the ledger that CONFIG names, without reading a chain or signing anything."""
+    import os
+    import secrets
+
+    from attest.attestation import monthly
+    from attest.attestation.config import read_config
+    from attest.cli.render import snapshot_document, snapshot_text
+    from attest.files import new_folders
+    from attest.liabilities.tree import SECRET_BYTES
+
+    settings = read_config(config)
+    with new_folders((out, 0o700)) as (partial,), progress("rows", as_json=as_json) as advance:
+        manifest = monthly.build_liabilities(
+            settings,
+            config.parent,
+            monthly.parse_period(period),
+            partial,
+            secrets.token_bytes(SECRET_BYTES),
+            os.environ,
+            advance,
+        )
+    document = {"command": "liabilities build", "status": "done", "snapshot": str(out), **snapshot_document(manifest)}
+    return Result(document, f"{snapshot_text(manifest, settings.decimals)}\n\nsnapshot  {out}")
+
+
+@liabilities.command()
+@_SNAPSHOT
+@json_option
+def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
+    """Show the totals of SNAPSHOT, and what it was built from. Nothing is checked."""
+    from attest.attestation.monthly import open_snapshot
+    from attest.cli.render import snapshot_document, snapshot_text
+
+    with open_snapshot(snapshot) as opened:
+        manifest = opened.manifest
+    return Result(
+        {"command": "liabilities show", "status": "unchecked", **snapshot_document(manifest)},
+        f"NOT CHECKED: what the snapshot says of itself\n\n{snapshot_text(manifest, None)}",
+    )
+
+
+@liabilities.command()
+@_SNAPSHOT
+@_CONFIG
+@_PERIOD
+@json_option
+def check(snapshot: Path, config: Path, *, period: str, as_json: bool) -> Result:
+    """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
+    import os
+
+    from attest.attestation import monthly
+    from attest.attestation.config import read_config
+    from attest.cli.render import snapshot_document, snapshot_text
+
+    settings = read_config(config)
+    with progress("rows", as_json=as_json) as advance:
+        manifest = monthly.check_liabilities(
+            settings, config.parent, monthly.parse_period(period), snapshot, os.environ, advance
+        )
+    return Result(
+        {"command": "liabilities check", "status": "verified", **snapshot_document(manifest)},
+        f"VERIFIED: the ledger and the secret lead to these trees, file by file\n\n"
+        f"{snapshot_text(manifest, settings.decimals)}",
+    )

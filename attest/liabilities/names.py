@@ -1,0 +1,81 @@
+"""Accounts in buckets by their digests, each once: who a proof is made for, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attest.liabilities.leaves import DIGEST
+from attest.liabilities.spill import BUCKETS
+
+_SCHEMA: Final = pa.schema(
+    [pa.field("digest", pa.binary(DIGEST), nullable=False), pa.field("account", pa.large_binary(), nullable=False)]
+)
+
+
+class NamesSpill:
+    """Accounts with their digests, in buckets by the digest's first byte; beyond `budget` bytes they go to files."""
+
+    def __init__(self, folder: Path, budget: int) -> None:
+        self._files = [folder / f"names.{bucket:02x}" for bucket in range(BUCKETS)]
+        self._writers: list[Any] = []
+        self._budget = budget
+        self._pending: list[tuple[Any, list[int]]] = []
+        self._pending_bytes = 0
+
+    def add(self, accounts: Any, digests: NDArray[np.uint8]) -> None:
+        """Take an Arrow array of n accounts with their digests, uint8 of shape (n, 32)."""
+        order = np.argsort(digests[:, 0], kind="stable")
+        bounds = [0, *np.cumsum(np.bincount(digests[:, 0], minlength=BUCKETS)).tolist()]
+        sorted_digests = np.take(digests, order, axis=0)
+        column = pa.Array.from_buffers(pa.binary(DIGEST), len(digests), [None, pa.py_buffer(sorted_digests)])
+        batch = pa.record_batch([column, accounts.take(pa.array(order))], schema=_SCHEMA)
+        self._pending.append((batch, bounds))
+        self._pending_bytes += batch.nbytes
+        if self._pending_bytes > self._budget:
+            self._flush()
+
+    def buckets(self) -> Iterator[tuple[NDArray[np.uint8], list[bytes]]]:
+        """Of each bucket the digests in ascending order, uint8 of shape (n, 32), and the accounts, each once."""
+        for writer in self._writers:
+            writer.close()
+        for number, path in enumerate(self._files):
+            parts = [
+                batch.slice(bounds[number], bounds[number + 1] - bounds[number]) for batch, bounds in self._pending
+            ]
+            if self._writers:
+                with pa.OSFile(str(path), "rb") as file:
+                    parts += list(pa.ipc.open_stream(file))
+                path.unlink()
+            yield _once(pa.Table.from_batches(parts, _SCHEMA))
+
+    def _flush(self) -> None:
+        if not self._writers:
+            self._writers = [pa.ipc.new_stream(str(path), _SCHEMA) for path in self._files]
+        for number, writer in enumerate(self._writers):
+            for batch, bounds in self._pending:
+                if bounds[number] < bounds[number + 1]:
+                    writer.write_batch(batch.slice(bounds[number], bounds[number + 1] - bounds[number]))
+        self._pending.clear()
+        self._pending_bytes = 0
+
+
+def _once(table: Any) -> tuple[NDArray[np.uint8], list[bytes]]:
+    if not table.num_rows:
+        return np.empty((0, DIGEST), np.uint8), []
+    column = table.column("digest").combine_chunks()
+    digests = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, DIGEST)[column.offset :][: len(column)]
+    words = np.ascontiguousarray(digests).view(">u8").astype(np.uint64)
+    order = np.lexsort(words.T[::-1])
+    words = words[order]
+    # An account that holds several assets came once for each.
+    kept = np.ones(len(order), bool)
+    kept[1:] = (words[1:] != words[:-1]).any(axis=1)
+    order = order[kept]
+    return np.take(digests, order, axis=0), pc.take(table.column("account"), pa.array(order)).to_pylist()

@@ -1,0 +1,219 @@
+"""The inclusion proofs of everyone: one JSON line a customer, in 256 compressed shards by the account digest.
+
+The levels below those that a snapshot stores are made once into a file of their own; then every shard is a gather
+over arrays. A shard appears whole under its name or not at all, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attest.errors import UnavailableError, VerificationError
+from attest.files import SECRET_MODE, create, sync, write_file
+from attest.liabilities.leaves import DIGEST, PREFIX, LeafMaker, account_digests, leaf_hashes
+from attest.liabilities.levels import NODE, level_above
+from attest.liabilities.names import NamesSpill
+from attest.liabilities.snapshot import ENTRY, NAMES_FILE, AssetTree, Snapshot, level_sizes
+from attest.liabilities.spill import BUCKETS
+
+_ROWS: Final = 1 << 18
+_BUDGET: Final = 1 << 30
+_GROUP: Final = 1 << 14
+
+
+def shard_name(shard: int) -> str:
+    """The file of the accounts whose digest starts with the byte `shard`."""
+    return f"proofs-{shard:02x}.jsonl.zst"
+
+
+def prove_all(
+    snapshot: Snapshot, statement: bytes, folder: Path, progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Write the proof of every account of `snapshot` in the statement with this digest; how many were written.
+
+    `folder` is made when it is not there; shards that are in it already are kept. `progress` hears the number of proofs written so far.
+    Raises `VerificationError` when an account's leaf is not where the index says, `UnavailableError`.
+    """
+    _claim(folder, statement)
+    missing = {shard for shard in range(BUCKETS) if not (folder / shard_name(shard)).exists()}
+    if not missing:
+        return 0
+    work = folder / ".partial"
+    written = 0
+    try:
+        work.mkdir(exist_ok=True)
+        for stale in work.iterdir():
+            stale.unlink()
+        trees = [_Columns(snapshot.folder, tree, work) for tree in snapshot.trees.values() if tree.stated.size]
+        names = _names(snapshot, work)
+        for shard, (digests, accounts) in enumerate(names.buckets()):
+            if shard in missing:
+                lines = _lines(digests, accounts, trees, statement)
+                written += _write_shard(work / shard_name(shard), folder / shard_name(shard), lines)
+                progress(written)
+    except OSError as error:
+        raise UnavailableError("prove/unwritable", f"cannot write proofs to {folder}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            for stale in work.iterdir():
+                stale.unlink()
+            work.rmdir()
+    return written
+
+
+def _claim(folder: Path, statement: bytes) -> None:
+    """Mark `folder` as that of one statement, so that proofs of two never lie side by side."""
+    mark = folder / "statement"
+    line = statement.hex().encode() + b"\n"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not mark.exists() and not any(folder.iterdir()):
+            write_file(mark, line, mode=SECRET_MODE)
+        found = mark.read_bytes() if mark.exists() else b""
+    except OSError as error:
+        raise UnavailableError("prove/unwritable", f"cannot write proofs to {folder}: {error.strerror}") from None
+    if found != line:
+        raise UnavailableError("prove/other", f"{folder} holds other files than proofs of this statement")
+
+
+def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
+    names = NamesSpill(work, _BUDGET)
+    with pa.OSFile(str(snapshot.folder / NAMES_FILE), "rb") as file:
+        reader = pa.ipc.open_file(file)
+        for number in range(reader.num_record_batches):
+            accounts = reader.get_batch(number).column("account")
+            _, offsets, data = accounts.buffers()
+            names.add(accounts, account_digests(np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)))
+    return names
+
+
+class _Columns:
+    """One asset's tree as arrays: the leaves, every level above them, the account index, and the salts' key."""
+
+    def __init__(self, folder: Path, tree: AssetTree, work: Path) -> None:
+        self.asset = tree.asset
+        self.maker = LeafMaker(tree.key)
+        self.size = tree.stated.size
+        leaves = np.memmap(folder / f"{tree.asset}.leaves", np.uint8, "r").reshape(-1, NODE)
+        self.levels = [leaves, *_levels(leaves, work / f"{tree.asset}.levels")]
+        root = self.levels[-1][0].tobytes()
+        if root != tree.stated.root + tree.stated.total.to_bytes(16):
+            raise VerificationError("snapshot/root", f"the snapshot's files do not lead to the root of {tree.asset}")
+        entries = np.memmap(folder / f"{tree.asset}.accounts", np.uint8, "r").reshape(-1, ENTRY)
+        self.entries = entries
+        firsts = entries[:, 0]
+        self.bounds = np.searchsorted(firsts, np.arange(BUCKETS + 1))
+
+
+def _levels(leaves: NDArray[np.uint8], path: Path) -> list[NDArray[np.uint8]]:
+    """Every level above the leaves, in a file that is mapped."""
+    sizes = level_sizes(len(leaves))[1:]
+    if not sizes:
+        return []
+    nodes = np.memmap(path, np.uint8, "w+", shape=(sum(sizes), NODE))
+    levels, below, start = [], leaves, 0
+    for size in sizes:
+        level = nodes[start : start + size]
+        for first in range(0, len(below), _ROWS):
+            part = np.ascontiguousarray(below[first : first + _ROWS])
+            level[first // 2 : first // 2 + (len(part) + 1) // 2] = level_above(part)
+        levels.append(level)
+        below, start = level, start + size
+    return levels
+
+
+def _lines(digests: NDArray[np.uint8], accounts: list[bytes], trees: list[_Columns], statement: bytes) -> Iterator[str]:
+    """The proofs of one shard's accounts, in the order of their digests."""
+    tail = f'],"statement":"{statement.hex()}"}}'
+    for first in range(0, len(accounts), _GROUP):
+        group = accounts[first : first + _GROUP]
+        holdings: list[list[str]] = [[] for _ in group]
+        for tree in trees:
+            for row, leaves in _asset_leaves(digests[first : first + _GROUP], tree):
+                holdings[row].append(f'{{"asset":"{tree.asset}","leaves":[{",".join(leaves)}]}}')
+        for account, held in zip(group, holdings, strict=True):
+            name = json.dumps(account.decode(), ensure_ascii=False)
+            yield f'{{"account":{name},"format":"attest/inclusion-proof/v1","holdings":[{",".join(held)}{tail}'
+
+
+def _asset_leaves(digests: NDArray[np.uint8], tree: _Columns) -> Iterator[tuple[int, list[str]]]:
+    """For each account that holds the asset its row among `digests`, and its leaves as JSON."""
+    if not len(digests):
+        return
+    shard = int(digests[0, 0])
+    entries = np.ascontiguousarray(tree.entries[tree.bounds[shard] : tree.bounds[shard + 1]])
+    keys = np.ascontiguousarray(entries[:, :PREFIX]).view(">u8").astype(np.uint64)[:, 0]
+    wanted = np.ascontiguousarray(digests[:, :PREFIX]).view(">u8").astype(np.uint64)[:, 0]
+    first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, "right")
+    counts = last - first
+    rows = np.repeat(np.arange(len(digests)), counts)
+    if not len(rows):
+        return
+    picked = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+    parts = np.ascontiguousarray(entries[picked, PREFIX : PREFIX + 4])
+    indices = np.ascontiguousarray(entries[picked, PREFIX + 4 :]).view(">u4").astype(np.int64)[:, 0]
+    leaves = np.take(tree.levels[0], indices, axis=0)
+    salts = tree.maker.salts(np.ascontiguousarray(digests[rows]), parts)
+    hashes = leaf_hashes(salts, np.ascontiguousarray(digests[rows]), np.ascontiguousarray(leaves[:, DIGEST:]))
+    mine = (hashes == leaves[:, :DIGEST]).all(axis=1)
+    paths = _paths(indices, tree)
+    amounts = _decimal(leaves[:, DIGEST:])
+    salt_text = salts.tobytes().hex()
+    found: list[str] = []
+    for i, (row, index, amount) in enumerate(zip(rows.tolist(), indices.tolist(), amounts, strict=True)):
+        if mine[i]:
+            salt = salt_text[64 * i : 64 * i + 64]
+            found.append(f'{{"amount":"{amount}","index":{index},"path":[{paths[i]}],"salt":"{salt}"}}')
+        if i + 1 == len(rows) or rows[i + 1] != row:
+            if found:
+                yield row, found
+            found = []
+
+
+def _paths(indices: NDArray[np.int64], tree: _Columns) -> list[str]:
+    """The audit paths as JSON, without their brackets."""
+    steps: list[list[str]] = []
+    absent = np.zeros((len(tree.levels), len(indices)), bool)
+    for level, nodes in enumerate(tree.levels[:-1]):
+        siblings = (indices >> level) ^ 1
+        absent[level] = siblings >= len(nodes)
+        taken = np.take(nodes, np.where(absent[level], 0, siblings), axis=0)
+        text = np.ascontiguousarray(taken[:, :DIGEST]).tobytes().hex()
+        sums = _decimal(taken[:, DIGEST:])
+        steps.append([f'["{text[64 * i : 64 * i + 64]}","{amount}"]' for i, amount in enumerate(sums)])
+    paths = [",".join(path) for path in zip(*steps, strict=True)] if steps else [""] * len(indices)
+    # Where a level's last node has no sibling, the path has no step.
+    for row in np.flatnonzero(absent.any(axis=0)).tolist():
+        paths[row] = ",".join(step[row] for level, step in enumerate(steps) if not absent[level, row])
+    return paths
+
+
+def _decimal(amounts: NDArray[np.uint8]) -> list[int]:
+    """Amounts, uint8 of shape (n, 16), as integers."""
+    words = np.ascontiguousarray(amounts).view(">u8").astype(np.uint64)
+    low: list[int] = words[:, 1].tolist()
+    if not words[:, 0].any():
+        return low
+    return [high << 64 | rest for high, rest in zip(words[:, 0].tolist(), low, strict=True)]
+
+
+def _write_shard(partial: Path, path: Path, lines: Iterator[str]) -> int:
+    count = 0
+    create(partial, mode=SECRET_MODE).close()
+    with pa.CompressedOutputStream(pa.OSFile(str(partial), "wb"), "zstd") as stream:
+        while some := list(islice(lines, 1024)):
+            stream.write(("\n".join(some) + "\n").encode())
+            count += len(some)
+    with partial.open("rb+") as file:
+        sync(file)
+    partial.rename(path)
+    return count

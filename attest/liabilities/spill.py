@@ -1,0 +1,55 @@
+"""Rows sorted by bucket: held in memory up to a budget, beyond it in files that go away with their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.uint8]
+
+BUCKETS: Final = 256
+
+
+class Spill:
+    """Rows of `width` bytes, in buckets by their first byte; the rows of a hash spread evenly over them."""
+
+    def __init__(self, folder: Path, name: str, width: int, budget: int) -> None:
+        self._width = width
+        self._budget = budget
+        self._files = [folder / f"{name}.{bucket:02x}" for bucket in range(BUCKETS)]
+        self._pending: list[tuple[Rows, list[int]]] = []
+        self._pending_bytes = 0
+        self._on_disk = [False] * BUCKETS
+
+    def add(self, rows: Rows) -> None:
+        """Take rows, uint8 of shape (n, width)."""
+        if not len(rows):
+            return
+        keys = rows[:, 0]
+        order = np.argsort(keys, kind="stable")
+        bounds = [0, *np.cumsum(np.bincount(keys, minlength=BUCKETS)).tolist()]
+        self._pending.append((np.take(rows, order, axis=0), bounds))
+        self._pending_bytes += rows.nbytes
+        if self._pending_bytes > self._budget:
+            self._flush()
+
+    def bucket(self, number: int) -> Rows:
+        """All rows whose first byte is `number`, in no particular order; they are given out once."""
+        parts = [rows[bounds[number] : bounds[number + 1]] for rows, bounds in self._pending]
+        if self._on_disk[number]:
+            path = self._files[number]
+            parts.append(np.fromfile(path, np.uint8).reshape(-1, self._width))
+            path.unlink()
+        return np.concatenate(parts) if parts else np.empty((0, self._width), np.uint8)
+
+    def _flush(self) -> None:
+        for number, path in enumerate(self._files):
+            with path.open("ab") as file:
+                for rows, bounds in self._pending:
+                    file.write(rows[bounds[number] : bounds[number + 1]].data)
+            self._on_disk[number] = True
+        self._pending.clear()
+        self._pending_bytes = 0

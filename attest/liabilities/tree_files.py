@@ -1,0 +1,224 @@
+"""The files of one asset's tree, written in memory that does not grow with the ledger.
+
+Leaves are spilled into buckets by the first byte of their hash, sorted bucket by bucket, and written in the
+tree's order; the levels above are made chunk by chunk on the way. Beside the hash kernels' buffers, memory
+holds the two spills up to `budget` bytes each, a few batches, and a few buckets of 1/256 of the leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attest.errors import MalformedError
+from attest.files import SECRET_MODE, create, sync
+from attest.liabilities.leaves import (
+    DIGEST,
+    PREFIX,
+    Balances,
+    LeafMaker,
+    Leaves,
+)
+from attest.liabilities.levels import NODE, Nodes, level_above
+from attest.liabilities.snapshot import ENTRY, STORED_LEVEL, SnapshotFile
+from attest.liabilities.spill import BUCKETS, Spill
+from attest.liabilities.splitting import WHOLE, Splitting
+from attest.liabilities.tree import EMPTY_ROOT, asset_key
+
+DEFAULT_BUDGET: Final = 2 << 30
+MAX_LEAVES: Final = 2**32
+_CHUNK_LEVEL: Final = 18
+_CHUNK: Final = 1 << _CHUNK_LEVEL
+_ROW: Final = NODE + PREFIX + 4
+
+
+@dataclass(slots=True)
+class BuiltTree:
+    """What came out for one asset, and the account digests' prefixes that occur twice in it."""
+
+    asset: str
+    size: int
+    root: bytes
+    total: int
+    duplicates: list[bytes] = field(default_factory=list)
+
+
+class Written:
+    """A file of the snapshot being written, with its length and digest."""
+
+    closed = False  # pyarrow asks every file
+
+    def __init__(self, path: Path) -> None:
+        self._file = create(path, mode=SECRET_MODE)
+        self._name = path.name
+        self._digest = sha256()
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, data: NDArray[np.uint8] | bytes) -> None:
+        """Append contiguous `data`."""
+        view = memoryview(data).cast("B") if len(data) else memoryview(b"")  # type: ignore[arg-type]
+        self._file.write(view)
+        self._digest.update(view)
+        self._bytes += view.nbytes
+
+    def finish(self) -> SnapshotFile:
+        """Have it on the disk; what the manifest says of it."""
+        sync(self._file)
+        self._file.close()
+        return SnapshotFile(name=self._name, bytes=self._bytes, sha256=self._digest.digest())
+
+
+class AssetBuilder:
+    """Takes the balances of one asset in any order, then writes its files."""
+
+    def __init__(
+        self, asset: str, secret: bytes, folder: Path, *, splitting: Splitting = WHOLE, budget: int = DEFAULT_BUDGET
+    ) -> None:
+        self._asset = asset
+        self._maker = LeafMaker(asset_key(secret, asset), splitting)
+        self._folder = folder
+        self._budget = budget
+        self._leaves = Spill(folder, f"{asset}.spilled-leaves", _ROW, budget)
+        self._size = 0
+
+    def add(self, balances: Balances) -> None:
+        """Take the leaves of `balances`."""
+        self._add(self._maker.leaves(balances))
+
+    def add_decoys(self, count: int) -> None:
+        """Take `count` decoys."""
+        self._add(self._maker.decoys(count))
+
+    def finish(self) -> tuple[BuiltTree, list[SnapshotFile]]:
+        """Write the leaves, the nodes and the account index, each synced."""
+        if self._size >= MAX_LEAVES:
+            raise MalformedError(
+                "snapshot/size", f"{self._asset} has {self._size:,} leaves; the limit is {MAX_LEAVES:,}"
+            )
+        entries = Spill(self._folder, f"{self._asset}.spilled-entries", ENTRY, self._budget)
+        tree = _Levels()
+        written = 0
+        with self._file("leaves") as leaves, self._file("nodes") as upper, self._file("accounts") as accounts:
+            for nodes, owners in _ahead(self._sorted_bucket, BUCKETS):
+                leaves.write(nodes)
+                tree.add(nodes)
+                places = np.arange(written, written + len(nodes), dtype=">u4").view(np.uint8).reshape(-1, 4)
+                entries.add(np.concatenate([owners, places], axis=1))
+                written += len(nodes)
+            built = BuiltTree(self._asset, written, *tree.finish(upper))
+            for rows, twice in _ahead(lambda bucket: _sorted_entries(entries.bucket(bucket)), BUCKETS):
+                accounts.write(rows)
+                built.duplicates += twice
+            return built, [leaves.finish(), upper.finish(), accounts.finish()]
+
+    def _file(self, kind: str) -> Written:
+        return Written(self._folder / f"{self._asset}.{kind}")
+
+    def _add(self, leaves: Leaves) -> None:
+        self._size += len(leaves.hashes)
+        columns = [leaves.hashes, leaves.amounts, leaves.digests[:, :PREFIX], leaves.parts]
+        self._leaves.add(np.concatenate(columns, axis=1))
+
+    def _sorted_bucket(self, bucket: int) -> tuple[Nodes, NDArray[np.uint8]]:
+        rows = self._leaves.bucket(bucket)
+        order = _order(rows, DIGEST)
+        rows = np.take(rows, order, axis=0)
+        same = (rows[1:, :DIGEST] == rows[:-1, :DIGEST]).all(axis=1) if len(rows) > 1 else np.zeros(0, bool)
+        if same.any():
+            raise MalformedError("tree/equal-leaves", f"two rows of {self._asset} make the same leaf")
+        return np.ascontiguousarray(rows[:, :NODE]), rows[:, NODE:]
+
+
+def _order(rows: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
+    """The order of rows by their first `width` bytes, a multiple of 8."""
+    words = np.ascontiguousarray(rows[:, :width]).view(">u8").astype(np.uint64)
+    order = np.argsort(words[:, 0])
+    leading = words[order, 0]
+    if (leading[1:] == leading[:-1]).any():
+        order = np.lexsort(words.T[::-1])
+    return order
+
+
+def _sorted_entries(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[bytes]]:
+    """Entries by prefix, then part; and the prefixes that have a part twice."""
+    rows = np.take(rows, _order(rows, ENTRY), axis=0)
+    keys = np.ascontiguousarray(rows[:, : PREFIX + 4])
+    same = (keys[1:] == keys[:-1]).all(axis=1) if len(rows) > 1 else np.zeros(0, bool)
+    twice = [keys[i, :PREFIX].tobytes() for i in np.flatnonzero(same)]
+    return rows, twice
+
+
+def _ahead(work: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """The results of `work(0)` … `work(count - 1)` in order, with the next two under way."""
+    with ThreadPoolExecutor(2) as pool:
+        numbers = iter(range(count))
+        running = [pool.submit(work, number) for number in islice(numbers, 3)]
+        while running:
+            yield running.pop(0).result()
+            running += [pool.submit(work, number) for number in islice(numbers, 1)]
+
+
+class _Levels:
+    """Makes the levels above a run of sorted leaves, whole chunks at a time, and keeps those from level 8 on."""
+
+    def __init__(self) -> None:
+        self._pending: list[Nodes] = []
+        self._pending_rows = 0
+        self._kept: list[list[Nodes]] = []
+
+    def add(self, leaves: Nodes) -> None:
+        self._pending.append(leaves)
+        self._pending_rows += len(leaves)
+        if self._pending_rows >= _CHUNK:
+            rows = np.concatenate(self._pending)
+            whole = len(rows) // _CHUNK * _CHUNK
+            for start in range(0, whole, _CHUNK):
+                self._chunk(rows[start : start + _CHUNK])
+            self._pending, self._pending_rows = [rows[whole:]], len(rows) - whole
+
+    def _chunk(self, nodes: Nodes) -> None:
+        for level in range(1, _CHUNK_LEVEL + 1):
+            nodes = level_above(nodes)
+            if level >= STORED_LEVEL:
+                self._keep(level, nodes)
+
+    def _keep(self, level: int, nodes: Nodes) -> None:
+        while len(self._kept) <= level - STORED_LEVEL:
+            self._kept.append([])
+        self._kept[level - STORED_LEVEL].append(nodes)
+
+    def finish(self, out: Written) -> tuple[bytes, int]:
+        """Write the kept levels, bottom up; the root's hash and sum."""
+        rest = np.concatenate(self._pending) if self._pending else np.empty((0, NODE), np.uint8)
+        if not self._kept:
+            level, nodes = 0, rest
+        else:
+            if len(rest):
+                self._chunk(rest)
+            level, nodes = _CHUNK_LEVEL, np.concatenate(self._kept[-1])
+        while len(nodes) > 1:
+            nodes = level_above(nodes)
+            level += 1
+            if level >= STORED_LEVEL:
+                self._keep(level, nodes)
+        for kept in self._kept:
+            for part in kept:
+                out.write(part)
+        if not len(nodes):
+            return EMPTY_ROOT, 0
+        root = bytes(nodes[0])
+        return root[:DIGEST], int.from_bytes(root[DIGEST:])
