@@ -297,7 +297,7 @@ def _stated(tree: Tree, liabilities: AssetLiabilities) -> StatedTree:
         size=tree.size,
         root=tree.root,
         total=tree.total,
-        negative_accounts=len(liabilities.negative),
+        negative_accounts=liabilities.negative_accounts,
         negative_total=liabilities.negative_total,
     )
 
