@@ -59,11 +59,12 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
     Each target is a path and a mode. On an error none of them is there. Raises `UnavailableError`, also when a
     target exists already.
     """
-    renamed: list[Path] = []
+    made: list[Path] = []
     partials: list[Path] = []
     try:
         refuse_existing(*(path for path, _ in targets))
         for path, mode in targets:
+            made += [parent for parent in reversed(path.parents) if not parent.exists() and parent not in made]
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
             partial.mkdir(mode=mode)
@@ -72,10 +73,10 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
         for partial, (path, _) in zip(partials, targets, strict=True):
             _sync_folder(partial)
             partial.rename(path)
-            renamed.append(path)
+            made.append(path)
             _sync_folder(path.parent)
     except BaseException as error:
-        for folder in (*partials, *renamed):
+        for folder in (*partials, *reversed(made)):
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             where = error.filename or targets[0][0]

@@ -8,15 +8,25 @@ from typing import Final
 
 import pyarrow as pa
 
+from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder
-from attest.liabilities.leaves import Balances
-from attest.liabilities.ledger import ControlTotals, Source, duplicate_rows, read
+from attest.liabilities.ledger import (
+    Accounts,
+    AssetTotals,
+    ControlTotals,
+    Input,
+    Source,
+    duplicate_rows,
+    invalid,
+    read,
+)
 from attest.liabilities.snapshot import (
     MANIFEST_FILE,
     NAMES_FILE,
     SECRET_FILE,
+    LedgerInput,
+    LedgerTotals,
     Manifest,
-    SnapshotFile,
 )
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import StatedTree
@@ -47,33 +57,35 @@ def build_snapshot(
         asset: AssetBuilder(asset, secret, folder, splitting=splitting.get(asset, WHOLE), budget=budget)
         for asset in sorted(decimals)
     }
-    names = _Names(folder / NAMES_FILE)
-    for balances in read(source, decimals, totals, sum_rows=sum_rows):
-        builders[balances.asset].add(balances)
-        names.add(balances)
-        progress(totals.rows)
-    for asset, count in decoys.items():
-        builders[asset].add_decoys(count)
-    files = [names.close()]
+    with Written(folder / NAMES_FILE) as names_file:
+        names = _Names(names_file)
+        for columns in read(source, decimals, totals, sum_rows=sum_rows):
+            builders[columns.asset].add(columns)
+            names.add(columns.accounts)
+            progress(totals.rows)
+        for asset, count in decoys.items():
+            builders[asset].add_decoys(count)
+        names.close()
+        files = [names_file.finish()]
     trees = []
     for builder in builders.values():
         built, written = builder.finish()
         files += written
         trees.append(built)
     if duplicates := {tree.asset: set(tree.duplicates) for tree in trees if tree.duplicates}:
-        raise duplicate_rows(source, decimals, duplicates)
+        _refuse_duplicates(source, decimals, duplicates, totals)
     manifest = Manifest(
         format="attest/liability-snapshot/v1",
-        inputs=totals.inputs,
-        totals=tuple(totals.by_asset[tree.asset] for tree in trees),
+        inputs=tuple(_input(item) for item in totals.inputs),
+        totals=tuple(_totals(tree.asset, totals.assets[tree.asset]) for tree in trees),
         trees=tuple(
             StatedTree(
                 asset=tree.asset,
                 size=tree.size,
                 root=tree.root,
                 total=tree.total,
-                negative_accounts=totals.by_asset[tree.asset].negative,
-                negative_total=totals.by_asset[tree.asset].negative_total,
+                negative_accounts=totals.assets[tree.asset].negative,
+                negative_total=totals.assets[tree.asset].negative_sum,
             )
             for tree in trees
         ),
@@ -84,18 +96,46 @@ def build_snapshot(
     return manifest
 
 
+def _refuse_duplicates(
+    source: Source, decimals: Mapping[str, int], duplicates: Mapping[str, set[bytes]], totals: ControlTotals
+) -> None:
+    for finding in duplicate_rows(source, decimals, duplicates):
+        totals.found(finding)
+    if not totals.findings:
+        # Two accounts whose digests share 64 bits: nobody can make them, and chance nearly never does.
+        raise MalformedError("ledger/duplicate-row", "two accounts have nearly the same digest", hint="rename one")
+    raise invalid(totals)
+
+
+def _input(item: Input) -> LedgerInput:
+    fields = {name: value for name in LedgerInput.model_fields if (value := getattr(item, name)) is not None}
+    if item.sha256 is not None:
+        fields["sha256"] = bytes.fromhex(item.sha256)
+    return LedgerInput(**fields)
+
+
+def _totals(asset: str, totals: AssetTotals) -> LedgerTotals:
+    return LedgerTotals(
+        asset=asset,
+        rows=totals.rows,
+        positive=totals.positive,
+        positive_total=totals.positive_sum,
+        zero=totals.zero,
+        negative=totals.negative,
+        negative_total=totals.negative_sum,
+    )
+
+
 class _Names:
     """Writes the accounts as they come; who holds several assets comes several times."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = Written(path)
-        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), _NAMES)
+    def __init__(self, file: Written) -> None:
+        self._writer = pa.ipc.new_file(pa.PythonFile(file, mode="w"), _NAMES)
 
-    def add(self, balances: Balances) -> None:
-        buffers = [None, pa.py_buffer(balances.offsets), pa.py_buffer(balances.accounts)]
-        accounts = pa.Array.from_buffers(pa.large_binary(), len(balances), buffers)
-        self._writer.write_batch(pa.record_batch([accounts], schema=_NAMES))
+    def add(self, accounts: Accounts) -> None:
+        buffers = [None, pa.py_buffer(accounts.offsets), pa.py_buffer(accounts.data)]
+        column = pa.Array.from_buffers(pa.large_binary(), len(accounts), buffers)
+        self._writer.write_batch(pa.record_batch([column], schema=_NAMES))
 
-    def close(self) -> SnapshotFile:
+    def close(self) -> None:
         self._writer.close()
-        return self._file.finish()

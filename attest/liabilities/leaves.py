@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from attest.liabilities.ledger import Accounts, Columns
 from attest.liabilities.sha256 import Midstate, hash_columns, hash_variable
 from attest.liabilities.splitting import WHOLE, Splitting
 
@@ -22,23 +23,6 @@ PREFIX: Final = 8
 PART: Final = 4
 _ACCOUNT: Final = Midstate.tagged("attest/v1/account")
 _LEAF: Final = Midstate.tagged("attest/v1/leaf")
-
-
-@dataclass(frozen=True, slots=True)
-class Balances:
-    """Positive balances of one asset: account i is `accounts[offsets[i] : offsets[i + 1]]`, in NFC.
-
-    `accounts` is uint8, `offsets` int64 of shape (n + 1,), `amounts` uint8 of shape (n, 16), base units as
-    big-endian integers above zero.
-    """
-
-    asset: str
-    accounts: Bytes
-    offsets: NDArray[np.int64]
-    amounts: Bytes
-
-    def __len__(self) -> int:
-        return len(self.amounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +44,9 @@ def leaf_hashes(salts: Bytes, digests: Bytes, amounts: Bytes) -> Bytes:
     return hash_columns(_LEAF, [salts, digests, amounts])
 
 
-def account_digests(accounts: Bytes, offsets: NDArray[np.int64]) -> Bytes:
-    """The digests of n accounts, as `Balances` has them: uint8 of shape (n, 32)."""
-    return hash_variable(_ACCOUNT, accounts, offsets)
+def account_digests(accounts: Accounts) -> Bytes:
+    """The digests of n accounts: uint8 of shape (n, 32)."""
+    return hash_variable(_ACCOUNT, accounts.data, accounts.offsets)
 
 
 class LeafMaker:
@@ -73,11 +57,11 @@ class LeafMaker:
         self._inner, self._outer = Midstate.hmac(key)
         self._splitting = splitting
 
-    def leaves(self, balances: Balances) -> Leaves:
+    def leaves(self, balances: Columns) -> Leaves:
         """The leaves of `balances`: one each, or one per part where it is split."""
-        digests = account_digests(balances.accounts, balances.offsets)
+        digests = account_digests(balances.accounts)
         if self._splitting == WHOLE:
-            return self._leaves(digests, np.zeros((len(balances), PART), np.uint8), balances.amounts)
+            return self._leaves(digests, np.zeros((len(balances.amounts), PART), np.uint8), balances.amounts)
         rows, parts, amounts = [], [], bytearray()
         for row, amount in enumerate(balances.amounts):
             for part, fragment in self._splitting.split(

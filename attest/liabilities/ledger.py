@@ -2,136 +2,194 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from attest.amounts import parse_decimal
-from attest.errors import MalformedError, UnavailableError
-from attest.liabilities.tree import Row, normalise_account
+from attest.errors import MalformedError
+from attest.liabilities.tree import account_digest
 
-COLUMNS: Final = ("account", "asset", "balance")
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from attest.liabilities.ledger_rows import Balances
+
 MAX_SHOWN: Final = 20
+MAX_FINDINGS: Final = 1_000_000
+DIGEST_PREFIX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Liabilities:
-    """What is owed in one asset: a row per positive balance, and the negative balances beside them."""
+class Source:
+    """Where a ledger is: a file or a glob of files below `folder`, or a database URL.
 
-    asset: str
-    rows: list[Row] = field(default_factory=list)
-    negative: list[int] = field(default_factory=list)
-
-    @property
-    def negative_total(self) -> int:
-        """The sum of the magnitudes of the negative balances, in base units."""
-        return -sum(self.negative)
-
-
-class _Entry(NamedTuple):
-    account: str
-    asset: str
-    balance: int
-
-
-def read_ledger(path: Path, decimals: Mapping[str, int]) -> tuple[Liabilities, ...]:
-    """Read a UTF-8 CSV with the columns `account`, `asset`, `balance`: one row per account and asset.
-
-    `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit.
-    Returns the liabilities of each asset in ascending order of its name. Zero balances make no row.
-    Raises `MalformedError` with the first findings, `UnavailableError` when the file cannot be read.
+    Files are .csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3 and .db with a `query`; the URL is
+    postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored.
     """
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
-    liabilities = {asset: Liabilities(asset) for asset in sorted(decimals)}
-    first_row: dict[tuple[str, str], int] = {}
+
+    location: str
+    query: str | None = None
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accounts:
+    """Accounts one after another: NFC UTF-8 `data` (uint8), the i-th from `offsets[i]` to `offsets[i + 1]` (int64)."""
+
+    data: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def text(self, index: int) -> str:
+        """The account at `index`."""
+        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Balances of one asset in one batch.
+
+    `accounts` have what `amounts` says: (n, 16) uint8, big-endian base units, 0 < amount < 2^127.
+    `others` have zero or negative balances: no leaf, yet a second row of one of them is a duplicate too.
+    """
+
+    asset: str
+    accounts: Accounts
+    amounts: npt.NDArray[np.uint8]
+    others: Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What was read: a file with its `sha256` and `bytes`, or a database's `query` in its `snapshot`.
+
+    `snapshot_time` (RFC 3339, UTC) is the server's clock when the snapshot was taken.
+    """
+
+    name: str
+    sha256: str | None = None
+    bytes: int | None = None
+    query: str | None = None
+    snapshot_time: str | None = None
+    snapshot: str | None = None
+    server: str | None = None
+
+
+@dataclass(slots=True)
+class AssetTotals:
+    """Control totals of one asset, sums in base units.
+
+    `rows` are the ledger's. The others count balances: one per row, or per account when rows are summed.
+    `negative_sum` is the sum of the magnitudes of the negative balances.
+    """
+
+    rows: int = 0
+    positive: int = 0
+    positive_sum: int = 0
+    zero: int = 0
+    negative: int = 0
+    negative_sum: int = 0
+
+
+@dataclass(slots=True)
+class ControlTotals:
+    """What an auditor compares with the exchange's books; complete when `read` has ended without an error.
+
+    `findings` holds the first `MAX_FINDINGS` of `finding_count` findings, also when `read` has raised.
+    """
+
+    rows: int = 0
+    assets: dict[str, AssetTotals] = field(default_factory=dict)
+    inputs: list[Input] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    finding_count: int = 0
+
+    def found(self, finding: str) -> None:
+        """Count `finding`, and keep it if it is among the first."""
+        self.finding_count += 1
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(finding)
+
+
+def read(
+    source: Source, decimals: Mapping[str, int], totals: ControlTotals, *, sum_rows: bool = False
+) -> Iterator[Columns]:
+    """The balances in `source`, every row checked, as batches of one asset each; memory does not grow with the ledger.
+
+    `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit. Several rows of
+    one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
+    What was yielded counts only when the iterator ends without an error. Raises `MalformedError` with the
+    first findings, at the end so that all are counted, and `UnavailableError` when the source cannot be read.
+    """
+    from attest.liabilities import ledger_rows, ledger_sum
+
+    totals.assets.update({asset: AssetTotals() for asset in sorted(decimals)})
+    checked = _checked(source, decimals, totals)
+    for balances in ledger_sum.by_account(checked, totals.found) if sum_rows else checked:
+        columns = ledger_rows.columns(balances, totals.assets[balances.asset])
+        if not totals.finding_count:
+            yield columns
+    if totals.finding_count:
+        raise invalid(totals)
+
+
+def _checked(source: Source, decimals: Mapping[str, int], totals: ControlTotals) -> Iterator[Balances]:
+    from attest.liabilities import ledger_rows, ledger_sources
+
+    try:
+        for batch in ledger_sources.batches(source, totals.found, totals.inputs):
+            totals.rows += len(batch.account)
+            for balances in ledger_rows.check(batch, decimals, totals.found):
+                totals.assets[balances.asset].rows += len(balances.accounts)
+                if not totals.finding_count:
+                    yield balances
+    except MalformedError as error:
+        totals.found(error.message)
+        if totals.finding_count == 1:
+            raise
+    if totals.finding_count:
+        raise invalid(totals)
+    if not totals.rows:
+        name = totals.inputs[0].name if len(totals.inputs) == 1 else source.location
+        raise MalformedError("ledger/empty", f"{name} has no rows", hint="is this the right ledger?")
+
+
+def invalid(totals: ControlTotals) -> MalformedError:
+    """The error for a ledger with findings: the first of them, and how many there are."""
+    first, *others = totals.findings[:MAX_SHOWN]
+    return MalformedError(
+        "ledger/invalid",
+        f"{first} (the first of {totals.finding_count:,} findings)" if others else first,
+        hint="nothing was written; correct the ledger and run again",
+        details=tuple(others),
+    )
+
+
+def duplicate_rows(source: Source, decimals: Mapping[str, int], wanted: Mapping[str, Collection[bytes]]) -> list[str]:
+    """Which rows of `source` repeat an (account, asset), as findings that name the row and the first one.
+
+    `wanted` has for each asset the first 8 bytes of the account digests to look for. A database is queried
+    again, in a new snapshot. Raises `MalformedError` and `UnavailableError` like `read`.
+    """
+    from attest.liabilities import ledger_rows, ledger_sources
+
+    first: dict[tuple[str, bytes], str] = {}
     findings: list[str] = []
-    try:
-        positions = _positions(path, next(reader, []))
-        for values in reader:
-            if not values:
-                continue
+    for batch in ledger_sources.batches(source, lambda _: None, []):
+        for row, account, asset, balance in ledger_rows.entries(batch):
             try:
-                entry = _parse(values, positions, decimals)
-                _once(entry, first_row, reader.line_num)
-            except MalformedError as error:
-                findings.append(f"{path.name} row {reader.line_num}, {error.message}")
-            else:
-                _add(liabilities[entry.asset], entry)
-    except csv.Error as error:
-        findings.append(f"{path.name} row {reader.line_num}: {error}")
-    if findings:
-        raise MalformedError(
-            "ledger/invalid",
-            findings[0] if len(findings) == 1 else f"{findings[0]} (the first of {len(findings)} findings)",
-            hint="nothing was written; correct the ledger and run again",
-            details=tuple(findings[1:MAX_SHOWN]),
-        )
-    if not first_row:
-        raise MalformedError("ledger/empty", f"{path.name} has no rows", hint="is this the right file?")
-    return tuple(liabilities.values())
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {path}: {error.strerror}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row_start = data.rfind(b"\n", 0, error.start) + 1
-        header = data.split(b"\n", 1)[0].decode("ascii", "replace").strip().split(",")
-        position = data.count(b",", row_start, error.start)
-        name = header[position] if position < len(header) else str(position + 1)
-        row = data.count(b"\n", 0, error.start) + 1
-        raise MalformedError(
-            "ledger/encoding",
-            f"{path.name} row {row}, field {name}: byte 0x{data[error.start]:02x} is not UTF-8",
-            hint="export the ledger as UTF-8 (not Shift_JIS or UTF-16)",
-        ) from None
-
-
-def _positions(path: Path, header: list[str]) -> tuple[int, ...]:
-    for column in COLUMNS:
-        if header.count(column) != 1:
-            problem = "is missing" if column not in header else "stands there twice"
-            raise MalformedError(
-                "ledger/column",
-                f"{path.name} row 1: column {column!r} {problem}",
-                hint=f"the first row names the columns {', '.join(COLUMNS)}",
-            )
-    return tuple(header.index(column) for column in COLUMNS)
-
-
-def _parse(values: list[str], positions: tuple[int, ...], decimals: Mapping[str, int]) -> _Entry:
-    if len(values) <= max(positions):
-        missing = COLUMNS[next(i for i, position in enumerate(positions) if position >= len(values))]
-        raise MalformedError("ledger/field", f"field {missing}: missing")
-    account, asset, balance = (values[position] for position in positions)
-    try:
-        account = normalise_account(account)
-    except MalformedError as error:
-        raise MalformedError(error.code, f"field account: {error.message}") from None
-    if asset not in decimals:
-        raise MalformedError("ledger/asset", f"field asset: {asset[:40]!r} is not an asset of the config")
-    try:
-        return _Entry(account, asset, parse_decimal(balance, decimals[asset]))
-    except MalformedError as error:
-        raise MalformedError(error.code, f"field balance: {error.message}") from None
-
-
-def _once(entry: _Entry, first_row: dict[tuple[str, str], int], row: int) -> None:
-    if (before := first_row.setdefault((entry.account, entry.asset), row)) != row:
-        raise MalformedError(
-            "ledger/duplicate-row", f"field account: {entry.account!r} has {entry.asset} already in row {before}"
-        )
-
-
-def _add(liabilities: Liabilities, entry: _Entry) -> None:
-    if entry.balance > 0:
-        liabilities.rows.append(Row(entry.account, 0, entry.balance))
-    elif entry.balance < 0:
-        liabilities.negative.append(entry.balance)
+                entry = ledger_rows.check_entry(account, asset, balance, decimals)
+            except MalformedError:
+                continue
+            digest = account_digest(entry.account)
+            if digest[:DIGEST_PREFIX] not in wanted.get(entry.asset, ()):
+                continue
+            place = f"{batch.place} row {row}"
+            if (before := first.setdefault((entry.asset, digest), place)) != place:
+                before = before.removeprefix(f"{batch.place} ")
+                findings.append(f"{place}, field account: {entry.account!r} has {entry.asset} already in {before}")
+    return findings

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from attest.errors import UnavailableError, VerificationError
 from attest.files import SECRET_MODE, create, sync, write_file
 from attest.liabilities.leaves import DIGEST, PREFIX, LeafMaker, account_digests, leaf_hashes
+from attest.liabilities.ledger import Accounts
 from attest.liabilities.levels import NODE, level_above
 from attest.liabilities.names import NamesSpill
 from attest.liabilities.snapshot import ENTRY, NAMES_FILE, AssetTree, Snapshot, level_sizes
@@ -40,7 +41,8 @@ def prove_all(
 ) -> int:
     """Write the proof of every account of `snapshot` in the statement with this digest; how many were written.
 
-    `folder` is made when it is not there; shards that are in it already are kept. `progress` hears the number of proofs written so far.
+    `folder` is made when it is not there; shards that are in it already are kept. `progress` hears the number
+    of proofs written so far.
     Raises `VerificationError` when an account's leaf is not where the index says, `UnavailableError`.
     """
     _claim(folder, statement)
@@ -92,7 +94,8 @@ def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
         for number in range(reader.num_record_batches):
             accounts = reader.get_batch(number).column("account")
             _, offsets, data = accounts.buffers()
-            names.add(accounts, account_digests(np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)))
+            digests = account_digests(Accounts(np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)))
+            names.add(accounts, digests)
     return names
 
 

@@ -62,7 +62,10 @@ class LedgerInput(Document):
     name: Text
     bytes: Count | None = None
     sha256: Digest | None = None
+    query: Annotated[str, Field(max_length=100_000)] | None = None
     snapshot_time: Text | None = None
+    snapshot: Text | None = None
+    server: Text | None = None
 
 
 class LedgerTotals(Document):

@@ -23,10 +23,11 @@ from attest.files import SECRET_MODE, create, sync
 from attest.liabilities.leaves import (
     DIGEST,
     PREFIX,
-    Balances,
     LeafMaker,
     Leaves,
+    account_digests,
 )
+from attest.liabilities.ledger import Columns
 from attest.liabilities.levels import NODE, Nodes, level_above
 from attest.liabilities.snapshot import ENTRY, STORED_LEVEL, SnapshotFile
 from attest.liabilities.spill import BUCKETS, Spill
@@ -93,11 +94,14 @@ class AssetBuilder:
         self._folder = folder
         self._budget = budget
         self._leaves = Spill(folder, f"{asset}.spilled-leaves", _ROW, budget)
+        self._others = Spill(folder, f"{asset}.spilled-others", PREFIX, budget)
         self._size = 0
 
-    def add(self, balances: Balances) -> None:
-        """Take the leaves of `balances`."""
+    def add(self, balances: Columns) -> None:
+        """Take the leaves of `balances`, and note who else stands in the ledger."""
         self._add(self._maker.leaves(balances))
+        if len(balances.others):
+            self._others.add(np.ascontiguousarray(account_digests(balances.others)[:, :PREFIX]))
 
     def add_decoys(self, count: int) -> None:
         """Take `count` decoys."""
@@ -120,7 +124,9 @@ class AssetBuilder:
                 entries.add(np.concatenate([owners, places], axis=1))
                 written += len(nodes)
             built = BuiltTree(self._asset, written, *tree.finish(upper))
-            for rows, twice in _ahead(lambda bucket: _sorted_entries(entries.bucket(bucket)), BUCKETS):
+            for rows, twice in _ahead(
+                lambda bucket: _sorted_entries(entries.bucket(bucket), self._others.bucket(bucket)), BUCKETS
+            ):
                 accounts.write(rows)
                 built.duplicates += twice
             return built, [leaves.finish(), upper.finish(), accounts.finish()]
@@ -153,13 +159,14 @@ def _order(rows: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
     return order
 
 
-def _sorted_entries(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[bytes]]:
-    """Entries by prefix, then part; and the prefixes that have a part twice."""
+def _sorted_entries(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[bytes]]:
+    """Entries by prefix, then part; and the prefixes of accounts that come twice, counting `others` without a leaf."""
     rows = np.take(rows, _order(rows, ENTRY), axis=0)
-    keys = np.ascontiguousarray(rows[:, : PREFIX + 4])
-    same = (keys[1:] == keys[:-1]).all(axis=1) if len(rows) > 1 else np.zeros(0, bool)
-    twice = [keys[i, :PREFIX].tobytes() for i in np.flatnonzero(same)]
-    return rows, twice
+    first_parts = rows[(rows[:, PREFIX : PREFIX + 4] == 0).all(axis=1), :PREFIX]
+    keys = np.concatenate([first_parts, others]).view(">u8").astype(np.uint64)[:, 0]
+    keys.sort()
+    twice = keys[1:][keys[1:] == keys[:-1]]
+    return rows, [int(key).to_bytes(PREFIX) for key in twice]
 
 
 def _ahead(work: Callable[[int], Any], count: int) -> Iterator[Any]:

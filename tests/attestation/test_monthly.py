@@ -15,6 +15,7 @@ import pytest
 from attest.attestation import monthly
 from attest.attestation.config import read_config
 from attest.attestation.statement import parse_statement
+from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
@@ -94,13 +95,9 @@ def test_the_publication_leaks_no_account_no_secret_and_no_descriptor(exchange: 
 def test_private_files_are_for_their_owner_alone(exchange: Exchange) -> None:
     private = exchange.outcome.private
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in private.iterdir()} == {0o600}
-    assert sorted(path.name for path in private.iterdir()) == [
-        "evidence.jsonl",
-        "liabilities.jsonl",
-        "secret",
-        "statement.json",
-    ]
+    assert sorted(path.name for path in private.iterdir()) == ["evidence.jsonl", "liabilities", "statement.json"]
+    assert stat.S_IMODE((private / "liabilities").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private.rglob("*") if path.is_file()} == {0o600}
 
 
 def test_the_pins_are_those_of_the_chains_at_the_end_of_the_month(exchange: Exchange) -> None:
@@ -222,16 +219,20 @@ def test_a_proof_is_made_only_from_the_snapshot_that_was_signed(exchange: Exchan
     snapshot = tmp_path / "snapshot"
     shutil.copytree(exchange.outcome.private, snapshot)
     assert monthly.prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
-    rows = snapshot / "liabilities.jsonl"
-    rows.write_bytes(rows.read_bytes().replace(b'"amount":"125000000"', b'"amount":"125000001"'))
-    with pytest.raises(VerificationError, match="signed root of BTC"):
+    leaves = snapshot / "liabilities" / "BTC.leaves"
+    data = leaves.read_bytes()
+    leaves.write_bytes(bytes(byte ^ 1 for byte in data))
+    with pytest.raises(AttestError):
         monthly.prove_account(snapshot, demo.ACCOUNT)
-    (snapshot / "secret").write_text("00" * 31)
+    leaves.write_bytes(data)
+    statement = snapshot / "statement.json"
+    value = json.loads(statement.read_bytes())
+    value["predicate"]["liabilities"]["trees"][0]["total"] = "1"
+    statement.write_bytes(dumps(value))
+    with pytest.raises(VerificationError, match="does not hold the trees of its statement"):
+        monthly.prove_account(snapshot, demo.ACCOUNT)
+    (snapshot / "liabilities" / "secret").write_text("00" * 31)
     with pytest.raises(MalformedError, match="32 bytes"):
-        monthly.prove_account(snapshot, demo.ACCOUNT)
-    rows.write_bytes(b'{"account":"x"}\n')
-    (snapshot / "secret").write_text("00" * 32)
-    with pytest.raises(MalformedError, match=r"liabilities\.jsonl row 1"):
         monthly.prove_account(snapshot, demo.ACCOUNT)
 
 

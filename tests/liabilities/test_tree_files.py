@@ -16,26 +16,27 @@ from hypothesis import strategies as st
 from attest.amounts import MAX_AMOUNT
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities import tree_files
-from attest.liabilities.leaves import Balances, LeafMaker
+from attest.liabilities.leaves import LeafMaker
+from attest.liabilities.ledger import Accounts, Columns
 from attest.liabilities.levels import level_above, levels_above, total
 from attest.liabilities.proof import prove, verify_inclusion
 from attest.liabilities.snapshot import AssetTree
 from attest.liabilities.splitting import Splitting
-from attest.liabilities.tree import StatedTree, join, normalise_account
+from attest.liabilities.tree import StatedTree, account_digest, join, normalise_account
 from attest.liabilities.tree_files import AssetBuilder, BuiltTree
 from tests import naive
 
 SECRET = bytes(range(32))
 STATEMENT = b"\x01" * 32
+NOBODY = Accounts(np.empty(0, np.uint8), np.zeros(1, np.int64))
 
 
-def balances(rows: Sequence[tuple[str, int]], asset: str = "BTC") -> Balances:
+def balances(rows: Sequence[tuple[str, int]], asset: str = "BTC") -> Columns:
     names = [normalise_account(account).encode() for account, _ in rows]
     offsets = np.cumsum([0, *map(len, names)], dtype=np.int64)
     amounts = b"".join(amount.to_bytes(16) for _, amount in rows)
-    return Balances(
-        asset, np.frombuffer(b"".join(names), np.uint8), offsets, np.frombuffer(amounts, np.uint8).reshape(-1, 16)
-    )
+    accounts = Accounts(np.frombuffer(b"".join(names), np.uint8), offsets)
+    return Columns(asset, accounts, np.frombuffer(amounts, np.uint8).reshape(-1, 16), NOBODY)
 
 
 def build(
@@ -169,6 +170,15 @@ def test_an_account_that_comes_twice_is_found(tmp_path: Path) -> None:
     rows = customers(2000)
     built = build(tmp_path, [*rows, (rows[7][0], 5), (rows[1500][0], 6)], budget=1000)
     assert len(built.duplicates) == 2
+
+
+def test_a_row_without_a_leaf_counts_as_the_accounts_row(tmp_path: Path) -> None:
+    builder = AssetBuilder("BTC", SECRET, tmp_path)
+    rows = balances([("alice", 5), ("bob", 6)])
+    zero = balances([("bob", 1), ("carol", 1), ("dave", 1), ("dave", 1)]).accounts
+    builder.add(Columns("BTC", rows.accounts, rows.amounts, zero))
+    built, _ = builder.finish()
+    assert built.duplicates == sorted(account_digest(name)[:8] for name in ("bob", "dave"))
 
 
 def test_two_equal_rows_are_refused(tmp_path: Path) -> None:

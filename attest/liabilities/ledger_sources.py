@@ -1,0 +1,194 @@
+"""Where the rows of a ledger come from: files, one or many, and databases."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attest.errors import MalformedError, UnavailableError
+from attest.liabilities import ledger_csv, ledger_databases
+from attest.liabilities.ledger import Input, Source
+from attest.liabilities.ledger_rows import Batch, is_text
+
+_PARQUET_BATCH_ROWS: Final = 1 << 17
+_READ_AHEAD_BYTES: Final = 1 << 20
+_HASH_BYTES: Final = 4 << 20
+_CODECS: Final = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}
+_SQLITE: Final = (".sqlite", ".sqlite3", ".db")
+_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the ledger, the name it has in findings, and its state when reading began."""
+
+    path: Path
+    name: str
+    state: tuple[int, int, int]
+
+
+def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -> Iterator[Batch]:
+    """The rows of `source` in its order; rows that are none go to `found`.
+
+    What was read is told in `inputs`, complete when the iterator is exhausted.
+    Raises `MalformedError` where reading cannot go on, `UnavailableError` for what cannot be read or has changed.
+    """
+    if source.location.startswith(_SCHEMES):
+        yield from ledger_databases.postgresql(source.location, _query(source), inputs)
+        return
+    files = _files(source)
+    with _digests(files) as digests:
+        for file in files:
+            with _failures(file):
+                yield from _rows(file, source, found)
+    for file, digest in zip(files, digests, strict=True):
+        with _failures(file):
+            if _state(file.path) != file.state:
+                raise UnavailableError(
+                    "ledger/changed",
+                    f"{file.name} changed while it was read",
+                    hint="read a copy that nothing writes to",
+                )
+            inputs.append(Input(file.name, sha256=digest.result(), bytes=file.state[0], query=source.query))
+
+
+def _query(source: Source) -> str:
+    if source.query is None:
+        raise MalformedError(
+            "ledger/query", "a database needs a query", hint="SELECT account, asset, balance FROM … ORDER BY account"
+        )
+    return source.query
+
+
+def _files(source: Source) -> list[_File]:
+    path = source.folder / source.location
+    named = [path] if path.exists() or not glob.has_magic(source.location) else sorted(_expand(path))
+    if not named:
+        raise UnavailableError("ledger/unreadable", f"no file matches {path}")
+    files = []
+    for each in named:
+        name = each.name if len(named) == 1 else os.path.relpath(each, source.folder)
+        with _failures(file := _File(each, name, (0, 0, 0))):
+            if each.is_dir():
+                raise MalformedError(
+                    "ledger/folder", f"{name} is a folder", hint=f"name its files, as in {source.location}/*.parquet"
+                )
+            files.append(_File(each, file.name, _state(each)))
+    return files
+
+
+def _expand(pattern: Path) -> list[Path]:
+    return [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  (absolute patterns)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@contextmanager
+def _failures(file: _File) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
+    except OSError as error:
+        if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode
+            raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
+        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {file.path}: {error.strerror}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
+    suffixes = "".join(file.path.suffixes[-2:]).lower()
+    suffix = next((known for known in (*_CODECS, ".parquet", *_SQLITE) if suffixes.endswith(known)), None)
+    if suffix in _SQLITE:
+        return ledger_databases.sqlite(file.path, file.name, _query(source), found)
+    if source.query is not None:
+        raise MalformedError("ledger/query", f"{file.name} is no database, a query has no meaning for it")
+    if suffix == ".parquet":
+        return _parquet(file)
+    if suffix is None:
+        raise MalformedError(
+            "ledger/format",
+            f"{file.name} has no known ending",
+            hint=f"a ledger is {', '.join((*_CODECS, '.parquet', *_SQLITE))} or postgresql://…",
+        )
+    return _csv(file, _CODECS[suffix], found)
+
+
+def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterator[Batch]:
+    with file.path.open("rb", buffering=0) as raw:
+        stream: Any = pa.CompressedInputStream(raw, codec) if codec else raw
+        yield from ledger_csv.batches(file.name, stream, found)
+
+
+def _parquet(file: _File) -> Iterator[Batch]:
+    with pq.ParquetFile(
+        file.path,
+        read_dictionary=["asset"],
+        pre_buffer=False,
+        buffer_size=_READ_AHEAD_BYTES,
+        page_checksum_verification=True,
+    ) as parquet:
+        check_types(file.name, parquet.schema_arrow)
+        row = 1
+        for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=list(ledger_csv.COLUMNS)):
+            yield Batch(file.name, row, *(batch.column(name) for name in ledger_csv.COLUMNS))
+            row += len(batch)
+
+
+def check_types(place: str, schema: Any) -> None:
+    """Raises `MalformedError` unless the Arrow `schema` has the columns of a ledger in types that are exact."""
+    ledger_csv.positions(place, schema.names)
+    for name in ("account", "asset"):
+        if not is_text(kind := schema.field(name).type) and kind != pa.null():
+            raise MalformedError(
+                "ledger/type", f"{place}, field {name}: is {kind}, not text", hint=f"export {name} as text"
+            )
+    kind = schema.field("balance").type
+    types = pa.types
+    if types.is_floating(kind):
+        raise MalformedError(
+            "ledger/type",
+            f"{place}, field balance: is {kind}, which is not exact",
+            hint="export balance as DECIMAL or text",
+        )
+    if not (is_text(kind) or types.is_decimal(kind) or types.is_integer(kind) or kind == pa.null()):
+        raise MalformedError(
+            "ledger/type", f"{place}, field balance: is {kind}", hint="export balance as DECIMAL, integer or text"
+        )
+
+
+@contextmanager
+def _digests(files: list[_File]) -> Iterator[list[Future[str]]]:
+    """The SHA-256 of each file, computed in a thread beside the reading; done when the block ends."""
+    abandoned = threading.Event()
+
+    def digest(file: _File) -> str:
+        state = hashlib.sha256()
+        with file.path.open("rb", buffering=0) as raw:
+            while (piece := raw.read(_HASH_BYTES)) and not abandoned.is_set():
+                state.update(piece)
+        return state.hexdigest()
+
+    with ThreadPoolExecutor(1, "ledger-sha256") as pool:
+        try:
+            yield [pool.submit(digest, file) for file in files]
+        except BaseException:
+            abandoned.set()
+            raise
