@@ -112,7 +112,10 @@ class AssetTree:
         self._accounts = _map(folder / f"{stated.asset}.accounts", stated.size * ENTRY, stack)
 
     def owned(self, account: str) -> list[OwnedLeaf]:
-        """The leaves of `account` in the order of their parts; none when nothing is owed."""
+        """The leaves of `account` in the order of their parts; none when nothing is owed.
+
+        Raises `VerificationError` when a leaf is not the account's: no two accounts of a tree share a prefix.
+        """
         digest = account_digest(account)
         prefix = digest[:PREFIX]
         position = self._first_entry(prefix)
@@ -121,9 +124,9 @@ class AssetTree:
             entry = self._accounts[position * ENTRY : (position + 1) * ENTRY]
             part, index = int.from_bytes(entry[8:12]), int.from_bytes(entry[12:16])
             node = self._leaf(index)
-            # Another account may share the prefix; the leaf's hash tells.
-            if leaf(leaf_salt(self.key, digest, part), digest, node.sum) == node:
-                owned.append(OwnedLeaf(index, part, node.sum))
+            if leaf(leaf_salt(self.key, digest, part), digest, node.sum) != node:
+                raise VerificationError("snapshot/leaf", f"leaf {index} of {self.asset} is not what its index says")
+            owned.append(OwnedLeaf(index, part, node.sum))
             position += 1
         return owned
 
