@@ -17,7 +17,7 @@ from attest.attestation.statement import Asset, Entity, Scope
 from attest.documents import AssetName, Count, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
-from attest.liabilities.splitting import Splitting
+from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.reserves.wallets import ChainId, Wallet
 
 MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
@@ -129,7 +129,7 @@ class Privacy(Settings):
     nothing, so many an asset.
     """
 
-    parts: Annotated[Count, Field(ge=1, le=1000)] = 1
+    parts: Annotated[Count, Field(ge=1, le=MAX_PARTS)] = 1
     max_part: dict[AssetName, Text] = Field(default_factory=dict)
     decoys: dict[AssetName, Annotated[Count, Field(le=2**31)]] = Field(default_factory=dict)
 

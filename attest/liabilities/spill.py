@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.uint8]
 
 BUCKETS: Final = 256
+_SPAN_ROWS: Final = 1 << 16
 
 
 class Spill:
@@ -22,7 +23,8 @@ class Spill:
         self._files = [folder / f"{name}.{bucket:02x}" for bucket in range(BUCKETS)]
         self._pending: list[tuple[Rows, list[int]]] = []
         self._pending_bytes = 0
-        self._on_disk = [False] * BUCKETS
+        self._rows = 0
+        self._flushed = False
 
     def add(self, rows: Rows) -> None:
         """Take rows, uint8 of shape (n, width)."""
@@ -33,23 +35,29 @@ class Spill:
         bounds = [0, *np.cumsum(np.bincount(keys, minlength=BUCKETS)).tolist()]
         self._pending.append((np.take(rows, order, axis=0), bounds))
         self._pending_bytes += rows.nbytes
+        self._rows += len(rows)
         if self._pending_bytes > self._budget:
             self._flush()
 
-    def bucket(self, number: int) -> Rows:
-        """All rows whose first byte is `number`, in no particular order; they are given out once."""
-        parts = [rows[bounds[number] : bounds[number + 1]] for rows, bounds in self._pending]
-        if self._on_disk[number]:
-            path = self._files[number]
-            parts.append(np.fromfile(path, np.uint8).reshape(-1, self._width))
-            path.unlink()
+    def spans(self) -> list[range]:
+        """All buckets in order, in runs of few enough rows to sort at once and enough to be worth it."""
+        width = max(1, min(BUCKETS, BUCKETS * _SPAN_ROWS // max(self._rows, 1)))
+        return [range(start, min(start + width, BUCKETS)) for start in range(0, BUCKETS, width)]
+
+    def take(self, buckets: range) -> Rows:
+        """All rows of a run of buckets, in no particular order; they are given out once."""
+        parts = [rows[bounds[buckets.start] : bounds[buckets.stop]] for rows, bounds in self._pending]
+        if self._flushed:
+            for number in buckets:
+                parts.append(np.fromfile(self._files[number], np.uint8).reshape(-1, self._width))
+                self._files[number].unlink()
         return np.concatenate(parts) if parts else np.empty((0, self._width), np.uint8)
 
     def _flush(self) -> None:
+        self._flushed = True
         for number, path in enumerate(self._files):
             with path.open("ab") as file:
                 for rows, bounds in self._pending:
                     file.write(rows[bounds[number] : bounds[number + 1]].data)
-            self._on_disk[number] = True
         self._pending.clear()
         self._pending_bytes = 0

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from attest.errors import MalformedError
+
+MAX_PARTS: Final = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
@@ -19,7 +23,8 @@ class Splitting:
         """Parts and their amounts, which add up to `amount`.
 
         Their sizes differ by a factor of at most two, drawn by `key`, the asset's, and the account's `digest`:
-        equal sizes would tell neighbours that they see parts of one balance.
+        equal sizes would tell neighbours that they see parts of one balance. Raises `MalformedError` beyond
+        `MAX_PARTS`.
         """
         count = self._count(amount)
         if count == 1:
@@ -39,7 +44,14 @@ class Splitting:
         if self.max_part is None:
             return self.parts
         # A part weighs at most twice what another does, so twice as many keep the heaviest within the bound.
-        return 1 if amount <= self.max_part else 2 * amount // self.max_part + 1
+        count = 1 if amount <= self.max_part else 2 * amount // self.max_part + 1
+        if count > MAX_PARTS:
+            raise MalformedError(
+                "privacy/max-part",
+                f"a balance would be split into {count:,} parts of at most {self.max_part} base units",
+                hint=f"a proof must stay small: choose a max_part that gives at most {MAX_PARTS} parts",
+            )
+        return count
 
 
 WHOLE: Final = Splitting()

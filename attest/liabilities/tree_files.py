@@ -7,7 +7,7 @@ holds the two spills up to `budget` bytes each, a few batches, and a few buckets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -29,8 +29,9 @@ from attest.liabilities.leaves import (
 )
 from attest.liabilities.ledger import Columns
 from attest.liabilities.levels import NODE, Nodes, level_above
+from attest.liabilities.sha256 import warm_up
 from attest.liabilities.snapshot import ENTRY, STORED_LEVEL, SnapshotFile
-from attest.liabilities.spill import BUCKETS, Spill
+from attest.liabilities.spill import Spill
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import EMPTY_ROOT, asset_key
 
@@ -38,6 +39,7 @@ DEFAULT_BUDGET: Final = 2 << 30
 MAX_LEAVES: Final = 2**32
 _CHUNK_LEVEL: Final = 18
 _CHUNK: Final = 1 << _CHUNK_LEVEL
+_LARGE: Final = 1 << 15
 _ROW: Final = NODE + PREFIX + 4
 
 
@@ -99,6 +101,8 @@ class AssetBuilder:
 
     def add(self, balances: Columns) -> None:
         """Take the leaves of `balances`, and note who else stands in the ledger."""
+        if len(balances.amounts) >= _LARGE:
+            warm_up()  # more rows will come, and hashlib would take long over these
         self._add(self._maker.leaves(balances))
         if len(balances.others):
             self._others.add(np.ascontiguousarray(account_digests(balances.others)[:, :PREFIX]))
@@ -117,7 +121,7 @@ class AssetBuilder:
         tree = _Levels()
         written = 0
         with self._file("leaves") as leaves, self._file("nodes") as upper, self._file("accounts") as accounts:
-            for nodes, owners in _ahead(self._sorted_bucket, BUCKETS):
+            for nodes, owners in _ahead(self._sorted_leaves, self._leaves.spans()):
                 leaves.write(nodes)
                 tree.add(nodes)
                 places = np.arange(written, written + len(nodes), dtype=">u4").view(np.uint8).reshape(-1, 4)
@@ -125,7 +129,7 @@ class AssetBuilder:
                 written += len(nodes)
             built = BuiltTree(self._asset, written, *tree.finish(upper))
             for rows, twice in _ahead(
-                lambda bucket: _sorted_entries(entries.bucket(bucket), self._others.bucket(bucket)), BUCKETS
+                lambda span: _sorted_entries(entries.take(span), self._others.take(span)), entries.spans()
             ):
                 accounts.write(rows)
                 built.duplicates += twice
@@ -139,8 +143,8 @@ class AssetBuilder:
         columns = [leaves.hashes, leaves.amounts, leaves.digests[:, :PREFIX], leaves.parts]
         self._leaves.add(np.concatenate(columns, axis=1))
 
-    def _sorted_bucket(self, bucket: int) -> tuple[Nodes, NDArray[np.uint8]]:
-        rows = self._leaves.bucket(bucket)
+    def _sorted_leaves(self, span: range) -> tuple[Nodes, NDArray[np.uint8]]:
+        rows = self._leaves.take(span)
         order = _order(rows, DIGEST)
         rows = np.take(rows, order, axis=0)
         same = (rows[1:, :DIGEST] == rows[:-1, :DIGEST]).all(axis=1) if len(rows) > 1 else np.zeros(0, bool)
@@ -169,14 +173,14 @@ def _sorted_entries(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple
     return rows, [int(key).to_bytes(PREFIX) for key in twice]
 
 
-def _ahead(work: Callable[[int], Any], count: int) -> Iterator[Any]:
-    """The results of `work(0)` … `work(count - 1)` in order, with the next two under way."""
+def _ahead(work: Callable[[range], Any], spans: Iterable[range]) -> Iterator[Any]:
+    """The results of `work` over `spans` in order, with the next two under way."""
     with ThreadPoolExecutor(2) as pool:
-        numbers = iter(range(count))
-        running = [pool.submit(work, number) for number in islice(numbers, 3)]
+        waiting = iter(spans)
+        running = [pool.submit(work, span) for span in islice(waiting, 3)]
         while running:
             yield running.pop(0).result()
-            running += [pool.submit(work, number) for number in islice(numbers, 1)]
+            running += [pool.submit(work, span) for span in islice(waiting, 1)]
 
 
 class _Levels:

@@ -21,7 +21,7 @@ from attest.liabilities.ledger import Accounts, Columns
 from attest.liabilities.levels import level_above, levels_above, total
 from attest.liabilities.proof import prove, verify_inclusion
 from attest.liabilities.snapshot import AssetTree
-from attest.liabilities.splitting import Splitting
+from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.liabilities.tree import StatedTree, account_digest, join, normalise_account
 from attest.liabilities.tree_files import AssetBuilder, BuiltTree
 from tests import naive
@@ -130,7 +130,7 @@ def test_the_protocols_trees_come_out_of_the_fast_build(vectors: Any, tmp_path: 
 )
 def test_a_split_balance_adds_up_and_its_parts_are_bounded(splitting: Splitting, tmp_path: Path) -> None:
     rows = [("one", 1), ("two", 2), ("five", 5), ("bound", 1000), ("more", 1001), ("many", 123_456), ("huge", 2**70)]
-    rows = [row for row in rows if splitting.max_part is None or row[1] // splitting.max_part < 5000]
+    rows = [row for row in rows if splitting.max_part is None or row[1] // splitting.max_part < MAX_PARTS // 2]
     built = build(tmp_path, rows, splitting=splitting)
     assert built.total == sum(amount for _, amount in rows)
     parts: list[naive.Row] = []
@@ -148,6 +148,11 @@ def test_a_split_balance_adds_up_and_its_parts_are_bounded(splitting: Splitting,
             proof = prove(STATEMENT, account, [tree])
             assert verify_inclusion(proof, statement=STATEMENT, trees={"BTC": tree.stated}) == (("BTC", amount),)
     assert naive.Tree.build("BTC", SECRET, parts).root == built.root
+
+
+def test_a_balance_is_not_split_into_more_parts_than_a_proof_can_hold(tmp_path: Path) -> None:
+    with pytest.raises(MalformedError, match="257 parts of at most 1000 base units"):
+        build(tmp_path, [("whale", 128_000)], splitting=Splitting(max_part=1000))
 
 
 def test_decoys_are_leaves_of_nothing_as_the_protocol_has_them(tmp_path: Path) -> None:

@@ -1,0 +1,298 @@
+"""From a ledger on disk to a snapshot that opens, or to nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from attest.attestation import monthly
+from attest.attestation.config import read_config
+from attest.demo import exchange as demo
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.files import new_folders
+from attest.liabilities.build import build_snapshot
+from attest.liabilities.ledger import Source
+from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
+from attest.liabilities.prove_all import prove_all, shard_name
+from attest.liabilities.snapshot import Manifest, Snapshot, check_files
+from attest.liabilities.splitting import Splitting
+from tests import naive
+
+SECRET = bytes(range(32))
+DECIMALS = {"BTC": 8, "ETH": 18, "JPY": 0}
+STATEMENT = b"\x01" * 32
+
+
+def write_ledger(path: Path, accounts: int, seed: int = 1) -> dict[str, dict[str, int]]:
+    """A CSV ledger whose accounts hold one to three assets; what each owes in base units, by asset."""
+    draw = random.Random(seed)  # noqa: S311
+    owed: dict[str, dict[str, int]] = {asset: {} for asset in DECIMALS}
+    rows = []
+    for number in range(accounts):
+        for asset in draw.sample(sorted(DECIMALS), draw.randint(1, 3)):
+            amount = draw.randrange(1, 10 ** draw.randint(1, 20))
+            owed[asset][f"顧客-{number}" if number % 3 else f"user{number}@example.jp"] = amount
+            digits = str(amount).rjust(DECIMALS[asset] + 1, "0")
+            cut = len(digits) - DECIMALS[asset]
+            rows.append((list(owed[asset])[-1], asset, f"{digits[:cut]}.{digits[cut:]}".rstrip(".")))
+    rows += [("margin", "JPY", "-5"), ("closed", "BTC", "0")]
+    draw.shuffle(rows)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("account", "asset", "balance"))
+        writer.writerows(rows)
+    return owed
+
+
+def build(ledger: Path, folder: Path, **options: Any) -> Manifest:
+    folder.mkdir()
+    options = {"splitting": {}, "decoys": {}, **options}
+    return build_snapshot(folder, Source(ledger.name, folder=ledger.parent), DECIMALS, SECRET, **options)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, int]]]:
+    folder = tmp_path_factory.mktemp("built")
+    owed = write_ledger(folder / "ledger.csv", 700)
+    build(folder / "ledger.csv", folder / "snapshot")
+    return folder / "snapshot", owed
+
+
+def test_the_snapshot_holds_the_naive_trees_and_the_ledgers_totals(built: tuple[Path, Any]) -> None:
+    folder, owed = built
+    with Snapshot(folder) as snapshot:
+        check_files(snapshot)
+        manifest = snapshot.manifest
+    for tree, totals in zip(manifest.trees, manifest.totals, strict=True):
+        expected = naive.Tree.build(tree.asset, SECRET, [naive.Row(a, 0, n) for a, n in owed[tree.asset].items()])
+        assert (tree.size, tree.root, tree.total) == (expected.size, expected.root, expected.total)
+        assert (totals.positive, totals.positive_total) == (expected.size, expected.total)
+    totals = {item.asset: item for item in manifest.totals}
+    assert (totals["JPY"].negative, totals["JPY"].negative_total, totals["BTC"].zero) == (1, 5, 1)
+    ledger = (folder.parent / "ledger.csv").read_bytes()
+    assert sum(item.rows for item in manifest.totals) == ledger.count(b"\n") - 1
+    import hashlib
+
+    (read,) = manifest.inputs
+    assert (read.name, read.bytes, read.sha256) == ("ledger.csv", len(ledger), hashlib.sha256(ledger).digest())
+
+
+def proofs(folder: Path) -> Iterator[bytes]:
+    for shard in range(256):
+        with pa.CompressedInputStream(pa.OSFile(str(folder / shard_name(shard))), "zstd") as stream:
+            yield from stream.read().splitlines()
+
+
+def test_everyones_proofs_are_those_made_one_by_one(built: tuple[Path, Any], tmp_path: Path) -> None:
+    folder, owed = built
+    accounts = {account for balances in owed.values() for account in balances}
+    with Snapshot(folder) as snapshot:
+        told: list[int] = []
+        assert prove_all(snapshot, STATEMENT, tmp_path / "proofs", told.append) == len(accounts)
+        assert told[-1] == len(accounts)
+        trees = {tree.asset: tree for tree in snapshot.manifest.trees}
+        lines = list(proofs(tmp_path / "proofs"))
+        for line in lines:
+            proof = InclusionProof.from_canonical(line, what="proof", max_bytes=10**6)
+            accounts.remove(proof.account)
+            assert prove(STATEMENT, proof.account, snapshot.trees.values()).to_bytes() == line
+            for asset, amount in verify_inclusion(proof, statement=STATEMENT, trees=trees):
+                assert owed[asset][proof.account] == amount
+    assert not accounts
+    assert max(path.name for path in (tmp_path / "proofs").iterdir()) == "statement"
+
+
+def test_proofs_of_split_balances_with_decoys_come_out_too(tmp_path: Path) -> None:
+    owed = write_ledger(tmp_path / "ledger.csv", 50)
+    splitting = {"ETH": Splitting(max_part=10**18), "JPY": Splitting(parts=3)}
+    manifest = build(tmp_path / "ledger.csv", tmp_path / "snapshot", splitting=splitting, decoys={"BTC": 40, "JPY": 1})
+    assert manifest.trees[0].size == len(owed["BTC"]) + 40
+    with Snapshot(tmp_path / "snapshot") as snapshot:
+        prove_all(snapshot, STATEMENT, tmp_path / "proofs")
+        trees = {tree.asset: tree for tree in snapshot.manifest.trees}
+        for line in proofs(tmp_path / "proofs"):
+            proof = InclusionProof.from_canonical(line, what="proof", max_bytes=10**7)
+            for asset, amount in verify_inclusion(proof, statement=STATEMENT, trees=trees):
+                assert owed[asset][proof.account] == amount
+
+
+def test_an_interrupted_run_of_all_proofs_goes_on_where_it_stopped(built: tuple[Path, Any], tmp_path: Path) -> None:
+    folder, _ = built
+    out = tmp_path / "proofs"
+    with Snapshot(folder) as snapshot:
+
+        def stop(written: int) -> None:
+            if written > 300:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            prove_all(snapshot, STATEMENT, out, stop)
+        done = {path.name: path.stat().st_mtime_ns for path in out.glob("proofs-*")}
+        assert 0 < len(done) < 256
+        assert not (out / ".partial").exists()
+        prove_all(snapshot, STATEMENT, out)
+        assert {name: (out / name).stat().st_mtime_ns for name in done} == done
+        assert len(list(proofs(out))) == 700
+        assert prove_all(snapshot, STATEMENT, out) == 0
+        with pytest.raises(UnavailableError, match="holds other files than proofs of this statement"):
+            prove_all(snapshot, b"\x02" * 32, out)
+        with pytest.raises(UnavailableError, match="holds other files"):
+            prove_all(snapshot, STATEMENT, folder)
+
+
+def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,ETH,1\na,BTC,3\nc,JPY,0\nc,JPY,0\n")
+    with pytest.raises(MalformedError) as caught, new_folders((tmp_path / "out", 0o700)) as (partial,):
+        build(ledger, partial / "snapshot")
+    assert "ledger.csv row 5, field account: 'a' has BTC already in row 2" in caught.value.message
+    assert caught.value.details == ("ledger.csv row 7, field account: 'c' has JPY already in row 6",)
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.csv"]
+
+
+def test_rows_of_one_account_are_summed_where_the_config_says_so(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,BTC,3.5\nb,BTC,-2\n")
+    manifest = build(ledger, tmp_path / "snapshot", sum_rows=True)
+    assert (manifest.trees[0].size, manifest.trees[0].total) == (1, 450_000_000)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Path:
+    demo.write_exchange(tmp_path / "x")
+    return tmp_path / "x"
+
+
+def test_check_builds_again_and_finds_what_differs(exchange: Path) -> None:
+    config = read_config(exchange / "attest.toml")
+    snapshot = exchange / "snapshot"
+    snapshot.mkdir()
+    monthly.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
+    before = sorted(path.name for path in snapshot.iterdir())
+    assert monthly.check_liabilities(config, exchange, "2026-10", snapshot, {}).trees[0].asset == "BTC"
+    assert sorted(path.name for path in snapshot.iterdir()) == before
+    leaves = snapshot / "ETH.leaves"
+    data = leaves.read_bytes()
+    leaves.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(VerificationError, match=r"ETH\.leaves is not the file that was built"):
+        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+    leaves.write_bytes(data)
+    ledger = exchange / "ledger.csv"
+    text = ledger.read_text(encoding="utf-8")
+    ledger.write_text(text.replace("hanako@example.jp,BTC,1.25", "hanako@example.jp,BTC,1.24"), encoding="utf-8")
+    with pytest.raises(VerificationError, match="another tree of BTC"):
+        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+    ledger.write_text(text.replace("closed-account@example.com,BTC,0\n", ""), encoding="utf-8")
+    with pytest.raises(VerificationError, match="other control totals"):
+        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from attest.files import new_folders
+from attest.liabilities.build import build_snapshot
+from attest.liabilities.ledger import Source
+print("ready", flush=True)
+with new_folders((Path(sys.argv[2]), 0o700)) as (partial,):
+    build_snapshot(partial, Source(sys.argv[1]), {"BTC": 8, "ETH": 18, "JPY": 0}, bytes(range(32)),
+                   splitting={}, decoys={}, budget=100_000)
+"""
+
+
+def test_a_killed_build_never_leaves_a_snapshot_that_opens_with_other_content(tmp_path: Path) -> None:
+    write_ledger(tmp_path / "ledger.csv", 20_000)
+    complete = build(tmp_path / "ledger.csv", tmp_path / "complete")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "ledger.csv")]
+    started = time.monotonic()
+    whole = subprocess.run([*command, str(tmp_path / "timed")], check=True, capture_output=True)
+    assert whole.stdout == b"ready\n"
+    seconds = time.monotonic() - started
+    draw = random.Random(7)  # noqa: S311
+    killed = 0
+    for attempt in range(12):
+        target = tmp_path / f"out-{attempt}"
+        process = subprocess.Popen([*command, str(target)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(draw.uniform(0, seconds))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        if target.exists():
+            with Snapshot(target) as snapshot:
+                assert snapshot.manifest == complete
+                check_files(snapshot)
+        else:
+            killed += 1
+        for left in tmp_path.glob(".out-*.partial"):
+            try:
+                with Snapshot(left) as snapshot:
+                    assert snapshot.manifest == complete
+                    check_files(snapshot)
+            except (MalformedError, UnavailableError):
+                pass
+            shutil.rmtree(left)
+    assert killed
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    write_ledger(tmp_path / "ledger.csv", 5_000)
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        with pytest.raises(UnavailableError, match="No space left"), new_folders((small / "out", 0o700)) as (partial,):
+            build(tmp_path / "ledger.csv", partial / "snapshot")
+        assert list(small.iterdir()) == []
+        snapshot = tmp_path / "snapshot"
+        build(tmp_path / "ledger.csv", snapshot)
+        with Snapshot(snapshot) as opened, pytest.raises(AttestError, match="No space left"):
+            prove_all(opened, STATEMENT, small / "proofs")
+        assert not (small / "proofs" / ".partial").exists()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), UnavailableError),
+        (lambda folder: (folder / "BTC.leaves").unlink(), UnavailableError),
+        (lambda folder: (folder / "secret").unlink(), UnavailableError),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), MalformedError),
+        (lambda folder: os.truncate(folder / "ETH.accounts", 16), MalformedError),
+    ],
+    ids=["no manifest", "no leaves", "no secret", "empty manifest", "short index"],
+)
+def test_what_is_no_whole_snapshot_does_not_open(change: Any, error: type, built: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(built[0], folder)
+    change(folder)
+    with pytest.raises(error):
+        Snapshot(folder)
+
+
+def test_the_manifest_is_a_document_of_its_own(built: tuple[Path, Any]) -> None:
+    value = json.loads((built[0] / "manifest.json").read_bytes())
+    assert value["format"] == "attest/liability-snapshot/v1"
+    assert {item["name"] for item in value["files"]} == {
+        path.name for path in built[0].iterdir() if path.name not in {"manifest.json", "secret"}
+    }
