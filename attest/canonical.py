@@ -83,7 +83,7 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
         _check_depth(data)
         value = decoder.decode(data.decode("utf-8"))
         _check_text(value)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise MalformedError("json/malformed", f"{what} is not strict JSON: {error}") from None
     return value
 

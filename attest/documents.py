@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, NoReturn, Self
 
 from pydantic import (
     BaseModel,
@@ -92,7 +92,18 @@ Digest = Annotated[Hex, Field(min_length=32, max_length=32)]
 Base64 = Annotated[bytes, _from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
 Time = Annotated[datetime, _from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+# A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
+Text = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=1000, pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
+    ),
+]
+
+
+def _refuse(value: object) -> NoReturn:
+    # TOML has dates and times, which no document of ours has.
+    raise ValueError(f"{value} is a {type(value).__name__}; write it as a string")
 
 
 class Document(BaseModel):
@@ -104,7 +115,11 @@ class Document(BaseModel):
     def from_value(cls, value: object, *, what: str) -> Self:
         """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong."""
         try:
-            return cls.model_validate_json(json.dumps(value), by_name=False, by_alias=True)
+            text = json.dumps(value, default=_refuse)
+        except ValueError as error:
+            raise MalformedError("document/invalid", f"{what}: {error}") from None
+        try:
+            return cls.model_validate_json(text, by_name=False, by_alias=True)
         except ValidationError as error:
             first, *others = (f"{field_path(item['loc'])}: {_sentence(item)}" for item in error.errors())
             raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None

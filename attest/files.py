@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,8 +21,8 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(max_bytes + 1)
-    except OSError as error:
-        raise UnavailableError("file/unreadable", f"cannot read {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise UnavailableError("file/unreadable", f"cannot read {path}: {reason(error)}") from None
 
 
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
@@ -33,22 +33,48 @@ def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool 
         if force:
             partial.replace(path)
         else:
-            os.link(partial, path)  # unlike a rename, fails when the name is taken
+            _link(partial, path)
         _sync_folder(path.parent)
     except FileExistsError:
         raise UnavailableError(
             "file/exists", f"{path} exists", hint="choose another name, or say --force to replace it"
         ) from None
-    except OSError as error:
-        raise UnavailableError("file/unwritable", f"cannot write {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise UnavailableError("file/unwritable", f"cannot write {path}: {reason(error)}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            partial.unlink(missing_ok=True)
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder that `path` will lie in. Raises `UnavailableError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise UnavailableError("file/unwritable", f"cannot make {path.parent}: {reason(error)}") from None
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file could not be read or written, in the system's words."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _link(partial: Path, path: Path) -> None:
+    """Give a file its name; unlike a rename this fails when the name is taken."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT, as on a USB stick, has no links.
+        refuse_existing(path)
+        partial.rename(path)
 
 
 def refuse_existing(*paths: Path) -> None:
     """Raises `UnavailableError` when one of `paths` exists: what was published is not replaced."""
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise UnavailableError("file/exists", f"{path} exists", hint="move it away to make it anew")
 
 
@@ -64,7 +90,7 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
     try:
         refuse_existing(*(path for path, _ in targets))
         for path, mode in targets:
-            made += [parent for parent in reversed(path.parents) if not parent.exists() and parent not in made]
+            made += [parent for parent in reversed(path.parents) if not os.path.lexists(parent) and parent not in made]
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
             partial.mkdir(mode=mode)
@@ -80,7 +106,7 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             where = error.filename or targets[0][0]
-            raise UnavailableError("file/unwritable", f"cannot write {where}: {error.strerror}") from None
+            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
         raise
 
 

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from attest.amounts import parse_decimal
-from attest.attestation.statement import Asset, Entity, Scope
+from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
 from attest.documents import AssetName, Count, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
-from attest.reserves.wallets import ChainId, Wallet
+from attest.reserves.wallets import ChainId, Wallet, native_decimals
 
 MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -152,7 +152,7 @@ class Publication(Settings):
 
     folder: Text = "publication"
     private_folder: Text = "private"
-    valid_days: Annotated[Count, Field(ge=1, le=400)] = 45
+    valid_days: Annotated[Count, Field(ge=1, le=MAX_VALIDITY.days)] = 45
 
 
 class Keys(Settings):
@@ -162,7 +162,7 @@ class Keys(Settings):
 
 
 class Config(Settings):
-    """All of `attest.toml`. Paths are relative to its folder; `{period}` in them stands for the period."""
+    """All of `attest.toml`. Paths are relative to its folder; `{period}` in a source or document is the period."""
 
     entity: Entity
     scope: Scope
@@ -185,29 +185,42 @@ class Config(Settings):
         _each_once("asset", [item.asset for item in self.assets])
         _each_once("chain", [chain.id for chain in self.chains])
         _each_once("wallet", [wallet.id for wallet in self.wallets])
-        offered: dict[str, set[str]] = {}
-        for chain in self.chains:
-            names = [chain.native, *(token.asset for token in chain.tokens)]
-            _each_once(f"asset on {chain.id}", names)
-            offered[chain.id] = set(names)
-            for name in names:
-                self._known(name, f"chain {chain.id}")
+        offered = {chain.id: self._offered(chain) for chain in self.chains}
         for wallet in self.wallets:
-            _each_once(f"asset of wallet {wallet.id}", list(wallet.assets))
-            if wallet.chain not in offered:
-                raise ValueError(f"wallet {wallet.id} is on {wallet.chain}, which has no [[chains]] table")
-            for name in wallet.assets:
-                if name not in offered[wallet.chain]:
-                    raise ValueError(f"wallet {wallet.id} holds {name}, which {wallet.chain} does not list")
+            _check_wallet(wallet, offered)
         for name in (*self.privacy.max_part, *self.privacy.decoys):
             self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
         return self
 
+    def _offered(self, chain: Chain) -> set[str]:
+        """The assets of a chain."""
+        if chain.is_bitcoin and chain.tokens:
+            raise ValueError(f"chain {chain.id} has no tokens")
+        decimals = native_decimals(chain.id)
+        if self.decimals.get(chain.native) not in {None, decimals}:
+            raise ValueError(f"{chain.native} needs {decimals} decimals, being the coin of {chain.id}")
+        names = [chain.native, *(token.asset for token in chain.tokens)]
+        _each_once(f"asset on {chain.id}", names)
+        for name in names:
+            self._known(name, f"chain {chain.id}")
+        return set(names)
+
     def _known(self, asset: str, where: str) -> None:
         if asset not in self.decimals:
             raise ValueError(f"{where} names {asset}, which has no [[assets]] table")
+
+
+def _check_wallet(wallet: Wallet, offered: Mapping[str, set[str]]) -> None:
+    _each_once(f"asset of wallet {wallet.id}", list(wallet.assets))
+    if wallet.chain not in offered:
+        raise ValueError(f"wallet {wallet.id} is on {wallet.chain}, which has no [[chains]] table")
+    if wallet.descriptor is not None and not wallet.chain.startswith("bip122:"):
+        raise ValueError(f"wallet {wallet.id}: a descriptor is for Bitcoin; {wallet.chain} has addresses")
+    for name in wallet.assets:
+        if name not in offered[wallet.chain]:
+            raise ValueError(f"wallet {wallet.id} holds {name}, which {wallet.chain} does not list")
 
 
 def _each_once(what: str, names: list[str]) -> None:
@@ -221,6 +234,6 @@ def read_config(path: Path) -> Config:
     data = read_bounded(path, MAX_CONFIG_BYTES)
     try:
         value = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not UTF-8, not TOML, or an integer of thousands of digits
         raise MalformedError("config/toml", f"{path.name}: {error}") from None
     return Config.from_value(value, what=path.name)

@@ -21,6 +21,7 @@ Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
 _LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}
 _COORDINATE_BYTES: Final = 32
 MAX_KEY_BYTES: Final = 16 * 1024
+MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography takes 1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Signer:
         """
         encrypted = b"ENCRYPTED PRIVATE KEY" in pem
         try:
-            private = serialization.load_pem_private_key(pem, passphrase().encode() if encrypted else None)
+            private = serialization.load_pem_private_key(pem, _encoded(passphrase()) if encrypted else None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             if encrypted:
                 raise UnavailableError("key/passphrase", f"the passphrase does not open {what}") from None
@@ -123,13 +124,23 @@ class Signer:
         return private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(passphrase.encode()),
+            serialization.BestAvailableEncryption(_encoded(passphrase)),
         )
 
     def sign(self, message: bytes) -> bytes:
         """The signature over `message`: 64 bytes for either scheme."""
         signature = bytes.fromhex(self._signer.sign(message).signature)
         return _from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
+
+
+def _encoded(passphrase: str) -> bytes:
+    try:
+        data = passphrase.encode()
+    except UnicodeEncodeError:
+        data = b""
+    if not 1 <= len(data) <= MAX_PASSPHRASE_BYTES:
+        raise MalformedError("key/passphrase", f"a passphrase is 1 to {MAX_PASSPHRASE_BYTES} bytes of text")
+    return data
 
 
 def _to_der(signature: bytes) -> bytes:

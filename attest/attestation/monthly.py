@@ -97,6 +97,7 @@ def run(
         raise MalformedError("run/period", f"{period} has not ended yet in {config.ledger.time_zone}")
     publication = folder / config.publication.folder
     private = folder / config.publication.private_folder
+    _keep_apart(publication, private, folder / config.keys.exchange)
     refuse_existing(publication / period, private / period)
     signer = read_signer(folder / config.keys.exchange, passphrase)
     sequence, previous = _previous(publication, period, signer.public)
@@ -214,6 +215,22 @@ def check_liabilities(
     return stated
 
 
+def _keep_apart(publication: Path, private: Path, key: Path) -> None:
+    """Refuse folders that would publish what is private."""
+    published, kept = publication.resolve(), private.resolve()
+    if (
+        published == kept
+        or published in kept.parents
+        or kept in published.parents
+        or published in key.resolve().parents
+    ):
+        raise MalformedError(
+            "config/folders",
+            "publication.folder, publication.private_folder and the key must not lie one inside the other",
+            hint="all that is in the publication folder is for everyone",
+        )
+
+
 def parse_period(text: str) -> str:
     """A month like `2026-10`. Raises `MalformedError`."""
     if re.fullmatch(PERIOD_PATTERN, text, re.ASCII) is None:
@@ -223,7 +240,7 @@ def parse_period(text: str) -> str:
 
 def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
     """The private key in `path`. Raises `UnavailableError`, `MalformedError`."""
-    if not path.exists():
+    if not os.path.lexists(path):
         raise UnavailableError("key/missing", f"there is no key {path}", hint=f"make one: attest key new {path}")
     return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))
 
@@ -267,7 +284,13 @@ def prove_account(path: Path, account: str) -> InclusionProof:
 
 def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, bytes | None]:
     """The sequence number of this statement and the digest of the one before it."""
-    periods = sorted(path.name for path in publication.glob("[0-9]*-[0-9]*") if path.is_dir())
+    try:
+        names = os.listdir(publication)
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise UnavailableError("file/unreadable", f"cannot read {publication}: {error.strerror}") from None
+    periods = sorted(name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII))
     if not periods:
         return 0, None
     if periods[-1] >= period:
@@ -307,6 +330,8 @@ def _gather(
                 currency=money.currency, purpose=money.purpose, amount=document.amount, evidence_leaf=document.leaf
             )
         )
+        if any(isinstance(other, MoneyDocument) and _same_document(other, document) for other in records):
+            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
         if not money.public:
             private.add(len(records))
         records.append(document)
@@ -333,6 +358,10 @@ def read_chain(
 
     tokens = {item.asset: Token(checksum_address(item.contract), item.balance_slot) for item in chain.tokens}
     return EthereumReader(node, chain.id, chain.native, tokens, decimals).read(wallets, chain.pin)
+
+
+def _same_document(one: MoneyDocument, other: MoneyDocument) -> bool:
+    return (one.sha256, one.currency, one.purpose) == (other.sha256, other.currency, other.purpose)
 
 
 def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -19,9 +20,11 @@ from attest.reserves.wallets import Level, MoneyLine, Pin, ReserveLine
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:attest-por:proof-of-reserves:v1"
+MAX_VALIDITY: Final = timedelta(days=400)
+_TIME_ZONES: Final = timedelta(hours=14)  # from UTC-12 to UTC+14
 MAX_PAYLOAD_BYTES: Final = 512 * 1024
 
-PERIOD_PATTERN: Final = r"^[0-9]{4}-(?:0[1-9]|1[0-2])$"
+PERIOD_PATTERN: Final = r"^2[0-9]{3}-(?:0[1-9]|1[0-2])$"
 Period = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Many = Field(max_length=10_000)
@@ -189,6 +192,7 @@ def check_arithmetic(predicate: Predicate) -> None:
     assets = _ascending("assets", predicate.assets, lambda item: item.asset)
     chains = {pin.chain: pin for pin in predicate.chains}
     _ascending("chains", predicate.chains, lambda item: item.chain)
+    _require(len({pin.block_hash for pin in chains.values()}) == len(chains), "one block is pinned for two chains")
     _ascending("liabilities.trees", predicate.liabilities.trees, lambda item: item.asset)
     _ascending("reserves", predicate.reserves, lambda item: item.key)
     _times(predicate)
@@ -213,6 +217,10 @@ def check_arithmetic(predicate: Predicate) -> None:
 def _times(predicate: Predicate) -> None:
     _require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
     _require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
+    year, month = int(predicate.period[:4]), int(predicate.period[5:])
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    _require(abs(predicate.snapshot_at - end) <= _TIME_ZONES, f"its snapshot is not at the end of {predicate.period}")
+    _require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
     for pin in predicate.chains:
         _require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")
 

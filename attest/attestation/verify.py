@@ -31,7 +31,8 @@ from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
-from attest.reserves.recheck import recheck
+from attest.reserves.recheck import Rechecked, recheck
+from attest.reserves.wallets import Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -80,8 +81,18 @@ class Verified:
     statement: Statement
     digest: bytes
     coverage: tuple[Coverage, ...]
+    rechecked: Rechecked
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
+
+    def is_rechecked(self, item: Coverage, level: Level) -> bool:
+        """Whether all that `item` holds at `level` was recomputed from evidence; a declared figure never is."""
+        lines = [
+            line.key[:-1]
+            for line in self.statement.predicate.reserves
+            if (line.asset, line.purpose, line.evidence) == (item.asset, "customer", level)
+        ]
+        return bool(lines) and self.rechecked.lines.issuperset(lines)
 
     @property
     def adverse(self) -> bool:
@@ -203,7 +214,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             holdings = verify_inclusion(proof, statement=digest, trees=trees)
             detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
 
-    _recheck_evidence(report, predicate, records)
+    rechecked = _recheck_evidence(report, predicate, records)
 
     for number, why in (
         (12, "no node was asked"),
@@ -221,13 +232,13 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    return Verified(statement, digest, coverage(predicate), holdings, tuple(report.steps))
+    return Verified(statement, digest, coverage(predicate), rechecked, holdings, tuple(report.steps))
 
 
-def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any] | None:
+def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
     """Step 9. Returns the records by index, those of the auditor's edition where it is at hand."""
     evidence = statement.predicate.evidence
-    records: dict[int, Any] | None = None
+    records: dict[int, Any] = {}
     missing = []
     with report.step(9) as detail:
         for subject in statement.subject:
@@ -241,19 +252,27 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
                 records = read_public_edition(data, root=evidence.root, count=evidence.count)
         if (data := files(AUDITOR_EVIDENCE)) is not None:
             records = read_auditor_edition(data, root=evidence.root, count=evidence.count)
-        detail.append(f"{len(records or {})} of {evidence.count} records of evidence lead to the root")
+        said = f"{len(records)} of {evidence.count} records of evidence lead to the root"
+        if records:
+            detail.append(said)
+        else:
+            detail.open(said)
         if missing:
             detail.open(f"not beside the bundle: {', '.join(missing)}")
     return records
 
 
-def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, Any] | None) -> None:
+def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Rechecked:
     with report.step(11) as detail:
-        if records is None:
-            detail.open("no evidence is at hand")
-            return
-        result = recheck(records.values(), pins=predicate.chains, reserves=predicate.reserves, money=predicate.money)
+        result = recheck(
+            records.values(),
+            decimals={item.asset: item.decimals for item in predicate.assets},
+            pins=predicate.chains,
+            reserves=predicate.reserves,
+            money=predicate.money,
+        )
         detail.append(f"{result.readings} of {result.readings_stated} balances recomputed from their evidence")
         detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
         if not result.complete:
-            detail.open("the others are in the auditor's edition")
+            detail.open("the evidence of the others is not at hand")
+    return result

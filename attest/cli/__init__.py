@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ from attest.cli.demo import demo
 from attest.cli.key import key
 from attest.cli.liabilities import liabilities
 from attest.cli.prove import prove
-from attest.cli.result import Result, error_document, error_text
+from attest.cli.result import Result, error_document, error_text, printable
 from attest.cli.run import run
 from attest.cli.verify import verify
-from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError
+from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError
 
 EPILOG = """\b
 Exit codes: 0 done or verified, 1 verification failed, 2 usage, 3 malformed input,
@@ -44,28 +45,38 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.UsageError as error:
         if not as_json:
             error.show()
-        result = _failed({"code": "usage", "message": error.format_message()}, "", EXIT_USAGE)
+        result = _failed("error", {"code": "usage", "message": error.format_message()}, "", EXIT_USAGE)
     except AttestError as error:
-        result = _failed(error_document(error), error_text(error), EXIT_CODES[type(error)])
+        result = _failed(error.status, error_document(error), error_text(error), EXIT_CODES[type(error)])
     except (click.Abort, KeyboardInterrupt):
-        result = _failed({"code": "interrupted", "message": "interrupted"}, "attest: interrupted", EXIT_INTERRUPTED)
+        document = {"code": "interrupted", "message": "interrupted"}
+        result = _failed("error", document, "attest: interrupted", EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (a bug is reported as one, never as a failed verification)
         traceback.print_exc()
         text = f"attest: error: this is a bug in attest: {type(error).__name__}"
-        result = _failed({"code": "bug", "message": str(error)}, text, EXIT_BUG)
-    sys.exit(_print(result, as_json=as_json) if isinstance(result, Result) else result)
+        result = _failed("error", {"code": "bug", "message": str(error)}, text, EXIT_BUG)
+    sys.exit(_told(result, as_json=as_json) if isinstance(result, Result) else result)
 
 
-def _failed(error: dict[str, Any], text: str, exit_code: int) -> Result:
-    return Result({"status": "error", "error": error}, "", exit_code, text)
+def _failed(status: str, error: dict[str, Any], text: str, exit_code: int) -> Result:
+    return Result({"status": status, "error": error}, "", exit_code, text)
 
 
-def _print(result: Result, *, as_json: bool) -> int:
-    if as_json:
-        click.echo(json.dumps(result.document, ensure_ascii=False, indent=2))
-        return result.exit_code
-    if result.text:
-        click.echo(result.text)
-    if result.error:
-        click.echo(result.error, err=True)
+def _told(result: Result, *, as_json: bool) -> int:
+    """Print the result; its exit code, or another when nobody could read it."""
+    try:
+        if as_json:
+            click.echo(json.dumps(result.document, ensure_ascii=False, indent=2))
+        elif result.text:
+            click.echo(printable(result.text))
+        if result.error and not as_json:
+            click.echo(printable(result.error), err=True)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try to flush once more on its way out, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return result.exit_code
+        click.echo(f"attest: error: cannot write the result: {error.strerror}", err=True)
+        return EXIT_CODES[UnavailableError]
     return result.exit_code

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option, tell
+from attest.cli.result import Result, json_option, program, tell
 from attest.errors import EXIT_ADVERSE
 
 
@@ -37,9 +37,9 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.liabilities.tree import SECRET_BYTES
 
     say = tell(as_json)
-    say(f"making the demo exchange in {out}")
-    exchange.write_exchange(out)
     with exchange.live_nodes() if live else exchange.recorded_nodes() as environment:
+        say(f"making the demo exchange in {out}")
+        exchange.write_exchange(out)
         outcome = monthly.run(
             read_config(out / exchange.CONFIG_FILE),
             out,
@@ -62,23 +62,25 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
             files=lambda name: path.read_bytes() if (path := outcome.publication / name).exists() else None,
             proof_bytes=proof_path.read_bytes(),
         )
-        if serve:
-            _serve(environment)
-    owed = ", ".join(asset for asset, _ in verified.holdings)
-    text = f"""\
-{coverage_table(verified.coverage)}
+        owed = ", ".join(asset for asset, _ in verified.holdings)
+        text = f"""\
+{coverage_table(verified)}
 
 The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of {owed}.
 
   {outcome.bundle}   the attestation, for everyone
   {outcome.publication / "evidence-public.jsonl"}   block headers, proofs and outputs behind each balance
-  {outcome.private}   secret, ledger rows and all evidence, for exchange and auditor
+  {outcome.private}   the liability snapshot and all evidence, for exchange and auditor
   {proof_path}   one customer's proof
   {out / exchange.CONFIG_FILE}   the config to start your own from
 
 Go on with
-  attest verify {outcome.bundle} --key {public_key} --proof {proof_path}
-  attest prove {outcome.private} --account holder-of-one-satoshi@example.jp"""
+  {program()} verify {outcome.bundle} --key {public_key} --proof {proof_path}
+  {program()} prove {outcome.private} --account holder-of-one-satoshi@example.jp"""
+        if serve:
+            click.echo(text)
+            _serve(environment)
+            text = ""
     document = {
         "command": "demo",
         "status": "adverse" if verified.adverse else "done",

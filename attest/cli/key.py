@@ -8,6 +8,7 @@ import click
 
 from attest.cli.passphrase import new_passphrase
 from attest.cli.result import Result, json_option
+from attest.errors import AttestError
 
 
 @click.group()
@@ -27,14 +28,19 @@ def new(path: Path, *, scheme: str, no_passphrase: bool, force: bool, as_json: b
     The passphrase is asked for, or taken from the environment variable ATTEST_PASSPHRASE.
     """
     from attest.attestation.keys import Signer
-    from attest.files import SECRET_MODE, refuse_existing, write_file
+    from attest.files import SECRET_MODE, make_parent, refuse_existing, write_file
 
     public_path = path.with_name(path.name + ".pub")
     if not force:
         refuse_existing(path, public_path)
+    make_parent(path)
     signer = Signer.generate(scheme)  # type: ignore[arg-type]
     write_file(path, signer.to_pem(None if no_passphrase else new_passphrase()), mode=SECRET_MODE, force=force)
-    write_file(public_path, signer.public.to_pem(), force=force)
+    try:
+        write_file(public_path, signer.public.to_pem(), force=force)
+    except AttestError:
+        path.unlink()
+        raise
     fingerprint = signer.public.fingerprint
     return Result(
         {

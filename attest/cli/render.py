@@ -16,37 +16,68 @@ from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
+from attest.reserves.wallets import Level
 
 _WIDTH = 200
 
 
-def coverage_table(coverage: Iterable[Coverage]) -> str:
+def coverage_table(verified: Verified) -> str:
     """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held."""
     table = _table("asset", ">owed to customers", ">held for them", ">coverage", "evidence", "verdict")
-    for item in coverage:
+    for item in verified.coverage:
         table.add_row(
             item.asset,
             format_amount(item.owed, item.decimals),
             format_amount(item.held_total, item.decimals),
             ratio_percent(item.held_total, item.owed) or "nothing owed",
-            ", ".join(_level(item, level) for level in item.held) or "none",
+            ", ".join(_level(verified, item, level) for level in item.held) or "none",
             "MET" if item.met else "NOT MET",
         )
     return _render(table)
 
 
-def coverage_document(coverage: Iterable[Coverage]) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units."""
+def coverage_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence."""
     return [
         {
             "asset": item.asset,
             "decimals": item.decimals,
             "owed": str(item.owed),
             "held": {level: str(amount) for level, amount in item.held.items()},
+            "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
             "coverage": ratio_percent(item.held_total, item.owed),
             "met": item.met,
         }
-        for item in coverage
+        for item in verified.coverage
+    ]
+
+
+def pins_table(verified: Verified) -> str:
+    """The blocks that every balance was read at, and the contracts behind tokens."""
+    table = _table("chain", ">height", "block", "time", "tokens")
+    for pin in verified.statement.predicate.chains:
+        tokens = (
+            f"{asset} {contract}"
+            for (asset, chain), contracts in sorted(verified.rechecked.tokens.items())
+            if chain == pin.chain
+            for contract in sorted(contracts)
+        )
+        table.add_row(pin.chain, str(pin.height), pin.block_hash.hex(), format_time(pin.time), ", ".join(tokens))
+    return _render(table)
+
+
+def pins_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        pin.to_value()
+        | {
+            "tokens": {
+                asset: sorted(contracts)
+                for (asset, chain), contracts in verified.rechecked.tokens.items()
+                if chain == pin.chain
+            }
+        }
+        for pin in verified.statement.predicate.chains
     ]
 
 
@@ -63,7 +94,8 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "entity": predicate.entity.to_value(),
         "period": predicate.period,
         "steps": [step_document(step) for step in verified.steps],
-        "coverage": coverage_document(verified.coverage),
+        "chains": pins_document(verified),
+        "coverage": coverage_document(verified),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -81,7 +113,8 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
             f"  signed by the key {key.fingerprint}"
         ),
         steps_table(verified.steps),
-        coverage_table(verified.coverage),
+        f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
+        coverage_table(verified),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}
@@ -106,9 +139,10 @@ def steps_table(steps: Iterable[Step]) -> str:
     return _render(table)
 
 
-def _level(item: Coverage, level: Any) -> str:
+def _level(verified: Verified, item: Coverage, level: Level) -> str:
     share = ratio_percent(item.held[level], item.held_total)
-    return level if len(item.held) == 1 or share is None else f"{level} {share}"
+    text = level if len(item.held) == 1 or share is None else f"{level} {share}"
+    return text if level == "declared" or verified.is_rechecked(item, level) else f"{text}, not checked"
 
 
 def _table(*columns: str) -> Table:

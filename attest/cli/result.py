@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,9 +47,25 @@ def error_text(error: AttestError) -> str:
     return "\n".join(lines)
 
 
+def printable(text: str) -> str:
+    """`text` with escapes in place of characters that could rewrite the terminal, or what stands around them."""
+    return "".join(
+        char if char == "\n" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else ascii(char)[1:-1]
+        for char in text
+    )
+
+
+def program() -> str:
+    """How this command was called, to be called so again."""
+    called = Path(sys.argv[0])
+    if called.name != "attest":
+        return f"{sys.executable} -m attest"
+    return "attest" if shutil.which("attest") else str(called)
+
+
 def tell(as_json: bool) -> Any:  # noqa: FBT001
     """A function that says what is going on, on stderr; silent with `--json`."""
-    return (lambda _: None) if as_json else (lambda text: click.echo(f"attest: {text}", err=True))
+    return (lambda _: None) if as_json else (lambda text: click.echo(printable(f"attest: {text}"), err=True))
 
 
 @contextmanager
@@ -60,16 +79,24 @@ def progress(unit: str, *, as_json: bool, total: int | None = None) -> Iterator[
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    started = time.monotonic()
     columns = [TextColumn("attest:"), BarColumn(), MofNCompleteColumn(), TextColumn(f"{unit}, {{task.fields[rate]}}")]
-    with Progress(*columns, TimeRemainingColumn(), transient=True, console=_stderr()) as bar:
-        task = bar.add_task("", total=total, rate="")
+    bar = Progress(*columns, TimeRemainingColumn(), transient=True, console=_stderr())
+    task = bar.add_task("", total=total, rate="", start=False)
+    started = 0.0
 
-        def advance(done: int) -> None:
-            rate = int(done / max(time.monotonic() - started, 0.001))
-            bar.update(task, completed=done, rate=f"{rate:,} a second")
+    def advance(done: int) -> None:
+        nonlocal started
+        if not bar.live.is_started:  # not before there is something to show: a passphrase may be asked first
+            started = time.monotonic()
+            bar.start()
+            bar.start_task(task)
+        rate = int(done / max(time.monotonic() - started, 0.001))
+        bar.update(task, completed=done, rate=f"{rate:,} a second")
 
+    try:
         yield advance
+    finally:
+        bar.stop()
 
 
 def _stderr() -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from attest.cli.passphrase import passphrase
-from attest.cli.result import Result, json_option, tell
+from attest.cli.result import Result, json_option, progress, tell
 from attest.errors import EXIT_ADVERSE
 
 
@@ -29,15 +29,17 @@ def run(config: Path, *, period: str, as_json: bool) -> Result:
     from attest.cli.render import coverage_document, coverage_table
     from attest.liabilities.tree import SECRET_BYTES
 
-    outcome = monthly.run(
-        read_config(config),
-        config.parent,
-        monthly.parse_period(period),
-        now=datetime.now(UTC),
-        secret=secrets.token_bytes(SECRET_BYTES),
-        passphrase=passphrase,
-        tell=tell(as_json),
-    )
+    with progress("rows", as_json=as_json) as advance:
+        outcome = monthly.run(
+            read_config(config),
+            config.parent,
+            monthly.parse_period(period),
+            now=datetime.now(UTC),
+            secret=secrets.token_bytes(SECRET_BYTES),
+            passphrase=passphrase,
+            tell=tell(as_json),
+            progress=advance,
+        )
     verified = outcome.verified
     return Result(
         {
@@ -47,9 +49,9 @@ def run(config: Path, *, period: str, as_json: bool) -> Result:
             "statement": verified.digest.hex(),
             "bundle": str(outcome.bundle),
             "private": str(outcome.private),
-            "coverage": coverage_document(verified.coverage),
+            "coverage": coverage_document(verified),
         },
-        f"{coverage_table(verified.coverage)}\n\n"
+        f"{coverage_table(verified)}\n\n"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}",
         EXIT_ADVERSE if verified.adverse else 0,
     )

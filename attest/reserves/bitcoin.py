@@ -17,26 +17,26 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
-import wallycore
-
 from attest.amounts import MAX_AMOUNT
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash, header_time
 from attest.reserves.evidence import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record, Utxo, new_salt
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
+from attest.reserves.wallets import BITCOIN_DECIMALS, Pin, Wallet
 
-DECIMALS: Final = 8
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
 _SCAN_TRIES: Final = 3
+MAX_RANGE: Final = 100_000
+_MAX_HEIGHT: Final = 2**31
+_LAST_INDEX: Final = 2**31 - 1  # BIP-32: above it lie the hardened keys
 _AS_HEX: Final = False  # getblockheader's second parameter, verbose
 _REGTEST: Final = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 # CAIP-2 of the genesis block -> bitcoinlib's name of the network, libwally's number of it, bech32 prefix
 _NETWORKS: Final = {
-    "bip122:000000000019d6689c085ae165831e93": ("bitcoin", wallycore.WALLY_NETWORK_BITCOIN_MAINNET, "bc"),
-    "bip122:000000000933ea01ad0ee984209779ba": ("testnet", wallycore.WALLY_NETWORK_BITCOIN_TESTNET, "tb"),
-    _REGTEST: ("regtest", wallycore.WALLY_NETWORK_BITCOIN_REGTEST, "bcrt"),
+    "bip122:000000000019d6689c085ae165831e93": ("bitcoin", 0x01, "bc"),
+    "bip122:000000000933ea01ad0ee984209779ba": ("testnet", 0x02, "tb"),
+    _REGTEST: ("regtest", 0xFF, "bcrt"),
 }
 
 
@@ -50,21 +50,46 @@ def scripts(wallet: Wallet) -> tuple[bytes, ...]:
         raise MalformedError("bitcoin/chain", f"wallet {wallet.id}: {wallet.chain} is not a known Bitcoin network")
     if wallet.address is not None:
         return (_address_script(wallet.id, wallet.address, *network),)
+    return _descriptor_scripts(wallet, *network)
+
+
+def _descriptor_scripts(wallet: Wallet, name: str, number: int, _: str) -> tuple[bytes, ...]:
+    import wallycore
+
     first, last = wallet.range or (0, 0)
+    if not 0 <= first <= last < first + MAX_RANGE or last > _LAST_INDEX:
+        raise MalformedError(
+            "bitcoin/range", f"wallet {wallet.id}: a range has at most {MAX_RANGE:,} indexes below 2^31"
+        )
     try:
-        descriptor = wallycore.descriptor_parse(wallet.descriptor, None, network[1], 0)
-        return tuple(
+        descriptor = wallycore.descriptor_parse(wallet.descriptor, None, number, 0)
+        kinds = wallycore.descriptor_get_num_variants(descriptor) * wallycore.descriptor_get_num_paths(descriptor)
+        private = wallycore.descriptor_get_features(descriptor) & wallycore.WALLY_MS_IS_PRIVATE
+        found = tuple(
             bytes(wallycore.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0)) for index in range(first, last + 1)
         )
     except ValueError:
         raise MalformedError(
             "bitcoin/descriptor",
-            f"wallet {wallet.id}: this is not a descriptor of {network[0]} with public keys",
+            f"wallet {wallet.id}: this is not a descriptor of {name}",
             hint="`bitcoin-cli getdescriptorinfo` explains a descriptor and adds its checksum",
         ) from None
+    if private:
+        raise MalformedError(
+            "bitcoin/descriptor", f"wallet {wallet.id}: the descriptor holds a private key", hint="take its public form"
+        )
+    if kinds != 1:
+        raise MalformedError(
+            "bitcoin/descriptor",
+            f"wallet {wallet.id}: the descriptor stands for several kinds of scripts",
+            hint="list a wallet for each path of <0;1>, and for each kind of combo()",
+        )
+    return found
 
 
 def _address_script(wallet: str, address: str, name: str, number: int, prefix: str) -> bytes:
+    import wallycore
+
     keys = _bitcoinlib()
     try:
         parsed = keys.deserialize_address(address, network=name)
@@ -145,6 +170,8 @@ class BitcoinReader:
             answer = self.node.call("scantxoutset", "start", descriptors, deadline=_SCAN_SECONDS)
             try:
                 height, scanned = answer["height"], str(answer["bestblock"])
+                if type(height) is not int or not 0 <= height < _MAX_HEIGHT:
+                    raise self._lie("scan", "answered with a height that is none")
                 if answer["success"] is not True:
                     raise self._lie("scan", "did not finish scanning its unspent outputs")
                 unspents = [self._utxo(item, height) for item in answer["unspents"]]
@@ -172,7 +199,7 @@ class BitcoinReader:
         return header
 
     def _utxo(self, item: dict[str, Any], tip: int) -> Utxo:
-        if not 0 < item["height"] <= tip:
+        if type(item["height"]) is not int or not 0 < item["height"] <= tip:
             raise self._lie("height", f"returned an output of height {item['height']} at tip {tip}")
         try:
             return Utxo(
@@ -206,7 +233,7 @@ def _satoshis(value: object) -> int:
     """Bitcoins as the node's JSON has them, in satoshis. Raises `ArithmeticError` when they are no whole number."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
-    amount = Fraction(value) * 10**DECIMALS
+    amount = Fraction(value) * 10**BITCOIN_DECIMALS
     if amount.denominator != 1 or not 0 <= amount <= MAX_AMOUNT:
         raise ArithmeticError
     return amount.numerator

@@ -31,6 +31,7 @@ _HEADER: Final = (
     "gasUsed timestamp extraData mixHash nonce baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas "
     "parentBeaconBlockRoot requestsHash"
 ).split()
+_WORD_BYTES: Final = 32
 _HASHES_ONLY: Final = False  # eth_getBlockByNumber's second parameter: no whole transactions
 _INTEGERS: Final = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
@@ -59,7 +60,8 @@ class EthereumReader:
 
         Returns the pin, and the records: the block's header, then one per wallet and asset.
         Raises `UnavailableError` when the node does not answer everything, `VerificationError` when an
-        answer contradicts the block's hash. Every reading that returns is proven.
+        answer contradicts the block's hash. Every reading that returns is proven against the hash that this
+        node gave; that the block is on the chain, only another source can tell.
         """
         expected = int(self.chain.removeprefix("eip155:"))
         if (chain_id := self._quantity(self.node.call("eth_chainId"))) != expected:
@@ -137,7 +139,7 @@ class EthereumReader:
                 token = self.tokens[asset]
                 (storage_proof,) = storage
                 amount = proven_token_balance(header.state_root, token, address, account_proof, storage_proof)
-                said = int.from_bytes(self._bytes(answer))
+                said = self._word(answer)
                 reading = EthereumTokenBalance(
                     type="ethereum-token-balance",
                     amount=amount,
@@ -155,8 +157,7 @@ class EthereumReader:
     def _check_decimals(self, header: Header) -> None:
         for asset, token in self.tokens.items():
             call = {"to": token.contract, "data": _encode("decimals")}
-            answer = self._bytes(self.node.call("eth_call", call, _at(header)))
-            said = int.from_bytes(answer) if answer else "nothing"
+            said = self._word(self.node.call("eth_call", call, _at(header)))
             if said != (configured := self.decimals[asset]):
                 raise MalformedError(
                     "config/decimals", f"{asset} has {configured} decimals in the config, its contract says {said}"
@@ -166,6 +167,13 @@ class EthereumReader:
         if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:
             raise self._lie("quantity", f"answered {str(value)[:40]!r} where a 0x quantity belongs")
         return int(value, 16)
+
+    def _word(self, value: object) -> int:
+        """A uint256 as a contract's function returns it."""
+        data = self._bytes(value)
+        if len(data) != _WORD_BYTES:
+            raise self._lie("word", f"answered {len(data)} bytes where a contract's 32 belong")
+        return int.from_bytes(data)
 
     def _bytes(self, value: object) -> bytes:
         if not isinstance(value, str) or not value.startswith("0x"):

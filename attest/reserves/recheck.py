@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from attest.errors import VerificationError
@@ -24,16 +25,22 @@ from attest.reserves.evidence import (
     Reading,
     Record,
 )
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
 
 
 class Rechecked(NamedTuple):
-    """How many readings and money documents were rechecked, of how many that the statement counts."""
+    """How many readings and money documents were rechecked, of how many that the statement counts.
+
+    `lines` are the statement's lines of which every wallet was, without their control; `tokens` tells which
+    contracts the readings of a token asset on a chain came from.
+    """
 
     readings: int
     readings_stated: int
     documents: int
     documents_stated: int
+    lines: frozenset[tuple[str, ...]] = frozenset()
+    tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
 
     @property
     def complete(self) -> bool:
@@ -42,7 +49,12 @@ class Rechecked(NamedTuple):
 
 
 def recheck(
-    records: Iterable[Record], *, pins: Sequence[Pin], reserves: Sequence[ReserveLine], money: Sequence[MoneyLine]
+    records: Iterable[Record],
+    *,
+    decimals: Mapping[str, int],
+    pins: Sequence[Pin],
+    reserves: Sequence[ReserveLine],
+    money: Sequence[MoneyLine],
 ) -> Rechecked:
     """Recompute every balance in `records` and add them up to the lines of the statement.
 
@@ -50,14 +62,25 @@ def recheck(
     than it states. Raises `VerificationError` naming the record.
     """
     records = list(records)
-    headers = _check_headers(records, {pin.chain: pin for pin in pins})
+    by_chain = {pin.chain: pin for pin in pins}
+    headers = _check_headers(records, by_chain)
     readings = [record for record in records if isinstance(record, Reading)]
+    tokens: dict[tuple[str, str], frozenset[str]] = {}
     for reading in readings:
-        _check_reading(reading, headers)
+        _check_reading(reading, headers, by_chain)
+        if isinstance(reading, EthereumTokenBalance):
+            place = (reading.asset, reading.chain)
+            tokens[place] = tokens.get(place, frozenset()) | {reading.contract}
+        elif decimals.get(reading.asset) != native_decimals(reading.chain):
+            raise VerificationError(
+                "recheck/decimals", f"{reading.asset} has other decimals than the coin of {reading.chain}"
+            )
     _refuse_double_counting(readings)
-    _check_lines(readings, reserves)
+    whole = _check_lines(readings, reserves)
     documents = _check_money([record for record in records if isinstance(record, MoneyDocument)], money)
-    return Rechecked(len(readings), sum(line.wallets for line in reserves), documents, len(money))
+    return Rechecked(
+        len(readings), sum(line.wallets for line in reserves), documents, len(money), whole, MappingProxyType(tokens)
+    )
 
 
 def _check_headers(records: Sequence[Record], pins: dict[str, Pin]) -> dict[str, Header | None]:
@@ -81,7 +104,7 @@ def _check_headers(records: Sequence[Record], pins: dict[str, Pin]) -> dict[str,
     return headers
 
 
-def _check_reading(reading: Reading, headers: dict[str, Header | None]) -> None:
+def _check_reading(reading: Reading, headers: dict[str, Header | None], pins: dict[str, Pin]) -> None:
     name = f"{reading.asset} of wallet {reading.wallet}"
     if reading.chain not in headers:
         raise VerificationError("recheck/header", f"{name}: there is no header for {reading.chain}")
@@ -89,6 +112,8 @@ def _check_reading(reading: Reading, headers: dict[str, Header | None]) -> None:
         amount = _recompute(reading, headers[reading.chain])
     except VerificationError as error:
         raise VerificationError(error.code, f"{name}: {error.message}") from None
+    if isinstance(reading, BitcoinUtxos) and any(utxo.height > pins[reading.chain].height for utxo in reading.utxos):
+        raise VerificationError("recheck/height", f"{name}: an output is younger than the pinned block")
     if amount != reading.amount:
         raise VerificationError(
             "recheck/amount", f"{name}: the evidence shows {amount}, the record says {reading.amount}"
@@ -137,7 +162,8 @@ def _refuse_double_counting(readings: Iterable[Reading]) -> None:
             owner[place] = reading
 
 
-def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -> None:
+def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -> frozenset[tuple[str, ...]]:
+    """The lines of which every wallet is disclosed, after comparing all."""
     stated: dict[tuple[str, ...], tuple[int, int]] = {}
     for line in reserves:
         wallets, amount = stated.get(line.key[:-1], (0, 0))
@@ -148,19 +174,24 @@ def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -
             name = " ".join(reading.line)
             raise VerificationError("recheck/line", f"wallet {reading.wallet} has no line in the statement: {name}")
         sums.setdefault(reading.line, []).append(reading.amount)
+    whole = set()
     for key, amounts in sums.items():
         wallets, amount = stated[key]
-        whole = len(amounts) == wallets
-        if len(amounts) > wallets or sum(amounts) > amount or (whole and sum(amounts) != amount):
+        if len(amounts) == wallets:
+            whole.add(key)
+        if len(amounts) > wallets or sum(amounts) > amount or (key in whole and sum(amounts) != amount):
             raise VerificationError(
                 "recheck/line",
                 f"{' '.join(key)}: {len(amounts)} readings add up to {sum(amounts)}, "
                 f"the statement says {amount} in {wallets} wallets",
             )
+    return frozenset(whole)
 
 
 def _check_money(documents: Sequence[MoneyDocument], money: Sequence[MoneyLine]) -> int:
     by_leaf = {document.leaf: document for document in documents}
+    if len({(document.sha256, document.currency, document.purpose) for document in documents}) != len(documents):
+        raise VerificationError("recheck/money", "one bank document is counted twice")
     found = 0
     for line in money:
         document = by_leaf.pop(line.evidence_leaf, None)

@@ -38,14 +38,18 @@ class Node:
     """One node's JSON-RPC endpoint.
 
     `url` may carry a user name and password; it is never shown, errors name the node by `name`.
-    A request and its retries together take at most `deadline` seconds.
+    A request and its retries together take about `deadline` seconds; a node that drips its header holds longer.
     """
 
     def __init__(
         self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
             raise MalformedError("node/url", f"node {name}: the url is not http(s)://host…")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise MalformedError(
@@ -126,6 +130,8 @@ class Node:
                 stream=True,
             ) as response:
                 content = self._read(response, end)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise self._error("url", "the url is not one") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _TransientError(f"no complete answer ({type(error).__name__})") from None
         return self._parse(response.status_code, content)

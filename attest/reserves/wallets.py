@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -13,7 +13,16 @@ WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}
 Purpose = Literal["customer", "guarantee", "compensation"]
 Storage = Literal["cold", "hot", "other"]
 Level = Literal["proven", "agreed", "single", "declared"]  # protocol.md, section 6
-Control = Literal["signature", "custodian", "none"]
+Control = Literal["none"]  # proofs of control are not verified yet, so no other claim is read
+
+
+BITCOIN_DECIMALS: Final = 8
+ETHEREUM_DECIMALS: Final = 18
+
+
+def native_decimals(chain: str) -> int:
+    """The decimals of a chain's own coin: satoshi, or wei."""
+    return BITCOIN_DECIMALS if chain.startswith("bip122:") else ETHEREUM_DECIMALS
 
 
 class Pin(Document):

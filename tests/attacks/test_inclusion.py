@@ -12,10 +12,8 @@ from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, ProvenAsset, ProvenLeaf, verify_inclusion
 from attest.liabilities.tree import (
-    Row,
     StatedTree,
     SumNode,
-    Tree,
     account_digest,
     asset_key,
     join,
@@ -24,6 +22,7 @@ from attest.liabilities.tree import (
 )
 from attest.merkle import tagged_hash
 from tests.conftest import SECRET, Exchange
+from tests.naive import Row, Tree
 
 STATEMENT = b"\x01" * 32
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from attest.canonical import dumps
+from attest.cli.render import coverage_document, coverage_table, pins_table
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.merkle import tagged_hash
 from attest.reserves.evidence import EvidenceTree
@@ -316,3 +317,92 @@ def test_the_auditors_edition_must_lead_to_the_same_root(exchange: Exchange) -> 
     ):
         with pytest.raises((VerificationError, MalformedError)):
             exchange.verify(files=(exchange.files | {"evidence.jsonl": changed}).get)
+
+
+def test_withheld_evidence_is_not_passed_and_its_figures_are_marked(exchange: Exchange) -> None:
+    def inflate(value: Any) -> None:
+        value["subject"][0]["digest"]["sha256"] = sha256(b"").hexdigest()
+        line_of(value["predicate"], "ETH", "cold")["amount"] = "2" + "0" * 25
+
+    verified = exchange.verify(exchange.resigned(inflate), files={EVIDENCE: b""}.get)
+    assert [verified.steps[number].status for number in (9, 11)] == ["NOT CHECKED", "NOT CHECKED"]
+    text = coverage_table(verified)
+    assert "proven, not checked" in next(line for line in text.splitlines() if line.startswith("ETH"))
+    assert all(not item["rechecked"] for item in coverage_document(verified))
+    whole = coverage_table(exchange.verify())
+    assert "not checked" not in whole
+
+
+def test_the_pinned_blocks_and_contracts_are_shown(exchange: Exchange) -> None:
+    verified = exchange.verify()
+    text = pins_table(verified)
+    for pin in verified.statement.predicate.chains:
+        assert all(part in text for part in (pin.chain, str(pin.height), pin.block_hash.hex()))
+    assert "DUSD 0x5FbDB2315678afecb367f032d93F642f64180aa3" in text
+
+
+def test_one_chain_does_not_count_as_two(forger: Forger) -> None:
+    def second(predicate: Any) -> None:
+        twin = {**predicate["chains"][1], "chain": "eip155:1"}
+        predicate["chains"].insert(1, twin)
+
+    assert forger.publish(second) == (8, "statement/arithmetic")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.update(snapshotAt="2020-01-01T00:00:00Z"),
+        lambda p: p.update(snapshotAt="2026-10-31T09:59:59Z"),
+        lambda p: p.update(snapshotAt="2026-11-01T14:00:01Z"),
+        lambda p: p.update(expiresAt="9999-12-31T00:00:00Z"),
+        lambda p: p.update(period="2026-09"),
+    ],
+)
+def test_a_statement_about_another_time_than_its_period(change: Any, exchange: Exchange) -> None:
+    bundle = exchange.resigned(lambda value: change(value["predicate"]))
+    assert exchange.failing_step(bundle) == (8, "statement/arithmetic")
+
+
+def test_a_claim_of_control_is_not_read(exchange: Exchange) -> None:
+    bundle = exchange.resigned(lambda value: value["predicate"]["reserves"][0].update(control="signature"))
+    assert exchange.failing_step(bundle) == (5, "document/invalid")
+
+
+@pytest.mark.parametrize(("asset", "decimals"), [("BTC", 2), ("ETH", 15)])
+def test_a_coin_with_other_decimals_than_its_chain(asset: str, decimals: int, forger: Forger) -> None:
+    def rescale(predicate: Any) -> None:
+        next(item for item in predicate["assets"] if item["asset"] == asset)["decimals"] = decimals
+
+    assert forger.publish(rescale) == (11, "recheck/decimals")
+
+
+def test_one_bank_document_under_two_salts(forger: Forger) -> None:
+    twin = {**forger.of_type("money"), "salt": "00" * 16}
+    forger.records.append(twin)
+    leaf = tagged_hash("attest/v1/evidence", dumps(twin)).hex()
+
+    def both(predicate: Any) -> None:
+        honest = tagged_hash("attest/v1/evidence", dumps(forger.records[-2])).hex()
+        line = predicate["money"][0]
+        predicate["money"] = [{**line, "evidenceLeaf": honest}, {**line, "evidenceLeaf": leaf}]
+
+    assert forger.publish(both) == (11, "recheck/money")
+
+
+def test_an_output_younger_than_the_pin(forger: Forger) -> None:
+    forger.reading("btc-hot", "BTC")["utxos"][0]["height"] = 145
+    assert forger.publish() == (11, "recheck/height")
+
+
+def test_a_bitcoin_reading_on_an_ethereum_chain(forger: Forger) -> None:
+    forger.reading("btc-hot", "BTC")["chain"] = "eip155:31337"
+    number, code = forger.publish()
+    assert (number, code) == (11, "recheck/chain")
+
+
+def test_a_partly_disclosed_line_that_discloses_more_than_it_states(forger: Forger) -> None:
+    def shrink(predicate: Any) -> None:
+        line_of(predicate, "BTC", "cold").update(amount="1", wallets=2)
+
+    assert forger.publish(shrink) == (11, "recheck/line")

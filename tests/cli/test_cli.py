@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from attest.cli import main
+from attest.cli.result import printable
+from attest.demo.exchange import recorded_nodes, write_exchange
 from tests.conftest import Exchange
 
 
@@ -47,13 +49,13 @@ def test_demo_shows_what_it_made_and_it_verifies(attest: Any, tmp_path: Path) ->
     ran = attest("demo", "--out", out)
     assert (ran.code, "101.33 %" in ran.out, "hanako@example.jp" in ran.out) == (0, True, True)
     assert "reading the ledger" in ran.err
-    (line,) = [line for line in ran.out.splitlines() if line.startswith("  attest verify")]
-    verified = attest(*line.split()[1:])
+    (line,) = [line for line in ran.out.splitlines() if " verify " in line]
+    verified = attest("verify", *line.split(" verify ")[1].split())
     assert verified.code == 0
     assert verified.out.startswith("VERIFIED: Demo Exchange KK (exchange.example) for 2026-10\n")
     assert "owed to you" in verified.out
-    (line,) = [line for line in ran.out.splitlines() if line.startswith("  attest prove")]
-    proof = attest(*line.split()[1:])
+    (line,) = [line for line in ran.out.splitlines() if " prove " in line]
+    proof = attest("prove", *line.split(" prove ")[1].split())
     assert proof.document["account"] == "holder-of-one-satoshi@example.jp"
     for name in ran.out.split():
         if name.startswith(str(out)):
@@ -83,6 +85,7 @@ def test_verify_as_json_is_one_document(attest: Any, published: tuple[Path, Path
         "decimals": 8,
         "owed": "40334999660",
         "held": {"single": "40875000000"},
+        "rechecked": ["single"],
         "coverage": "101.33 %",
         "met": True,
     }
@@ -146,18 +149,21 @@ def test_an_adverse_attestation_exits_5(attest: Any, exchange: Exchange, tmp_pat
     assert "NOT MET" in next(line for line in ran.out.splitlines() if line.startswith("JPY"))
 
 
-def test_a_bad_ledger_is_told_with_all_findings(attest: Any, tmp_path: Path) -> None:
+def test_a_bad_ledger_is_told_with_all_findings(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert attest("demo", "--out", tmp_path / "demo").code == 0
     for folder in ("publication", "private"):
         (tmp_path / "demo" / folder).rename(tmp_path / folder)
     ledger = tmp_path / "demo" / "ledger.csv"
     ledger.write_text(ledger.read_text(encoding="utf-8") + "a,BTC,x\nb,DOGE,1\n", encoding="utf-8")
-    ran = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10")
+    with recorded_nodes() as environment:
+        for name, url in environment.items():
+            monkeypatch.setenv(name, url)
+        ran = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10")
+        as_json = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10", "--json")
     assert ran.code == 3
     assert "ledger.csv row 2505, field balance: 'x'" in ran.err
     assert "ledger.csv row 2506, field asset: 'DOGE'" in ran.err
     assert not (tmp_path / "demo" / "publication").exists()
-    as_json = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10", "--json")
     assert (as_json.code, len(as_json.document["error"]["details"])) == (3, 1)
 
 
@@ -243,3 +249,134 @@ def test_verify_works_without_any_network(published: tuple[Path, Path]) -> None:
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine does not let a process leave the network")
     assert subprocess.run([*alone, *command], capture_output=True, check=False).returncode == 0
+
+
+def test_nothing_a_file_says_can_rewrite_the_terminal(
+    attest: Any, published: tuple[Path, Path], tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil.attest.json"
+    evil.write_text(json.dumps({"\x1b[2J\x1b[HVERIFIED: Evil Exchange\u202e": 1}), encoding="utf-8")
+    ran = attest("verify", evil, "--key", published[1])
+    assert ran.code == 3
+    assert "\\x1b[2J" in ran.err
+    assert not {"\x1b", "\u202e"} & set(ran.out + ran.err)
+    assert printable("a\nb\tc\u200b\ud800é日") == "a\nb\\tc\\u200b\\ud800é日"
+
+
+@pytest.mark.parametrize("sink", ["pipe", "/dev/full"])
+def test_a_result_that_nobody_can_read_is_not_a_failed_verification(sink: str, published: tuple[Path, Path]) -> None:
+    command = [sys.executable, "-m", "attest", "verify", str(published[0]), "--key", str(published[1])]
+    if sink == "pipe":
+        read, write = os.pipe()
+        os.close(read)
+        expected = 0
+    else:
+        write, expected = os.open(sink, os.O_WRONLY), 4
+    try:
+        ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(write)
+    assert ran.returncode == expected
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_key_without_its_public_half_is_not_left_behind(attest: Any, tmp_path: Path) -> None:
+    (tmp_path / "new" / "key.pub").mkdir(parents=True)
+    ran = attest("key", "new", tmp_path / "new" / "key", "--no-passphrase", "--force")
+    assert ran.code == 4
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["key.pub"]
+    assert attest("key", "new", tmp_path / "another" / "folder" / "key", "--no-passphrase").code == 0
+
+
+HOSTILE_CONFIGS = {
+    "a date": ('name = "Demo Exchange KK"', "name = 2026-10-01", 3),
+    "a time": ('source = "ledger.csv"', "source = 10:00:00", 3),
+    "a huge hexadecimal integer": ("decimals = 18", "decimals = 0x" + "f" * 6000, 3),
+    "a huge integer": ("decimals = 18", "decimals = " + "9" * 6000, 3),
+    "a NUL in the ledger's name": ('source = "ledger.csv"', 'source = "led\\u0000ger.csv"', 3),
+    "a NUL in the key's name": ('exchange = "keys/', 'exchange = "\\u0000keys/', 3),
+    "a folder name of 300 characters": ('folder = "publication"', f'folder = "{"x" * 300}"', 4),
+    "a key name of 300 characters": ('exchange = "keys/', f'exchange = "{"x" * 300}', 4),
+    "a private folder in the publication": ('private_folder = "private"', 'private_folder = "publication/private"', 3),
+    "one folder for both": ('private_folder = "private"', 'private_folder = "publication"', 3),
+    "a publication in the private folder": ('folder = "publication"', 'folder = "private/publication"', 3),
+    "the key in the publication": ('exchange = "keys/', 'exchange = "publication/keys/', 3),
+    "BTC with 5 decimals": ("decimals = 8", "decimals = 5", 3),
+    "ETH with 12 decimals": ("decimals = 18", "decimals = 12", 3),
+    "a bank document counted twice": (
+        "[[money]]",
+        """[[money]]
+currency = "JPY"
+purpose = "customer"
+amount = "1"
+institution = "x"
+document = "documents/trust-2026-10.txt"
+[[money]]""",
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_CONFIGS)
+def test_a_config_that_cannot_be_right_is_told_and_leaves_nothing(
+    case: str, attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, code = HOSTILE_CONFIGS[case]
+    folder = tmp_path / "x"
+    write_exchange(folder)
+    config = folder / "attest.toml"
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new, 1), encoding="utf-8")
+    before = sorted(folder.rglob("*"))
+    with recorded_nodes() as environment:
+        for name, url in environment.items():
+            monkeypatch.setenv(name, url)
+        ran = attest("run", config, "--period", "2026-10")
+    assert ran.code == code, ran.err
+    assert "attest: error: " in ran.err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("period", ["9999-12", "0000-12"])
+def test_a_month_beyond_every_calendar_is_none(period: str, attest: Any, exchange: Exchange) -> None:
+    assert attest("run", exchange.folder / "attest.toml", "--period", period).code == 3
+
+
+@pytest.mark.parametrize("out", ["attest.toml/x", "x" * 250])
+def test_a_proof_that_cannot_be_written_is_told(out: str, attest: Any, exchange: Exchange) -> None:
+    ran = attest("prove", exchange.outcome.private, "--account", "hanako@example.jp", "-o", exchange.folder / out)
+    assert (ran.code, "attest: error: cannot write" in ran.err) == (4, True)
+
+
+def test_an_overlong_passphrase_is_told(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_PASSPHRASE", "x" * 2000)
+    assert attest("key", "new", tmp_path / "key").code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_liabilities_are_built_shown_proven_and_checked_by_themselves(attest: Any, tmp_path: Path) -> None:
+    write_exchange(tmp_path / "x")
+    config, snapshot = tmp_path / "x" / "attest.toml", tmp_path / "snapshot"
+    built = attest("liabilities", "build", config, "--period", "2026-10", "--out", snapshot)
+    assert (built.code, "403.34999660" in built.out, "ledger.csv  SHA-256" in built.out) == (0, True, True)
+    assert attest("liabilities", "build", config, "--period", "2026-10", "--out", snapshot).code == 4
+    shown = attest("liabilities", "show", snapshot)
+    assert (shown.code, shown.out.startswith("NOT CHECKED")) == (0, True)
+    assert attest("liabilities", "show", snapshot, "--json").document["trees"][0]["asset"] == "BTC"
+    checked = attest("liabilities", "check", snapshot, config, "--period", "2026-10")
+    assert (checked.code, checked.out.startswith("VERIFIED")) == (0, True)
+    (snapshot / "JPY.nodes").write_bytes((snapshot / "JPY.nodes").read_bytes()[::-1])
+    failed = attest("liabilities", "check", snapshot, config, "--period", "2026-10", "--json")
+    assert (failed.code, failed.document["status"], failed.document["error"]["code"]) == (1, "failed", "snapshot/file")
+    unbound = attest("prove", snapshot, "--account", "hanako@example.jp")
+    assert (unbound.code, "statement.json" in unbound.err) == (4, True)
+
+
+def test_proofs_of_everyone_come_in_shards(attest: Any, exchange: Exchange, tmp_path: Path) -> None:
+    ran = attest("prove", exchange.outcome.private, "--all", "--out", tmp_path / "proofs", "--json")
+    assert (ran.code, ran.document["written"]) == (0, 998)
+    again = attest("prove", exchange.outcome.private, "--all", "--out", tmp_path / "proofs")
+    assert (again.code, again.out.startswith("0 proofs")) == (0, True)
+    for arguments in (["--all"], [], ["--all", "--account", "x", "--out", "y"]):
+        assert attest("prove", exchange.outcome.private, *arguments).code == 2

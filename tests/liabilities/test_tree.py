@@ -12,10 +12,7 @@ from attest.errors import MalformedError, VerificationError
 from attest.liabilities.proof import prove, verify_inclusion
 from attest.liabilities.tree import (
     EMPTY_ROOT,
-    Row,
-    StatedTree,
     SumNode,
-    Tree,
     account_digest,
     asset_key,
     join,
@@ -24,14 +21,9 @@ from attest.liabilities.tree import (
     normalise_account,
 )
 from attest.merkle import tagged_hash
+from tests.naive import Row, Tree
 
 STATEMENT = b"\x01" * 32
-
-
-def stated(tree: Tree) -> StatedTree:
-    return StatedTree(
-        asset=tree.asset, size=tree.size, root=tree.root, total=tree.total, negative_accounts=0, negative_total=0
-    )
 
 
 def test_tagged_hash_vectors(vectors: Any) -> None:
@@ -71,7 +63,7 @@ def test_tree_vectors(vectors: Any) -> None:
         assert (tree.size, tree.root.hex(), str(tree.total)) == (vector["size"], vector["root"], vector["total"])
         for expected in vector["proofs"]:
             (row,) = [row for row in rows if row.account == expected["account"]]
-            proof = prove(STATEMENT, row.account, [(tree, [row])])
+            proof = prove(STATEMENT, row.account, [tree])
             (proven,) = proof.holdings[0].leaves
             assert (proven.index, proven.salt.hex(), str(proven.amount)) == (
                 expected["index"],
@@ -79,7 +71,7 @@ def test_tree_vectors(vectors: Any) -> None:
                 expected["amount"],
             )
             assert [[node.hex(), str(amount)] for node, amount in proven.path] == expected["path"]
-            verify_inclusion(proof, statement=STATEMENT, trees={tree.asset: stated(tree)})
+            verify_inclusion(proof, statement=STATEMENT, trees={tree.asset: tree.stated})
 
 
 def _is_account(text: str) -> bool:
@@ -106,8 +98,8 @@ def test_any_ledger_in_any_order_has_one_root_and_proofs_for_all(
     assert tree.total == sum(ledger.values())
     assert tree.size == len(ledger)
     for row in rows:
-        proof = prove(STATEMENT, row.account, [(tree, [row])])
-        (holding,) = verify_inclusion(proof, statement=STATEMENT, trees={"BTC": stated(tree)})
+        proof = prove(STATEMENT, row.account, [tree])
+        (holding,) = verify_inclusion(proof, statement=STATEMENT, trees={"BTC": tree.stated})
         assert holding == ("BTC", row.amount)
 
 
@@ -115,8 +107,8 @@ def test_any_ledger_in_any_order_has_one_root_and_proofs_for_all(
 def test_a_split_balance_adds_up(parts: list[int]) -> None:
     rows = [Row("alice", part, amount) for part, amount in enumerate(parts)]
     tree = Tree.build("ETH", bytes(32), [*rows, Row("bob", 0, 7)])
-    proof = prove(STATEMENT, "alice", [(tree, rows)])
-    assert verify_inclusion(proof, statement=STATEMENT, trees={"ETH": stated(tree)}) == (("ETH", sum(parts)),)
+    proof = prove(STATEMENT, "alice", [tree])
+    assert verify_inclusion(proof, statement=STATEMENT, trees={"ETH": tree.stated}) == (("ETH", sum(parts)),)
 
 
 def test_another_secret_or_asset_gives_another_root() -> None:

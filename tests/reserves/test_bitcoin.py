@@ -86,6 +86,10 @@ LIES = {
         )
     },
     "an output of a script nobody asked for": {"scantxoutset": first(scriptPubKey="0014" + "ab" * 20)},
+    "a height as text": {"scantxoutset": scan(lambda a: a.update(height="144"))},
+    "a height that is true": {"scantxoutset": scan(lambda a: a.update(height=True, unspents=[], total_amount=0))},
+    "a height beyond all": {"scantxoutset": scan(lambda a: a.update(height=2**60, unspents=[], total_amount=0))},
+    "an output's height as a fraction": {"scantxoutset": first(height=Decimal("144.0"))},
     "an output above the tip": {"scantxoutset": first(height=145)},
     "an unconfirmed output": {"scantxoutset": first(height=0)},
     "a txid that is none": {"scantxoutset": first(txid="xyz")},
@@ -170,27 +174,32 @@ def test_what_is_no_address_of_the_network_is_refused(address: str) -> None:
         scripts(wallet(address=address))
 
 
-@pytest.mark.parametrize(
-    "descriptor",
-    [
-        "wpkh(xpub/0)",
-        "",
-        "wpkh(tpubDEC1g7BQygXnyUw8DoBADUq1zXd1qtW9AVfxJZU1nizgVarwgtVeQqDwBntWNqPtBrp3coxKSqBmrT7snsZJmkAbZAqhXk5fEUEWL8ALUpa)",
-    ],
-    ids=["no key", "empty", "key of another network"],
-)
-def test_what_is_no_descriptor_of_the_network_is_refused(descriptor: str) -> None:
-    with pytest.raises((MalformedError, ValueError)):
-        scripts(wallet(descriptor=descriptor))
+XPUB = "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"
+XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
+REFUSED_DESCRIPTORS = {
+    "no key": ("wpkh(xpub/0)", None, "not a descriptor"),
+    "key of another network": (f"wpkh({load_plan().bitcoin.wallets[0].keys[0]})", None, "not a descriptor"),
+    "a private extended key": (f"wpkh({XPRV}/0/*)", (0, 1), "private key"),
+    "a private key": ("wpkh(L4rK1yDtCWekvXuE6oXD9jCYfFNV2cWRpVuPLBcCU2z8TrisoyY1)", None, "private key"),
+    "two paths": (f"wpkh({XPUB}/<0;1>/*)", (0, 1), "several kinds"),
+    "four kinds": (f"combo({XPUB}/0/*)", (0, 1), "several kinds"),
+    "an endless range": (f"wpkh({XPUB}/0/*)", (0, 99_999_999_999), "at most 100,000"),
+    "a hardened index": (f"wpkh({XPUB}/0/*)", (2**31 - 1, 2**31), "below 2^31"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_DESCRIPTORS)
+def test_a_descriptor_that_would_leak_or_skip_is_refused(case: str) -> None:
+    descriptor, span, named = REFUSED_DESCRIPTORS[case]
+    fields = {} if span is None else {"range": span}
+    with pytest.raises(MalformedError, match="wallet w") as caught:
+        scripts(wallet(descriptor=descriptor, **fields))
+    assert named in caught.value.message
 
 
 def test_a_descriptors_scripts_are_those_of_bip84() -> None:
     # The account of BIP-84's own test vector.
-    account = (
-        "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rA"
-        "PshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"
-    )
-    first_two = scripts(wallet(descriptor=f"wpkh({account}/0/*)", range=(0, 1)))
+    first_two = scripts(wallet(descriptor=f"wpkh({XPUB}/0/*)", range=(0, 1)))
     addresses = ("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g")
     assert first_two == tuple(scripts(wallet(address=address))[0] for address in addresses)
 

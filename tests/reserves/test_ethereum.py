@@ -114,6 +114,11 @@ LIES = {
     "a decimal balance": {"eth_getBalance": lambda _, result: str(int(result, 16))},
     "an integer balance": {"eth_getBalance": lambda _, result: int(result, 16)},
     "an empty token balance": {"eth_call": balance_of(lambda _: "0x")},
+    "a token balance of 33 bytes": {"eth_call": balance_of(lambda word: "0x00" + word[2:])},
+    "a token balance of 5,000 bytes": {"eth_call": balance_of(lambda _: "0x" + "ff" * 5000)},
+    "another block than the height asked for": {
+        "eth_getBlockByNumber": lambda params, block: {**block, "number": "0x63"} if params[0] == "0x64" else block
+    },
     "a changed account node": {"eth_getProof": proof_change(flip_node("accountProof", 0))},
     "a changed last account node": {"eth_getProof": proof_change(flip_node("accountProof", -1))},
     "a changed storage node": {"eth_getProof": proof_change(flip_node("storageProof", -1))},

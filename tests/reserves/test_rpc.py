@@ -138,6 +138,7 @@ BODIES = {
     "NaN": b'{"jsonrpc":"2.0","id":1,"result":NaN}',
     "duplicate key": b'{"jsonrpc":"2.0","id":1,"result":"0x1","result":"0x2"}',
     "deep nesting": b'{"id":1,"result":' + b"[" * 10_000_000,
+    "an exponent beyond all": b'{"jsonrpc":"2.0","id":1,"result":1e99999999999999999999}',
     "empty": b"",
 }
 
@@ -236,7 +237,18 @@ def test_an_error_that_bitcoin_core_sends_with_status_500_is_told(server: FaultS
     assert server.requests == 1
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:8545", "http://node.example:8545", "http://10.0.0.1"])
-def test_a_url_without_protection_is_refused(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:x",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8545",
+        "http://node.example:8545",
+        "http://10.0.0.1",
+    ],
+)
+def test_a_url_that_is_none_or_without_protection_is_refused(url: str) -> None:
     with pytest.raises(MalformedError, match="node n1"):
         Node("n1", url)
