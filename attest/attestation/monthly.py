@@ -285,7 +285,7 @@ def prove_account(path: Path, account: str) -> InclusionProof:
 def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, bytes | None]:
     """The sequence number of this statement and the digest of the one before it."""
     try:
-        names = os.listdir(publication)
+        names = [path.name for path in publication.iterdir()]
     except FileNotFoundError:
         names = []
     except OSError as error:
