@@ -11,7 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from attest.errors import UnavailableError
-from attest.liabilities.ledger_rows import Balances, grouped
+from attest.liabilities.ledger_bulk import grouped
+from attest.liabilities.ledger_rows import Balances
 
 _MEMORY: Final = "384MB"
 _BATCH_ROWS: Final = 1 << 17
