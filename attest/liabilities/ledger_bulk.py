@@ -19,7 +19,9 @@ from attest.liabilities.tree import MAX_ACCOUNT_BYTES
 
 _ARROW_DIGITS: Final = 38
 _HALF: Final = 2**32 - 1
-_NO_ACCOUNT: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|\n\s|\s\n")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_SPACE: Final = re.compile(r"[^\S\n]")
+_SPACE_AT_AN_END: Final = re.compile(r"\n\s|\s\n")
 _MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
 
 
@@ -127,7 +129,8 @@ def _checked_accounts(array: Any) -> Any:
 
 
 def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> Any:
-    suspects = np.unique(np.searchsorted(offsets, np.flatnonzero(data >= 0x7F), side="right") - 1)  # noqa: PLR2004
+    rows = np.searchsorted(offsets, np.flatnonzero(data >= 0x7F), side="right") - 1  # noqa: PLR2004
+    suspects = rows[np.diff(rows, prepend=-1) > 0]
     if np.delete(np.diff(offsets), suspects).max(initial=0) > MAX_ACCOUNT_BYTES:
         raise _IrregularError
     # A line feed composes with nothing, and no account has one: all can be normalised at once.
@@ -136,7 +139,7 @@ def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np
         text = unicodedata.normalize("NFC", f"\n{before.decode()}\n")
     except UnicodeDecodeError:
         raise _IrregularError from None
-    if _NO_ACCOUNT.search(text):
+    if _CONTROL.search(text) or (_SPACE.search(text) and _SPACE_AT_AN_END.search(text)):
         raise _IrregularError
     after = text[1:-1].encode()
     accounts = after.split(b"\n")

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities import ledger
+from attest.liabilities import ledger, ledger_sum
 from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, duplicate_rows, read
 from attest.liabilities.tree import account_digest
 from tests.liabilities.conftest import Server
@@ -239,10 +240,40 @@ def test_summed_rows_are_netted_within_account_and_asset(
         )
 
 
+@settings(deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"a", b"b"]), st.integers(-(2**126), 2**126))),
+    cuts=st.lists(st.integers(0, 40)),
+)
+def test_sums_do_not_depend_on_where_batches_end(rows: list[tuple[int, bytes, int]], cuts: list[int]) -> None:
+    ordered = sorted(rows, key=lambda row: row[:2])
+    ends = sorted({min(cut, len(rows)) for cut in (0, *cuts, len(rows))})
+    batches = [
+        pa.record_batch(
+            [[row[i] for row in piece] for i in (0, 1)]
+            + [[row[2] >> 64 for row in piece], [row[2] % 2**64 for row in piece]],
+            schema=ledger_sum._SCHEMA,
+        )
+        for piece in (ordered[start:end] for start, end in pairwise(ends))
+    ]
+    sums = [tuple(row.values()) for batch in ledger_sum._sums(batches, []) for row in batch.to_pylist()]
+    expected: dict[tuple[int, bytes], list[int]] = {}
+    for asset, account, balance in ordered:
+        partial = expected.setdefault((asset, account), [])
+        partial.append((partial[-1] if partial else 0) + balance)
+    too_large = {key for key, partial in expected.items() if max(map(abs, partial)) >= 2**127}
+    if not too_large:
+        assert sums == [(*key, p[-1] >> 64, p[-1] % 2**64) for key, p in expected.items()]
+    elif any(abs(partial[-1]) > 2**127 for partial in expected.values()):
+        assert None in {high for _, _, high, _ in sums}
+
+
 def test_sums_beyond_127_bits_and_bad_rows_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
     path.write_text(f"account,asset,balance\na,JPY,{2**127 - 1}\nb,JPY,1\na,JPY,1\n")
     assert "account 'a': the sum of its JPY rows does not fit" in refused(Source(str(path)), sum_rows=True)
+    path.write_text("account,asset,balance\n" + "a,JPY,0.0\n" * 400_000 + f"b,JPY,{2**126}\n" * 4)
+    assert "account 'b': the sum" in refused(Source(str(path)), sum_rows=True)
     path.write_text("account,asset,balance\na,JPY,1\nb,JPY,x\n")
     assert "row 3, field balance" in refused(Source(str(path)), sum_rows=True)
 
