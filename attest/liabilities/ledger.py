@@ -123,7 +123,7 @@ def read(
     `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit. Several rows of
     one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
     Memory does not grow with the ledger: below 300 MB, or below 800 MB when rows are added up, which then takes
-    temporary disk space of about the ledger's size. What was yielded counts only when the iterator ends without
+    some 60 bytes of temporary disk space a row. What was yielded counts only when the iterator ends without
     an error. Raises `MalformedError` with the first findings, at the end so that all are counted, and
     `UnavailableError` when the source cannot be read.
     """
