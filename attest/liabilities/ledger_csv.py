@@ -22,7 +22,7 @@ from attest.liabilities.ledger_rows import Batch
 BLOCK_BYTES: Final = 8 << 20
 MAX_LINE_BYTES: Final = 8 << 20
 COLUMNS: Final = ("account", "asset", "balance")
-_BATCH_ROWS: Final = 1 << 16
+_BATCH_ROWS: Final = 1 << 14
 _BOM: Final = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE, _COMMA = b'\n\r",'
 _BEFORE_QUOTED: Final = (_NEWLINE, _COMMA, _QUOTE)
@@ -206,6 +206,8 @@ def _by_csv_module(
                     yield _batch(place, rows, fields)
                     rows, fields = [], []
             elif values:
+                yield _batch(place, rows, fields)  # first what may be wrong above
+                rows, fields = [], []
                 found(f"{place} row {before + reader.line_num}, {_misfit(values, columns, width)}")
     except csv.Error as error:
         yield _batch(place, rows, fields)
@@ -230,4 +232,4 @@ def _misfit(values: list[str], columns: list[int], width: int) -> str:
 
 def _batch(place: str, rows: list[int], fields: list[list[str]]) -> Batch:
     values = zip(*fields, strict=True) if fields else ((), (), ())
-    return Batch(place, np.array(rows, np.int64), *(pa.array(column, pa.string()) for column in values))
+    return Batch(place, np.array(rows, np.int64), *(pa.array(column, pa.large_string()) for column in values))

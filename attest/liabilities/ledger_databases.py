@@ -44,7 +44,10 @@ def sqlite(path: Path, name: str, query: str, found: Callable[[str], None]) -> I
         )
     row = 1
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        # duckdb, which adds rows up, takes them in a thread of its own
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
+        ) as database:
             cursor = database.execute(query)
             columns = positions(name, [column[0] for column in cursor.description or ()])
             while rows := list(islice(cursor, _SQLITE_BATCH_ROWS)):
@@ -67,9 +70,9 @@ def _sqlite_batch(
     return Batch(
         name,
         pa.array(numbers, pa.int64()).to_numpy(),
-        pa.array(account, pa.string()),
-        pa.array(asset, pa.string()),
-        pa.array([str(each) if isinstance(each, int) else each for each in balance], pa.string()),
+        pa.array(account, pa.large_string()),
+        pa.array(asset, pa.large_string()),
+        pa.array([str(each) if isinstance(each, int) else each for each in balance], pa.large_string()),
         unordered=True,
     )
 

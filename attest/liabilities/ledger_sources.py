@@ -101,7 +101,7 @@ def _state(path: Path) -> tuple[int, int, int]:
 def _failures(file: _File) -> Iterator[None]:
     try:
         yield
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
     except OSError as error:
         if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode
@@ -138,6 +138,7 @@ def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterat
 
 
 def _parquet(file: _File) -> Iterator[Batch]:
+    check_types(file.name, pq.read_schema(file.path))
     with pq.ParquetFile(
         file.path,
         read_dictionary=["asset"],
@@ -145,7 +146,6 @@ def _parquet(file: _File) -> Iterator[Batch]:
         buffer_size=_READ_AHEAD_BYTES,
         page_checksum_verification=True,
     ) as parquet:
-        check_types(file.name, parquet.schema_arrow)
         row = 1
         for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=list(ledger_csv.COLUMNS)):
             yield Batch(file.name, row, *(batch.column(name) for name in ledger_csv.COLUMNS))

@@ -31,7 +31,7 @@ def test_balances_are_exact_base_units_by_asset(tmp_path: Path) -> None:
     )
     btc, jpy = read_ledger(path, DECIMALS)
     assert (btc.asset, btc.rows) == ("BTC", [Row("alice", 0, 2099999999999999), Row("sato, hanako", 0, 1)])
-    assert (jpy.rows, jpy.negative, jpy.negative_total) == ([Row("dave", 0, 12)], [-3, -4], 7)
+    assert (jpy.rows, jpy.negative_accounts, jpy.negative_total) == ([Row("dave", 0, 12)], 2, 7)
 
 
 def test_a_byte_order_mark_and_crlf_are_fine(tmp_path: Path) -> None:
@@ -55,6 +55,25 @@ BAD = {
     "duplicate after NFC": (HEADER + "\u00e9mile,BTC,1\ne\u0301mile,BTC,2\n", ["row 3", "field account", "row 2"]),
     "white space": (HEADER + "alice ,BTC,1\n", ["row 2", "field account", "white space"]),
     "short row": (HEADER + "alice,BTC\n", ["row 2", "field balance", "missing"]),
+    "thousands separator without quotes": (HEADER + "alice,BTC,1,000\n", ["row 2", "4 fields", "3"]),
+    "plus sign": (HEADER + "alice,BTC,+1\n", ["row 2", "field balance"]),
+    "no digit before the point": (HEADER + "alice,BTC,-.5\n", ["row 2", "field balance"]),
+    "no digit after the point": (HEADER + "alice,BTC,5.\n", ["row 2", "field balance"]),
+    "minus alone": (HEADER + "alice,BTC,-\n", ["row 2", "field balance"]),
+    "two points": (HEADER + "alice,BTC,1.2.3\n", ["row 2", "field balance"]),
+    "128 bits": (HEADER + f"alice,JPY,{2**127}\n", ["row 2", "field balance", "127 bits"]),
+    "duplicate of a zero balance": (HEADER + "alice,BTC,0\nalice,BTC,1\n", ["row 3", "field account", "row 2"]),
+    "duplicate of a negative balance": (HEADER + "alice,BTC,1\nalice,BTC,-1\n", ["row 3", "field account", "row 2"]),
+    "white space that is not ASCII": (HEADER + "alice\u3000,BTC,1\n", ["row 2", "field account", "white space"]),
+    "control character": (HEADER + "al\x7fice,BTC,1\n", ["row 2", "field account", "control"]),
+    "control character that is not ASCII": (HEADER + "al\x85ice,BTC,1\n", ["row 2", "field account", "control"]),
+    "NUL": (HEADER + "al\0ice,BTC,1\n", ["row 2", "field account", "control"]),
+    "line end in the account": (HEADER + 'a,BTC,1\n"al\nice",BTC,1\n', ["row 4", "field account", "control"]),
+    "no account": (HEADER + ",BTC,1\n", ["row 2", "field account", "0 bytes"]),
+    "long account": (HEADER + "a" * 257 + ",BTC,1\n", ["row 2", "field account", "257 bytes"]),
+    "account long in NFC": (HEADER + "\u0958" * 43 + ",BTC,1\n", ["row 2", "field account", "258 bytes"]),
+    "text after a quote": (HEADER + 'alice,BTC,1\n"bob"x,BTC,1\n', ["row 3"]),
+    "long field": ("note," + HEADER + "n" * 131073 + ",alice,BTC,1\n", ["row 2", "limit"]),
     "open quote": (HEADER + 'alice,BTC,"1\n', ["row 2"]),
     "empty file": ("", ["row 1", "'account'", "missing"]),
     "header only": (HEADER, ["no rows"]),

@@ -1,0 +1,196 @@
+"""The check of a ledger's rows in bulk, over whole columns; what it cannot decide is decided row by row."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attest.liabilities.ledger import Accounts, AssetTotals, Columns
+from attest.liabilities.ledger_rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
+from attest.liabilities.tree import MAX_ACCOUNT_BYTES
+
+_ARROW_DIGITS: Final = 38
+_HALF: Final = 2**32 - 1
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_SPACE: Final = re.compile(r"[^\S\n]")
+_SPACE_AT_AN_END: Final = re.compile(r"\n\s|\s\n")
+_MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
+
+
+class _IrregularError(Exception):
+    """The batch holds something that only the row by row check decides."""
+
+
+def check(batch: Batch, decimals: Mapping[str, int], found: Callable[[str], None]) -> list[Balances]:
+    """The rows of `batch` by asset, in base units; what is wrong with the others goes to `found`."""
+    try:
+        return _in_bulk(batch, decimals)
+    except (_IrregularError, pa.ArrowInvalid):
+        return one_by_one(batch, decimals, found)
+
+
+def _in_bulk(batch: Batch, decimals: Mapping[str, int]) -> list[Balances]:
+    if not len(batch.account):
+        return []
+    if batch.account.null_count or batch.asset.null_count or batch.balance.null_count:
+        raise _IrregularError
+    accounts, balances = _checked_accounts(binary(batch.account)), batch.balance
+    assets, codes = _checked_assets(batch.asset, decimals)
+    if len(assets) == 1:
+        return [Balances(assets[0], accounts, *_limbs(balances, decimals[assets[0]]))]
+    order, spans = grouped(codes, len(assets))
+    accounts, balances = accounts.take(order), balances.take(order)
+    return [
+        Balances(asset, accounts[span], *_limbs(balances[span], decimals[asset]))
+        for asset, span in zip(assets, spans, strict=True)
+    ]
+
+
+def grouped(codes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], list[slice]]:
+    """The order that brings equal `codes` together, and where each of 0 … `count` - 1 then stands."""
+    ends = np.cumsum(np.bincount(codes, minlength=count)).tolist()
+    return np.argsort(codes, kind="stable"), [slice(start, end) for start, end in pairwise([0, *ends])]
+
+
+def columns(balances: Balances, totals: AssetTotals) -> Columns:
+    """The positive balances as a tree takes them; all are added to `totals`."""
+    high, low = balances.high, balances.low
+    positive = (high > 0) | ((high == 0) & (low > 0))
+    count = int(np.count_nonzero(positive))
+    if count == len(positive):
+        owed, others = balances.accounts, balances.accounts[:0]
+        totals.positive_sum += _sum(high, low)
+    else:
+        negative = high < 0
+        totals.negative += (negatives := int(np.count_nonzero(negative)))
+        totals.negative_sum -= _sum(high[negative], low[negative])
+        totals.zero += len(positive) - count - negatives
+        mask = pa.array(positive)
+        owed, others = balances.accounts.filter(mask), balances.accounts.filter(pc.invert(mask))
+        high, low = high[positive], low[positive]
+        totals.positive_sum += _sum(high, low)
+    totals.positive += count
+    amounts = np.empty((count, 2), ">u8")
+    amounts[:, 0], amounts[:, 1] = high, low
+    return Columns(
+        balances.asset,
+        Accounts(*byte_columns(owed)),
+        amounts.view(np.uint8),
+        Accounts(*byte_columns(others)),
+    )
+
+
+def _sum(high: npt.NDArray[np.int64], low: npt.NDArray[np.uint64]) -> int:
+    """The exact sum, in halves of words that cannot overflow."""
+    halves = (high >> 32, high & _HALF, low >> np.uint64(32), low & np.uint64(_HALF))
+    return sum(int(half.sum()) << shift for half, shift in zip(halves, (96, 64, 32, 0), strict=True))
+
+
+def _checked_assets(array: Any, decimals: Mapping[str, int]) -> tuple[list[str], npt.NDArray[np.uint16]]:
+    """The assets that occur, and for each row which of them it has."""
+    coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    codes = coded.indices.to_numpy()
+    names = binary(coded.dictionary).to_pylist()
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names))).tolist()
+    try:
+        assets = [bytes(names[code]).decode() for code in used]
+    except (TypeError, UnicodeDecodeError):
+        raise _IrregularError from None
+    if not decimals.keys() >= set(assets) or len(set(assets)) < len(assets):
+        raise _IrregularError
+    dense = np.zeros(len(names), np.uint16)
+    dense[used] = np.arange(len(used))
+    return assets, dense[codes]
+
+
+def _checked_accounts(array: Any) -> Any:
+    """The accounts in NFC: ASCII is NFC as it stands, other text goes through Python."""
+    data, offsets = byte_columns(array)
+    lengths = np.diff(offsets)
+    if lengths.min() < 1:
+        raise _IrregularError
+    if (least := data.min()) < ord(" "):
+        raise _IrregularError
+    if least == ord(" ") and bool(((data[offsets[:-1]] == least) | (data[offsets[1:] - 1] == least)).any()):
+        raise _IrregularError
+    if data.max() < 0x7F:  # noqa: PLR2004  (DEL, a control character)
+        if lengths.max() > MAX_ACCOUNT_BYTES:
+            raise _IrregularError
+        return array
+    return _normalised(array, data, offsets)
+
+
+def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> Any:
+    rows = np.searchsorted(offsets, np.flatnonzero(data >= 0x7F), side="right") - 1  # noqa: PLR2004
+    suspects = rows[np.diff(rows, prepend=-1) > 0]
+    if np.delete(np.diff(offsets), suspects).max(initial=0) > MAX_ACCOUNT_BYTES:
+        raise _IrregularError
+    # A line feed composes with nothing, and no account has one: all can be normalised at once.
+    before = b"\n".join(array.take(suspects).to_pylist())
+    try:
+        text = unicodedata.normalize("NFC", f"\n{before.decode()}\n")
+    except UnicodeDecodeError:
+        raise _IrregularError from None
+    if _CONTROL.search(text) or (_SPACE.search(text) and _SPACE_AT_AN_END.search(text)):
+        raise _IrregularError
+    after = text[1:-1].encode()
+    accounts = after.split(b"\n")
+    if max(map(len, accounts)) > MAX_ACCOUNT_BYTES:
+        raise _IrregularError
+    if before == after:
+        return array
+    mask = np.zeros(len(array), np.bool_)
+    mask[suspects] = True
+    return pc.replace_with_mask(array, pa.array(mask), pa.array(accounts, pa.large_binary()))
+
+
+def _limbs(array: Any, decimals: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """Balances in base units of 10^-`decimals`, exactly, as high and low 64 bits."""
+    kind = array.type
+    if is_text(kind):
+        array = _checked_digits(binary(array), decimals).cast(pa.string())
+    else:
+        if kind.bit_width < 128:  # noqa: PLR2004
+            array = array.cast(pa.decimal128(_ARROW_DIGITS, kind.scale if pa.types.is_decimal(kind) else 0))
+        # Arrow's casts to a larger scale wrap around silently, so what does not fit must not reach them.
+        extremes = pc.min_max(array)
+        largest = max(abs(extremes["min"].as_py()), abs(extremes["max"].as_py()))
+        if largest >= 10 ** (_ARROW_DIGITS - decimals):
+            raise _IrregularError
+    units = array.cast(pa.decimal128(_ARROW_DIGITS, decimals))
+    words = np.frombuffer(units.buffers()[1], "<u8")[2 * units.offset :][: 2 * len(units)].reshape(-1, 2)
+    return words[:, 1].view(np.int64), words[:, 0]
+
+
+def _checked_digits(array: Any, decimals: int) -> Any:
+    r"""Text that matches `-?[0-9]+(\.[0-9]+)?` and fits; Arrow's own parser takes `+5`, `.5`, `5.` and `1e3` too."""
+    data, offsets = byte_columns(array)
+    lengths = np.diff(offsets)
+    if lengths.min() < 1:
+        raise _IrregularError
+    if data.min() < _MINUS or data.max() > _NINE or bool((data == _SLASH).any()):
+        raise _IrregularError
+    if data[offsets[1:] - 1].min() < _ZERO:
+        raise _IrregularError
+    first = data[offsets[:-1]]
+    if first.min() < _ZERO:
+        minus = first == _MINUS
+        if first[~minus].min(initial=_ZERO) < _ZERO or data[offsets[:-1][minus] + 1].min() < _ZERO:
+            raise _IrregularError
+        if np.count_nonzero(data == _MINUS) != np.count_nonzero(minus):
+            raise _IrregularError
+    elif data.min() == _MINUS:
+        raise _IrregularError
+    if lengths.max() > _ARROW_DIGITS - decimals:
+        dots = pc.find_substring(array, b".").to_numpy()
+        if np.where(dots < 0, lengths, dots).max() > _ARROW_DIGITS - decimals:
+            raise _IrregularError
+    return array

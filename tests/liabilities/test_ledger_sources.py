@@ -1,0 +1,486 @@
+"""Ledgers in Parquet files, globs and databases; sums of rows, control totals, duplicates."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attest.errors import AttestError, MalformedError, UnavailableError
+from attest.liabilities import ledger, ledger_sum
+from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, duplicate_rows, read
+from attest.liabilities.tree import account_digest
+from tests.liabilities.conftest import Server
+
+DECIMALS = {"BTC": 8, "JPY": 0, "ETH": 18}
+QUERY = "SELECT account, asset, balance FROM ledger ORDER BY account"
+Rows = list[tuple[str, str, int]]
+
+
+def rows_of(source: Source, totals: ControlTotals | None = None, *, sum_rows: bool = False) -> Rows:
+    rows: Rows = []
+    for columns in read(source, DECIMALS, totals or ControlTotals(), sum_rows=sum_rows):
+        amounts = [int.from_bytes(amount.tobytes()) for amount in columns.amounts]
+        rows += [(columns.accounts.text(i), columns.asset, amount) for i, amount in enumerate(amounts)]
+        rows += [(columns.others.text(i), columns.asset, 0) for i in range(len(columns.others))]
+    return sorted(rows)
+
+
+def refused(source: Source, error: type[AttestError] = MalformedError, *, sum_rows: bool = False) -> str:
+    with pytest.raises(error) as caught:
+        rows_of(source, sum_rows=sum_rows)
+    return f"{caught.value.message} {caught.value.hint or ''}"
+
+
+def parquet(path: Path, **columns: Any) -> Source:
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+    return Source(str(path))
+
+
+EXACT = [
+    pa.array([Decimal("1.5"), Decimal(-2), Decimal(0)], pa.decimal128(38, 18)),
+    pa.array([Decimal("1.5"), Decimal(-2), Decimal(0)], pa.decimal128(5, 2)),
+    pa.array([Decimal("1.5"), Decimal(-2), Decimal(0)], pa.decimal256(76, 40)),
+    pa.array([Decimal("1.5"), Decimal(-2), Decimal(0)], pa.decimal64(18, 8)),
+    pa.array(["1.5", "-2.000000000000", "0"]),
+    pa.array(["1.5", "-2", "-0.00"], pa.large_string()),
+    pa.array(["1.5", "-2", "0"]).dictionary_encode(),
+]
+
+
+@pytest.mark.parametrize("balance", EXACT, ids=lambda array: str(array.type))
+def test_parquet_balances_are_exact_in_every_exact_type(balance: Any, tmp_path: Path) -> None:
+    source = parquet(
+        tmp_path / "l.parquet",
+        note=[1.5, 2.5, 3.5],
+        balance=balance,
+        asset=pa.array(["BTC", "BTC", "ETH"]),
+        account=["佐藤", "e\u0301mile", "bob"],
+    )
+    totals = ControlTotals()
+    assert rows_of(source, totals) == [("bob", "ETH", 0), ("émile", "BTC", 0), ("佐藤", "BTC", 150_000_000)]
+    assert totals.rows == 3
+    assert totals.assets == {
+        "BTC": AssetTotals(rows=2, positive=1, positive_sum=150_000_000, negative=1, negative_sum=200_000_000),
+        "ETH": AssetTotals(rows=1, zero=1),
+        "JPY": AssetTotals(),
+    }
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.uint64()])
+def test_parquet_integers_are_whole_coins(kind: Any, tmp_path: Path) -> None:
+    source = parquet(tmp_path / "l.parquet", account=["a"], asset=["ETH"], balance=pa.array([127], kind))
+    assert rows_of(source) == [("a", "ETH", 127 * 10**18)]
+
+
+def test_parquet_balances_up_to_127_bits(tmp_path: Path) -> None:
+    most = 2**127 - 1
+    balance = pa.array([Decimal(most), Decimal(7)], pa.decimal256(76, 0))
+    source = parquet(tmp_path / "l.parquet", account=["a", "b"], asset=["JPY", "JPY"], balance=balance)
+    assert rows_of(source) == [("a", "JPY", most), ("b", "JPY", 7)]
+
+
+ONE = {"account": ["a", "b"], "asset": ["BTC", "BTC"], "balance": ["1", "2"]}
+BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "float": ({"balance": [1.5, 2.5]}, ["field balance", "double", "export balance as DECIMAL or text"]),
+    "bool": ({"balance": [True, False]}, ["field balance", "bool"]),
+    "account number": ({"account": [1, 2]}, ["field account", "int64", "export account as text"]),
+    "null account": ({"account": ["a", None]}, ["row 2", "field account", "null"]),
+    "null asset": ({"asset": [None, "BTC"]}, ["row 1", "field asset", "null"]),
+    "null balance": ({"balance": ["1", None]}, ["row 2", "field balance", "null"]),
+    "no assets at all": ({"asset": pa.nulls(2)}, ["row 1", "field asset", "null", "first of 2"]),
+    "no accounts at all": ({"account": pa.nulls(2)}, ["row 1", "field account", "null", "first of 2"]),
+    "nested": ({"account": [["a"], ["b"]]}, ["field account", "list"]),
+    "nested asset": ({"asset": [{"x": "BTC"}] * 2}, ["field asset", "struct"]),
+    "no balances at all": ({"balance": pa.nulls(2)}, ["row 1", "field balance", "null", "first of 2"]),
+    "too precise": (
+        {"balance": [Decimal("1.000000000"), Decimal("1.000000001")]},
+        ["row 2", "field balance", "'1.000000001' has more than 8 decimals"],
+    ),
+    "128 bits": (
+        {"balance": pa.array([Decimal(1), Decimal(2**127)], pa.decimal256(76, 0)), "asset": ["JPY", "JPY"]},
+        ["row 2", "field balance", "127 bits"],
+    ),
+    # Arrow's casts wrap around here instead of failing
+    "decimal that overflows when scaled": ({"balance": [Decimal(1), Decimal(10**37)]}, ["row 2", "128 bits"]),
+    "text that overflows when scaled": ({"balance": ["1", "1" * 38]}, ["row 2", "field balance", "128 bits"]),
+    "account not UTF-8": (
+        {"account": pa.array([b"a", b"b\xff"], pa.binary()).view(pa.string())},
+        ["row 2", "field account", "0xff"],
+    ),
+    "asset not UTF-8": ({"asset": pa.array([b"BTC", b"\xff"], pa.binary())}, ["row 2", "field asset", "0xff"]),
+    "missing column": ({"asset": None}, ["'asset' is missing"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_parquet_names_file_row_and_field(case: str, tmp_path: Path) -> None:
+    change, named = BAD[case]
+    columns = {name: values for name, values in {**ONE, **change}.items() if values is not None}
+    message = refused(parquet(tmp_path / "ledger.parquet", **columns))
+    for part in ["ledger.parquet", *named]:
+        assert part in message
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.parquet"
+    table = pa.table({"account": [f"user{i}" for i in range(1000)], "asset": ["BTC"] * 1000, "balance": ["1"] * 1000})
+    pq.write_table(table, path, write_page_checksum=True, compression="none")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"user500")] ^= 1
+    path.write_bytes(content)
+    assert "ledger.parquet" in refused(Source(str(path)))
+    path.write_bytes(content[:-8])
+    assert "ledger.parquet" in refused(Source(str(path)))
+
+
+def test_a_glob_is_one_ledger_with_each_file_named_and_hashed(tmp_path: Path) -> None:
+    parquet(tmp_path / "in" / "b.parquet", account=["b"], asset=["BTC"], balance=["2"])
+    (tmp_path / "in" / "a.csv").write_text("account,asset,balance\na,BTC,1\n")
+    source = Source("in/*", folder=tmp_path)
+    totals = ControlTotals()
+    assert rows_of(source, totals) == [("a", "BTC", 10**8), ("b", "BTC", 2 * 10**8)]
+    expected = []
+    for name in ("in/a.csv", "in/b.parquet"):
+        content = (tmp_path / name).read_bytes()
+        expected.append(Input(name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)))
+    assert totals.inputs == expected
+    (tmp_path / "in" / "c.csv").write_text("account,asset,balance\nb,BTC,1\n\nc,BTC,x\n")
+    assert refused(source).startswith("in/c.csv row 4, field balance: 'x'")
+    (tmp_path / "in" / "c.csv").write_text("account,asset,balance\nb,BTC,1\n")
+    assert duplicate_rows(source, DECIMALS, {"BTC": {account_digest("b")[:8]}, "ETH": {account_digest("a")[:8]}}) == [
+        "in/c.csv row 2, field account: 'b' has BTC already in in/b.parquet row 1"
+    ]
+
+
+def test_what_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "folder.parquet").mkdir()
+    for name in ("ledger.xlsx", "ledger.csv", "ledger.sqlite"):
+        (tmp_path / name).write_text("account,asset,balance\n")
+    assert "no file matches" in refused(Source("*.zst", folder=tmp_path), UnavailableError)
+    assert "folder.parquet/*.parquet" in refused(Source("folder.parquet", folder=tmp_path))
+    assert "no known ending" in refused(Source("ledger.xlsx", folder=tmp_path))
+    assert "no database" in refused(Source("ledger.csv", query="SELECT 1", folder=tmp_path))
+    assert "needs a query" in refused(Source("ledger.sqlite", folder=tmp_path))
+    assert "needs a query" in refused(Source("postgresql://u:sekret@localhost/x"))
+    assert "not a database" in refused(Source("ledger.sqlite", QUERY, tmp_path), UnavailableError)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.csv"
+    path.write_text("account,asset,balance\nalice,BTC,1\n")
+    rows = read(Source(str(path)), DECIMALS, ControlTotals())
+    next(rows)
+    with path.open("a") as file:
+        file.write("bob,BTC,1\n")
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        list(rows)
+
+
+def test_reading_can_be_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.csv"
+    path.write_text("account,asset,balance\n" + "alice,BTC,1\n" * 10**6)
+    for sum_rows in (False, True):
+        rows = read(Source(str(path)), DECIMALS, ControlTotals(), sum_rows=sum_rows)
+        next(rows)
+        rows.close()  # type: ignore[attr-defined]
+        assert not [thread for thread in threading.enumerate() if "sha256" in thread.name]
+
+
+def test_kept_findings_are_capped_and_all_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "MAX_FINDINGS", 100)
+    path = tmp_path / "ledger.csv"
+    path.write_text("account,asset,balance\n" + "alice,BTC,x\n" * 1234)
+    totals = ControlTotals()
+    with pytest.raises(MalformedError, match="first of 1,234 findings"):
+        rows_of(Source(str(path)), totals)
+    assert (len(totals.findings), totals.finding_count) == (100, 1234)
+
+
+BALANCE = st.integers(-(10**18), 10**18)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=st.lists(st.tuples(st.sampled_from(["a", "b", "é", "e\u0301"]), st.sampled_from([*DECIMALS]), BALANCE)))
+def test_summed_rows_are_netted_within_account_and_asset(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("ledger") / "ledger.csv"
+    path.write_text("account,asset,balance\n" + "".join(f"{a},{c},{b}\n" for a, c, b in [*rows, ("z", "JPY", 1)]))
+    sums: dict[tuple[str, str], int] = {("z", "JPY"): 1}
+    for account, asset, balance in rows:
+        key = (account.replace("e\u0301", "é"), asset)
+        sums[key] = sums.get(key, 0) + balance * 10 ** DECIMALS[asset]
+    totals = ControlTotals()
+    assert rows_of(Source(str(path)), totals, sum_rows=True) == sorted((*key, max(s, 0)) for key, s in sums.items())
+    assert totals.rows == len(rows) + 1
+    for asset, total in totals.assets.items():
+        mine = [value for key, value in sums.items() if key[1] == asset]
+        assert total == AssetTotals(
+            rows=sum(row[1] == asset for row in rows) + (asset == "JPY"),
+            positive=sum(value > 0 for value in mine),
+            positive_sum=sum(value for value in mine if value > 0),
+            zero=mine.count(0),
+            negative=sum(value < 0 for value in mine),
+            negative_sum=-sum(value for value in mine if value < 0),
+        )
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"a", b"b"]), st.integers(-(2**126), 2**126))),
+    cuts=st.lists(st.integers(0, 40)),
+)
+def test_sums_do_not_depend_on_where_batches_end(rows: list[tuple[int, bytes, int]], cuts: list[int]) -> None:
+    ordered = sorted(rows, key=lambda row: row[:2])
+    ends = sorted({min(cut, len(rows)) for cut in (0, *cuts, len(rows))})
+    batches = [
+        pa.record_batch(
+            [[row[i] for row in piece] for i in (0, 1)]
+            + [[row[2] >> 64 for row in piece], [row[2] % 2**64 for row in piece]],
+            schema=ledger_sum._SCHEMA,
+        )
+        for piece in (ordered[start:end] for start, end in pairwise(ends))
+    ]
+    sums = [tuple(row.values()) for batch in ledger_sum._sums(batches, []) for row in batch.to_pylist()]
+    expected: dict[tuple[int, bytes], list[int]] = {}
+    for asset, account, balance in ordered:
+        partial = expected.setdefault((asset, account), [])
+        partial.append((partial[-1] if partial else 0) + balance)
+    too_large = {key for key, partial in expected.items() if max(map(abs, partial)) >= 2**127}
+    if not too_large:
+        assert sums == [(*key, p[-1] >> 64, p[-1] % 2**64) for key, p in expected.items()]
+    elif any(abs(partial[-1]) > 2**127 for partial in expected.values()):
+        assert None in {high for _, _, high, _ in sums}
+
+
+def test_sums_beyond_127_bits_and_bad_rows_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.csv"
+    path.write_text(f"account,asset,balance\na,JPY,{2**127 - 1}\nb,JPY,1\na,JPY,1\n")
+    assert "account 'a': the sum of its JPY rows does not fit" in refused(Source(str(path)), sum_rows=True)
+    path.write_text("account,asset,balance\n" + "a,JPY,0.0\n" * 400_000 + f"b,JPY,{2**126}\n" * 4)
+    assert "account 'b': the sum" in refused(Source(str(path)), sum_rows=True)
+    path.write_text("account,asset,balance\na,JPY,1\nb,JPY,x\n")
+    assert "row 3, field balance" in refused(Source(str(path)), sum_rows=True)
+
+
+def sqlite(path: Path, *rows: tuple[object, object, object]) -> Source:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE ledger (account, asset, balance)")
+        database.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
+    return Source(path.name, QUERY, path.parent)
+
+
+def test_sqlite_text_and_integers_are_exact(tmp_path: Path) -> None:
+    source = sqlite(
+        tmp_path / "l.sqlite", *((f"u{i:06}", "BTC", i if i % 2 else f"{i}.00000001") for i in range(1, 50_000))
+    )
+    totals = ControlTotals()
+    assert rows_of(source, totals) == [(f"u{i:06}", "BTC", i * 10**8 + (1 - i % 2)) for i in range(1, 50_000)]
+    assert rows_of(source, sum_rows=True) == rows_of(source)
+    content = (tmp_path / "l.sqlite").read_bytes()
+    assert totals.inputs == [Input("l.sqlite", hashlib.sha256(content).hexdigest(), len(content), QUERY)]
+
+
+BAD_SQLITE: dict[str, tuple[tuple[object, object, object], list[str]]] = {
+    "real": (("b", "BTC", 1.5), ["row 40001, field balance", "REAL 1.5"]),
+    "blob": (("b", "BTC", b"1"), ["row 40001, field balance", "BLOB"]),
+    "number": ((5, "BTC", 1), ["row 1, field account", "INTEGER"]),
+    "null": (("b", "BTC", None), ["row 40001", "field balance: is null"]),
+    "not a number": (("b", "BTC", "1e5"), ["row 40001 (account 'b'), field balance", "'1e5'"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SQLITE)
+def test_bad_sqlite_values_are_found(case: str, tmp_path: Path) -> None:
+    row, named = BAD_SQLITE[case]
+    message = refused(sqlite(tmp_path / "l.db", *((f"a{i:05}", "BTC", 1) for i in range(40_000)), row))
+    for part in ["l.db", *named]:
+        assert part in message
+
+
+def test_sqlite_text_that_is_not_utf8_and_bad_queries_are_errors(tmp_path: Path) -> None:
+    source = sqlite(tmp_path / "l.db", ("a", "BTC", 1))
+    with closing(sqlite3.connect(tmp_path / "l.db")) as database, database:
+        database.execute("INSERT INTO ledger VALUES (CAST(x'62ff' AS TEXT), 'BTC', 1)")
+    assert "UTF-8" in refused(source, UnavailableError)
+    assert "no such table" in refused(Source("l.db", "SELECT * FROM missing", tmp_path), UnavailableError)
+    assert "readonly" in refused(Source("l.db", "DELETE FROM ledger", tmp_path), UnavailableError)
+    assert "'asset' is missing" in refused(Source("l.db", "SELECT account FROM ledger", tmp_path))
+
+
+def test_a_sqlite_file_with_a_write_ahead_log_is_refused(tmp_path: Path) -> None:
+    source = sqlite(tmp_path / "l.db", ("a", "BTC", 1))
+    with closing(sqlite3.connect(tmp_path / "l.db")) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute("INSERT INTO ledger VALUES ('b', 'BTC', 1)")
+        database.commit()
+        assert "write-ahead log" in refused(source, UnavailableError)
+
+
+@pytest.fixture(scope="module")
+def exchange(server: Server) -> Server:
+    server.run(
+        "CREATE TABLE big AS SELECT 'user' || i AS account, 'BTC'::varchar(9) AS asset, "
+        "(i + 0.00000001)::numeric(30, 8) AS balance FROM generate_series(1, 600000) AS i",
+    )
+    return server
+
+
+BIG = "SELECT balance, asset, account FROM big"
+BIG_ROWS = sorted((f"user{i}", "BTC", i * 10**8 + 1) for i in range(1, 600_001))
+
+
+def test_postgresql_is_read_in_one_snapshot(exchange: Server) -> None:
+    totals, rows = ControlTotals(), []
+    for columns in read(Source(exchange.url(), BIG), DECIMALS, totals):
+        if not rows:
+            exchange.run("UPDATE big SET balance = balance + 1", "DELETE FROM big WHERE account = 'user600000'")
+        amounts = [int.from_bytes(amount.tobytes()) for amount in columns.amounts]
+        rows += [(columns.accounts.text(i), columns.asset, amount) for i, amount in enumerate(amounts)]
+    exchange.run(
+        "UPDATE big SET balance = balance - 1", "INSERT INTO big VALUES ('user600000', 'BTC', 600000.00000001)"
+    )
+    assert sorted(rows) == BIG_ROWS
+    assert rows_of(Source(exchange.url(), BIG), sum_rows=True) == BIG_ROWS
+    (seen,) = totals.inputs
+    assert (seen.name, seen.query) == (f"postgresql://127.0.0.1:{exchange.port}/postgres", BIG)
+    assert seen.snapshot_time is not None
+    assert time.time() - 600 < time.mktime(time.strptime(seen.snapshot_time[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
+    assert seen.server is not None
+    assert seen.server.startswith("PostgreSQL ")
+
+
+@pytest.mark.parametrize("how", ["terminated", "killed", "query fails"])
+def test_a_server_that_dies_while_reading_is_an_error(how: str, exchange: Server) -> None:
+    mark = f"big AS b_{how.replace(' ', '_')}"
+    query = f"SELECT account, asset, balance FROM {mark}"  # noqa: S608
+    if how == "query fails":
+        query = "SELECT account, asset, balance / (550000 - balance::int) AS balance FROM big"
+    totals, count = ControlTotals(), 0
+    with pytest.raises(UnavailableError) as caught:
+        for columns in read(Source(exchange.url(), query), {"BTC": 30}, totals):
+            if not count and how != "query fails":
+                condition = f"FROM pg_stat_activity WHERE query LIKE '%{mark}%' AND pid <> pg_backend_pid()"
+                if how == "terminated":
+                    exchange.run(f"SELECT pg_terminate_backend(pid) {condition}")
+                else:
+                    os.kill(int(exchange.run(f"SELECT pid {condition}")[0][0]), 9)
+            count += len(columns.accounts)
+    assert count < 600_000
+    assert not totals.inputs
+    assert "sekret" not in f"{caught.value.message}{caught.value.hint}"
+    for _ in range(100):  # the server recovers from a killed process
+        try:
+            exchange.run("SELECT 1")
+            break
+        except Exception:  # noqa: BLE001
+            time.sleep(0.1)
+
+
+def test_postgresql_numerics_are_exact(exchange: Server) -> None:
+    exchange.run(
+        "CREATE TABLE numbers AS SELECT 'u' || i AS account, 'ETH' AS asset, (random()::text::numeric "
+        "* 10::numeric ^ (random() * 30 - 12)::int * sign(random() - .3)::int)::numeric(38, 18) AS balance "
+        "FROM generate_series(1, 20000) AS i"
+    )
+    expected = exchange.run(
+        "SELECT account, asset, greatest(balance * 1000000000000000000, 0)::numeric(38, 0)::text FROM numbers"
+    )
+    query = "SELECT account, asset, balance FROM numbers"
+    assert rows_of(Source(exchange.url(), query)) == sorted((a, c, int(n)) for a, c, n in expected)
+    integers = "SELECT 'a' AS account, 'BTC'::char(3) AS asset, 3::bigint AS balance"
+    assert rows_of(Source(exchange.url(), integers)) == [("a", "BTC", 3 * 10**8)]
+
+
+BAD_QUERIES = {
+    "float": ("'a' account, 'BTC' asset, 1.5::float8 balance", ["field balance", "float8", "numeric"]),
+    "money is cents on the wire": ("'a' account, 'JPY' asset, '1.50'::money balance", ["field balance", "money"]),
+    "number": ("5 account, 'BTC' asset, 1 balance", ["field account", "int4", "account::text"]),
+    "null": ("null::text account, 'BTC' asset, 1 balance", ["row 1", "field account", "null"]),
+    "not a number": ("'a' account, 'BTC' asset, 'NaN'::numeric balance", ["row 1 (account 'a')", "field balance"]),
+    "infinity": ("'a' account, 'BTC' asset, 'Infinity'::numeric balance", ["row 1", "field balance"]),
+    "too precise": ("'a' account, 'BTC' asset, 0.000000001 balance", ["row 1", "more than 8 decimals"]),
+    "padded": ("'a' account, 'BTC'::char(5) asset, 1 balance", ["row 1", "field asset", "'BTC  '"]),
+    "twice": ("'a' account, 'BTC' asset, 1 balance, 2 balance", ["'balance' stands there twice"]),
+    "missing": ("'a' account, 1 balance", ["'asset' is missing"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_QUERIES)
+def test_bad_postgresql_values_are_found(case: str, server: Server) -> None:
+    values, named = BAD_QUERIES[case]
+    message = refused(Source(server.url(), f"SELECT {values}"))
+    for part in [f"postgresql://127.0.0.1:{server.port}/postgres", *named]:
+        assert part in message
+    assert "sekret" not in message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT nonsense",
+        "SELECT 1; SELECT 2",
+        "DELETE FROM big RETURNING account, asset, balance",
+        "DROP TABLE big",
+        "",
+    ],
+)
+def test_queries_that_fail_or_write_are_refused(query: str, exchange: Server) -> None:
+    message = refused(Source(exchange.url(), query), AttestError)
+    assert "postgresql://127.0.0.1" in message
+    assert exchange.run("SELECT count(*) FROM big") == [(600_000,)]
+
+
+URLS = [
+    "postgresql://postgres:sekret@127.0.0.1:1/x",
+    "postgresql://postgres:sek@ret@127.0.0.1:{port}/x",
+    "postgresql://postgres:sek/ret@127.0.0.1:{port}/x",
+    "postgresql://postgres:sek#ret@127.0.0.1:{port}/x",
+    "postgresql://postgres:sek?ret@127.0.0.1:{port}/x",
+    "postgresql://postgres:sek ret@127.0.0.1:{port}/x",
+    "postgresql://postgres:sek%20ret@127.0.0.1:{port}/nothing?password=sekret2",
+    "postgresql://nobody:sekret@127.0.0.1:{port}/nothing",
+    "postgresql://[sekret@127.0.0.1/x",
+    "postgresql://postgres@127.0.0.1:{port}/postgres?nonsense=sekret",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_no_error_shows_a_password(url: str, server: Server) -> None:
+    message = refused(Source(url.format(port=server.port), "SELECT 1"), AttestError)
+    for secret in ("sekret", "sek", "ret"):
+        assert secret not in message.replace("secret", "")
+
+
+def test_text_in_another_encoding_arrives_as_utf8(server: Server) -> None:
+    server.run("CREATE DATABASE tokyo ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    query = "SELECT convert_from('\\xbaa3c6a3'::bytea, 'EUC_JP') AS account, 'BTC' AS asset, 1 AS balance"
+    assert rows_of(Source(server.url("tokyo"), query)) == [("佐藤".replace("佐", "今"), "BTC", 10**8)]
+
+
+def test_giving_up_ends_the_servers_work(exchange: Server) -> None:
+    rows = read(Source(exchange.url(), f"{BIG} AS given_up"), DECIMALS, ControlTotals())
+    next(rows)
+    rows.close()  # type: ignore[attr-defined]
+    for _ in range(50):
+        if exchange.run(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%AS given_up%' AND pid <> pg_backend_pid()"
+        ) == [(0,)]:
+            return
+        time.sleep(0.1)
+    pytest.fail("the connection is still open")
