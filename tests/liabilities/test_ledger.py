@@ -1,14 +1,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from attest.errors import MalformedError, UnavailableError
-from attest.liabilities.ledger import MAX_SHOWN, read_ledger
-from attest.liabilities.tree import Row
+from attest.liabilities.build import build_snapshot
+from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source, read
+from tests.naive import Row
 
 DECIMALS = {"BTC": 8, "JPY": 0}
+
+
+def read_ledger(path: Path) -> tuple[dict[str, list[Row]], ControlTotals]:
+    """The rows of each asset and the totals, of a ledger that a snapshot can be built from."""
+    source, totals = Source(path.name, folder=path.parent), ControlTotals()
+    with TemporaryDirectory() as folder:
+        build_snapshot(Path(folder), source, DECIMALS, bytes(32), splitting={}, decoys={})
+    rows: dict[str, list[Row]] = {asset: [] for asset in DECIMALS}
+    for columns in read(source, DECIMALS, totals):
+        for index, amount in enumerate(columns.amounts):
+            rows[columns.asset].append(Row(columns.accounts.text(index), 0, int.from_bytes(amount.tobytes())))
+    return rows, totals
 
 
 def write(tmp_path: Path, text: str | bytes) -> Path:
@@ -29,14 +43,15 @@ def test_balances_are_exact_base_units_by_asset(tmp_path: Path) -> None:
         "\n"
         "x,12.00,JPY,dave\n",
     )
-    btc, jpy = read_ledger(path, DECIMALS)
-    assert (btc.asset, btc.rows) == ("BTC", [Row("alice", 0, 2099999999999999), Row("sato, hanako", 0, 1)])
-    assert (jpy.rows, jpy.negative_accounts, jpy.negative_total) == ([Row("dave", 0, 12)], 2, 7)
+    rows, totals = read_ledger(path)
+    assert rows["BTC"] == [Row("alice", 0, 2099999999999999), Row("sato, hanako", 0, 1)]
+    assert rows["JPY"] == [Row("dave", 0, 12)]
+    assert (totals.assets["JPY"].negative, totals.assets["JPY"].negative_sum, totals.assets["JPY"].zero) == (2, 7, 1)
 
 
 def test_a_byte_order_mark_and_crlf_are_fine(tmp_path: Path) -> None:
-    btc, _ = read_ledger(write(tmp_path, b"\xef\xbb\xbfaccount,asset,balance\r\nalice,BTC,1\r\n"), DECIMALS)
-    assert btc.rows == [Row("alice", 0, 10**8)]
+    rows, _ = read_ledger(write(tmp_path, b"\xef\xbb\xbfaccount,asset,balance\r\nalice,BTC,1\r\n"))
+    assert rows["BTC"] == [Row("alice", 0, 10**8)]
 
 
 HEADER = "account,asset,balance\n"
@@ -87,14 +102,14 @@ BAD = {
 def test_bad_input_names_file_row_and_field(case: str, tmp_path: Path) -> None:
     text, named = BAD[case]
     with pytest.raises(MalformedError) as caught:
-        read_ledger(write(tmp_path, text), DECIMALS)
+        read_ledger(write(tmp_path, text))
     for part in ["ledger.csv", *named]:
         assert part in caught.value.message
 
 
 def test_all_findings_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:
     with pytest.raises(MalformedError) as caught:
-        read_ledger(write(tmp_path, HEADER + "".join(f"u{i},BTC,x\n" for i in range(50))), DECIMALS)
+        read_ledger(write(tmp_path, HEADER + "".join(f"u{i},BTC,x\n" for i in range(50))))
     assert "first of 50 findings" in caught.value.message
     assert len(caught.value.details) == MAX_SHOWN - 1
     assert "row 21" in caught.value.details[-1]
@@ -102,4 +117,4 @@ def test_all_findings_are_counted_and_the_first_are_shown(tmp_path: Path) -> Non
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"nothing\.csv"):
-        read_ledger(tmp_path / "nothing.csv", DECIMALS)
+        read_ledger(tmp_path / "nothing.csv")

@@ -186,9 +186,9 @@ def test_a_row_without_a_leaf_counts_as_the_accounts_row(tmp_path: Path) -> None
     assert built.duplicates == sorted(account_digest(name)[:8] for name in ("bob", "dave"))
 
 
-def test_two_equal_rows_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MalformedError, match="same leaf"):
-        build(tmp_path, [("alice", 5), ("bob", 6), ("alice", 5)])
+def test_two_equal_rows_are_found(tmp_path: Path) -> None:
+    built = build(tmp_path, [("alice", 5), ("bob", 6), ("alice", 5)])
+    assert built.duplicates == [account_digest("alice")[:8]]
 
 
 def test_a_total_beyond_128_bits_is_refused(tmp_path: Path) -> None:
