@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder
+from attest.liabilities.ahead import items_ahead
 from attest.liabilities.ledger import (
     Accounts,
     AssetTotals,
@@ -59,7 +60,7 @@ def build_snapshot(
     }
     with Written(folder / NAMES_FILE) as names_file:
         names = _Names(names_file)
-        for columns in read(source, decimals, totals, sum_rows=sum_rows):
+        for columns in items_ahead(read(source, decimals, totals, sum_rows=sum_rows)):
             builders[columns.asset].add(columns)
             names.add(columns.accounts)
             progress(totals.rows)

@@ -7,19 +7,19 @@ holds the two spills up to `budget` bytes each, a few batches, and a few buckets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, create, sync
+from attest.liabilities.ahead import results_ahead
 from attest.liabilities.leaves import (
     DIGEST,
     PREFIX,
@@ -40,6 +40,7 @@ MAX_LEAVES: Final = 2**32
 _CHUNK_LEVEL: Final = 18
 _CHUNK: Final = 1 << _CHUNK_LEVEL
 _LARGE: Final = 1 << 15
+_WRITES_AHEAD: Final = 4
 _ROW: Final = NODE + PREFIX + 4
 
 
@@ -58,7 +59,7 @@ class BuiltTree:
 
 
 class Written:
-    """A file of the snapshot being written, with its length and digest."""
+    """A file of the snapshot, written and hashed in a thread of its own."""
 
     closed = False  # pyarrow asks every file
 
@@ -67,24 +68,33 @@ class Written:
         self._name = path.name
         self._digest = sha256()
         self._bytes = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._running: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
         self._file.close()
 
     def write(self, data: NDArray[np.uint8] | bytes) -> None:
-        """Append contiguous `data`."""
+        """Append contiguous `data`, which nobody may change. Raises the `OSError` of this or an earlier write."""
         view = memoryview(data).cast("B") if len(data) else memoryview(b"")  # type: ignore[arg-type]
+        self._running.append(self._thread.submit(self._append, view))
+        if len(self._running) > _WRITES_AHEAD:
+            self._running.popleft().result()
+
+    def _append(self, view: memoryview) -> None:
         self._file.write(view)
         self._digest.update(view)
         self._bytes += view.nbytes
 
     def finish(self) -> SnapshotFile:
         """Have it on the disk; what the manifest says of it."""
+        while self._running:
+            self._running.popleft().result()
         sync(self._file)
-        self._file.close()
         return SnapshotFile(name=self._name, bytes=self._bytes, sha256=self._digest.digest())
 
 
@@ -124,14 +134,14 @@ class AssetBuilder:
         tree = _Levels()
         written = 0
         with self._file("leaves") as leaves, self._file("nodes") as upper, self._file("accounts") as accounts:
-            for nodes, owners in _ahead(self._sorted_leaves, self._leaves.spans()):
+            for nodes, owners in results_ahead(self._sorted_leaves, self._leaves.spans()):
                 leaves.write(nodes)
                 tree.add(nodes)
                 places = np.arange(written, written + len(nodes), dtype=">u4").view(np.uint8).reshape(-1, 4)
                 entries.add(np.concatenate([owners, places], axis=1))
                 written += len(nodes)
             built = BuiltTree(self._asset, written, *tree.finish(upper))
-            for rows, twice in _ahead(
+            for rows, twice in results_ahead(
                 lambda span: _sorted_entries(entries.take(span), self._others.take(span)), entries.spans()
             ):
                 accounts.write(rows)
@@ -171,16 +181,6 @@ def _sorted_entries(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple
     keys.sort()
     twice = keys[1:][keys[1:] == keys[:-1]]
     return rows, [int(key).to_bytes(PREFIX) for key in twice]
-
-
-def _ahead(work: Callable[[range], Any], spans: Iterable[range]) -> Iterator[Any]:
-    """The results of `work` over `spans` in order, with the next two under way."""
-    with ThreadPoolExecutor(2) as pool:
-        waiting = iter(spans)
-        running = [pool.submit(work, span) for span in islice(waiting, 3)]
-        while running:
-            yield running.pop(0).result()
-            running += [pool.submit(work, span) for span in islice(waiting, 1)]
 
 
 class _Levels:
