@@ -11,6 +11,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _DEPTH = 2
+_ITEMS = 8
 
 
 def results_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -24,10 +25,10 @@ def results_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iter
 
 
 def items_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """`items`, the next two of which another thread is already taking. Raises what `items` raises."""
+    """`items`, the next few of which another thread is already taking. Raises what `items` raises."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
-        running: list[Future[Item | object]] = [pool.submit(next, items, end) for _ in range(_DEPTH)]
+        running: list[Future[Item | object]] = [pool.submit(next, items, end) for _ in range(_ITEMS)]
         while (item := running.pop(0).result()) is not end:
             running.append(pool.submit(next, items, end))
             yield item  # type: ignore[misc]

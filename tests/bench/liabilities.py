@@ -38,6 +38,7 @@ _ROWS = 1 << 20
 _BUILD = """
 import json, resource, sys, time
 from pathlib import Path
+import attest.liabilities.ledger_bulk, attest.liabilities.ledger_csv, attest.liabilities.ledger_sources
 from attest.liabilities.build import build_snapshot
 from attest.liabilities.ledger import Source
 location, folder, decimals = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
