@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly
+from attest.attestation import snapshot as snapshots
 from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import sign
@@ -52,7 +53,7 @@ class Exchange:
         return (self.outcome.private / "statement.json").read_bytes()
 
     def proof(self, account: str = demo_exchange.ACCOUNT) -> bytes:
-        return monthly.prove_account(self.outcome.private, account).to_bytes()
+        return snapshots.prove_account(self.outcome.private, account).to_bytes()
 
     def resigned(self, change: Callable[[Any], object]) -> bytes:
         """The bundle after the exchange itself changed its statement and signed that."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from attest import __version__
-from attest.amounts import parse_decimal
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
-from attest.attestation.config import Chain, Config, Money, expand
+from attest.attestation.config import Config
 from attest.attestation.envelope import sign, verify_signatures
+from attest.attestation.evidence import gather, reserve_lines
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
+from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     PERIOD_PATTERN,
@@ -33,27 +33,15 @@ from attest.attestation.statement import (
     statement_digest,
 )
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
-from attest.liabilities.ledger import Source
-from attest.liabilities.proof import InclusionProof, prove
-from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
 from attest.liabilities.tree import SCHEME
 from attest.reserves.evidence import (
-    BitcoinDescriptor,
     EvidenceTree,
-    MoneyDocument,
-    Reading,
-    Record,
     auditor_edition,
-    new_salt,
     public_edition,
 )
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Wallet
 
-STATEMENT_FILE: Final = "statement.json"
-SNAPSHOT_FOLDER: Final = "liabilities"
-MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 _FOLDER_MODE: Final = 0o755
 _PRIVATE_FOLDER_MODE: Final = 0o700
 
@@ -65,13 +53,6 @@ class Outcome(NamedTuple):
     publication: Path
     private: Path
     verified: Verified
-
-
-class _Gathered(NamedTuple):
-    pins: list[Pin]
-    records: list[Record]
-    money: list[MoneyLine]
-    private: set[int]
 
 
 def run(
@@ -102,7 +83,7 @@ def run(
     signer = read_signer(folder / config.keys.exchange, passphrase)
     sequence, previous = _previous(publication, period, signer.public)
 
-    gathered = _gather(config, folder, period, environment, tell)
+    gathered = gather(config, folder, period, environment, tell)
     with new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials:
         private_partial, public_partial = partials
         tell("reading the ledger and building the trees")
@@ -124,7 +105,7 @@ def run(
             assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
             chains=tuple(sorted(gathered.pins, key=lambda pin: pin.chain)),
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
-            reserves=_reserve_lines(gathered.records),
+            reserves=reserve_lines(gathered.records),
             money=tuple(gathered.money),
             cover=(),
             declarations=(),
@@ -154,65 +135,6 @@ def run(
         fill_folder(private_partial, kept, mode=SECRET_MODE)
         fill_folder(public_partial, published, mode=PUBLIC_MODE)
     return Outcome(publication / period / next(iter(published)), publication / period, private / period, verified)
-
-
-def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
-    """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing."""
-    location = expand(config.ledger.source.replace("{period}", period), environment, "the ledger's source")
-    query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
-    return Source(location, query, folder)
-
-
-def build_liabilities(
-    config: Config,
-    folder: Path,
-    period: str,
-    snapshot: Path,
-    secret: bytes,
-    environment: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-) -> Manifest:
-    """Build the liability snapshot of `period` in the empty folder `snapshot`. Raises `AttestError`."""
-    from attest.liabilities.build import build_snapshot
-
-    return build_snapshot(
-        snapshot,
-        ledger_source(config, folder, period, environment),
-        config.decimals,
-        secret,
-        splitting=config.privacy.splitting(config.decimals),
-        decoys=config.privacy.decoys,
-        sum_rows=config.ledger.sum_rows,
-        progress=progress,
-    )
-
-
-def check_liabilities(
-    config: Config,
-    folder: Path,
-    period: str,
-    path: Path,
-    environment: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-) -> Manifest:
-    """Build the snapshot in `path` again, from the ledger and its own secret, and compare every file and total.
-
-    Raises `VerificationError` naming what differs.
-    """
-    with open_snapshot(path) as snapshot, tempfile.TemporaryDirectory(dir=path, prefix=".check-") as again:
-        stated = snapshot.manifest
-        manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
-        check_files(snapshot)
-    for tree, other in zip(stated.trees, manifest.trees, strict=False):
-        if tree != other:
-            raise VerificationError(
-                "snapshot/ledger",
-                f"the ledger leads to another tree of {other.asset}: total {other.total}, not {tree.total}",
-                hint="was the ledger changed after the snapshot was built?",
-            )
-    if (stated.trees, stated.totals) != (manifest.trees, manifest.totals):
-        raise VerificationError("snapshot/ledger", "the ledger has other control totals than the snapshot")
-    return stated
 
 
 def _keep_apart(publication: Path, private: Path, key: Path) -> None:
@@ -245,43 +167,6 @@ def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
     return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))
 
 
-def open_snapshot(path: Path) -> Snapshot:
-    """The snapshot in `path`, which is its own folder or the private folder of a month."""
-    return Snapshot(path if (path / MANIFEST_FILE).exists() else path / SNAPSHOT_FOLDER)
-
-
-def bound_statement(path: Path, snapshot: Snapshot) -> bytes:
-    """The digest of the statement that was signed over `snapshot`, in the private folder `path` of a month.
-
-    Raises `UnavailableError` when there is none, `VerificationError` when it states other trees.
-    """
-    payload = read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)
-    if parse_statement(payload).predicate.liabilities.trees != snapshot.manifest.trees:
-        raise VerificationError("snapshot/root", f"the snapshot in {path} does not hold the trees of its statement")
-    return statement_digest(payload)
-
-
-def prove_everyone(path: Path, out: Path, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Write the inclusion proofs of all accounts into the folder `out`; how many were written now.
-
-    Raises `UnavailableError` when `out` holds proofs of another statement.
-    """
-    from attest.liabilities.prove_all import prove_all
-
-    with open_snapshot(path) as snapshot:
-        return prove_all(snapshot, bound_statement(path, snapshot), out, progress)
-
-
-def prove_account(path: Path, account: str) -> InclusionProof:
-    """The inclusion proof of one account, from the private folder of its month.
-
-    Raises `MalformedError` when the account is owed nothing, `VerificationError` when the snapshot is not the
-    one that was signed.
-    """
-    with open_snapshot(path) as snapshot:
-        return prove(bound_statement(path, snapshot), account, snapshot.trees.values())
-
-
 def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, bytes | None]:
     """The sequence number of this statement and the digest of the one before it."""
     try:
@@ -302,105 +187,3 @@ def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, byte
     if not verify_signatures(envelope, [key]).signed:
         raise VerificationError("run/previous", f"{path} is not signed by this exchange's key")
     return parse_statement(envelope.payload).predicate.sequence + 1, statement_digest(envelope.payload)
-
-
-def _gather(
-    config: Config, folder: Path, period: str, environment: Mapping[str, str], tell: Callable[[str], None]
-) -> _Gathered:
-    pins: list[Pin] = []
-    records: list[Record] = []
-    for chain in config.chains:
-        wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id]
-        if wallets:
-            tell(f"reading {len(wallets)} wallets of {chain.id} from node {chain.nodes[0].name}")
-            pin, read = read_chain(chain, wallets, config.decimals, environment)
-            pins.append(pin)
-            records += read
-    hidden = {wallet.id for wallet in config.wallets if not wallet.public}
-    private = {
-        index
-        for index, record in enumerate(records)
-        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
-    }
-    lines = []
-    for money in config.money:
-        document = _money_document(money, folder, period, config.decimals[money.currency])
-        lines.append(
-            MoneyLine(
-                currency=money.currency, purpose=money.purpose, amount=document.amount, evidence_leaf=document.leaf
-            )
-        )
-        if any(isinstance(other, MoneyDocument) and _same_document(other, document) for other in records):
-            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
-        if not money.public:
-            private.add(len(records))
-        records.append(document)
-    if not records:
-        raise MalformedError(
-            "config/reserves", "the config names neither a wallet nor money, so nothing can be attested"
-        )
-    return _Gathered(pins, records, lines, private)
-
-
-def read_chain(
-    chain: Chain, wallets: Sequence[Wallet], decimals: Mapping[str, int], environment: Mapping[str, str]
-) -> tuple[Pin, list[Record]]:
-    """Read the `wallets` of one chain from its node. Raises `AttestError`; see the two readers."""
-    from attest.reserves.rpc import Node
-
-    node = Node(chain.nodes[0].name, chain.nodes[0].expanded_url(environment))
-    if chain.is_bitcoin:
-        from attest.reserves.bitcoin import BitcoinReader
-
-        return BitcoinReader(node, chain.id, chain.native).read(wallets)
-    from attest.reserves.ethereum import EthereumReader
-    from attest.reserves.ethereum_proof import Token, checksum_address
-
-    tokens = {item.asset: Token(checksum_address(item.contract), item.balance_slot) for item in chain.tokens}
-    return EthereumReader(node, chain.id, chain.native, tokens, decimals).read(wallets, chain.pin)
-
-
-def _same_document(one: MoneyDocument, other: MoneyDocument) -> bool:
-    return (one.sha256, one.currency, one.purpose) == (other.sha256, other.currency, other.purpose)
-
-
-def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
-    path = folder / money.document.replace("{period}", period)
-    data = read_bounded(path, MAX_DOCUMENT_BYTES)
-    try:
-        amount = parse_decimal(money.amount, decimals)
-    except AttestError as error:
-        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
-    if amount < 0:
-        raise MalformedError("config/money", f"money at {money.institution} is negative")
-    return MoneyDocument(
-        type="money",
-        salt=new_salt(),
-        currency=money.currency,
-        purpose=money.purpose,
-        amount=amount,
-        institution=money.institution,
-        document=path.name,
-        sha256=sha256(data).digest(),
-    )
-
-
-def _reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
-    groups: dict[tuple[str, ...], list[Reading]] = {}
-    for record in records:
-        if isinstance(record, Reading):
-            groups.setdefault(record.line, []).append(record)
-    lines = [
-        ReserveLine(
-            asset=readings[0].asset,
-            chain=readings[0].chain,
-            purpose=readings[0].purpose,
-            storage=readings[0].storage,
-            evidence=readings[0].level,
-            control="none",
-            amount=sum(reading.amount for reading in readings),
-            wallets=len(readings),
-        )
-        for readings in groups.values()
-    ]
-    return tuple(sorted(lines, key=lambda line: line.key))

@@ -30,6 +30,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.attestation import monthly
     from attest.attestation.config import read_config
     from attest.attestation.keys import PublicKey
+    from attest.attestation.snapshot import prove_account
     from attest.attestation.verify import verify
     from attest.cli.render import coverage_table, verified_document
     from attest.demo import exchange
@@ -52,7 +53,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         )
         proof_path = out / "hanako.proof.json"
         say(f"proving the balances of {exchange.ACCOUNT}")
-        write_file(proof_path, monthly.prove_account(outcome.private, exchange.ACCOUNT).to_bytes())
+        write_file(proof_path, prove_account(outcome.private, exchange.ACCOUNT).to_bytes())
         public_key = out / exchange.PUBLIC_KEY_FILE
         verified = verify(
             outcome.bundle.read_bytes(),

@@ -28,18 +28,19 @@ def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     import os
     import secrets
 
-    from attest.attestation import monthly
     from attest.attestation.config import read_config
+    from attest.attestation.monthly import parse_period
+    from attest.attestation.snapshot import build_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
     from attest.files import new_folders
     from attest.liabilities.tree import SECRET_BYTES
 
     settings = read_config(config)
     with new_folders((out, 0o700)) as (partial,), progress("rows", as_json=as_json) as advance:
-        manifest = monthly.build_liabilities(
+        manifest = build_liabilities(
             settings,
             config.parent,
-            monthly.parse_period(period),
+            parse_period(period),
             partial,
             secrets.token_bytes(SECRET_BYTES),
             os.environ,
@@ -54,7 +55,7 @@ def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
 @json_option
 def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """Show the totals of SNAPSHOT, and what it was built from. Nothing is checked."""
-    from attest.attestation.monthly import open_snapshot
+    from attest.attestation.snapshot import open_snapshot
     from attest.cli.render import snapshot_document, snapshot_text
 
     with open_snapshot(snapshot) as opened:
@@ -74,15 +75,14 @@ def check(snapshot: Path, config: Path, *, period: str, as_json: bool) -> Result
     """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
     import os
 
-    from attest.attestation import monthly
     from attest.attestation.config import read_config
+    from attest.attestation.monthly import parse_period
+    from attest.attestation.snapshot import check_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
 
     settings = read_config(config)
     with progress("rows", as_json=as_json) as advance:
-        manifest = monthly.check_liabilities(
-            settings, config.parent, monthly.parse_period(period), snapshot, os.environ, advance
-        )
+        manifest = check_liabilities(settings, config.parent, parse_period(period), snapshot, os.environ, advance)
     return Result(
         {"command": "liabilities check", "status": "verified", **snapshot_document(manifest)},
         f"VERIFIED: the ledger and the secret lead to these trees, file by file\n\n"

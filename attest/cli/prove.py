@@ -31,7 +31,7 @@ def prove(
         raise click.UsageError("--all needs --out, a folder")
     if account is not None:
         return _one(snapshot, account, out, force=force)
-    from attest.attestation.monthly import prove_everyone
+    from attest.attestation.snapshot import prove_everyone
 
     with progress("proofs", as_json=as_json) as advance:
         written = prove_everyone(snapshot, out, advance)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def prove(
 
 
 def _one(snapshot: Path, account: str, out: Path | None, *, force: bool) -> Result:
-    from attest.attestation.monthly import prove_account
+    from attest.attestation.snapshot import prove_account
     from attest.files import write_file
 
     proof = prove_account(snapshot, account)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly
+from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
 from attest.attestation.statement import parse_statement
 from attest.canonical import dumps
@@ -218,28 +219,28 @@ def test_a_wallet_that_is_not_listed_shows_as_a_shortfall(folder: Path, nodes: d
 def test_a_proof_is_made_only_from_the_snapshot_that_was_signed(exchange: Exchange, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshot"
     shutil.copytree(exchange.outcome.private, snapshot)
-    assert monthly.prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
+    assert snapshots.prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
     leaves = snapshot / "liabilities" / "BTC.leaves"
     data = leaves.read_bytes()
     leaves.write_bytes(bytes(byte ^ 1 for byte in data))
     with pytest.raises(AttestError):
-        monthly.prove_account(snapshot, demo.ACCOUNT)
+        snapshots.prove_account(snapshot, demo.ACCOUNT)
     leaves.write_bytes(data)
     statement = snapshot / "statement.json"
     value = json.loads(statement.read_bytes())
     value["predicate"]["liabilities"]["trees"][0]["total"] = "1"
     statement.write_bytes(dumps(value))
     with pytest.raises(VerificationError, match="does not hold the trees of its statement"):
-        monthly.prove_account(snapshot, demo.ACCOUNT)
+        snapshots.prove_account(snapshot, demo.ACCOUNT)
     (snapshot / "liabilities" / "secret").write_text("00" * 31)
     with pytest.raises(MalformedError, match="32 bytes"):
-        monthly.prove_account(snapshot, demo.ACCOUNT)
+        snapshots.prove_account(snapshot, demo.ACCOUNT)
 
 
 @pytest.mark.parametrize("account", ["nobody@example.jp", "closed-account@example.com", "margin-call@example.com"])
 def test_an_account_without_a_balance_has_no_proof(account: str, exchange: Exchange) -> None:
     with pytest.raises(MalformedError, match="has no balance"):
-        monthly.prove_account(exchange.outcome.private, account)
+        snapshots.prove_account(exchange.outcome.private, account)
 
 
 def test_the_written_statement_is_the_signed_one(exchange: Exchange) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from attest.attestation import monthly
+from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
@@ -180,24 +180,24 @@ def test_check_builds_again_and_finds_what_differs(exchange: Path) -> None:
     config = read_config(exchange / "attest.toml")
     snapshot = exchange / "snapshot"
     snapshot.mkdir()
-    monthly.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
+    snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
     before = sorted(path.name for path in snapshot.iterdir())
-    assert monthly.check_liabilities(config, exchange, "2026-10", snapshot, {}).trees[0].asset == "BTC"
+    assert snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {}).trees[0].asset == "BTC"
     assert sorted(path.name for path in snapshot.iterdir()) == before
     leaves = snapshot / "ETH.leaves"
     data = leaves.read_bytes()
     leaves.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(VerificationError, match=r"ETH\.leaves is not the file that was built"):
-        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
     leaves.write_bytes(data)
     ledger = exchange / "ledger.csv"
     text = ledger.read_text(encoding="utf-8")
     ledger.write_text(text.replace("hanako@example.jp,BTC,1.25", "hanako@example.jp,BTC,1.24"), encoding="utf-8")
     with pytest.raises(VerificationError, match="another tree of BTC"):
-        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
     ledger.write_text(text.replace("closed-account@example.com,BTC,0\n", ""), encoding="utf-8")
     with pytest.raises(VerificationError, match="other control totals"):
-        monthly.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
 
 
 KILLED = """

@@ -1,0 +1,116 @@
+"""The liability snapshot of a month: built as the config says, bound by its statement, proven from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES
+from attest.attestation.config import Config, expand
+from attest.attestation.statement import parse_statement, statement_digest
+from attest.errors import VerificationError
+from attest.files import read_bounded
+from attest.liabilities.ledger import Source
+from attest.liabilities.proof import InclusionProof, prove
+from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
+
+STATEMENT_FILE: Final = "statement.json"
+SNAPSHOT_FOLDER: Final = "liabilities"
+
+
+def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
+    """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing."""
+    location = expand(config.ledger.source.replace("{period}", period), environment, "the ledger's source")
+    query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
+    return Source(location, query, folder)
+
+
+def build_liabilities(
+    config: Config,
+    folder: Path,
+    period: str,
+    snapshot: Path,
+    secret: bytes,
+    environment: Mapping[str, str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Manifest:
+    """Build the liability snapshot of `period` in the empty folder `snapshot`. Raises `AttestError`."""
+    from attest.liabilities.build import build_snapshot
+
+    return build_snapshot(
+        snapshot,
+        ledger_source(config, folder, period, environment),
+        config.decimals,
+        secret,
+        splitting=config.privacy.splitting(config.decimals),
+        decoys=config.privacy.decoys,
+        sum_rows=config.ledger.sum_rows,
+        progress=progress,
+    )
+
+
+def check_liabilities(
+    config: Config,
+    folder: Path,
+    period: str,
+    path: Path,
+    environment: Mapping[str, str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Manifest:
+    """Build the snapshot in `path` again, from the ledger and its own secret, and compare every file and total.
+
+    Raises `VerificationError` naming what differs.
+    """
+    with open_snapshot(path) as snapshot, tempfile.TemporaryDirectory(dir=path, prefix=".check-") as again:
+        stated = snapshot.manifest
+        manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
+        check_files(snapshot)
+    for tree, other in zip(stated.trees, manifest.trees, strict=False):
+        if tree != other:
+            raise VerificationError(
+                "snapshot/ledger",
+                f"the ledger leads to another tree of {other.asset}: total {other.total}, not {tree.total}",
+                hint="was the ledger changed after the snapshot was built?",
+            )
+    if (stated.trees, stated.totals) != (manifest.trees, manifest.totals):
+        raise VerificationError("snapshot/ledger", "the ledger has other control totals than the snapshot")
+    return stated
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """The snapshot in `path`, which is its own folder or the private folder of a month."""
+    return Snapshot(path if (path / MANIFEST_FILE).exists() else path / SNAPSHOT_FOLDER)
+
+
+def bound_statement(path: Path, snapshot: Snapshot) -> bytes:
+    """The digest of the statement that was signed over `snapshot`, in the private folder `path` of a month.
+
+    Raises `UnavailableError` when there is none, `VerificationError` when it states other trees.
+    """
+    payload = read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)
+    if parse_statement(payload).predicate.liabilities.trees != snapshot.manifest.trees:
+        raise VerificationError("snapshot/root", f"the snapshot in {path} does not hold the trees of its statement")
+    return statement_digest(payload)
+
+
+def prove_everyone(path: Path, out: Path, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Write the inclusion proofs of all accounts into the folder `out`; how many were written now.
+
+    Raises `UnavailableError` when `out` holds proofs of another statement.
+    """
+    from attest.liabilities.prove_all import prove_all
+
+    with open_snapshot(path) as snapshot:
+        return prove_all(snapshot, bound_statement(path, snapshot), out, progress)
+
+
+def prove_account(path: Path, account: str) -> InclusionProof:
+    """The inclusion proof of one account, from the private folder of its month.
+
+    Raises `MalformedError` when the account is owed nothing, `VerificationError` when the snapshot is not the
+    one that was signed.
+    """
+    with open_snapshot(path) as snapshot:
+        return prove(bound_statement(path, snapshot), account, snapshot.trees.values())

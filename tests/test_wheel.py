@@ -1,0 +1,41 @@
+"""What `pip install .` gives: the demo runs from the wheel alone, far from the repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_the_wheel_holds_the_demo_and_the_specification_and_no_scripts(tmp_path: Path) -> None:
+    wheel = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(REPOSITORY),
+    ]
+    subprocess.run(wheel, check=True)
+    (path,) = tmp_path.glob("attest_por-*.whl")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    assert {"attest/protocol.md", "attest/py.typed", "attest/fixtures/demo/ledger.csv"} <= set(names)
+    assert not [name for name in names if name.endswith((".sol", "make_ledger.py", "record.py"))]
+    ran = subprocess.run(
+        [sys.executable, "-m", "attest", "demo"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "101.33 %" in ran.stdout
