@@ -4,7 +4,8 @@
     python tests/bench/liabilities.py 100000000 --folder /somewhere/large
 
 Ledgers are Parquet: account text, asset text, balance DECIMAL(38,18). The build runs in a process of its own, from
-opening the ledger to the synced snapshot; imports are not counted, memory is that process's peak.
+opening the ledger to the synced snapshot; imports are not counted, memory is that process's peak. Up to a million
+accounts the best of three builds counts.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def write_ledger(path: Path, accounts: int, assets: list[str]) -> None:
             for start in range(0, accounts, _ROWS):
                 count = min(_ROWS, accounts - start)
                 names = pa.array([f"customer-{number:010d}" for number in range(start, start + count)])
-                units = (draw.pareto(0.9, count) * 1000 + 1).clip(max=1e9).astype(np.uint64) * np.uint64(step)
+                units = (draw.pareto(0.9, count) * 1000 + 1).clip(max=min(1e9, 1e19 / step)).astype(np.uint64)
                 words = np.zeros((count, 2), np.uint64)
-                words[:, 0] = units
+                words[:, 0] = units * np.uint64(step)
                 balances = pa.Array.from_buffers(pa.decimal128(38, 18), count, [None, pa.py_buffer(words)])
                 writer.write_table(pa.table([names, pa.array([asset] * count), balances], schema=schema))
 
@@ -94,9 +95,13 @@ def measure(accounts: int, assets: list[str], folder: Path) -> str:
     ledger = folder / "ledger.parquet"
     snapshot = folder / "snapshot"
     write_ledger(ledger, accounts, assets)
-    snapshot.mkdir()
     decimals = json.dumps({asset: ASSETS[asset] for asset in assets})
-    built = json.loads(_python(_BUILD, str(ledger), str(snapshot), decimals))
+    runs = []
+    for _ in range(3 if accounts <= NAIVE_LIMIT else 1):
+        shutil.rmtree(snapshot, ignore_errors=True)
+        snapshot.mkdir()
+        runs.append(json.loads(_python(_BUILD, str(ledger), str(snapshot), decimals)))
+    built = min(runs, key=lambda run: run["seconds"])
     proof = min(float(_python(_PROVE, str(snapshot), f"customer-{number:010d}")) for number in (0, accounts // 2))
     ratio = ""
     if accounts <= NAIVE_LIMIT:
