@@ -10,9 +10,9 @@ from typing import Final
 from attest.attestation.bundle import MAX_BUNDLE_BYTES
 from attest.attestation.config import Config, expand
 from attest.attestation.statement import parse_statement, statement_digest
-from attest.errors import VerificationError
-from attest.files import read_bounded
-from attest.liabilities.ledger import Source
+from attest.errors import MalformedError, VerificationError
+from attest.files import SECRET_MODE, read_bounded, write_file
+from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
 from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
 
@@ -36,19 +36,32 @@ def build_liabilities(
     environment: Mapping[str, str],
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
-    """Build the liability snapshot of `period` in the empty folder `snapshot`. Raises `AttestError`."""
+    """Build the liability snapshot of `period` in the empty folder `snapshot`.
+
+    When the ledger has more findings than are shown, all are written beside the config. Raises `AttestError`.
+    """
     from attest.liabilities.build import build_snapshot
 
-    return build_snapshot(
-        snapshot,
-        ledger_source(config, folder, period, environment),
-        config.decimals,
-        secret,
-        splitting=config.privacy.splitting(config.decimals),
-        decoys=config.privacy.decoys,
-        sum_rows=config.ledger.sum_rows,
-        progress=progress,
-    )
+    totals = ControlTotals()
+    try:
+        return build_snapshot(
+            snapshot,
+            ledger_source(config, folder, period, environment),
+            config.decimals,
+            secret,
+            splitting=config.privacy.splitting(config.decimals),
+            decoys=config.privacy.decoys,
+            totals=totals,
+            sum_rows=config.ledger.sum_rows,
+            progress=progress,
+        )
+    except MalformedError as error:
+        if len(totals.findings) <= MAX_SHOWN:
+            raise
+        path = folder / f"ledger-findings-{period}.txt"
+        write_file(path, "".join(f"{line}\n" for line in totals.findings).encode(), mode=SECRET_MODE, force=True)
+        hint = f"all of them are in {path}; nothing else was written: correct the ledger and run again"
+        raise MalformedError(error.code, error.message, hint=hint, details=error.details) from None
 
 
 def check_liabilities(

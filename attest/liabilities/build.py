@@ -44,16 +44,18 @@ def build_snapshot(
     *,
     splitting: Mapping[str, Splitting],
     decoys: Mapping[str, int],
+    totals: ControlTotals | None = None,
     sum_rows: bool = False,
     budget: int = DEFAULT_BUDGET,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
     """Build the snapshot of `source` in `folder`, which exists and is empty; the manifest is written last.
 
-    `decimals` lists the assets, `secret` is the snapshot's, `budget` bounds each spill in bytes, `progress`
-    hears the number of rows read so far. Raises `MalformedError` for a ledger that is not sound.
+    `decimals` lists the assets, `secret` is the snapshot's, `totals` is filled with control totals and findings,
+    `budget` bounds each spill in bytes, `progress` hears the number of rows read so far. Raises `MalformedError`
+    for a ledger that is not sound.
     """
-    totals = ControlTotals()
+    totals = ControlTotals() if totals is None else totals
     builders = {
         asset: AssetBuilder(asset, secret, folder, splitting=splitting.get(asset, WHOLE), budget=budget)
         for asset in sorted(decimals)

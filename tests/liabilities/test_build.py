@@ -200,6 +200,24 @@ def test_check_builds_again_and_finds_what_differs(exchange: Path) -> None:
         snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
 
 
+def test_all_findings_of_a_bad_ledger_are_in_a_file(exchange: Path) -> None:
+    ledger = exchange / "ledger.csv"
+    rows = ledger.read_text(encoding="utf-8")
+    ledger.write_text(rows + "".join(f"new-{number},BTC,x\n" for number in range(30)), encoding="utf-8")
+    config = read_config(exchange / "attest.toml")
+    snapshot = exchange / "snapshot"
+    snapshot.mkdir()
+    with pytest.raises(MalformedError) as caught:
+        snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
+    path = exchange / "ledger-findings-2026-10.txt"
+    assert str(path) in (caught.value.hint or "")
+    assert len(caught.value.details) == 19
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 30
+    assert lines[29].startswith("ledger.csv row 2534, field balance: 'x'")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 KILLED = """
 import sys
 from pathlib import Path
