@@ -160,7 +160,8 @@ def _render(table: Table) -> str:
 
 def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str:
     """What a snapshot holds; amounts in base units where the decimals are not known."""
-    table = _table("asset", ">ledger rows", ">accounts", ">leaves", ">owed", ">negative", "root")
+    owed = ">owed, in base units" if decimals is None else ">owed"
+    table = _table("asset", ">ledger rows", ">accounts", ">leaves", owed, ">negative", "root")
     for tree, totals in zip(manifest.trees, manifest.totals, strict=True):
         places = 0 if decimals is None else decimals[tree.asset]
         table.add_row(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from contextlib import ExitStack
+from math import isqrt
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -156,7 +157,15 @@ class AssetTree:
         return self._accounts[position * ENTRY : position * ENTRY + PREFIX]
 
     def _first_entry(self, prefix: bytes) -> int:
-        low, high = 0, self.stated.size
+        """The first entry that is not before `prefix`, looked for where digests, being uniform, put it."""
+        size = self.stated.size
+        guess = int.from_bytes(prefix) * size >> (8 * PREFIX)
+        step = isqrt(size) + 1
+        low, high = max(guess - step, 0), min(guess + step, size)
+        while low > 0 and self._prefix(low - 1) >= prefix:
+            low, step = max(low - step, 0), 2 * step
+        while high < size and self._prefix(high) < prefix:
+            high, step = min(high + step, size), 2 * step
         while low < high:
             middle = (low + high) // 2
             if self._prefix(middle) < prefix:
