@@ -41,7 +41,6 @@ class UnavailableError(AttestError):
     status = "unchecked"
 
 
-EXIT_DONE = 0
 EXIT_USAGE = 2
 EXIT_ADVERSE = 5
 EXIT_BUG = 70

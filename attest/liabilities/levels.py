@@ -35,21 +35,6 @@ def level_above(nodes: Nodes) -> Nodes:
     return above
 
 
-def levels_above(nodes: Nodes) -> list[Nodes]:
-    """All levels above `nodes`, up to the root; none above a single node."""
-    levels = []
-    while len(nodes) > 1:
-        nodes = level_above(nodes)
-        levels.append(nodes)
-    return levels
-
-
-def total(amounts: NDArray[np.uint8]) -> int:
-    """The sum of amounts, uint8 of shape (n, 16)."""
-    words = np.ascontiguousarray(amounts).view(">u4").astype(np.uint64)
-    return sum(int(column) << shift for column, shift in zip(words.sum(axis=0), (96, 64, 32, 0), strict=True))
-
-
 def _add(left: Nodes, right: Nodes, out: Nodes) -> None:
     """`out = left + right` for 128-bit sums, uint8 of shape (n, 16)."""
     a = np.ascontiguousarray(left).view(">u8").astype(np.uint64)
