@@ -30,6 +30,7 @@ from attest.liabilities.prove_all import prove_all, shard_name
 from attest.liabilities.snapshot import Manifest, Snapshot, check_files
 from attest.liabilities.splitting import Splitting
 from tests import naive
+from tests.liabilities.conftest import Server
 
 SECRET = bytes(range(32))
 DECIMALS = {"BTC": 8, "ETH": 18, "JPY": 0}
@@ -216,6 +217,31 @@ def test_all_findings_of_a_bad_ledger_are_in_a_file(exchange: Path) -> None:
     assert len(lines) == 30
     assert lines[29].startswith("ledger.csv row 2534, field balance: 'x'")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_ledger_in_postgresql_is_named_by_the_config(server: Server, exchange: Path) -> None:
+    text = (exchange / "attest.toml").read_text(encoding="utf-8")
+    source = server.url().replace("postgres:sekret%20word", "${LEDGER_USER}:${LEDGER_PASSWORD}")
+    query = "SELECT login AS account, coin AS asset, units AS balance FROM balances WHERE month = '{period}'"
+    text = text.replace('source = "ledger.csv"', f'source = "{source}"\nquery = "{query}"')
+    (exchange / "attest.toml").write_text(text, encoding="utf-8")
+    config = read_config(exchange / "attest.toml")
+    server.run(
+        "CREATE TABLE balances (login text, coin text, units numeric, month text)",
+        "INSERT INTO balances VALUES ('alice', 'BTC', 1.5, '2026-10'), ('alice', 'BTC', 9, '2026-09'), "
+        "('bob', 'ETH', 0.000000000000000001, '2026-10')",
+    )
+    snapshot = exchange / "snapshot"
+    snapshot.mkdir()
+    environment = {"LEDGER_USER": "postgres", "LEDGER_PASSWORD": "sekret"}
+    manifest = snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, environment)
+    assert {tree.asset: tree.total for tree in manifest.trees} == {"BTC": 150_000_000, "DUSD": 0, "ETH": 1, "JPY": 0}
+    (read,) = manifest.inputs
+    assert read.query == query.replace("{period}", "2026-10")
+    assert read.snapshot_time is not None
+    assert b"sekret" not in (snapshot / "manifest.json").read_bytes()
+    with pytest.raises(UnavailableError, match="LEDGER_USER is not set"):
+        snapshots.build_liabilities(config, exchange, "2026-10", exchange, SECRET, {})
 
 
 KILLED = """
