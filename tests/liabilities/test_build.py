@@ -154,6 +154,22 @@ def test_an_interrupted_run_of_all_proofs_goes_on_where_it_stopped(built: tuple[
             prove_all(snapshot, STATEMENT, folder)
 
 
+def test_no_proofs_come_from_files_that_are_not_sound(built: tuple[Path, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(built[0], folder)
+    leaves, index = folder / "BTC.leaves", folder / "BTC.accounts"
+    data = leaves.read_bytes()
+    leaves.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+    with Snapshot(folder) as snapshot, pytest.raises(VerificationError, match="do not lead to the root of BTC"):
+        prove_all(snapshot, STATEMENT, tmp_path / "one")
+    leaves.write_bytes(data)
+    entries = index.read_bytes()
+    index.write_bytes(entries[:12] + entries[28:32] + entries[16:28] + entries[12:16] + entries[32:])
+    with Snapshot(folder) as snapshot, pytest.raises(VerificationError, match="a leaf of BTC is not what its index"):
+        prove_all(snapshot, STATEMENT, tmp_path / "two")
+    assert not list(tmp_path.glob("*/proofs-00*"))
+
+
 def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.csv"
     ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,ETH,1\na,BTC,3\nc,JPY,0\nc,JPY,0\n")
