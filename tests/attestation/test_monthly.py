@@ -165,7 +165,10 @@ SPOILED = {
     "an amount that is none": (lambda f: replace(f / "attest.toml", '"850000000"', '"850,000,000"'), "Demo Trust Bank"),
     "yen with a fraction": (lambda f: replace(f / "attest.toml", '"850000000"', '"850000000.5"'), "Demo Trust Bank"),
     "negative money": (lambda f: replace(f / "attest.toml", '"850000000"', '"-1"'), "Demo Trust Bank"),
-    "an asset nobody declared": (lambda f: replace(f / "ledger.csv", ",DUSD,", ",USDX,"), "'USDX'"),
+    "an asset nobody declared": (
+        lambda f: replace(f / "ledger.csv", "hanako@example.jp,DUSD,", "hanako@example.jp,USDX,"),
+        "'USDX'",
+    ),
     "a wallet the node was not asked for": (
         lambda f: replace(
             f / "attest.toml",

@@ -191,9 +191,10 @@ def test_two_equal_rows_are_found(tmp_path: Path) -> None:
     assert built.duplicates == [account_digest("alice")[:8]]
 
 
-def test_a_total_beyond_128_bits_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("amounts", [(MAX_AMOUNT, 1), (2**127, 2**127), (2**127, 2**128 - 1)])
+def test_a_total_beyond_128_bits_is_refused(amounts: tuple[int, int], tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="128 bits"):
-        build(tmp_path, [("alice", MAX_AMOUNT), ("bob", 1)])
+        build(tmp_path, list(zip(("alice", "bob"), amounts, strict=True)))
 
 
 @given(amounts=st.lists(st.integers(0, MAX_AMOUNT), min_size=1, max_size=20))
