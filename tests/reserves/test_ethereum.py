@@ -32,7 +32,9 @@ def lying(**changes: Change) -> AbstractContextManager[Node]:
     return lying_node("ethereum", **changes)
 
 
-def read(node: Node, config: Config, wallets: list[Wallet] | None = None, **changes: Any) -> tuple[Pin, list[Record]]:
+def read(
+    node: Node, config: Config, wallets: list[Wallet] | None = None, *, pin: str | int = "finalized", **changes: Any
+) -> tuple[Pin, list[Record]]:
     options = {
         "chain": CHAIN,
         "native": "ETH",
@@ -42,7 +44,7 @@ def read(node: Node, config: Config, wallets: list[Wallet] | None = None, **chan
     }
     if wallets is None:
         wallets = [wallet for wallet in config.wallets if wallet.chain == CHAIN]
-    return EthereumReader(node, **options).read(wallets, "finalized")
+    return EthereumReader(node, **options).read(wallets, pin)
 
 
 def test_every_balance_is_what_was_funded_and_proven(config: Config) -> None:
@@ -158,6 +160,16 @@ def test_a_pin_that_is_replaced_while_reading_voids_the_run(config: Config) -> N
 
     with lying(eth_getBlockByNumber=replaced) as node, pytest.raises(UnavailableError, match="reorganised"):
         read(node, config)
+
+
+def test_a_whole_block_of_another_height_is_refused(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def another(node: Node, method: str, *params: Any, **options: Any) -> Any:
+        return honest(node, method, *("0x64" if param == "0x63" else param for param in params), **options)
+
+    honest = Node.call
+    monkeypatch.setattr(Node, "call", another)
+    with lying() as node, pytest.raises(VerificationError, match="answered with block 100 instead of 99"):
+        read(node, config, pin=99)
 
 
 def test_decimals_that_differ_from_the_contracts_are_refused(config: Config) -> None:
