@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -24,11 +24,19 @@ def results_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             running += [pool.submit(work, item) for item in islice(waiting, 1)]
 
 
-def items_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """`items`, the next few of which another thread is already taking. Raises what `items` raises."""
+def items_ahead(items: Generator[Item, None, None]) -> Iterator[Item]:
+    """`items`, the next few of which another thread is already taking. Raises what `items` raises.
+
+    All of the generator runs in that thread, its end too: a database connection belongs to one thread.
+    """
     end = object()
     with ThreadPoolExecutor(1) as pool:
         running: list[Future[Item | object]] = [pool.submit(next, items, end) for _ in range(_ITEMS)]
-        while (item := running.pop(0).result()) is not end:
-            running.append(pool.submit(next, items, end))
-            yield item  # type: ignore[misc]
+        try:
+            while (item := running.pop(0).result()) is not end:
+                running.append(pool.submit(next, items, end))
+                yield item  # type: ignore[misc]
+        finally:
+            for future in running:
+                future.cancel()
+            pool.submit(items.close).result()

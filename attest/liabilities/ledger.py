@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -117,7 +117,7 @@ class ControlTotals:
 
 def read(
     source: Source, decimals: Mapping[str, int], totals: ControlTotals, *, sum_rows: bool = False
-) -> Iterator[Columns]:
+) -> Generator[Columns, None, None]:
     """The balances in `source`, every row checked, as batches of one asset each.
 
     `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit. Several rows of

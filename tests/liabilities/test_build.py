@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
 from attest.liabilities.prove_all import prove_all, shard_name
 from attest.liabilities.snapshot import Manifest, Snapshot, check_files
 from attest.liabilities.splitting import Splitting
+from attest.liabilities.tree_files import AssetBuilder
 from tests import naive
 from tests.liabilities.conftest import Server
 
@@ -258,6 +263,25 @@ def test_a_ledger_in_postgresql_is_named_by_the_config(server: Server, exchange:
     assert b"sekret" not in (snapshot / "manifest.json").read_bytes()
     with pytest.raises(UnavailableError, match="LEDGER_USER is not set"):
         snapshots.build_liabilities(config, exchange, "2026-10", exchange, SECRET, {})
+
+
+def test_a_build_that_fails_midway_closes_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE balances (account TEXT, asset TEXT, balance TEXT)")
+        rows = ((f"user-{number}", "BTC", "1") for number in range(400_000))
+        connection.executemany("INSERT INTO balances VALUES (?, ?, ?)", rows)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AssetBuilder, "add", full)
+    source = Source(database.name, "SELECT * FROM balances", tmp_path)
+    before = threading.active_count()
+    with pytest.raises(UnavailableError, match="No space left"), new_folders((tmp_path / "out", 0o700)) as (partial,):
+        build_snapshot(partial, source, DECIMALS, SECRET, splitting={}, decoys={})
+    gc.collect()
+    assert threading.active_count() == before
 
 
 KILLED = """
