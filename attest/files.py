@@ -85,12 +85,13 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
     Each target is a path and a mode. On an error none of them is there. Raises `UnavailableError`, also when a
     target exists already.
     """
-    made: list[Path] = []
+    parents: list[Path] = []
+    filled: list[Path] = []
     partials: list[Path] = []
     try:
         refuse_existing(*(path for path, _ in targets))
         for path, mode in targets:
-            made += [parent for parent in reversed(path.parents) if not os.path.lexists(parent) and parent not in made]
+            parents += [parent for parent in reversed(path.parents) if not os.path.lexists(parent)]
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
             partial.mkdir(mode=mode)
@@ -99,11 +100,14 @@ def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
         for partial, (path, _) in zip(partials, targets, strict=True):
             _sync_folder(partial)
             partial.rename(path)
-            made.append(path)
+            filled.append(path)
             _sync_folder(path.parent)
     except BaseException as error:
-        for folder in (*partials, *reversed(made)):
+        for folder in (*partials, *filled):
             shutil.rmtree(folder, ignore_errors=True)
+        for parent in reversed(parents):
+            with suppress(OSError):  # another run may have put something there by now
+                parent.rmdir()
         if isinstance(error, OSError):
             where = error.filename or targets[0][0]
             raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None

@@ -74,3 +74,10 @@ def test_of_two_folders_both_appear_or_none(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(UnavailableError, match="fourth: No space left"), new_folders((third, 0o755), (fourth, 0o700)):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_a_failure_takes_away_no_folder_that_others_use_by_now(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_folders((tmp_path / "new" / "mine", 0o700)):
+        (tmp_path / "new" / "theirs").write_bytes(b"x")
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["theirs"]

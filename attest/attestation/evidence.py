@@ -53,7 +53,7 @@ def gather(
                 currency=money.currency, purpose=money.purpose, amount=document.amount, evidence_leaf=document.leaf
             )
         )
-        if any(isinstance(other, MoneyDocument) and _same_document(other, document) for other in records):
+        if any(isinstance(other, MoneyDocument) and other.counts == document.counts for other in records):
             raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
         if not money.public:
             private.add(len(records))
@@ -102,10 +102,6 @@ def _money_document(money: Money, folder: Path, period: str, decimals: int) -> M
         document=path.name,
         sha256=sha256(data).digest(),
     )
-
-
-def _same_document(one: MoneyDocument, other: MoneyDocument) -> bool:
-    return (one.sha256, one.currency, one.purpose) == (other.sha256, other.currency, other.purpose)
 
 
 def reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:

@@ -69,19 +69,17 @@ def tell(as_json: bool) -> Any:  # noqa: FBT001
 
 
 @contextmanager
-def progress(unit: str, *, as_json: bool, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many `unit` are done; a line on stderr with the rate where people look on.
-
-    With `total` the line also says how long it will take.
-    """
+def progress(unit: str, *, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many `unit` are done; a line on stderr with the rate where people look on."""
     if as_json or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
 
-    columns = [TextColumn("attest:"), BarColumn(), MofNCompleteColumn(), TextColumn(f"{unit}, {{task.fields[rate]}}")]
-    bar = Progress(*columns, TimeRemainingColumn(), transient=True, console=_stderr())
-    task = bar.add_task("", total=total, rate="", start=False)
+    line = TextColumn(f"attest: {{task.completed:,}} {unit}, {{task.fields[rate]}}")
+    bar = Progress(line, transient=True, console=Console(stderr=True))
+    task = bar.add_task("", total=None, rate="", start=False)
     started = 0.0
 
     def advance(done: int) -> None:
@@ -97,9 +95,3 @@ def progress(unit: str, *, as_json: bool, total: int | None = None) -> Iterator[
         yield advance
     finally:
         bar.stop()
-
-
-def _stderr() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from attest.liabilities.ledger import Accounts, Columns
 from attest.liabilities.sha256 import Midstate, hash_columns, hash_variable
 from attest.liabilities.splitting import WHOLE, Splitting
+from attest.liabilities.tree import PREFIX
 
 Bytes = NDArray[np.uint8]
 
-DIGEST: Final = 32
 AMOUNT: Final = 16
-PREFIX: Final = 8
 PART: Final = 4
 _ACCOUNT: Final = Midstate.tagged("attest/v1/account")
 _LEAF: Final = Midstate.tagged("attest/v1/leaf")

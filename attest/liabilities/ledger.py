@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.errors import MalformedError
-from attest.liabilities.tree import account_digest
+from attest.liabilities.tree import PREFIX, account_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_SHOWN: Final = 20
 MAX_FINDINGS: Final = 1_000_000
-DIGEST_PREFIX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ def duplicate_rows(source: Source, decimals: Mapping[str, int], wanted: Mapping[
             except MalformedError:
                 continue
             digest = account_digest(entry.account)
-            if digest[:DIGEST_PREFIX] not in wanted.get(entry.asset, ()):
+            if digest[:PREFIX] not in wanted.get(entry.asset, ()):
                 continue
             place = f"{batch.place} row {row}"
             if (before := first.setdefault((entry.asset, digest), place)) != place:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from attest.errors import VerificationError
 from attest.liabilities.sha256 import Midstate, hash_rows
+from attest.liabilities.snapshot import HASH, NODE
 
 Nodes = NDArray[np.uint8]
 
-NODE: Final = 48
-HASH: Final = 32
 _NODE_HASH: Final = Midstate.tagged("attest/v1/node")
 
 

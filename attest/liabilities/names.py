@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attest.liabilities.leaves import DIGEST
-from attest.liabilities.spill import BUCKETS
+from attest.liabilities.sha256 import DIGEST
+from attest.liabilities.spill import BUCKETS, by_bucket
 
 _SCHEMA: Final = pa.schema(
     [pa.field("digest", pa.binary(DIGEST), nullable=False), pa.field("account", pa.large_binary(), nullable=False)]
@@ -31,8 +31,7 @@ class NamesSpill:
 
     def add(self, accounts: Any, digests: NDArray[np.uint8]) -> None:
         """Take an Arrow array of n accounts with their digests, uint8 of shape (n, 32)."""
-        order = np.argsort(digests[:, 0], kind="stable")
-        bounds = [0, *np.cumsum(np.bincount(digests[:, 0], minlength=BUCKETS)).tolist()]
+        order, bounds = by_bucket(digests)
         sorted_digests = np.take(digests, order, axis=0)
         column = pa.Array.from_buffers(pa.binary(DIGEST), len(digests), [None, pa.py_buffer(sorted_digests)])
         batch = pa.record_batch([column, accounts.take(pa.array(order))], schema=_SCHEMA)

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from attest.errors import UnavailableError, VerificationError
 from attest.files import SECRET_MODE, create, sync, write_file
-from attest.liabilities.leaves import DIGEST, PREFIX, LeafMaker, account_digests, leaf_hashes
+from attest.liabilities.leaves import LeafMaker, account_digests, leaf_hashes
 from attest.liabilities.ledger import Accounts
-from attest.liabilities.levels import NODE, level_above
+from attest.liabilities.levels import level_above
 from attest.liabilities.names import NamesSpill
-from attest.liabilities.snapshot import ENTRY, NAMES_FILE, AssetTree, Snapshot, level_sizes
+from attest.liabilities.sha256 import DIGEST
+from attest.liabilities.snapshot import ENTRY, NAMES_FILE, NODE, AssetTree, Snapshot, level_sizes
 from attest.liabilities.spill import BUCKETS
+from attest.liabilities.tree import PREFIX
 
 _ROWS: Final = 1 << 18
 _BUDGET: Final = 1 << 30

@@ -26,6 +26,7 @@ from attest.documents import Amount, AssetName, Count, Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 from attest.liabilities.tree import (
+    PREFIX,
     SECRET_BYTES,
     OwnedLeaf,
     StatedTree,
@@ -46,7 +47,6 @@ STORED_LEVEL: Final = 8
 NODE: Final = 48
 HASH: Final = 32
 ENTRY: Final = 16
-PREFIX: Final = 8
 
 
 class SnapshotFile(Document):

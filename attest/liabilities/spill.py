@@ -14,6 +14,12 @@ BUCKETS: Final = 256
 _SPAN_ROWS: Final = 1 << 16
 
 
+def by_bucket(rows: Rows) -> tuple[NDArray[np.intp], list[int]]:
+    """The order of rows by their first byte, and where in that order each bucket starts, with the end of the last."""
+    keys = rows[:, 0]
+    return np.argsort(keys, kind="stable"), [0, *np.cumsum(np.bincount(keys, minlength=BUCKETS)).tolist()]
+
+
 class Spill:
     """Rows of `width` bytes, in buckets by their first byte; the rows of a hash spread evenly over them."""
 
@@ -30,9 +36,7 @@ class Spill:
         """Take rows, uint8 of shape (n, width)."""
         if not len(rows):
             return
-        keys = rows[:, 0]
-        order = np.argsort(keys, kind="stable")
-        bounds = [0, *np.cumsum(np.bincount(keys, minlength=BUCKETS)).tolist()]
+        order, bounds = by_bucket(rows)
         self._pending.append((np.take(rows, order, axis=0), bounds))
         self._pending_bytes += rows.nbytes
         self._rows += len(rows)

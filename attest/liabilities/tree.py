@@ -14,6 +14,7 @@ from attest.merkle import tagged_hash
 SCHEME: Final = "merkle-sum-sha256/v1"
 SECRET_BYTES: Final = 32
 MAX_ACCOUNT_BYTES: Final = 256
+PREFIX: Final = 8  # the bytes of an account digest that an account is looked up by
 EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")
 
 

@@ -20,20 +20,14 @@ from numpy.typing import NDArray
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, create, sync
 from attest.liabilities.ahead import results_ahead
-from attest.liabilities.leaves import (
-    DIGEST,
-    PREFIX,
-    LeafMaker,
-    Leaves,
-    account_digests,
-)
+from attest.liabilities.leaves import LeafMaker, Leaves, account_digests
 from attest.liabilities.ledger import Columns
-from attest.liabilities.levels import NODE, Nodes, level_above
-from attest.liabilities.sha256 import warm_up
-from attest.liabilities.snapshot import ENTRY, STORED_LEVEL, SnapshotFile
+from attest.liabilities.levels import Nodes, level_above
+from attest.liabilities.sha256 import DIGEST, warm_up
+from attest.liabilities.snapshot import ENTRY, NODE, STORED_LEVEL, SnapshotFile
 from attest.liabilities.spill import Spill
 from attest.liabilities.splitting import WHOLE, Splitting
-from attest.liabilities.tree import EMPTY_ROOT, asset_key
+from attest.liabilities.tree import EMPTY_ROOT, PREFIX, asset_key
 
 DEFAULT_BUDGET: Final = 2 << 30
 MAX_LEAVES: Final = 2**32

@@ -137,6 +137,11 @@ class MoneyDocument(Record):
     document: Text
     sha256: Digest
 
+    @property
+    def counts(self) -> tuple[bytes, str, str]:
+        """What the document counts: two records that count the same are one, whatever their salts."""
+        return (self.sha256, self.currency, self.purpose)
+
 
 AnyRecord = Annotated[
     EthereumHeader

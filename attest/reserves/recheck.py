@@ -190,7 +190,7 @@ def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -
 
 def _check_money(documents: Sequence[MoneyDocument], money: Sequence[MoneyLine]) -> int:
     by_leaf = {document.leaf: document for document in documents}
-    if len({(document.sha256, document.currency, document.purpose) for document in documents}) != len(documents):
+    if len({document.counts for document in documents}) != len(documents):
         raise VerificationError("recheck/money", "one bank document is counted twice")
     found = 0
     for line in money:
