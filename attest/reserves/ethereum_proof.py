@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from attest.errors import MalformedError, VerificationError
 
@@ -22,11 +22,19 @@ _STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
 _BALANCE, _STORAGE_ROOT, _ACCOUNT_FIELDS = 1, 2, 4
 
 
+Layout = Literal["solidity", "vyper"]
+"""How a compiler places the values of a mapping; see `balance_slot`."""
+
+
 class Token(NamedTuple):
-    """An ERC-20 contract; `slot` is the storage slot of its balance mapping (Solidity layout)."""
+    """An ERC-20 contract; `slot`, 0 <= slot < 2**256, is the storage slot of its balance mapping.
+
+    A slot is small where a compiler counts variables, and a hash where a namespace was chosen (ERC-7201).
+    """
 
     contract: str
     slot: int
+    layout: Layout = "solidity"
 
 
 class Header(NamedTuple):
@@ -86,8 +94,13 @@ def proven_token_balance(
 
 
 def balance_slot(token: Token, holder: str) -> bytes:
-    """The 32-byte storage slot of `mapping(address => uint256)` at `token.slot` (Solidity layout)."""
-    return keccak(_address_bytes(holder).rjust(32, b"\0") + token.slot.to_bytes(32))
+    """The 32-byte storage slot of the balance of `holder`.
+
+    Solidity hashes the key before the mapping's slot (its documentation, "Layout of State Variables in Storage"),
+    Vyper the slot before the key (`_get_element_ptr_mapping` in its codegen/core.py).
+    """
+    key, slot = _address_bytes(holder).rjust(32, b"\0"), token.slot.to_bytes(32)
+    return keccak(slot + key if token.layout == "vyper" else key + slot)
 
 
 def checksum_address(address: str) -> str:
