@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.reserves import token_slot
 from attest.reserves.ethereum_proof import Layout, Token, balance_slot
 
 HOLDER = "0x5B38Da6a701c568545dCfcB03FcB875f56beddC4"  # the first account of Remix, which tutorials use
@@ -28,3 +29,14 @@ def test_the_hash_is_of_the_two_words_in_the_order_of_the_layout(layout: Layout,
     order = {"solidity": slice(None), "vyper": slice(None, None, -1)}[layout]
     expected = keccak(encode(types[order], words[order]))
     assert balance_slot(Token(CONTRACT, slot, layout), "0x" + holder.hex()) == expected
+
+
+def test_the_namespace_of_openzeppelin_is_what_erc_7201_makes_of_its_name() -> None:
+    inner = int.from_bytes(keccak(text="openzeppelin.storage.ERC20")) - 1
+    assert int.from_bytes(keccak(encode(["uint256"], [inner]))) & ~0xFF == token_slot._OPENZEPPELIN_5
+
+
+def test_the_number_put_into_a_slot_cannot_be_foreseen_and_uses_all_of_96_bits() -> None:
+    numbers = {int.from_bytes(token_slot._large()) for _ in range(50)}
+    assert len(numbers) == 50
+    assert all(number.bit_length() == 96 and number % 2 for number in numbers)

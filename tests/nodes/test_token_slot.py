@@ -1,0 +1,310 @@
+"""Balance slots of real contracts on a real anvil, and nodes that offer less or lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from attest.demo.nodes import anvil
+from attest.demo.recording import serve
+from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address, proven_token_balance
+from attest.reserves.rpc import Node
+from attest.reserves.token_slot import find_token
+from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
+
+OWNER, EMPTY, BLOCKED = ("0x" + name * 20 for name in ("aa", "ee", "bb"))
+AMOUNT = 1000
+HEADER_ONLY = False
+Change = Callable[[list[Any], Any], Any]
+# OpenZeppelin's ERC20Upgradeable.sol, `ERC20StorageLocation`.
+NAMESPACE = 0x52C63247E1F47DB19D5CE0460030C497F067CA4CEBF71BA98EEADABE20BACE00
+PLACES = {
+    "PlainToken": Token("", 9),
+    "Proxy": Token("", 9),
+    "NamespacedToken": Token("", NAMESPACE),
+    "VyperToken": Token("", 3, "vyper"),
+    "Uint96Token": Token("", 0),
+    "FlaggedToken": Token("", 0),
+    "FreezableToken": Token("", 1),
+    "PackedToken": None,
+    "ShareToken": None,
+    "YoungShareToken": None,
+    "ShadowToken": None,
+    "ConstantToken": None,
+    "FloorToken": None,
+    "SplitToken": None,
+    "OutsideToken": None,
+}
+FOUND = [name for name, place in PLACES.items() if place is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An anvil with every token of fixtures/tokens, and the block after they were minted."""
+
+    url: str
+    addresses: Mapping[str, str]
+    header: Mapping[str, Any]
+
+    @property
+    def node(self) -> Node:
+        return Node("n1", self.url, deadline=10, sleep=lambda _: None)
+
+    @property
+    def block(self) -> dict[str, Any]:
+        return {"blockHash": self.header["hash"], "requireCanonical": True}
+
+    def expected(self, name: str) -> Token | None:
+        place = PLACES[name]
+        return place and place._replace(contract=self.addresses[name])
+
+    def find(self, name: str, holder: str = OWNER, node: Node | None = None) -> Token | None:
+        return find_token(node or self.node, self.addresses[name], holder, self.block)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    with anvil(genesis_time=1_760_000_000) as url:
+        node = Node("anvil", url)
+        addresses: dict[str, str] = {}
+        for name in PLACES:
+            arguments = [addresses["PlainToken"]] if name == "Proxy" else []
+            addresses[name] = checksum_address(deploy(node, FIXTURES / "tokens" / f"{name}.json", *arguments))
+            send(node, addresses[name], call_data("mint(address,uint256)", OWNER, AMOUNT))
+        send(node, addresses["FlaggedToken"], call_data("mint(address,uint256)", BLOCKED, AMOUNT))
+        send(node, addresses["FlaggedToken"], call_data("blockHolder(address)", BLOCKED))
+        header = node.call("eth_getBlockByNumber", "latest", HEADER_ONLY)
+        # What is asked at the latest block instead of this one finds other balances.
+        for name in PLACES:
+            send(node, addresses[name], call_data("mint(address,uint256)", OWNER, 1))
+        yield Chain(url, addresses, header)
+
+
+class Liar:
+    """A server that asks the chain's node and changes what it says."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.node = chain.node
+        self.url = ""
+        self.changes: dict[str, Change] = {}
+
+    def answer(self, method: str, params: list[Any]) -> str:
+        result = self.node.call(method, *params)
+        return json.dumps(self.changes[method](params, result) if method in self.changes else result)
+
+    def changing(self, **changes: Change) -> Node:
+        """The server as a node that changes the results of these methods and no others."""
+        self.changes = changes
+        return Node("n1", self.url, deadline=10, sleep=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def liar(chain: Chain) -> Iterator[Liar]:
+    liar = Liar(chain)
+    with serve(liar.answer) as liar.url:
+        yield liar
+
+
+class Failing(Node):
+    """A node that fails at some calls, as `Node` reports it."""
+
+    def __init__(self, chain: Chain, code: str, fails: Callable[[str, list[Any]], bool]) -> None:
+        super().__init__("n1", chain.url)
+        self.code = code
+        self.fails = fails
+        self.requests = 0
+
+    def call(self, method: str, *params: Any, deadline: float | None = None) -> Any:
+        if self.fails(method, list(params)):
+            raise self._error(self.code, "no")
+        return super().call(method, *params, deadline=deadline)
+
+    def batch(self, calls: Any) -> list[Any]:
+        if any(self.fails(method, list(params)) for method, params in calls):
+            raise self._error(self.code, "no")
+        return super().batch(calls)
+
+    def _post(self, body: Any, deadline: float | None) -> Any:
+        self.requests += 1
+        return super()._post(body, deadline)
+
+
+def is_list(method: str, _: list[Any]) -> bool:
+    return method == "eth_createAccessList"
+
+
+def is_storage(method: str, _: list[Any]) -> bool:
+    return method == "eth_getStorageAt"
+
+
+def is_plain(method: str, params: list[Any]) -> bool:
+    return method == "eth_call" and len(params) == 2
+
+
+def is_probe(method: str, params: list[Any]) -> bool:
+    return method == "eth_call" and len(params) == 3 and any("code" in account for account in params[2].values())
+
+
+def is_trial(method: str, params: list[Any]) -> bool:
+    return method == "eth_call" and len(params) == 3 and not is_probe(method, params)
+
+
+@pytest.mark.parametrize("holder", [OWNER, EMPTY], ids=["owner", "empty"])
+@pytest.mark.parametrize("name", PLACES)
+def test_the_slot_is_found_where_there_is_one(name: str, holder: str, chain: Chain) -> None:
+    assert chain.find(name, holder) == chain.expected(name)
+
+
+@pytest.mark.parametrize("holder", [OWNER, EMPTY], ids=["owner", "empty"])
+@pytest.mark.parametrize("name", PLACES)
+def test_it_is_found_without_access_lists_too(name: str, holder: str, chain: Chain) -> None:
+    node = Failing(chain, "refused", is_list)
+    assert chain.find(name, holder, node) == chain.expected(name)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_the_balance_is_proven_at_the_slot_that_was_found(name: str, chain: Chain) -> None:
+    token = chain.find(name)
+    assert token is not None
+    place = "0x" + balance_slot(token, OWNER).hex()
+    proof = chain.node.call("eth_getProof", token.contract, [place], chain.block)
+    nodes = [bytes.fromhex(node[2:]) for node in proof["accountProof"]]
+    (storage,) = ([bytes.fromhex(node[2:]) for node in item["proof"]] for item in proof["storageProof"])
+    root = bytes.fromhex(chain.header["stateRoot"][2:])
+    assert proven_token_balance(root, token, OWNER, nodes, storage) == AMOUNT
+
+
+def test_a_word_that_is_not_the_balance_is_not_taken_for_it(chain: Chain) -> None:
+    token = chain.addresses["FlaggedToken"]
+    assert int.from_bytes(ask(chain.node, token, "balanceOf(address)", BLOCKED)) == AMOUNT
+    assert chain.find("FlaggedToken", BLOCKED) is None
+
+
+def test_an_address_without_a_contract_has_no_slot(chain: Chain) -> None:
+    assert find_token(chain.node, EMPTY, OWNER, chain.block) is None
+
+
+def test_everything_is_asked_at_the_block(chain: Chain, liar: Liar) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(method: str) -> Change:
+        place = 2 if method == "eth_getStorageAt" else 1
+        return lambda params, result: asked.append((method, params[place])) or result
+
+    methods = ("eth_createAccessList", "eth_call", "eth_getStorageAt")
+    node = liar.changing(**{method: note(method) for method in methods})
+    assert chain.find("PlainToken", node=node) == chain.expected("PlainToken")
+    assert {method for method, _ in asked} == set(methods)
+    assert all(block == chain.block for _, block in asked)
+
+
+def test_a_block_that_is_gone_is_an_error(chain: Chain) -> None:
+    gone = {"blockHash": "0x" + "11" * 32, "requireCanonical": True}
+    with pytest.raises(UnavailableError, match="node n1"):
+        find_token(chain.node, chain.addresses["PlainToken"], OWNER, gone)
+
+
+def test_few_requests_are_sent(chain: Chain) -> None:
+    node = Failing(chain, "refused", lambda *_: False)
+    assert chain.find("PlainToken", node=node)
+    assert node.requests == 4
+    node = Failing(chain, "refused", is_list)
+    assert chain.find("PlainToken", EMPTY, node)
+    assert node.requests == 6  # and the refused one, which `Failing` does not send
+
+
+def own_keys_elsewhere(_: list[Any], answer: Any) -> Any:
+    return {**answer, "accessList": [{**entry, "address": EMPTY} for entry in answer["accessList"]]}
+
+
+def test_storage_of_another_contract_is_no_candidate(chain: Chain, liar: Liar) -> None:
+    assert chain.find("PlainToken", node=liar.changing(eth_createAccessList=own_keys_elsewhere)) is None
+
+
+def access_list(*entries: Any) -> Any:
+    return {"accessList": list(entries), "gasUsed": "0x5208"}
+
+
+def keys(*words: Any) -> Any:
+    return access_list({"address": EMPTY, "storageKeys": list(words)})
+
+
+WORD = "0x" + "00" * 31 + "2a"
+NO_ACCESS_LISTS = [
+    *([], 1, "0x", {}, {"accessList": {}}, {"accessList": None}, {"accessList": WORD}, {"accessList": [[]]}),
+    *(access_list(None), access_list({"address": EMPTY}), access_list({"storageKeys": []})),
+    access_list({"address": 1, "storageKeys": []}),
+    access_list({"address": EMPTY, "storageKeys": WORD}),
+    access_list({"address": EMPTY, "storageKeys": {WORD: 1}}),
+    *(keys(1), keys(None), keys([]), keys("0x2a"), keys(WORD[2:]), keys("0x" + "zz" * 32), keys(WORD + "00")),
+]
+NO_WORDS = [1, True, {}, [], "", "0x", "0x2a", WORD[:-2], WORD + "00", WORD[2:], "0x" + "zz" * 32]
+
+
+@pytest.mark.parametrize("answer", NO_ACCESS_LISTS, ids=str)
+def test_an_access_list_of_another_form_is_refused(answer: Any, chain: Chain, liar: Liar) -> None:
+    node = liar.changing(eth_createAccessList=lambda *_: answer)
+    with pytest.raises(VerificationError, match="node n1"):
+        chain.find("PlainToken", node=node)
+
+
+@pytest.mark.parametrize("answer", NO_WORDS, ids=str)
+@pytest.mark.parametrize("which", [is_plain, is_storage, is_probe, is_trial])
+def test_an_answer_that_is_not_a_word_is_refused(which: Any, answer: Any, chain: Chain, liar: Liar) -> None:
+    def change(method: str) -> Change:
+        return lambda params, result: answer if which(method, params) else result
+
+    node = liar.changing(**{method: change(method) for method in ("eth_call", "eth_getStorageAt")})
+    with pytest.raises(VerificationError, match="node n1"):
+        chain.find("PlainToken", node=node)
+
+
+def without_override(chain: Chain) -> Change:
+    return lambda params, _: chain.node.call("eth_call", *params[:2])
+
+
+def refused_override(params: list[Any], result: Any) -> Any:
+    if not is_plain("eth_call", params):
+        raise LookupError("too many parameters")
+    return result
+
+
+@pytest.mark.parametrize("how", ["ignored", "refused"])
+def test_without_overrides_the_user_is_asked_for_the_slot(how: str, chain: Chain, liar: Liar) -> None:
+    node = liar.changing(eth_call=without_override(chain) if how == "ignored" else refused_override)
+    with pytest.raises(UnavailableError) as caught:
+        chain.find("PlainToken", node=node)
+    assert caught.value.code == "ethereum/no-override"
+    assert "node n1" in caught.value.message
+    assert "balance_slot" in str(caught.value.hint)
+    assert "balance_layout" in str(caught.value.hint)
+
+
+def test_without_overrides_it_is_still_said_that_there_is_no_slot(chain: Chain, liar: Liar) -> None:
+    assert chain.find("OutsideToken", node=liar.changing(eth_call=refused_override)) is None
+
+
+@pytest.mark.parametrize("which", [is_list, is_storage, is_probe, is_trial])
+def test_a_node_that_does_not_answer_is_not_taken_for_one_that_refuses(which: Any, chain: Chain) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        chain.find("PlainToken", node=Failing(chain, "unreachable", which))
+    assert caught.value.code == "node/unreachable"
+
+
+def test_a_refusal_by_http_status_is_one(chain: Chain) -> None:
+    assert chain.find("PlainToken", node=Failing(chain, "http", is_list)) == chain.expected("PlainToken")
+    with pytest.raises(UnavailableError) as caught:
+        chain.find("PlainToken", node=Failing(chain, "http", is_probe))
+    assert caught.value.code == "ethereum/no-override"
+
+
+@pytest.mark.parametrize("value", ["contract", "holder"])
+def test_what_is_no_address_is_refused(value: str, chain: Chain) -> None:
+    contract, holder = ("0x12", OWNER) if value == "contract" else (OWNER, "0x12")
+    with pytest.raises(MalformedError):
+        find_token(chain.node, contract, holder, chain.block)
