@@ -7,121 +7,25 @@ pay to a script that was asked for.
 
 from __future__ import annotations
 
-import os
-import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
 from typing import Any, Final
 
 from attest.amounts import MAX_AMOUNT
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash, header_time
+from attest.reserves.bitcoin_scripts import scripts
 from attest.reserves.evidence import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record, Utxo, new_salt
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import BITCOIN_DECIMALS, Pin, Wallet
 
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
 _SCAN_TRIES: Final = 3
-MAX_RANGE: Final = 100_000
 _MAX_HEIGHT: Final = 2**31
-_LAST_INDEX: Final = 2**31 - 1  # BIP-32: above it lie the hardened keys
 _AS_HEX: Final = False  # getblockheader's second parameter, verbose
-_REGTEST: Final = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
-# CAIP-2 of the genesis block -> bitcoinlib's name of the network, libwally's number of it, bech32 prefix
-_NETWORKS: Final = {
-    "bip122:000000000019d6689c085ae165831e93": ("bitcoin", 0x01, "bc"),
-    "bip122:000000000933ea01ad0ee984209779ba": ("testnet", 0x02, "tb"),
-    _REGTEST: ("regtest", 0xFF, "bcrt"),
-}
-
-
-def scripts(wallet: Wallet) -> tuple[bytes, ...]:
-    """The scriptPubKeys of a wallet's address, or of its descriptor over its range (BIP-380).
-
-    Raises `MalformedError` for an address or descriptor that is none, or of another network.
-    """
-    network = _NETWORKS.get(wallet.chain)
-    if network is None:
-        raise MalformedError("bitcoin/chain", f"wallet {wallet.id}: {wallet.chain} is not a known Bitcoin network")
-    if wallet.address is not None:
-        return (_address_script(wallet.id, wallet.address, *network),)
-    return _descriptor_scripts(wallet, *network)
-
-
-def _descriptor_scripts(wallet: Wallet, name: str, number: int, _: str) -> tuple[bytes, ...]:
-    import wallycore
-
-    first, last = wallet.range or (0, 0)
-    if not 0 <= first <= last < first + MAX_RANGE or last > _LAST_INDEX:
-        raise MalformedError(
-            "bitcoin/range", f"wallet {wallet.id}: a range has at most {MAX_RANGE:,} indexes below 2^31"
-        )
-    try:
-        descriptor = wallycore.descriptor_parse(wallet.descriptor, None, number, 0)
-        kinds = wallycore.descriptor_get_num_variants(descriptor) * wallycore.descriptor_get_num_paths(descriptor)
-        private = wallycore.descriptor_get_features(descriptor) & wallycore.WALLY_MS_IS_PRIVATE
-        found = tuple(
-            bytes(wallycore.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0)) for index in range(first, last + 1)
-        )
-    except ValueError:
-        raise MalformedError(
-            "bitcoin/descriptor",
-            f"wallet {wallet.id}: this is not a descriptor of {name}",
-            hint="`bitcoin-cli getdescriptorinfo` explains a descriptor and adds its checksum",
-        ) from None
-    if private:
-        raise MalformedError(
-            "bitcoin/descriptor", f"wallet {wallet.id}: the descriptor holds a private key", hint="take its public form"
-        )
-    if kinds != 1:
-        raise MalformedError(
-            "bitcoin/descriptor",
-            f"wallet {wallet.id}: the descriptor stands for several kinds of scripts",
-            hint="list a wallet for each path of <0;1>, and for each kind of combo()",
-        )
-    return found
-
-
-def _address_script(wallet: str, address: str, name: str, number: int, prefix: str) -> bytes:
-    import wallycore
-
-    keys = _bitcoinlib()
-    try:
-        parsed = keys.deserialize_address(address, network=name)
-        script = (
-            bytes(wallycore.addr_segwit_to_bytes(address, prefix, 0))
-            if parsed["encoding"] == "bech32"
-            else bytes(wallycore.address_to_scriptpubkey(address, number))
-        )
-    except Exception as error:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
-        raise MalformedError(
-            "bitcoin/address", f"wallet {wallet}: {address[:100]!r} is not an address of {name} ({error})"
-        ) from None
-    if parsed["public_key_hash_bytes"] not in script:
-        raise MalformedError("bitcoin/address", f"wallet {wallet}: two libraries read {address} differently")
-    return script
-
-
-@cache
-def _bitcoinlib() -> Any:
-    # Importing bitcoinlib writes a configuration, a log and a database folder, and warns of its own dependencies.
-    with tempfile.TemporaryDirectory(prefix="attest-", ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = os.environ.get("BCL_DATA_DIR")
-        os.environ["BCL_DATA_DIR"] = folder
-        try:
-            from bitcoinlib import keys
-        finally:
-            if before is None:
-                del os.environ["BCL_DATA_DIR"]
-            else:
-                os.environ["BCL_DATA_DIR"] = before
-    return keys
 
 
 @dataclass(frozen=True, slots=True)

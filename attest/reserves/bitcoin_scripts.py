@@ -1,0 +1,137 @@
+"""The scriptPubKeys of a wallet of the register: what a node is asked for, and what its answers must pay to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from functools import cache
+from typing import Any, Final
+
+from attest.errors import MalformedError
+from attest.reserves.bitcoin_descriptor import not_a_descriptor, plain_descriptor, refuse_key
+from attest.reserves.bitcoin_networks import Network, network
+from attest.reserves.wallets import Wallet
+
+MAX_RANGE: Final = 100_000
+_LAST_INDEX: Final = 2**31 - 1  # BIP-32: above it lie the hardened keys
+_BASE58_ADDRESS_BYTES: Final = 21
+_TAPROOT: Final = bytes((0x51, 32))  # BIP-341: OP_1, and the length of a key
+_SHOWN: Final = 16
+
+
+def scripts(wallet: Wallet) -> tuple[bytes, ...]:
+    """The scriptPubKeys of a wallet's address, or of its descriptor over its range (BIP-380).
+
+    Addresses are those of BIP-13, BIP-173 and BIP-350 whose kind is in use: P2PKH, P2SH, and witness versions 0
+    and 1. Raises `MalformedError` for an address or descriptor that is none, or of another network.
+    """
+    try:
+        chain = network(wallet.chain)
+        if wallet.address is not None:
+            return (_address_script(wallet.address, chain),)
+        return _descriptor_scripts(wallet.descriptor or "", wallet.range or (0, 0), chain)
+    except MalformedError as error:
+        raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
+
+
+def _descriptor_scripts(text: str, indexes: tuple[int, int], chain: Network) -> tuple[bytes, ...]:
+    import wallycore
+
+    first, last = indexes
+    if not 0 <= first <= last < first + MAX_RANGE or last > _LAST_INDEX:
+        raise MalformedError("bitcoin/range", f"a range has at most {MAX_RANGE:,} indexes below 2^31")
+    plain = plain_descriptor(text, chain)
+    # Only the version of keys depends on it, which Litecoin's descriptors share.
+    number = wallycore.WALLY_NETWORK_BITCOIN_TESTNET if chain.test else wallycore.WALLY_NETWORK_BITCOIN_MAINNET
+    try:
+        descriptor = wallycore.descriptor_parse(plain, None, number, 0)
+        keys = wallycore.descriptor_get_num_keys(descriptor)
+        found = tuple(
+            bytes(wallycore.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0)) for index in range(first, last + 1)
+        )
+    except ValueError:
+        why = ", or one that libwally does not read: scripts under tr(), or more than 15 keys"
+        raise not_a_descriptor(chain, why) from None
+    if not keys:
+        raise not_a_descriptor(chain, ": it holds no key, so anyone could spend from it")
+    return found
+
+
+def _address_script(address: str, chain: Network) -> bytes:
+    refuse_key(address, chain)
+    if address.lower().startswith(chain.prefix + "1"):
+        return _segwit_script(address, chain)
+    return _base58_script(address, chain)
+
+
+def _segwit_script(address: str, chain: Network) -> bytes:
+    import wallycore
+
+    try:
+        script = bytes(wallycore.addr_segwit_to_bytes(address, chain.prefix, 0))
+        other = _bitcoinlib().deserialize_address(address, encoding="bech32")
+    except Exception:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        raise _not_an_address(address, chain) from None
+    if other["raw"] != script:
+        raise _read_differently(address)
+    if script[0] and not script.startswith(_TAPROOT):
+        raise MalformedError(
+            "bitcoin/address",
+            f"{_shown(address)} pays to a kind of witness program without rules yet, from which anyone can spend",
+            hint="a wallet's own addresses have 20 or 32 bytes in version 0, or 32 in version 1 (taproot)",
+        )
+    return script
+
+
+def _base58_script(address: str, chain: Network) -> bytes:
+    import wallycore
+
+    try:
+        payload = bytes(wallycore.base58check_to_bytes(address))
+        other = _bitcoinlib().deserialize_address(address, encoding="base58")
+    except Exception:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        raise _not_an_address(address, chain) from None
+    if len(payload) != _BASE58_ADDRESS_BYTES or payload[0] not in {chain.p2pkh, *chain.p2sh}:
+        raise _not_an_address(address, chain)
+    version, digest = payload[:1], payload[1:]
+    kind = "p2pkh" if payload[0] == chain.p2pkh else "p2sh"
+    if (other["prefix"], other["public_key_hash_bytes"], other["script_type"]) != (version, digest, kind):
+        raise _read_differently(address)
+    if kind == "p2pkh":
+        return bytes(wallycore.scriptpubkey_p2pkh_from_bytes(digest, 0))
+    return bytes(wallycore.scriptpubkey_p2sh_from_bytes(digest, 0))
+
+
+def _not_an_address(address: str, chain: Network) -> MalformedError:
+    return MalformedError(
+        "bitcoin/address",
+        f"{_shown(address)} is not an address of {chain.name}",
+        hint="copy the address again from its source, and check the wallet's chain",
+    )
+
+
+def _shown(address: str) -> str:
+    """Enough to find it by, and too little to spend with if it is a mistyped private key."""
+    return address if len(address) <= _SHOWN else address[:_SHOWN] + "…"
+
+
+def _read_differently(address: str) -> MalformedError:
+    return MalformedError("bitcoin/address", f"two libraries read {_shown(address)} differently")
+
+
+@cache
+def _bitcoinlib() -> Any:
+    # Importing bitcoinlib writes a configuration, a log and a database folder, and warns of its own dependencies.
+    with tempfile.TemporaryDirectory(prefix="attest-", ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = os.environ.get("BCL_DATA_DIR")
+        os.environ["BCL_DATA_DIR"] = folder
+        try:
+            from bitcoinlib import keys
+        finally:
+            if before is None:
+                del os.environ["BCL_DATA_DIR"]
+            else:
+                os.environ["BCL_DATA_DIR"] = before
+    return keys
