@@ -16,6 +16,7 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON
 _MAX_INTEGER_CHARS: Final = 17
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def _refuse_float(text: str) -> NoReturn:
@@ -46,6 +47,8 @@ def _check_depth(data: bytes) -> None:
 
     Its own limit follows the interpreter's, which libraries raise until the stack overflows.
     """
+    if b"\\" not in data:  # no quote is escaped, so that most of the text is not needed to see where strings end
+        data = data.translate(None, delete=_NO_STRUCTURE)
     depth = 0
     for bracket in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
@@ -54,7 +57,7 @@ def _check_depth(data: bytes) -> None:
 
 
 def _check_text(value: object) -> None:
-    """Refuse lone surrogates, which escapes can make: they are not text."""
+    """Refuse lone surrogates, which only escapes can make: they are not text."""
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, dict):
@@ -82,7 +85,8 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
     try:
         _check_depth(data)
         value = decoder.decode(data.decode("utf-8"))
-        _check_text(value)
+        if b"\\u" in data:
+            _check_text(value)
     except (ValueError, ArithmeticError) as error:
         raise MalformedError("json/malformed", f"{what} is not strict JSON: {error}") from None
     return value

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from attest import canonical
 from attest.amounts import MAX_AMOUNT, format_amount, parse_amount, parse_decimal, ratio_percent
 from attest.canonical import MAX_DEPTH, dumps, loads, loads_node_answer
 from attest.documents import Amount, Base64, Digest, Document, Time, parse_time
@@ -35,6 +36,8 @@ GOOD = {"amount": "7", "digestOfIt": "ab" * 32, "time": "2026-10-31T15:00:00Z", 
         b"9007199254740992",
         b"1" * 5000,
         b'{"a":"\\ud800"}',
+        b'{"a":["\\uDfff"]}',
+        b'{"\\ud800":1}',
         b'"\xff"',
         b"\xef\xbb\xbf{}",
         b"{",
@@ -49,6 +52,38 @@ GOOD = {"amount": "7", "digestOfIt": "ab" * 32, "time": "2026-10-31T15:00:00Z", 
 def test_strict_json_refuses(text: bytes) -> None:
     with pytest.raises(MalformedError):
         loads(text, what="it", max_bytes=LIMIT)
+
+
+def depth(text: str) -> int:
+    """How deep brackets outside strings nest at most, looked at one character at a time."""
+    deepest = level = 0
+    inside = escaped = False
+    for character in text:
+        if inside:
+            inside = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif character in "]}":
+            level -= 1
+    return deepest
+
+
+@given(text=st.text(alphabet='[]{}"a', max_size=60) | st.text(alphabet='[]{}"a\\', max_size=60))
+@example(text='["\\"[[[[[["]')
+@example(text='["[[[[[[",[[[[')
+def test_nesting_is_told_from_brackets_in_strings(text: str) -> None:
+    text += " "  # what a last backslash would escape
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical, "MAX_DEPTH", 3)
+        if depth(text) > 3:
+            with pytest.raises(ValueError, match="nested deeper"):
+                canonical._check_depth(text.encode())
+        else:
+            canonical._check_depth(text.encode())
 
 
 def test_json_beyond_the_limit_is_not_parsed() -> None:
