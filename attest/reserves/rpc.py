@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP that never turns a broken answer into a number.
+"""JSON-RPC that never turns a broken answer into a number.
 
 web3's own `batch_requests` pairs answers with requests by position and lets a dropped element shift
 balances to the wrong address; here the set of ids must be equal, nothing may be null, and only
@@ -10,44 +10,48 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import urlsplit
-
-import requests
-import urllib3
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attest.canonical import loads_node_answer
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
 
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
 BATCH_SIZE: Final = 100
 MAX_TRIES: Final = 6
-_CHUNK_BYTES: Final = 1 << 16
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_SECRET_CHARS: Final = 4
+_QUOTED_CHARS: Final = 300
 
 Call = tuple[str, Sequence[Any]]
 
 
-class _TransientError(Exception):
-    """A failure worth another try; its text says what happened."""
+class _BusyError(Exception):
+    """The node cannot answer now; its text says why."""
 
 
 class Node:
-    """One node's JSON-RPC endpoint.
+    """One node's JSON-RPC endpoint. It serves one thread at a time.
 
-    `url` may carry a user name and password; it is never shown, errors name the node by `name`.
-    A request and its retries together take about `deadline` seconds; a node that drips its header holds longer.
+    `url` may carry a user name, a password and API keys; none of it is ever shown, errors name the node by `name`.
+    A request and its retries together end at `deadline`, in seconds, whatever the node does.
     """
 
     def __init__(
         self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], None] = time.sleep
     ) -> None:
+        self.name = name
         try:
             parts = urlsplit(url)
             sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
+            self._wire = Wire(parts)
+        except (ValueError, HTTPException):
             sound = False
         if not sound:
             raise MalformedError("node/url", f"node {name}: the url is not http(s)://host…")
@@ -57,19 +61,18 @@ class Node:
                 f"node {name}: plain http is only for a node on this machine",
                 hint="use https, or a tunnel that ends on 127.0.0.1",
             )
-        self.name = name
-        self._url = url
+        self._secrets = _secrets(parts)
         self._deadline = deadline
         self._sleep = sleep
-        self._session = requests.Session()
-        self._session.trust_env = False  # neither a proxy nor a .netrc entry that the config does not name
         self._ids = itertools.count(1)
 
     def call(self, method: str, *params: Any, deadline: float | None = None) -> Any:
         """The `result` of one call. Raises `UnavailableError`; a null result is an error too."""
         request_id = next(self._ids)
         answer = self._post(_request(request_id, method, params), deadline)
-        if not isinstance(answer, dict) or answer.get("id") != request_id:
+        if _id(answer) != request_id:
+            if _id(answer) is None and (error := _error_in(answer)) is not None:
+                raise self._refusal(method, error)
             raise self._error("answer", f"the answer to {method} does not carry the request's id")
         return self._result(method, answer)
 
@@ -78,26 +81,26 @@ class Node:
 
         Raises `UnavailableError` when an answer is missing, doubled, null, an error or of another request.
         """
-        return [result for chunk in _chunks(calls) for result in self._batch(chunk)]
+        results: list[Any] = []
+        while len(results) < len(calls):
+            results += self._batch(calls[len(results) : len(results) + BATCH_SIZE])
+        return results
 
-    def _batch(self, calls: Sequence[Call]) -> Iterator[Any]:
+    def _batch(self, calls: Sequence[Call]) -> list[Any]:
         ids = [next(self._ids) for _ in calls]
         body = [_request(i, method, params) for i, (method, params) in zip(ids, calls, strict=True)]
         answers = self._post(body, None)
-        if not isinstance(answers, list):
-            raise self._error("answer", f"the answer to a batch of {len(calls)} is not a list")
-        by_id = {
-            answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int
-        }
-        if len(answers) != len(ids) or by_id.keys() != set(ids):
-            raise self._error("answer", f"a batch of {len(ids)} was answered by {len(answers)} answers with other ids")
-        for request_id, (method, _) in zip(ids, calls, strict=True):
-            yield self._result(method, by_id[request_id])
+        by_id = {_id(answer): answer for answer in answers} if isinstance(answers, list) else {}
+        if not isinstance(answers, list) or len(answers) != len(ids) or by_id.keys() != set(ids):
+            if (error := _error_in(answers)) is not None:
+                raise self._refusal(f"a batch of {len(ids)}", error)
+            said = f"by {len(answers)} answers with other ids" if isinstance(answers, list) else "by no list"
+            raise self._error("answer", f"a batch of {len(ids)} was answered {said}")
+        return [self._result(method, by_id[i]) for i, (method, _) in zip(ids, calls, strict=True)]
 
     def _result(self, method: str, answer: dict[str, Any]) -> Any:
         if (error := answer.get("error")) is not None:
-            text = error.get("message") if isinstance(error, dict) else error
-            raise self._error("refused", f"{method} was refused: {str(text)[:300]}")
+            raise self._refusal(method, error)
         if answer.get("result") is None:
             raise self._error("null", f"{method} was answered with null")
         return answer["result"]
@@ -107,57 +110,45 @@ class Node:
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
         for attempt in itertools.count(1):
             try:
-                return self._exchange(data, end)
-            except _TransientError as error:
-                # Full jitter, so that many readers do not come back at the same instant.
-                pause = random.uniform(0, 0.25 * 2**attempt)  # noqa: S311
-                if attempt == MAX_TRIES or time.monotonic() + pause >= end:
-                    raise self._error("unreachable", f"{error}, {attempt} times") from None
-                self._sleep(pause)
+                return self._answer(self._wire.post(data, end=end, max_bytes=MAX_RESPONSE_BYTES))
+            except OversizeError:
+                text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
+                raise self._error("answer", text) from None
+            except (NoReplyError, _BusyError) as error:
+                trouble = str(error)
+            # Full jitter, so that many readers do not come back at the same instant.
+            pause = random.uniform(0, 0.25 * 2**attempt)  # noqa: S311
+            if attempt == MAX_TRIES or time.monotonic() + pause >= end:
+                raise self._error("unreachable", f"{trouble} (tries: {attempt})")
+            self._sleep(pause)
         raise AssertionError
 
-    def _exchange(self, data: bytes, end: float) -> Any:
-        remaining = end - time.monotonic()
-        if remaining <= 0:
-            raise _TransientError("no answer in time")
+    def _answer(self, reply: Reply) -> Any:
+        status, answer = reply.status, None
         try:
-            with self._session.post(
-                self._url,
-                data=data,
-                headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-                timeout=remaining,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = self._read(response, end)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            raise self._error("url", "the url is not one") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _TransientError(f"no complete answer ({type(error).__name__})") from None
-        return self._parse(response.status_code, content)
-
-    def _read(self, response: requests.Response, end: float) -> bytes:
-        content = bytearray()
-        while chunk := response.raw.read1(_CHUNK_BYTES):
-            content += chunk
-            if len(content) > MAX_RESPONSE_BYTES:
-                raise self._error("answer", f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes")
-            if time.monotonic() >= end:
-                raise _TransientError("the answer did not arrive in time")
-        return bytes(content)
-
-    def _parse(self, status: int, content: bytes) -> Any:
-        if status == requests.codes.too_many_requests or status > requests.codes.server_error:
-            raise _TransientError(f"HTTP status {status}")
-        # Bitcoin Core before 28 reports an error of the call itself with status 500.
-        if status not in {requests.codes.ok, requests.codes.server_error}:
-            raise self._error("http", f"HTTP status {status}")
-        try:
-            return loads_node_answer(content, what="the answer", max_bytes=MAX_RESPONSE_BYTES)
+            answer = loads_node_answer(reply.content, what="the answer", max_bytes=MAX_RESPONSE_BYTES)
         except MalformedError as error:
-            if status == requests.codes.server_error:
-                raise _TransientError(f"HTTP status {status}") from None
-            raise self._error("answer", error.message) from None
+            if status == HTTPStatus.OK:
+                raise self._error("answer", self._quoted(error.message)) from None
+        if status == HTTPStatus.OK:
+            return answer
+        # Bitcoin Core before 28 reports an error of the call itself with status 500.
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(_error_in(answer), dict):
+            return answer
+        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise _BusyError(f"HTTP status {status}")
+        raise self._error("http", f"HTTP status {status}")
+
+    def _refusal(self, what: str, error: Any) -> UnavailableError:
+        code, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, error)
+        quoted = f"{self._quoted(str(message))} (code {self._quoted(str(code))})"
+        return self._error("refused", f"{what} was refused: {quoted}")
+
+    def _quoted(self, text: str) -> str:
+        """What the node wrote, which may hold the url."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text[:_QUOTED_CHARS]
 
     def _error(self, code: str, text: str) -> UnavailableError:
         return UnavailableError(
@@ -171,6 +162,20 @@ def _request(request_id: int, method: str, params: Sequence[Any]) -> dict[str, A
     return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
 
 
-def _chunks(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
-    for start in range(0, len(calls), BATCH_SIZE):
-        yield calls[start : start + BATCH_SIZE]
+def _id(answer: Any) -> int | None:
+    """The id, if it is an integer: 1.0 and true are equal to 1 and are not 1."""
+    request_id = answer.get("id") if isinstance(answer, dict) else None
+    return request_id if type(request_id) is int else None
+
+
+def _error_in(answer: Any) -> Any:
+    """The error with which a node answers a batch as a whole: geth and Erigon send a list of only that."""
+    first = answer[0] if isinstance(answer, list) and answer else answer
+    return first.get("error") if isinstance(first, dict) else None
+
+
+def _secrets(url: SplitResult) -> list[str]:
+    """Every part of a url that may be a password or an API key, as it stands there and decoded, the longest first."""
+    parts = [url.username or "", url.password or "", *re.split("[/&=]", f"{url.path}&{url.query}")]
+    found = {text for part in parts for text in (part, unquote(part)) if len(text) >= _SECRET_CHARS}
+    return sorted(found, key=len, reverse=True)

@@ -14,6 +14,7 @@ import pytest
 from attest.attestation.config import Config, read_config
 from attest.demo.recording import serve
 from attest.reserves.rpc import Node
+from tests.reserves.faults import FaultServer
 
 DEMO = Path(__file__).parent.parent.parent / "fixtures" / "demo"
 Change = Callable[[list[Any], Any], Any]
@@ -51,3 +52,15 @@ def lying_node(name: str, **changes: Change) -> Iterator[Node]:
 @pytest.fixture(scope="session")
 def config() -> Config:
     return read_config(DEMO / "attest.toml")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    server = FaultServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def node(server: FaultServer) -> Node:
+    return Node("n1", server.url, sleep=lambda _: None)
