@@ -13,6 +13,8 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, Final
@@ -33,7 +35,11 @@ Call = tuple[str, Sequence[Any]]
 
 
 class _BusyError(Exception):
-    """The node cannot answer now; its text says why."""
+    """The node asks to come back, at the earliest after `wait` seconds."""
+
+    def __init__(self, text: str, wait: float) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class Node:
@@ -109,16 +115,22 @@ class Node:
         data = json.dumps(body).encode()
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
         for attempt in itertools.count(1):
+            wait = 0.0
             try:
                 return self._answer(self._wire.post(data, end=end, max_bytes=MAX_RESPONSE_BYTES))
             except OversizeError:
                 text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
                 raise self._error("answer", text) from None
-            except (NoReplyError, _BusyError) as error:
+            except NoReplyError as error:
                 trouble = str(error)
+            except _BusyError as error:
+                trouble, wait = str(error), error.wait
+            left = end - time.monotonic()
+            if wait > max(left, 0.0):
+                trouble += f"; it asks to wait {wait:,.0f} s, longer than the deadline allows"
             # Full jitter, so that many readers do not come back at the same instant.
-            pause = random.uniform(0, 0.25 * 2**attempt)  # noqa: S311
-            if attempt == MAX_TRIES or time.monotonic() + pause >= end:
+            pause = max(wait, random.uniform(0, 0.25 * 2**attempt))  # noqa: S311
+            if attempt == MAX_TRIES or pause >= left:
                 raise self._error("unreachable", f"{trouble} (tries: {attempt})")
             self._sleep(pause)
         raise AssertionError
@@ -136,7 +148,7 @@ class Node:
         if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(_error_in(answer), dict):
             return answer
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise _BusyError(f"HTTP status {status}")
+            raise _BusyError(f"HTTP status {status}", _seconds(reply.retry_after or ""))
         raise self._error("http", f"HTTP status {status}")
 
     def _refusal(self, what: str, error: Any) -> UnavailableError:
@@ -172,6 +184,18 @@ def _error_in(answer: Any) -> Any:
     """The error with which a node answers a batch as a whole: geth and Erigon send a list of only that."""
     first = answer[0] if isinstance(answer, list) and answer else answer
     return first.get("error") if isinstance(first, dict) else None
+
+
+def _seconds(retry_after: str) -> float:
+    """The delay that a Retry-After header asks for, as seconds or a date (RFC 9110 section 10.2.3); 0 if neither."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+        return (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _secrets(url: SplitResult) -> list[str]:

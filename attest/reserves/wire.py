@@ -28,9 +28,10 @@ _CHUNK_BYTES: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer: the HTTP status, and the body as it was sent."""
+    """A whole answer: the HTTP status, the text of its Retry-After header, and the body as it was sent."""
 
     status: int
+    retry_after: str | None
     content: bytes
 
 
@@ -139,7 +140,7 @@ class _Exchange:
                     self._remaining()
                 if response.length:
                     raise NoReplyError("no complete answer (it was cut short)")
-                return Reply(response.status, bytes(content))
+                return Reply(response.status, response.getheader("Retry-After"), bytes(content))
         except TimeoutError:
             raise NoReplyError("no answer in time") from None
         except (OSError, HTTPException) as error:
