@@ -29,6 +29,22 @@ BATCH_SIZE: Final = 100
 MAX_TRIES: Final = 6
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECRET_CHARS: Final = 4
+# How nodes say that a batch, or the answer to it, is too large. Only the words tell: code -32005 is that to Besu and
+# Nethermind and a rate limit to Infura, -32003 is that to geth and a rejected transaction elsewhere.
+_TOO_LARGE: Final = re.compile(
+    r"(?!.*\b(?:rate|revert)).*(?:"
+    # geth: batch too large. reth: The batch request was too large. Erigon: batch limit 100 exceeded. Nethermind: Batch
+    # size limit exceeded; MaxBatchResponseBodySize of 32768KB exceeded. dRPC: Batch of more than 3 requests are not
+    # allowed on free plan. Hedera: Batch request amount 101 exceeds max 100.
+    r"batch.*(?:too large|too big|limit|exceed|more than)"
+    # Besu: Number of requests exceeds max batch size. Gnosis: Too many ["eth_getLogs"] methods in the batch.
+    r"|(?:exceed|too many).*batch"
+    # geth: response too large. reth: Response is too big. Alchemy: Response size is larger than 150MB limit.
+    # Rootstock: Response size limit exceeded.
+    r"|re(?:quest|sponse)\b.*(?:too large|too big|larger than|size.*exceed)"
+    r")",
+    re.IGNORECASE | re.DOTALL,
+)
 _QUOTED_CHARS: Final = 300
 
 Call = tuple[str, Sequence[Any]]
@@ -40,6 +56,14 @@ class _BusyError(Exception):
     def __init__(self, text: str, wait: float) -> None:
         super().__init__(text)
         self.wait = wait
+
+
+class _TooLargeError(Exception):
+    """Fewer calls at once may go through; `error` is for when they cannot be fewer."""
+
+    def __init__(self, error: UnavailableError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Node:
@@ -70,26 +94,37 @@ class Node:
         self._secrets = _secrets(parts)
         self._deadline = deadline
         self._sleep = sleep
+        self._batch_size = BATCH_SIZE
         self._ids = itertools.count(1)
 
     def call(self, method: str, *params: Any, deadline: float | None = None) -> Any:
         """The `result` of one call. Raises `UnavailableError`; a null result is an error too."""
         request_id = next(self._ids)
-        answer = self._post(_request(request_id, method, params), deadline)
-        if _id(answer) != request_id:
-            if _id(answer) is None and (error := _error_in(answer)) is not None:
-                raise self._refusal(method, error)
-            raise self._error("answer", f"the answer to {method} does not carry the request's id")
-        return self._result(method, answer)
+        try:
+            answer = self._post(_request(request_id, method, params), deadline)
+            if _id(answer) != request_id:
+                if _id(answer) is None and (error := _error_in(answer)) is not None:
+                    raise self._refusal(method, error)
+                raise self._error("answer", f"the answer to {method} does not carry the request's id")
+            return self._result(method, answer)
+        except _TooLargeError as error:
+            raise error.error from None
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """The `result` of each call, in the order of `calls`.
 
+        Calls travel `BATCH_SIZE` at a time, or as many as this node was found to take.
         Raises `UnavailableError` when an answer is missing, doubled, null, an error or of another request.
         """
         results: list[Any] = []
         while len(results) < len(calls):
-            results += self._batch(calls[len(results) : len(results) + BATCH_SIZE])
+            chunk = calls[len(results) : len(results) + self._batch_size]
+            try:
+                results += self._batch(chunk)
+            except _TooLargeError as error:
+                if len(chunk) == 1:
+                    raise error.error from None
+                self._batch_size = len(chunk) // 2
         return results
 
     def _batch(self, calls: Sequence[Call]) -> list[Any]:
@@ -120,7 +155,7 @@ class Node:
                 return self._answer(self._wire.post(data, end=end, max_bytes=MAX_RESPONSE_BYTES))
             except OversizeError:
                 text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
-                raise self._error("answer", text) from None
+                raise _TooLargeError(self._error("answer", text)) from None
             except NoReplyError as error:
                 trouble = str(error)
             except _BusyError as error:
@@ -144,17 +179,25 @@ class Node:
                 raise self._error("answer", self._quoted(error.message)) from None
         if status == HTTPStatus.OK:
             return answer
-        # Bitcoin Core before 28 reports an error of the call itself with status 500.
-        if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(_error_in(answer), dict):
-            return answer
+        refused = self._error("http", f"HTTP status {status}")
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise _TooLargeError(refused)
+        if (told := _error_in(answer)) is not None:
+            # Bitcoin Core before 28 reports an error of the call itself with status 500.
+            if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(told, dict):
+                return answer
+            # Nethermind refuses too large a batch with status 503, Hedera's relay with 400.
+            if isinstance(too_large := self._refusal("a request", told), _TooLargeError):
+                raise too_large
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise _BusyError(f"HTTP status {status}", _seconds(reply.retry_after or ""))
-        raise self._error("http", f"HTTP status {status}")
+        raise refused
 
-    def _refusal(self, what: str, error: Any) -> UnavailableError:
+    def _refusal(self, what: str, error: Any) -> UnavailableError | _TooLargeError:
         code, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, error)
-        quoted = f"{self._quoted(str(message))} (code {self._quoted(str(code))})"
-        return self._error("refused", f"{what} was refused: {quoted}")
+        text = str(message)
+        refused = self._error("refused", f"{what} was refused: {self._quoted(text)} (code {self._quoted(str(code))})")
+        return _TooLargeError(refused) if _TOO_LARGE.match(text[:_QUOTED_CHARS]) else refused
 
     def _quoted(self, text: str) -> str:
         """What the node wrote, which may hold the url."""

@@ -193,6 +193,16 @@ def paid(transaction: dict[str, Any], wallet: BitcoinWallet) -> list[int]:
     ]
 
 
+def test_a_batch_that_bitcoind_finds_too_large_is_halved() -> None:
+    """Bitcoin Core takes requests of up to 32 MiB (MAX_SIZE in its serialize.h)."""
+    no_address = "1" * (9 << 20)
+    with bitcoind() as url:
+        node = Node("bitcoind", url)
+        answers = node.batch([("validateaddress", [no_address])] * 4)
+    assert [answer["isvalid"] for answer in answers] == [False] * 4
+    assert node._batch_size == 2
+
+
 def test_a_funded_node_is_not_funded_again(ethereum: Chain, bitcoin: Chain) -> None:
     for fund, chain in ((fund_ethereum, ethereum), (fund_bitcoin, bitcoin)):
         with pytest.raises(UnavailableError) as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from attest.errors import UnavailableError
 from attest.reserves import rpc
 from attest.reserves.rpc import Node
-from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, honest, reply
+from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, answers, error, honest, reply
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
@@ -112,3 +114,112 @@ def test_a_batch_is_cut_into_pieces(server: FaultServer, node: Node) -> None:
     count = 2 * rpc.BATCH_SIZE + 1
     assert node.batch([("eth_getBalance", [value]) for value in range(count)]) == [hex(i) for i in range(count)]
     assert server.sizes == [rpc.BATCH_SIZE, rpc.BATCH_SIZE, 1]
+
+
+NGINX = "<html><head><title>413 Request Entity Too Large</title></head></html>"
+# How each node turns down a batch of more calls than it takes: status and body, or its text.
+TOO_LARGE: dict[str, Callable[[Any], tuple[int, Any]]] = {
+    "geth": lambda batch: (200, [error(-32600, "batch too large", batch[0]["id"])]),
+    "geth's answer": lambda batch: (
+        200,
+        [*answers(batch[:3]), *(error(-32003, "response too large", call["id"]) for call in batch[3:])],
+    ),
+    "older Erigon": lambda batch: (
+        200,
+        error(-32000, f"batch limit 30 exceeded (can increase by --rpc.batch.limit). Requested batch of: {len(batch)}"),
+    ),
+    "Erigon": lambda batch: (200, [error(-32600, "batch limit 30 exceeded", batch[0]["id"])]),
+    "reth": lambda _: (200, error(-32010, "The batch request was too large")),
+    "reth's answer": lambda _: (200, error(-32011, "The batch response was too large")),
+    "reth's body": lambda _: (413, error(-32007, "Request is too big")),
+    "Nethermind": lambda _: (503, error(-32005, "Batch size limit exceeded")),
+    "Nethermind's answer": lambda batch: (
+        200,
+        [
+            *answers(batch[:3]),
+            *(error(-32005, "MaxBatchResponseBodySize of 32768KB exceeded", c["id"]) for c in batch[3:]),
+        ],
+    ),
+    "Besu": lambda _: (200, error(-32005, "Number of requests exceeds max batch size")),
+    "Hedera": lambda batch: (
+        400,
+        [error(-32203, f"Batch request amount {len(batch)} exceeds max 30", call["id"]) for call in batch],
+    ),
+    "dRPC": lambda _: (500, error(31, "Batch of more than 30 requests are not allowed on free plan")),
+    "Gnosis": lambda _: (200, error(-32600, 'Too many ["eth_getBalance"] methods in the batch')),
+    "Alchemy": lambda batch: (
+        200,
+        [error(-32008, "Response size is larger than 150MB limit.", call["id"]) for call in batch],
+    ),
+    "nginx": lambda _: (413, NGINX),
+}
+
+
+def taking(limit: int, refusal: Callable[[Any], tuple[int, Any]]) -> Behaviour:
+    def behaviour(handler: BaseHTTPRequestHandler, request: Any) -> None:
+        if len(request) <= limit:
+            honest(handler, request)
+        else:
+            status, body = refusal(request)
+            reply(handler, (body if isinstance(body, str) else json.dumps(body)).encode(), status)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_a_batch_too_large_for_the_node_is_halved_and_the_size_is_kept(case: str, server: FaultServer) -> None:
+    # Nor does it matter that the url has the node's words in it, which no error shows.
+    node = Node("n1", server.url + "/batch/response/request", sleep=lambda _: None)
+    server.behaviour = taking(30, TOO_LARGE[case])
+    calls = [("eth_getBalance", [value]) for value in range(110)]
+    assert node.batch(calls) == [hex(value) for value in range(110)]
+    assert server.sizes == [100, 50, 25, 25, 25, 25, 10]
+    server.sizes.clear()
+    assert node.batch(calls[:60]) == [hex(value) for value in range(60)]
+    assert server.sizes == [25, 25, 10]
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_what_cannot_be_halved_is_an_error(case: str, server: FaultServer, node: Node) -> None:
+    server.behaviour = taking(0, TOO_LARGE[case])
+    if case in {"geth's answer", "Nethermind's answer"}:
+        server.behaviour = taking(0, lambda batch: (200, [error(-32003, "response too large", batch[0]["id"])]))
+    with pytest.raises(UnavailableError, match=r"node n1: .*(was refused: .*code|HTTP status 413)"):
+        node.batch(CALLS)
+    assert server.sizes == [8, 4, 2, 1]
+
+
+def test_an_answer_over_our_own_limit_is_asked_for_in_halves(
+    server: FaultServer, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(json.dumps(answers([{"id": 10, "params": [1]}] * 50)))
+    monkeypatch.setattr(rpc, "MAX_RESPONSE_BYTES", size)
+    assert node.batch([("eth_getBalance", [1])] * 100) == ["0x1"] * 100
+    assert server.sizes[:2] == [100, 50]
+
+
+OTHER_REFUSALS: dict[str, Callable[[Any], tuple[int, Any]]] = {
+    "a rate limit": lambda _: (200, error(-32005, "Too many requests")),
+    "a rate limit on batches": lambda _: (200, error(-32005, "batch rate limit exceeded")),
+    "a daily limit": lambda _: (200, error(-32005, "daily request count exceeded, request rate limited")),
+    "no batches": lambda _: (200, error(-32005, "Batched requests are not supported by this server")),
+    "no login": lambda _: (200, error(-32600, "Must be authenticated!")),
+    "an unknown block": lambda batch: (200, [error(-32001, "Resource not found", call["id"]) for call in batch]),
+    "a contract's text": lambda batch: (
+        200,
+        [error(3, "execution reverted: batch too large", call["id"]) for call in batch],
+    ),
+    "a code alone": lambda batch: (200, [error(-32003, "transaction rejected", call["id"]) for call in batch]),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_REFUSALS)
+def test_another_error_is_not_halved(case: str, server: FaultServer, node: Node) -> None:
+    server.behaviour = taking(0, OTHER_REFUSALS[case])
+    _, body = OTHER_REFUSALS[case]([{"id": 1}])
+    told = (body[0] if isinstance(body, list) else body)["error"]
+    with pytest.raises(UnavailableError) as caught:
+        node.batch(CALLS)
+    assert caught.value.code == "node/refused"
+    assert caught.value.message.endswith(f"was refused: {told['message']} (code {told['code']})")
+    assert server.requests == 1
