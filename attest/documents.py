@@ -93,12 +93,9 @@ Base64 = Annotated[bytes, _from_wire(parse_base64), PlainSerializer(format_base6
 Time = Annotated[datetime, _from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 # A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
-Text = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=1000, pattern=r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
-    ),
-]
+_PLAIN: Final = r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_PLAIN)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_PLAIN)]
 
 
 def _refuse(value: object) -> NoReturn:

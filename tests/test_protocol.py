@@ -9,7 +9,7 @@ from typing import get_args
 import attest
 from attest.attestation.verify import TITLES
 from attest.errors import EXIT_CODES, AttestError
-from attest.reserves.evidence import AnyRecord
+from attest.reserves.records import AnyRecord
 
 TEXT = (Path(attest.__file__).parent / "protocol.md").read_text(encoding="utf-8")
 

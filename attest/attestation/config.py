@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
-from attest.documents import AssetName, Count, Document, Text
+from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
+from attest.reserves.ethereum_proof import Layout
+from attest.reserves.pins import Before, Confirmations, PinRule
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
 
 MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
+_DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -60,26 +63,99 @@ class Node(Settings):
 
 
 class Token(Settings):
-    """An ERC-20 contract that counts as `asset`; `balance_slot` is the slot of its balance mapping."""
+    """An ERC-20 contract that counts as `asset`.
+
+    `balance_slot` and `balance_layout` say where its storage has the mapping of balances; without a slot it is looked
+    for on the chain. `wrapped` must be said of a token that counts as the coin of another chain.
+    """
 
     asset: AssetName
     contract: Text
-    balance_slot: Count
+    balance_slot: Count | Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{1,64}$")] | None = None
+    balance_layout: Layout = "solidity"
+    wrapped: bool = False
+
+    @property
+    def slot(self) -> int | None:
+        """The slot as a number below 2^256."""
+        return int(self.balance_slot, 16) if isinstance(self.balance_slot, str) else self.balance_slot
+
+
+class PinAt(Settings):
+    """A block by one of: its height, its hash, its number of confirmations, a time that it is the last one before."""
+
+    height: Count | None = None
+    hash: Digest | None = None
+    confirmations: Annotated[Count, Field(ge=1)] | None = None
+    before: Time | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a pin is one of height, hash, confirmations and before")
+        return self
+
+    @property
+    def rule(self) -> PinRule:
+        """The rule that was given."""
+        if self.confirmations is not None:
+            return Confirmations(self.confirmations)
+        if self.before is not None:
+            return Before(self.before)
+        return self.hash if self.hash is not None else self.height or 0
 
 
 class Chain(Settings):
-    """A chain to read. `pin` chooses the block on an EVM chain; Bitcoin is read at its tip."""
+    """A chain to read, and the nodes of which `agree` must say the same (all of them, if it does not say).
+
+    `pin` chooses the block: `period-end` is the last one before the period ends. Without it an EVM chain is read at its
+    last finalized block, and Bitcoin, which knows no finality, six blocks deep. `tokens_since` is the height of the
+    first block whose transfers are looked through for tokens that are not listed. `utxo_set` is a folder into which the
+    first Bitcoin node may dump its set of unspent outputs, under the same path as here.
+    """
 
     id: ChainId
     native: AssetName
-    pin: Literal["finalized", "latest"] | Count = "finalized"
+    pin: Literal["finalized", "latest", "period-end"] | PinAt | None = None
     tokens: tuple[Token, ...] = ()
-    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=1)]
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=16)]
+    agree: Annotated[Count, Field(ge=1)] | None = None
+    tokens_since: Count | None = None
+    utxo_set: Text | None = None
 
     @property
     def is_bitcoin(self) -> bool:
-        """Whether this is a Bitcoin network; every other chain here is an EVM one."""
+        """Whether this is a chain of Bitcoin's kind; every other chain here is an EVM one."""
         return self.id.startswith("bip122:")
+
+    @property
+    def needed(self) -> int:
+        """How many nodes must say the same."""
+        return self.agree or len(self.nodes)
+
+    def pin_rule(self, period_end: datetime) -> PinRule:
+        """How the block of a period that ends at `period_end` is chosen."""
+        match self.pin:
+            case "period-end":
+                return Before(period_end)
+            case PinAt():
+                return self.pin.rule
+            case None:
+                return Confirmations(_DEPTH) if self.is_bitcoin else "finalized"
+        return self.pin
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        _each_once(f"node of {self.id}", [node.name for node in self.nodes])
+        if not len(self.nodes) < 2 * self.needed <= 2 * len(self.nodes):
+            raise ValueError(f"chain {self.id}: agree must be more than half of its {len(self.nodes)} nodes")
+        if self.is_bitcoin and self.pin == "finalized":
+            raise ValueError(f"chain {self.id} has no finalized blocks; pin = {{ confirmations = 6 }}, for example")
+        if self.is_bitcoin and (self.tokens or self.tokens_since is not None):
+            raise ValueError(f"chain {self.id} has no tokens")
+        if self.utxo_set is not None and not (self.is_bitcoin and self.needed > 1):
+            raise ValueError(f"chain {self.id}: a utxo_set is for Bitcoin, and takes a second node that confirms it")
+        return self
 
 
 class Money(Settings):
@@ -196,8 +272,6 @@ class Config(Settings):
 
     def _offered(self, chain: Chain) -> set[str]:
         """The assets of a chain."""
-        if chain.is_bitcoin and chain.tokens:
-            raise ValueError(f"chain {chain.id} has no tokens")
         decimals = native_decimals(chain.id)
         if self.decimals.get(chain.native) not in {None, decimals}:
             raise ValueError(f"{chain.native} needs {decimals} decimals, being the coin of {chain.id}")
@@ -205,6 +279,13 @@ class Config(Settings):
         _each_once(f"asset on {chain.id}", names)
         for name in names:
             self._known(name, f"chain {chain.id}")
+        coins = {other.native: other.id for other in self.chains}
+        for token in chain.tokens:
+            if token.asset in coins and not token.wrapped:
+                raise ValueError(
+                    f"chain {chain.id}: a token counts as {token.asset}, the coin of {coins[token.asset]}; "
+                    "give it an asset of its own, or say wrapped = true"
+                )
         return set(names)
 
     def _known(self, asset: str, where: str) -> None:

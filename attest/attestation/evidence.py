@@ -1,126 +1,275 @@
-"""What a month's evidence is gathered from: the chains' nodes, and the documents of banks."""
+"""A folder with evidence: the records in it, and the document that binds them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from attest.amounts import parse_decimal
-from attest.attestation.config import Chain, Config, Money
-from attest.errors import AttestError, MalformedError
+from pydantic import StringConstraints
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.config import expand
+from attest.attestation.snapshot import STATEMENT_FILE
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
+from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
+from attest.documents import Count, Digest, Document, Text
+from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
-from attest.reserves.evidence import BitcoinDescriptor, MoneyDocument, Reading, Record, new_salt
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Wallet
+from attest.reserves.bitcoin_networks import network
+from attest.reserves.ethereum_proof import decode_header
+from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
+from attest.reserves.recheck import Rechecked, recheck
+from attest.reserves.records import (
+    BitcoinDescriptor,
+    BitcoinHeader,
+    BitcoinUtxos,
+    BitcoinUtxoSet,
+    EthereumBalance,
+    EthereumHeader,
+    EthereumTokenBalance,
+    NodeAgreement,
+    Reading,
+    TrieNodes,
+)
+from attest.reserves.trie_nodes import needed
+from attest.reserves.utxo_set import UtxoSet, read_utxo_set
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, WalletId
 
-MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+RESERVES_FILE: Final = "reserves.json"
+DISCLOSED: Final = ".disclosed.jsonl"
+MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
+_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet)
 
 
-class Gathered(NamedTuple):
-    """The pinned blocks, all records, the lines of money, and which records stay with the auditor."""
+class Unlisted(Document):
+    """An amount, in base units, that lies at a wallet and does not count.
 
-    pins: list[Pin]
-    records: list[Record]
-    money: list[MoneyLine]
-    private: set[int]
+    `asset` is one that the wallet does not list, or the contract of a token that the config does not name.
+    """
+
+    wallet: WalletId
+    asset: Text
+    amount: Annotated[str, StringConstraints(pattern=r"^(?:0|[1-9][0-9]{0,77})$")]
 
 
-def gather(
-    config: Config, folder: Path, period: str, environment: Mapping[str, str], tell: Callable[[str], None]
-) -> Gathered:
-    """Read every wallet and bank document of the config. Raises `AttestError`."""
-    pins: list[Pin] = []
-    records: list[Record] = []
-    for chain in config.chains:
-        wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id]
-        if wallets:
-            tell(f"reading {len(wallets)} wallets of {chain.id} from node {chain.nodes[0].name}")
-            pin, read = read_chain(chain, wallets, config.decimals, environment)
-            pins.append(pin)
-            records += read
-    hidden = {wallet.id for wallet in config.wallets if not wallet.public}
-    private = {
-        index
-        for index, record in enumerate(records)
-        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
-    }
-    lines = []
-    for money in config.money:
-        document = _money_document(money, folder, period, config.decimals[money.currency])
-        lines.append(
-            MoneyLine(
-                currency=money.currency, purpose=money.purpose, amount=document.amount, evidence_leaf=document.leaf
+class ReservesFile(Document):
+    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order."""
+
+    format: Literal["attest/reserves/v1"]
+    period: Period
+    register_digest: Digest
+    assets: tuple[Asset, ...]
+    chains: tuple[Pin, ...]
+    reserves: tuple[ReserveLine, ...]
+    money: tuple[MoneyLine, ...]
+    unlisted: tuple[Unlisted, ...]
+    evidence: EvidenceRoot
+    leaves: tuple[Digest, ...]
+    private: tuple[Count, ...]
+
+
+class Basis(NamedTuple):
+    """What the records are checked against, and the name of the file that says it."""
+
+    name: str
+    assets: Sequence[Asset]
+    chains: Sequence[Pin]
+    reserves: Sequence[ReserveLine]
+    money: Sequence[MoneyLine]
+    evidence: EvidenceRoot
+
+
+class EvidenceFolder(NamedTuple):
+    """The records at hand by index, each of which leads to the root that `basis` names."""
+
+    basis: Basis
+    records: dict[int, Any]
+
+    def check(self, dumps: Mapping[str, UtxoSet]) -> Rechecked:
+        """Recompute every balance from its evidence. Raises `VerificationError` naming the record."""
+        return recheck(
+            self.records,
+            decimals={item.asset: item.decimals for item in self.basis.assets},
+            pins=self.basis.chains,
+            reserves=self.basis.reserves,
+            money=self.basis.money,
+            dumps=dumps,
+        )
+
+    def readings(self, chain: str) -> dict[int, Any]:
+        """The readings of one chain by index."""
+        return {
+            index: record
+            for index, record in self.records.items()
+            if isinstance(record, Reading) and record.chain == chain
+        }
+
+    def scripts(self, chain: str) -> frozenset[bytes]:
+        """The scripts that the outputs of one chain pay to."""
+        return frozenset(
+            utxo.script
+            for record in self.readings(chain).values()
+            if isinstance(record, BitcoinUtxos)
+            for utxo in record.utxos
+        )
+
+    def disclose(self, wallet: str, *, descriptor: bool) -> bytes:
+        """The lines of `evidence-public.jsonl` that show one wallet, to someone who has the statement.
+
+        They hold what the wallet's proofs share with those of others, and its `descriptor` if so asked. Raises
+        `MalformedError` when no record is of the wallet, `UnavailableError` when not all records are at hand.
+        """
+        if len(self.records) != self.basis.evidence.count:
+            raise UnavailableError(
+                "evidence/partial",
+                f"only {len(self.records)} of {self.basis.evidence.count} records are here",
+                hint=f"disclose from the folder with {AUDITOR_EVIDENCE}",
             )
+        records = [self.records[index] for index in range(len(self.records))]
+        own = {index for index, record in enumerate(records) if isinstance(record, Reading) and record.wallet == wallet}
+        if not own:
+            raise MalformedError("evidence/wallet", f"no balance of a wallet {wallet[:100]!r} is among the records")
+        (chain,) = {records[index].chain for index in own}
+        kinds = _OF_A_CHAIN if not descriptor else (*_OF_A_CHAIN, BitcoinDescriptor)
+        shown = own | {
+            index
+            for index, record in enumerate(records)
+            if isinstance(record, kinds)
+            and getattr(record, "chain", chain) == chain
+            and getattr(record, "wallet", wallet) == wallet
+        }
+        shown |= self._trie_nodes(chain, [records[index] for index in own])
+        tree = EvidenceTree.build([record.leaf for record in records])
+        return public_edition(records, tree, set(range(len(records))) - shown)
+
+    def _trie_nodes(self, chain: str, readings: Sequence[Any]) -> set[int]:
+        """The records of shared trie nodes that the proofs of `readings` go through."""
+        proven = [item for item in readings if isinstance(item, EthereumBalance | EthereumTokenBalance)]
+        headers = [
+            record for record in self.records.values() if isinstance(record, EthereumHeader) and record.chain == chain
+        ]
+        if not proven or not headers:
+            return set()
+        shared = {
+            index: record
+            for index, record in self.records.items()
+            if isinstance(record, TrieNodes) and record.chain == chain
+        }
+        return needed(proven, decode_header(headers[0].header).state_root, shared)
+
+
+class CheckedEvidence(NamedTuple):
+    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of."""
+
+    folder: EvidenceFolder
+    rechecked: Rechecked
+    asked: list[tuple[str, str, int]]
+
+
+def check_evidence(
+    folder: Path,
+    *,
+    nodes: Mapping[str, str],
+    utxo_sets: Mapping[str, Path],
+    environment: Mapping[str, str],
+    tell: Callable[[str], None],
+    progress: Callable[[int], None],
+) -> CheckedEvidence:
+    """Recompute every balance in `folder`, then ask `nodes` (chain to URL) again.
+
+    `utxo_sets` are files of dumptxoutset by chain. Raises `VerificationError` naming the record, `AttestError`.
+    """
+    opened = open_evidence(folder)
+    pins = {pin.chain: pin for pin in opened.basis.chains}
+    for chain in (*nodes, *utxo_sets):
+        if chain not in pins:
+            raise MalformedError(
+                "evidence/chain", f"{chain[:100]!r} is not a pinned chain", hint=f"these are: {', '.join(pins)}"
+            )
+    dumps = {}
+    for chain, path in utxo_sets.items():
+        tell(f"reading the unspent outputs in {path}")
+        dumps[chain] = read_utxo_set(
+            path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
         )
-        if any(isinstance(other, MoneyDocument) and other.counts == document.counts for other in records):
-            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
-        if not money.public:
-            private.add(len(records))
-        records.append(document)
-    if not records:
-        raise MalformedError(
-            "config/reserves", "the config names neither a wallet nor money, so nothing can be attested"
-        )
-    return Gathered(pins, records, lines, private)
+    rechecked = opened.check(dumps)
+    asked = []
+    for chain, url in nodes.items():
+        from attest.reserves.reread import reread
+        from attest.reserves.rpc import Node
+
+        node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
+        asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
+    return CheckedEvidence(opened, rechecked, asked)
 
 
-def read_chain(
-    chain: Chain, wallets: Sequence[Wallet], decimals: Mapping[str, int], environment: Mapping[str, str]
-) -> tuple[Pin, list[Record]]:
-    """Read the `wallets` of one chain from its node. Raises `AttestError`; see the two readers."""
-    from attest.reserves.rpc import Node
+def open_evidence(folder: Path) -> EvidenceFolder:
+    """The evidence in `folder` beside the bundle, the statement or `reserves.json` that binds it.
 
-    node = Node(chain.nodes[0].name, chain.nodes[0].expanded_url(environment))
-    if chain.is_bitcoin:
-        from attest.reserves.bitcoin import BitcoinReader
-
-        return BitcoinReader(node, chain.id, chain.native).read(wallets)
-    from attest.reserves.ethereum import EthereumReader
-    from attest.reserves.ethereum_proof import Token, checksum_address
-
-    tokens = {item.asset: Token(checksum_address(item.contract), item.balance_slot) for item in chain.tokens}
-    return EthereumReader(node, chain.id, chain.native, tokens, decimals).read(wallets, chain.pin)
-
-
-def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
-    path = folder / money.document.replace("{period}", period)
-    data = read_bounded(path, MAX_DOCUMENT_BYTES)
-    try:
-        amount = parse_decimal(money.amount, decimals)
-    except AttestError as error:
-        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
-    if amount < 0:
-        raise MalformedError("config/money", f"money at {money.institution} is negative")
-    return MoneyDocument(
-        type="money",
-        salt=new_salt(),
-        currency=money.currency,
-        purpose=money.purpose,
-        amount=amount,
-        institution=money.institution,
-        document=path.name,
-        sha256=sha256(data).digest(),
-    )
+    All records where the auditor's edition is there, else those of the public edition and of disclosures.
+    Signatures are not looked at. Raises `AttestError`; a changed record is named.
+    """
+    basis, leaves = _basis(folder)
+    root, count = basis.evidence.root, basis.evidence.count
+    if (folder / AUDITOR_EVIDENCE).exists():
+        data = read_bounded(folder / AUDITOR_EVIDENCE, MAX_FILE_BYTES)
+        return EvidenceFolder(basis, read_auditor_edition(data, root=root, count=count, leaves=leaves))
+    records: dict[int, Any] = {}
+    paths = [path for path in (folder / PUBLIC_EVIDENCE, *sorted(folder.glob(f"*{DISCLOSED}"))) if path.exists()]
+    for path in paths:
+        data = read_bounded(path, MAX_FILE_BYTES)
+        records |= read_public_edition(data, root=root, count=count, name=path.name)
+    if not paths:
+        raise UnavailableError("evidence/missing", f"neither {AUDITOR_EVIDENCE} nor {PUBLIC_EVIDENCE} is in {folder}")
+    return EvidenceFolder(basis, records)
 
 
-def reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
-    """The statement's lines that the readings among `records` add up to."""
-    groups: dict[tuple[str, ...], list[Reading]] = {}
-    for record in records:
-        if isinstance(record, Reading):
-            groups.setdefault(record.line, []).append(record)
-    lines = [
-        ReserveLine(
-            asset=readings[0].asset,
-            chain=readings[0].chain,
-            purpose=readings[0].purpose,
-            storage=readings[0].storage,
-            evidence=readings[0].level,
-            control="none",
-            amount=sum(reading.amount for reading in readings),
-            wallets=len(readings),
-        )
-        for readings in groups.values()
+def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
+    """What binds the records, and their leaves where `reserves.json` lists them."""
+    leaves: Sequence[bytes] | None = None
+    found = [
+        _of_statement(path.name, parse_bundle(read_bounded(path, MAX_BUNDLE_BYTES)).envelope.payload)
+        for path in _bundles(folder)
     ]
-    return tuple(sorted(lines, key=lambda line: line.key))
+    if (folder / STATEMENT_FILE).exists():
+        found.append(_of_statement(STATEMENT_FILE, read_bounded(folder / STATEMENT_FILE, MAX_PAYLOAD_BYTES)))
+    if (folder / RESERVES_FILE).exists():
+        own = read_reserves_file(folder)
+        found.append(Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.evidence))
+        leaves = own.leaves
+    if not found:
+        raise UnavailableError(
+            "evidence/unbound",
+            f"nothing in {folder} says what the evidence must be",
+            hint=f"put the bundle beside it (*.attest.json), or {STATEMENT_FILE} or {RESERVES_FILE}",
+        )
+    for other in found[1:]:
+        if other.evidence != found[0].evidence:
+            raise VerificationError("evidence/bound-twice", f"{found[0].name} and {other.name} bind different evidence")
+    return found[0], leaves
+
+
+def _bundles(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(path for path in folder.iterdir() if path.name.endswith(".attest.json"))
+    except OSError as error:
+        raise UnavailableError("file/unreadable", f"cannot read {folder}: {error.strerror}") from None
+
+
+def _of_statement(name: str, payload: bytes) -> Basis:
+    stated = parse_statement(payload).predicate
+    return Basis(name, stated.assets, stated.chains, stated.reserves, stated.money, stated.evidence)
+
+
+def read_reserves_file(folder: Path) -> ReservesFile:
+    """The `reserves.json` in `folder`, whose leaves lead to its root. Raises `AttestError`."""
+    data = read_bounded(folder / RESERVES_FILE, MAX_RESERVES_BYTES)
+    own = ReservesFile.from_canonical(data, what=RESERVES_FILE, max_bytes=MAX_RESERVES_BYTES)
+    if (
+        not own.leaves
+        or len(own.leaves) != own.evidence.count
+        or EvidenceTree.build(own.leaves).root != own.evidence.root
+    ):
+        raise VerificationError("evidence/leaves", f"the leaves in {RESERVES_FILE} do not lead to its evidence root")
+    return own

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,8 +16,17 @@ from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
 from attest.attestation.envelope import sign, verify_signatures
-from attest.attestation.evidence import gather, reserve_lines
+from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
+from attest.attestation.reserves import (
+    JOURNAL,
+    Surroundings,
+    confirm_pins,
+    load_reserves,
+    read_reserves,
+    reserve_lines,
+    reserves_file,
+)
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
@@ -33,14 +44,11 @@ from attest.attestation.statement import (
     statement_digest,
 )
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
-from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
 from attest.liabilities.tree import SCHEME
-from attest.reserves.evidence import (
-    EvidenceTree,
-    auditor_edition,
-    public_edition,
-)
+from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
+from attest.reserves.pins import PinLostError
 
 _FOLDER_MODE: Final = 0o755
 _PRIVATE_FOLDER_MODE: Final = 0o700
@@ -63,14 +71,17 @@ def run(
     now: datetime,
     secret: bytes,
     passphrase: Callable[[], str],
+    read: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Outcome:
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
-    `now` is the time of issue, `secret` the snapshot's 32 random bytes. What is published is verified first;
-    on any error nothing is left behind. Raises `AttestError`.
+    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of
+    `write_reserves`, without which the chains are read now; `progress` hears how many `balances`, then
+    `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
+    that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
     """
     now = now.replace(microsecond=0)
     snapshot_at = config.ledger.period_end(period)
@@ -83,16 +94,24 @@ def run(
     signer = read_signer(folder / config.keys.exchange, passphrase)
     sequence, previous = _previous(publication, period, signer.public)
 
-    gathered = gather(config, folder, period, environment, tell)
-    with new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials:
+    around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
+    journal = private / f"{period}{JOURNAL}"
+    if read is None:
+        reserves = read_reserves(config, period, journal, around)
+    else:
+        reserves = load_reserves(config, period, read, around)
+    with (
+        _keeping(journal, tell),
+        new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,
+    ):
         private_partial, public_partial = partials
         tell("reading the ledger and building the trees")
         (private_partial / SNAPSHOT_FOLDER).mkdir(mode=_PRIVATE_FOLDER_MODE)
         manifest = build_liabilities(
-            config, folder, period, private_partial / SNAPSHOT_FOLDER, secret, environment, progress
+            config, folder, period, private_partial / SNAPSHOT_FOLDER, secret, environment, partial(progress, "rows")
         )
-        evidence = EvidenceTree.build([record.leaf for record in gathered.records])
-        public = public_edition(gathered.records, evidence, gathered.private)
+        evidence = EvidenceTree.build([record.leaf for record in reserves.records])
+        public = public_edition(reserves.records, evidence, reserves.private)
         predicate = Predicate(
             entity=config.entity,
             period=period,
@@ -103,10 +122,10 @@ def run(
             expires_at=now + timedelta(days=config.publication.valid_days),
             scope=config.scope,
             assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
-            chains=tuple(sorted(gathered.pins, key=lambda pin: pin.chain)),
+            chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
-            reserves=reserve_lines(gathered.records),
-            money=tuple(gathered.money),
+            reserves=reserve_lines(reserves.records),
+            money=tuple(reserves.money),
             cover=(),
             declarations=(),
             prices=(),
@@ -120,6 +139,8 @@ def run(
             predicate_type=PREDICATE_TYPE,
             predicate=predicate,
         )
+        tell("seeing that the pinned blocks are still on their chains")
+        confirm_pins(config, reserves.pins, around)
         tell("signing and verifying")
         payload = statement.to_bytes()
         bundle = Bundle(
@@ -130,11 +151,30 @@ def run(
             auditor_reports=(),
         ).to_bytes()
         published = {f"{period}.attest.json": bundle, PUBLIC_EVIDENCE: public}
-        kept = {STATEMENT_FILE: payload, AUDITOR_EVIDENCE: auditor_edition(gathered.records)}
+        kept = {
+            STATEMENT_FILE: payload,
+            AUDITOR_EVIDENCE: auditor_edition(reserves.records),
+            RESERVES_FILE: reserves_file(config, period, reserves, evidence).to_bytes(),
+        }
         verified = verify(bundle, exchange_keys=[signer.public], threshold=1, now=now, files=(published | kept).get)
         fill_folder(private_partial, kept, mode=SECRET_MODE)
         fill_folder(public_partial, published, mode=PUBLIC_MODE)
+    journal.unlink(missing_ok=True)
     return Outcome(publication / period / next(iter(published)), publication / period, private / period, verified)
+
+
+@contextmanager
+def _keeping(journal: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """On an error, say that what was read is kept; a journal of a block that was lost is not."""
+    try:
+        yield
+    except PinLostError:
+        journal.unlink(missing_ok=True)
+        raise
+    except AttestError:
+        if journal.exists():
+            tell(f"the balances that were read are kept in {journal}; run again to go on at the same blocks")
+        raise
 
 
 def _keep_apart(publication: Path, private: Path, key: Path) -> None:

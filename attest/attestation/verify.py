@@ -265,7 +265,7 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
 def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Rechecked:
     with report.step(11) as detail:
         result = recheck(
-            records.values(),
+            records,
             decimals={item.asset: item.decimals for item in predicate.assets},
             pins=predicate.chains,
             reserves=predicate.reserves,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -36,15 +37,15 @@ def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     from attest.liabilities.tree import SECRET_BYTES
 
     settings = read_config(config)
-    with new_folders((out, 0o700)) as (partial,), progress("rows", as_json=as_json) as advance:
+    with new_folders((out, 0o700)) as (unfinished,), progress(as_json=as_json) as advance:
         manifest = build_liabilities(
             settings,
             config.parent,
             parse_period(period),
-            partial,
+            unfinished,
             secrets.token_bytes(SECRET_BYTES),
             os.environ,
-            advance,
+            partial(advance, "rows"),
         )
     document = {"command": "liabilities build", "status": "done", "snapshot": str(out), **snapshot_document(manifest)}
     return Result(document, f"{snapshot_text(manifest, settings.decimals)}\n\nsnapshot  {out}")
@@ -81,8 +82,10 @@ def check(snapshot: Path, config: Path, *, period: str, as_json: bool) -> Result
     from attest.cli.render import snapshot_document, snapshot_text
 
     settings = read_config(config)
-    with progress("rows", as_json=as_json) as advance:
-        manifest = check_liabilities(settings, config.parent, parse_period(period), snapshot, os.environ, advance)
+    with progress(as_json=as_json) as advance:
+        manifest = check_liabilities(
+            settings, config.parent, parse_period(period), snapshot, os.environ, partial(advance, "rows")
+        )
     return Result(
         {"command": "liabilities check", "status": "verified", **snapshot_document(manifest)},
         f"VERIFIED: the ledger and the secret lead to these trees, file by file\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -33,8 +34,8 @@ def prove(
         return _one(snapshot, account, out, force=force)
     from attest.attestation.snapshot import prove_everyone
 
-    with progress("proofs", as_json=as_json) as advance:
-        written = prove_everyone(snapshot, out, advance)  # type: ignore[arg-type]
+    with progress(as_json=as_json) as advance:
+        written = prove_everyone(snapshot, out, partial(advance, "proofs"))  # type: ignore[arg-type]
     return Result(
         {"command": "prove", "status": "done", "proofs": str(out), "written": written}, f"{written:,} proofs  {out}"
     )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
+from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
 from attest.reserves.wallets import Level
 
-_WIDTH = 200
-
 
 def coverage_table(verified: Verified) -> str:
     """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held."""
-    table = _table("asset", ">owed to customers", ">held for them", ">coverage", "evidence", "verdict")
+    table = new_table("asset", ">owed to customers", ">held for them", ">coverage", "evidence", "verdict")
     for item in verified.coverage:
         table.add_row(
             item.asset,
@@ -33,7 +27,7 @@ def coverage_table(verified: Verified) -> str:
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             "MET" if item.met else "NOT MET",
         )
-    return _render(table)
+    return render(table)
 
 
 def coverage_document(verified: Verified) -> list[dict[str, Any]]:
@@ -54,7 +48,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 def pins_table(verified: Verified) -> str:
     """The blocks that every balance was read at, and the contracts behind tokens."""
-    table = _table("chain", ">height", "block", "time", "tokens")
+    table = new_table("chain", ">height", "block", "time", "tokens")
     for pin in verified.statement.predicate.chains:
         tokens = (
             f"{asset} {contract}"
@@ -63,7 +57,7 @@ def pins_table(verified: Verified) -> str:
             for contract in sorted(contracts)
         )
         table.add_row(pin.chain, str(pin.height), pin.block_hash.hex(), format_time(pin.time), ", ".join(tokens))
-    return _render(table)
+    return render(table)
 
 
 def pins_document(verified: Verified) -> list[dict[str, Any]]:
@@ -118,10 +112,10 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}
-        table = _table("asset", ">owed to you, and in the total above")
+        table = new_table("asset", ">owed to you, and in the total above")
         for asset, amount in verified.holdings:
             table.add_row(asset, format_amount(amount, decimals[asset]))
-        parts.append(_render(table))
+        parts.append(render(table))
     return "\n\n".join(parts)
 
 
@@ -133,10 +127,10 @@ def failed_text(steps: Sequence[Step]) -> str:
 
 def steps_table(steps: Iterable[Step]) -> str:
     """One row a step."""
-    table = _table(">step", "verdict", "what", "detail")
+    table = new_table(">step", "verdict", "what", "detail")
     for step in steps:
         table.add_row(str(step.number), step.status, step.title, step.detail)
-    return _render(table)
+    return render(table)
 
 
 def _level(verified: Verified, item: Coverage, level: Level) -> str:
@@ -145,23 +139,10 @@ def _level(verified: Verified, item: Coverage, level: Level) -> str:
     return text if level == "declared" or verified.is_rechecked(item, level) else f"{text}, not checked"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
-    return table
-
-
-def _render(table: Table) -> str:
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, markup=False, highlight=False)
-    console.print(table)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
-
-
 def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str:
     """What a snapshot holds; amounts in base units where the decimals are not known."""
     owed = ">owed, in base units" if decimals is None else ">owed"
-    table = _table("asset", ">ledger rows", ">accounts", ">leaves", owed, ">negative", "root")
+    table = new_table("asset", ">ledger rows", ">accounts", ">leaves", owed, ">negative", "root")
     for tree, totals in zip(manifest.trees, manifest.totals, strict=True):
         places = 0 if decimals is None else decimals[tree.asset]
         table.add_row(
@@ -178,7 +159,7 @@ def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str
         digest = "" if source.sha256 is None else f"  SHA-256 {source.sha256.hex()}"
         when = "" if source.snapshot_time is None else f"  as of {source.snapshot_time}"
         read.append(f"read from {source.name}{digest}{when}")
-    return "\n".join([_render(table), "", *read])
+    return "\n".join([render(table), "", *read])
 
 
 def snapshot_document(manifest: Manifest) -> dict[str, Any]:

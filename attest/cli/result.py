@@ -69,27 +69,28 @@ def tell(as_json: bool) -> Any:  # noqa: FBT001
 
 
 @contextmanager
-def progress(unit: str, *, as_json: bool) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many `unit` are done; a line on stderr with the rate where people look on."""
+def progress(*, as_json: bool) -> Iterator[Callable[[str, int], None]]:
+    """A function that is told of what how many are done; a line on stderr with the rate where people look on."""
     if as_json or not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    line = TextColumn(f"attest: {{task.completed:,}} {unit}, {{task.fields[rate]}}")
+    line = TextColumn("attest: {task.completed:,} {task.fields[unit]}, {task.fields[rate]}")
     bar = Progress(line, transient=True, console=Console(stderr=True))
-    task = bar.add_task("", total=None, rate="", start=False)
-    started = 0.0
+    task = bar.add_task("", total=None, rate="", unit="", start=False)
+    started, before = 0.0, 0
 
-    def advance(done: int) -> None:
-        nonlocal started
-        if not bar.live.is_started:  # not before there is something to show: a passphrase may be asked first
-            started = time.monotonic()
+    def advance(unit: str, done: int) -> None:
+        nonlocal started, before
+        if (
+            unit != bar.tasks[0].fields["unit"]
+        ):  # not before there is something to show: a passphrase may be asked first
+            started, before = time.monotonic(), done
             bar.start()
-            bar.start_task(task)
-        rate = int(done / max(time.monotonic() - started, 0.001))
-        bar.update(task, completed=done, rate=f"{rate:,} a second")
+        rate = int((done - before) / max(time.monotonic() - started, 0.001))
+        bar.update(task, completed=done, unit=unit, rate=f"{rate:,} a second")
 
     try:
         yield advance

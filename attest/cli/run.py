@@ -14,8 +14,13 @@ from attest.errors import EXIT_ADVERSE
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--period", required=True, metavar="YYYY-MM", help="The month to attest.")
+@click.option(
+    "--reserves",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of `attest reserves read`, instead of reading the chains now.",
+)
 @json_option
-def run(config: Path, *, period: str, as_json: bool) -> Result:
+def run(config: Path, *, period: str, reserves: Path | None, as_json: bool) -> Result:
     """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
 
     Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase
@@ -29,7 +34,7 @@ def run(config: Path, *, period: str, as_json: bool) -> Result:
     from attest.cli.render import coverage_document, coverage_table
     from attest.liabilities.tree import SECRET_BYTES
 
-    with progress("rows", as_json=as_json) as advance:
+    with progress(as_json=as_json) as advance:
         outcome = monthly.run(
             read_config(config),
             config.parent,
@@ -37,6 +42,7 @@ def run(config: Path, *, period: str, as_json: bool) -> Result:
             now=datetime.now(UTC),
             secret=secrets.token_bytes(SECRET_BYTES),
             passphrase=passphrase,
+            read=reserves,
             tell=tell(as_json),
             progress=advance,
         )

@@ -18,8 +18,8 @@ ACCOUNT: Final = "hanako@example.jp"
 CONFIG_FILE: Final = "attest.toml"
 KEY_FILE: Final = "keys/exchange.pem"
 PUBLIC_KEY_FILE: Final = "keys/exchange.pem.pub"
-BITCOIN_VARIABLE: Final = "ATTEST_DEMO_BITCOIN"
-ETHEREUM_VARIABLE: Final = "ATTEST_DEMO_ETHEREUM"
+BITCOIN_VARIABLES: Final = ("ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_BITCOIN_2")
+ETHEREUM_VARIABLES: Final = ("ATTEST_DEMO_ETHEREUM", "ATTEST_DEMO_ETHEREUM_2")
 _FILES: Final = {
     CONFIG_FILE: "demo/attest.toml",
     "ledger.csv": "demo/ledger.csv",
@@ -41,26 +41,36 @@ def write_exchange(folder: Path) -> None:
 
 @contextmanager
 def recorded_nodes() -> Iterator[dict[str, str]]:
-    """Serve the recorded chains; yields the environment in which the config finds them."""
-    with (
-        recorded_node(fixture_path("demo/bitcoin.jsonl")) as bitcoin,
-        recorded_node(fixture_path("demo/ethereum.jsonl")) as ethereum,
-    ):
-        yield {BITCOIN_VARIABLE: bitcoin, ETHEREUM_VARIABLE: ethereum}
+    """Serve the recorded chains; yields the environment in which the config finds them.
+
+    The second node of a chain gives the same recording: the real ones gave the same answers.
+    """
+    with ExitStack() as stack:
+        yield {
+            variable: stack.enter_context(recorded_node(fixture_path(recording)))
+            for variables, recording in (
+                (BITCOIN_VARIABLES, "demo/bitcoin.jsonl"),
+                (ETHEREUM_VARIABLES, "demo/ethereum.jsonl"),
+            )
+            for variable in variables
+        }
 
 
 @contextmanager
 def live_nodes() -> Iterator[dict[str, str]]:
-    """Start and fund real nodes; yields the environment in which the config finds them.
+    """Start and fund two real nodes of each chain; yields the environment in which the config finds them.
 
-    Raises `UnavailableError` when anvil or bitcoind is not installed.
+    What funds them makes the same chain on each. Raises `UnavailableError` when anvil or bitcoind is not installed.
     """
     from attest.demo.funding import ethereum_genesis_time, fund_bitcoin, fund_ethereum
     from attest.demo.nodes import anvil, bitcoind
 
+    environment = {}
     with ExitStack() as stack:
-        ethereum = stack.enter_context(anvil(genesis_time=ethereum_genesis_time()))
-        bitcoin = stack.enter_context(bitcoind())
-        fund_ethereum(Node("anvil", ethereum))
-        fund_bitcoin(Node("bitcoind", bitcoin))
-        yield {BITCOIN_VARIABLE: bitcoin, ETHEREUM_VARIABLE: ethereum}
+        for variable in ETHEREUM_VARIABLES:
+            environment[variable] = stack.enter_context(anvil(genesis_time=ethereum_genesis_time()))
+            fund_ethereum(Node("anvil", environment[variable]))
+        for variable in BITCOIN_VARIABLES:
+            environment[variable] = stack.enter_context(bitcoind())
+            fund_bitcoin(Node("bitcoind", environment[variable]))
+        yield environment

@@ -20,6 +20,7 @@ from attest.errors import UnavailableError
 from attest.reserves.rpc import Node
 
 FINALITY_BLOCKS: Final = 64
+SETTLING_BLOCKS: Final = 8  # until the median time of eleven blocks (BIP-113) is that of a later month
 _HEADER_ONLY: Final = False
 _GAS: Final = 2_000_000
 _GAS_PRICE: Final = 10_000_000_000
@@ -34,7 +35,7 @@ def ethereum_genesis_time() -> int:
 
 
 def fund_ethereum(node: Node) -> None:
-    """Deploys the token, pays the wallets and mines until `finalized` lies above all of it.
+    """Deploys the token, pays the wallets and mines until a block after the pinned one is `finalized`.
 
     `node` must be a fresh anvil started with `ethereum_genesis_time()`. Raises `UnavailableError` otherwise.
     """
@@ -49,11 +50,11 @@ def fund_ethereum(node: Node) -> None:
         transfer = keccak(text="transfer(address,uint256)")[:4]
         transfer += encode(["address", "uint256"], [wallet.address, wallet.dusd])
         chain.send(plan.token.address, 0, "0x" + transfer.hex())
-    chain.mine_to(plan.finalized_height)
+    chain.mine_to(plan.pinned_height)
     for wallet in plan.wallets:
         if wallet.late is not None:
             chain.send(wallet.address, wallet.late, "0x")
-    chain.mine_to(plan.finalized_height + FINALITY_BLOCKS)
+    chain.mine_to(plan.pinned_height + 1 + FINALITY_BLOCKS)
 
 
 class _Ethereum:
@@ -98,7 +99,7 @@ class _Ethereum:
 
 
 def fund_bitcoin(node: Node) -> None:
-    """Mines the faucet's coins, pays the wallets, spends one coin again and leaves one payment unconfirmed.
+    """Mines the faucet's coins, pays the wallets, spends two of their coins again and leaves one payment unconfirmed.
 
     `node` must be a bitcoind on an empty regtest chain. Raises `UnavailableError` otherwise.
     """
@@ -106,17 +107,31 @@ def fund_bitcoin(node: Node) -> None:
     if node.call("getblockchaininfo")["chain"] != "regtest" or node.call("getblockcount") != 0:
         raise _unexpected(node, "the chain is not an empty regtest")
     chain = _Bitcoin(node, plan)
+    late = [payment for wallet in plan.wallets for payment in _fund_wallet(node, chain, wallet)]
+    chain.mine_to(plan.pinned_height)
+    for payment in late:
+        chain.mine([payment])
     for wallet in plan.wallets:
-        for coin in wallet.coins:
-            chain.mine([chain.pay(_address(node, wallet, coin.index), coin.amount)])
-        if wallet.spent is not None:
-            payment = chain.pay(_address(node, wallet, 0), wallet.spent)
-            chain.mine([payment])
-            chain.mine([chain.pay_back(payment, wallet.spent, wallet.keys)])
-    chain.mine_to(plan.tip_height)
+        if wallet.late is not None:
+            chain.mine([chain.pay(_address(node, wallet, 0), wallet.late)])
+    chain.mine_to(plan.pinned_height + SETTLING_BLOCKS)
     for wallet in plan.wallets:
         if wallet.unconfirmed is not None:
             node.call("sendrawtransaction", chain.pay(_address(node, wallet, 0), wallet.unconfirmed))
+
+
+def _fund_wallet(node: Node, chain: _Bitcoin, wallet: BitcoinWallet) -> list[str]:
+    """Pays a wallet's coins; the signed transactions that spend one of them after the pinned block."""
+    payments = []
+    for coin in wallet.coins:
+        payments.append(chain.pay(_address(node, wallet, coin.index), coin.amount))
+        chain.mine(payments[-1:])
+    late = [chain.pay_back(payments[0], wallet.coins[0].amount, wallet.keys)] if wallet.spends_late else []
+    if wallet.spent is not None:
+        payment = chain.pay(_address(node, wallet, 0), wallet.spent)
+        chain.mine([payment])
+        chain.mine([chain.pay_back(payment, wallet.spent, wallet.keys)])
+    return late
 
 
 class _Bitcoin:
@@ -129,7 +144,7 @@ class _Bitcoin:
         payments = [
             amount
             for wallet in plan.wallets
-            for amount in (*(coin.amount for coin in wallet.coins), wallet.spent, wallet.unconfirmed)
+            for amount in (*(coin.amount for coin in wallet.coins), wallet.spent, wallet.late, wallet.unconfirmed)
             if amount is not None
         ]
         needed = sum(payments) + _FEE * (len(payments) + 1)
@@ -149,8 +164,8 @@ class _Bitcoin:
     def mine(self, transactions: Sequence[str]) -> None:
         """Mines one block with exactly these raw transactions."""
         self._height += 1
-        age = (self._plan.tip_height - self._height) * self._plan.block_seconds
-        _command(self._node, "setmocktime", int(self._plan.tip_time.timestamp()) - age)
+        age = (self._plan.pinned_height - self._height) * self._plan.block_seconds
+        _command(self._node, "setmocktime", int(self._plan.pinned_time.timestamp()) - age)
         # Blocks are given their transactions; the node's own choice and order could vary.
         self._node.call("generateblock", self._plan.faucet_address, list(transactions))
 

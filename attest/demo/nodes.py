@@ -40,7 +40,7 @@ rpcport={port}
 rpcuser={user}
 rpcpassword={password}
 txindex=1
-blockfilterindex=1
+blockfilterindex={filters:d}
 coinstatsindex=1
 """
 
@@ -64,8 +64,8 @@ def anvil(*, genesis_time: int) -> Iterator[str]:
 
 
 @contextmanager
-def bitcoind() -> Iterator[str]:
-    """The URL, with user and password, of a fresh bitcoind on an empty regtest chain.
+def bitcoind(*, filters: bool = True) -> Iterator[str]:
+    """The URL, with user and password, of a fresh bitcoind on an empty regtest chain, with or without block filters.
 
     Raises `UnavailableError` when the program is missing or does not start.
     """
@@ -73,7 +73,7 @@ def bitcoind() -> Iterator[str]:
     with _home() as home:
         conf = home / "bitcoin.conf"
         conf.touch(mode=0o600)
-        conf.write_text(_BITCOIN_CONF.format(port=port, user=user, password=password))
+        conf.write_text(_BITCOIN_CONF.format(port=port, user=user, password=password, filters=filters))
         with _running("bitcoind", [f"-datadir={home}"], home) as process:
             url = f"http://{user}:{password}@127.0.0.1:{port}"
             _wait("bitcoind", process, url, "getblockchaininfo", home)

@@ -33,7 +33,10 @@ class Coin(_Fixture):
 
 
 class BitcoinWallet(_Fixture):
-    """A wallet and its coins; `amount` is their sum in satoshi, without `spent` and `unconfirmed`."""
+    """A wallet and its coins; `amount` is their sum in satoshi, without `spent`, `late` and `unconfirmed`.
+
+    `spends_late` says that the first of the coins is spent again after the pinned block.
+    """
 
     id: str
     purpose: str
@@ -46,14 +49,16 @@ class BitcoinWallet(_Fixture):
     keys: list[str]
     coins: list[Coin]
     spent: Amount | None = None
+    late: Amount | None = None
+    spends_late: bool = False
     unconfirmed: Amount | None = None
 
 
 class BitcoinPlan(_Fixture):
-    """The regtest chain: block `tip_height` has the timestamp `tip_time`."""
+    """The regtest chain: block `pinned_height` has the timestamp `pinned_time`."""
 
-    tip_height: int
-    tip_time: datetime
+    pinned_height: int
+    pinned_time: datetime
     block_seconds: int
     faucet_address: str
     faucet_key: str
@@ -82,11 +87,11 @@ class EthereumWallet(_Fixture):
 
 
 class EthereumPlan(_Fixture):
-    """The anvil chain: block `finalized_height` has the timestamp `finalized_time`."""
+    """The anvil chain: block `pinned_height` has the timestamp `pinned_time`."""
 
     chain_id: int
-    finalized_height: int
-    finalized_time: datetime
+    pinned_height: int
+    pinned_time: datetime
     block_seconds: int
     mnemonic: str
     token: Token
@@ -94,7 +99,7 @@ class EthereumPlan(_Fixture):
 
     def time_of(self, height: int) -> int:
         """The timestamp of block `height`, in seconds since 1970."""
-        return int(self.finalized_time.timestamp()) + (height - self.finalized_height) * self.block_seconds
+        return int(self.pinned_time.timestamp()) + (height - self.pinned_height) * self.block_seconds
 
 
 class Plan(_Fixture):

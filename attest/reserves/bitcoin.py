@@ -1,146 +1,155 @@
-"""Bitcoin: the unspent outputs of a register's scripts at one block, from `scantxoutset`.
-
-The scan reads the set of unspent outputs alone, so coins in the mempool never count. The node is asked
-for scripts derived here, not for descriptors: it learns no extended key, and an output it returns must
-pay to a script that was asked for.
-"""
+"""Bitcoin and its kin: the unspent outputs of a register's scripts at one pinned block."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from attest.amounts import MAX_AMOUNT
-from attest.documents import parse_hex
-from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash, header_time
-from attest.reserves.bitcoin_scripts import scripts
-from attest.reserves.evidence import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record, Utxo, new_salt
+from attest.documents import format_time
+from attest.reserves.bitcoin_header import header_hash, header_time
+from attest.reserves.bitcoin_node import hash_at, header_of, height_in, integer, lie, shaped, tip_height
+from attest.reserves.journal import Journal
+from attest.reserves.pins import Before, Block, Confirmations, PinRule, first_height, lost, not_reached, refuse_stale
+from attest.reserves.quorum import Quorum
+from attest.reserves.records import (
+    BitcoinDescriptor,
+    BitcoinHeader,
+    BitcoinUtxos,
+    BitcoinUtxoSet,
+    Record,
+    Utxo,
+    new_salt,
+    reading_fields,
+)
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import BITCOIN_DECIMALS, Pin, Wallet
+from attest.reserves.unspent import difference, unspent_at
+from attest.reserves.utxo_proof import prove_unspent
+from attest.reserves.wallets import Pin, Wallet
 
-_SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
-_SCAN_TRIES: Final = 3
-_MAX_HEIGHT: Final = 2**31
-_AS_HEX: Final = False  # getblockheader's second parameter, verbose
+_MEDIAN_BLOCKS: Final = 11  # BIP-113
 
 
 @dataclass(frozen=True, slots=True)
 class BitcoinReader:
-    """Reads one chain from one node at its tip."""
+    """Reads one chain of Bitcoin's kind; `asset` is its coin, `scripts` has the scriptPubKeys of each wallet by id.
 
-    node: Node
+    Into the folder `utxo_sets` a node may write its set of unspent outputs, to have it proven.
+    """
+
     chain: str
     asset: str
+    scripts: Mapping[str, Sequence[bytes]]
+    utxo_sets: Path | None = None
 
-    def read(self, wallets: Sequence[Wallet]) -> tuple[Pin, list[Record]]:
-        """Pin the tip and list the unspent outputs of every wallet there.
-
-        Returns the pin, and the records: the header, then one per wallet, then one per descriptor.
-        Raises `UnavailableError` when the node does not answer, `VerificationError` when its answers
-        contradict each other or the chain.
-        """
-        owners: dict[bytes, Wallet] = {}
-        for wallet in wallets:
-            for script in scripts(wallet):
-                if (other := owners.setdefault(script, wallet)) is not wallet:
-                    raise MalformedError(
-                        "config/double-count", f"wallets {other.id} and {wallet.id} share the script {script.hex()}"
-                    )
-        genesis = str(self.node.call("getblockhash", 0))
+    def check_chain(self, node: Node) -> None:
+        """Raises `VerificationError` when `node` is on another chain."""
+        genesis = str(node.call("getblockhash", 0))
         if not genesis.startswith(self.chain.removeprefix("bip122:")):
-            raise self._lie("chain", f"is on the chain of genesis block {genesis}, not on {self.chain}")
-        pin, header, unspents = self._scan(sorted(owners))
+            raise lie(node, "chain", f"is on the chain of genesis block {genesis}, not on {self.chain}")
+
+    def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
+        """The block that `rule` means on `node`'s chain, by the clock `now`. Raises `AttestError`.
+
+        Bitcoin has no finality: `finalized` is refused by the config.
+        """
+        match rule:
+            case int():
+                height = rule
+            case bytes():
+                height = height_in(node, node.call("getblockheader", rule.hex()), "height")
+                if hash_at(node, height) != rule.hex():
+                    raise lost(node.name, Pin(chain=self.chain, height=height, block_hash=rule, time=now))
+            case Before(instant):
+                height = _last_before(node, instant)
+            case _:
+                tip = tip_height(node)
+                refuse_stale(node.name, header_time(header_of(node, hash_at(node, tip))), now)
+                height = max(tip - (rule.depth if isinstance(rule, Confirmations) else 1) + 1, 0)
+        header = header_of(node, hash_at(node, height))
+        pin = Pin(chain=self.chain, height=height, block_hash=header_hash(header), time=header_time(header))
+        return Block(pin, header)
+
+    def confirm(self, node: Node, pin: Pin) -> bytes:
+        """The header of `pin`, which is on `node`'s chain. Raises `PinLostError` when it is not, `AttestError`."""
+        if hash_at(node, pin.height) != pin.block_hash.hex():
+            raise lost(node.name, pin)
+        return header_of(node, pin.block_hash.hex())
+
+    def header_record(self, block: Block) -> Record:
+        """The pinned block's header as evidence."""
+        return BitcoinHeader(type="bitcoin-header", salt=new_salt(), chain=self.chain, header=block.header)
+
+    def read(
+        self,
+        quorum: Quorum,
+        block: Block,
+        wallets: Sequence[Wallet],
+        journal: Journal,
+        progress: Callable[[int], None],
+    ) -> list[Record]:
+        """The unspent outputs of every wallet at `block`: a reading each, and a record per descriptor.
+
+        The nodes must agree on every output. Raises `UnavailableError` when they do not answer,
+        `VerificationError` when answers contradict each other or the chain.
+        """
+        kept = journal.records(self.chain)
+        if kept is None:
+            kept = journal.keep(self.chain, self._readings(quorum, block.pin, wallets))
+        progress(len(kept))
+        return [*kept, *(_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None)]
+
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:  # noqa: ARG002
+        """Nothing: a Bitcoin script holds one asset."""
+        return []
+
+    def _readings(self, quorum: Quorum, pin: Pin, wallets: Sequence[Wallet]) -> list[BitcoinUtxoSet | BitcoinUtxos]:
+        owners = {script: wallet.id for wallet in wallets for script in self.scripts[wallet.id]}
+        unspent = quorum.ask(lambda node: unspent_at(node, pin, sorted(owners)), difference)
+        level: Literal["proven", "agreed", "single"] = "agreed" if quorum.several else "single"
+        utxo_set = None
+        if self.utxo_sets is not None:
+            utxo_set = prove_unspent(quorum, pin, unspent, frozenset(owners), self.utxo_sets)
         found: dict[str, list[Utxo]] = {wallet.id: [] for wallet in wallets}
-        for utxo in unspents:
-            owner = owners.get(utxo.script)
-            if owner is None:
-                raise self._lie("script", f"returned an output that nobody asked for: {utxo.txid.hex()}:{utxo.vout}")
-            found[owner.id].append(utxo)
-        if len({(utxo.txid, utxo.vout) for utxo in unspents}) != len(unspents):
-            raise self._lie("outpoint", "returned the same output twice")
-        records: list[Record] = [BitcoinHeader(type="bitcoin-header", salt=new_salt(), chain=self.chain, header=header)]
-        records += [self._reading(wallet, found[wallet.id]) for wallet in wallets]
-        records += [_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None]
-        return pin, records
-
-    def _scan(self, wanted: list[bytes]) -> tuple[Pin, bytes, list[Utxo]]:
-        descriptors = [f"raw({script.hex()})" for script in wanted]
-        for _ in range(_SCAN_TRIES):
-            tip = str(self.node.call("getbestblockhash"))
-            answer = self.node.call("scantxoutset", "start", descriptors, deadline=_SCAN_SECONDS)
-            try:
-                height, scanned = answer["height"], str(answer["bestblock"])
-                if type(height) is not int or not 0 <= height < _MAX_HEIGHT:
-                    raise self._lie("scan", "answered with a height that is none")
-                if answer["success"] is not True:
-                    raise self._lie("scan", "did not finish scanning its unspent outputs")
-                unspents = [self._utxo(item, height) for item in answer["unspents"]]
-                total = _satoshis(answer["total_amount"])
-            except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
-                raise self._lie("scan", f"answered something else than a scan ({type(error).__name__})") from None
-            if scanned != tip:
-                continue  # a block arrived between choosing the pin and scanning: pin anew
-            if sum(utxo.amount for utxo in unspents) != total:
-                raise self._lie("scan", "returned outputs that do not add up to its own total")
-            header = self._header(tip, height)
-            pin = Pin(chain=self.chain, height=height, block_hash=header_hash(header), time=header_time(header))
-            return pin, header, unspents
-        raise self._lie("tip", f"found a new block during each of {_SCAN_TRIES} scans")
-
-    def _header(self, block_hash: str, height: int) -> bytes:
-        try:
-            header = parse_hex(str(self.node.call("getblockheader", block_hash, _AS_HEX)))
-        except MalformedError as error:
-            raise self._lie("header", error.message) from None
-        if len(header) != HEADER_BYTES or header_hash(header).hex() != block_hash:
-            raise self._lie("header", "answered with a header that does not hash to the pinned block")
-        if self.node.call("getblockhash", height) != block_hash:
-            raise self._lie("reorganised", "has replaced the pinned block; what was read is void")
-        return header
-
-    def _utxo(self, item: dict[str, Any], tip: int) -> Utxo:
-        if type(item["height"]) is not int or not 0 < item["height"] <= tip:
-            raise self._lie("height", f"returned an output of height {item['height']} at tip {tip}")
-        try:
-            return Utxo(
-                txid=parse_hex(item["txid"]),
-                vout=item["vout"],
-                script=parse_hex(item["scriptPubKey"]),
-                amount=_satoshis(item["amount"]),
-                height=item["height"],
+        for utxo in unspent:
+            found[owners[utxo.script]].append(utxo)
+        readings: list[BitcoinUtxoSet | BitcoinUtxos] = [
+            BitcoinUtxos(
+                type="bitcoin-utxos",
+                salt=new_salt(),
+                **reading_fields(wallet),
+                asset=self.asset,
+                level=level if utxo_set is None else "proven",
+                amount=sum(utxo.amount for utxo in found[wallet.id]),
+                utxos=tuple(found[wallet.id]),
             )
-        except (AttestError, ValueError) as error:
-            raise self._lie("output", f"returned an output that cannot be read: {error}") from None
-
-    def _reading(self, wallet: Wallet, utxos: list[Utxo]) -> BitcoinUtxos:
-        return BitcoinUtxos(
-            type="bitcoin-utxos",
-            salt=new_salt(),
-            chain=self.chain,
-            wallet=wallet.id,
-            purpose=wallet.purpose,
-            storage=wallet.storage,
-            asset=self.asset,
-            amount=sum(utxo.amount for utxo in utxos),
-            utxos=tuple(sorted(utxos, key=lambda utxo: (utxo.txid, utxo.vout))),
-        )
-
-    def _lie(self, code: str, text: str) -> VerificationError:
-        return VerificationError(f"bitcoin/{code}", f"node {self.node.name} {text}")
+            for wallet in wallets
+        ]
+        return readings if utxo_set is None else [utxo_set, *readings]
 
 
-def _satoshis(value: object) -> int:
-    """Bitcoins as the node's JSON has them, in satoshis. Raises `ArithmeticError` when they are no whole number."""
-    if isinstance(value, bool) or not isinstance(value, Decimal | int):
-        raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
-    amount = Fraction(value) * 10**BITCOIN_DECIMALS
-    if amount.denominator != 1 or not 0 <= amount <= MAX_AMOUNT:
-        raise ArithmeticError
-    return amount.numerator
+def _last_before(node: Node, instant: datetime) -> int:
+    """The height of the last block with a header time before `instant`.
+
+    Header times may go back; their median over eleven blocks does not (BIP-113), and no block that follows a median
+    of at least `instant` has an earlier time. So the block is among the last eleven up to there.
+    """
+    tip = tip_height(node)
+    if not _median_reached(node, tip, instant):
+        raise not_reached(node.name, instant)
+    settled = first_height(0, tip, lambda height: _median_reached(node, height, instant))
+    for height in range(settled, max(settled - _MEDIAN_BLOCKS, -1), -1):
+        if header_time(header_of(node, hash_at(node, height))) < instant:
+            return height
+    raise lie(node, "block", f"has a chain that begins after {format_time(instant)}")
+
+
+def _median_reached(node: Node, height: int, instant: datetime) -> bool:
+    answer = node.call("getblockheader", hash_at(node, height))
+    with shaped(node, "a header"):
+        return integer(node, answer["mediantime"]) >= int(instant.timestamp())
 
 
 def _descriptor(wallet: Wallet) -> BitcoinDescriptor:

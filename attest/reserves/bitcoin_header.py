@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 HEADER_BYTES: Final = 80
+_PREVIOUS: Final = slice(4, 36)
 _TIME: Final = slice(68, 72)
 
 
@@ -18,3 +19,8 @@ def header_hash(header: bytes) -> bytes:
 def header_time(header: bytes) -> datetime:
     """The time its miner gave the block."""
     return datetime.fromtimestamp(int.from_bytes(header[_TIME], "little"), UTC)
+
+
+def previous_hash(header: bytes) -> bytes:
+    """The hash of the block before, in the byte order that explorers show."""
+    return header[_PREVIOUS][::-1]

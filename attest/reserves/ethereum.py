@@ -1,26 +1,42 @@
-"""Ethereum: every balance of a register at one pinned block, believed only with its proof."""
+"""Ethereum and other EVM chains: every balance of a register at one pinned block, believed only with its proof."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from attest.documents import parse_hex
-from attest.errors import AttestError, MalformedError, VerificationError
+from attest.documents import format_time, parse_hex
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum_proof import (
     Header,
     Token,
     balance_slot,
-    checksum_address,
+    by_hash,
     decode_header,
     proven_balance,
+    proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.evidence import EthereumBalance, EthereumHeader, EthereumTokenBalance, Reading, Record, new_salt
+from attest.reserves.journal import Journal
+from attest.reserves.pins import Before, Block, Confirmations, PinRule, first_height, lost, not_reached, refuse_stale
+from attest.reserves.quorum import Quorum
+from attest.reserves.records import (
+    AnyReading,
+    EthereumBalance,
+    EthereumHeader,
+    EthereumTokenAnswer,
+    EthereumTokenBalance,
+    Record,
+    new_salt,
+    reading_fields,
+)
 from attest.reserves.rpc import Call, Node
+from attest.reserves.token_slot import find_token
 from attest.reserves.wallets import Pin, Wallet
 
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
@@ -31,11 +47,14 @@ _HEADER: Final = (
     "gasUsed timestamp extraData mixHash nonce baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas "
     "parentBeaconBlockRoot requestsHash"
 ).split()
-_WORD_BYTES: Final = 32
-_HASHES_ONLY: Final = False  # eth_getBlockByNumber's second parameter: no whole transactions
 _INTEGERS: Final = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
 )
+_HASHES_ONLY: Final = False  # the second parameter of eth_getBlockBy…: no whole transactions
+_WORD_BYTES: Final = 32
+_CHUNK: Final = 500  # readings that are agreed on, proven and kept together
+_SLOTS: Final = 100  # storage slots in one eth_getProof
+_ADDRESS_DIGITS: Final = 40
 _ERC20: Final = [
     {"type": "function", "name": name, "inputs": inputs, "outputs": [{"type": output}], "stateMutability": "view"}
     for name, inputs, output in (
@@ -45,169 +64,336 @@ _ERC20: Final = [
 ]
 
 
+class TokenContract(NamedTuple):
+    """An ERC-20 contract of the config; `token` says where it keeps balances, None that this is to be found out."""
+
+    contract: str
+    token: Token | None
+
+
+class _Place(NamedTuple):
+    wallet: Wallet
+    address: str
+
+
 @dataclass(frozen=True, slots=True)
 class EthereumReader:
-    """Reads one chain from one node. `native` is the asset of the chain's coin, `tokens` those of contracts."""
+    """Reads one chain. `native` is the asset of the chain's coin, `tokens` those of contracts.
 
-    node: Node
+    `addresses` has the address of each wallet by id, in its EIP-55 spelling.
+    """
+
     chain: str
     native: str
-    tokens: Mapping[str, Token]
+    tokens: Mapping[str, TokenContract]
     decimals: Mapping[str, int]
+    addresses: Mapping[str, str]
 
-    def read(self, wallets: Sequence[Wallet], pin: str | int) -> tuple[Pin, list[Record]]:
-        """Pin a block (`finalized`, `latest` or a height), then read every asset of every wallet there.
-
-        Returns the pin, and the records: the block's header, then one per wallet and asset.
-        Raises `UnavailableError` when the node does not answer everything, `VerificationError` when an
-        answer contradicts the block's hash. Every reading that returns is proven against the hash that this
-        node gave; that the block is on the chain, only another source can tell.
-        """
+    def check_chain(self, node: Node) -> None:
+        """Raises `VerificationError` when `node` is on another chain."""
         expected = int(self.chain.removeprefix("eip155:"))
-        if (chain_id := self._quantity(self.node.call("eth_chainId"))) != expected:
-            raise self._lie("chain", f"is on chain {chain_id}, not on {expected}")
-        encoded, header = self._block(pin)
-        self._check_decimals(header)
-        places = [
-            (wallet, checksum_address(wallet.address or ""), asset) for wallet in wallets for asset in wallet.assets
-        ]
-        _refuse_double_counting(places)
-        answers = self.node.batch(
-            [call for _, address, asset in places for call in self._calls(address, asset, header)]
-        )
-        readings = [
-            self._reading(wallet, address, asset, header, balance, proof)
-            for (wallet, address, asset), balance, proof in zip(places, answers[::2], answers[1::2], strict=True)
-        ]
-        if self._block(header.number)[1].block_hash != header.block_hash:
-            raise self._lie("reorganised", "has replaced the pinned block; what was read is void")
-        pinned = Pin(chain=self.chain, height=header.number, block_hash=header.block_hash, time=header.time)
-        record = EthereumHeader(type="ethereum-header", salt=new_salt(), chain=self.chain, header=encoded)
-        return pinned, [record, *readings]
+        if (chain_id := _quantity(node, node.call("eth_chainId"))) != expected:
+            raise _lie(node, "chain", f"is on chain {chain_id}, not on {expected}")
 
-    def _block(self, pin: str | int) -> tuple[bytes, Header]:
+    def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
+        """The block that `rule` means on `node`'s chain, by the clock `now`. Raises `AttestError`."""
+        match rule:
+            case str():
+                header = self._header(node, rule)
+                refuse_stale(node.name, header[1].time, now)
+            case int():
+                header = self._header(node, rule)
+            case bytes():
+                header = self._header(node, rule)
+                if self._header(node, header[1].number)[1].block_hash != rule:
+                    raise lost(node.name, self._block(header).pin)
+            case Confirmations(depth):
+                _, tip = self._header(node, "latest")
+                refuse_stale(node.name, tip.time, now)
+                header = self._header(node, max(tip.number - depth + 1, 0))
+            case Before(instant):
+                _, final = self._header(node, "finalized")
+                if final.time < instant:
+                    raise not_reached(node.name, instant)
+                after = first_height(0, final.number, lambda height: self._header(node, height)[1].time >= instant)
+                if after == 0:
+                    raise _lie(node, "block", f"has a chain that begins after {format_time(instant)}")
+                header = self._header(node, after - 1)
+        return self._block(header)
+
+    def confirm(self, node: Node, pin: Pin) -> bytes:
+        """The header of `pin`, which is on `node`'s chain. Raises `PinLostError` when it is not, `AttestError`."""
+        encoded, header = self._header(node, pin.height)
+        if self._block((encoded, header)).pin != pin:
+            raise lost(node.name, pin)
+        return encoded
+
+    def header_record(self, block: Block) -> Record:
+        """The pinned block's header as evidence."""
+        return EthereumHeader(type="ethereum-header", salt=new_salt(), chain=self.chain, header=block.header)
+
+    def read(
+        self,
+        quorum: Quorum,
+        block: Block,
+        wallets: Sequence[Wallet],
+        journal: Journal,
+        progress: Callable[[int], None],
+    ) -> list[Record]:
+        """Every asset of every wallet at `block`, one reading each; `progress` hears how many there are so far.
+
+        The nodes must agree on the figures, and each figure is proven against the block's hash by one of them.
+        Only a token that keeps no balance in a slot of its storage is taken at their word.
+        Raises `UnavailableError` when the nodes do not answer everything, `VerificationError` for what is false.
+        """
+        header = decode_header(block.header)
+        readings: list[Record] = []
+        for asset in (self.native, *self.tokens):
+            places = [_Place(wallet, self.addresses[wallet.id]) for wallet in wallets if asset in wallet.assets]
+            token = self._token(quorum, asset, header, places[0].address) if places and asset in self.tokens else None
+            for start in range(0, len(places), _CHUNK):
+                key = f"{self.chain} {asset} {start}"
+                kept = journal.records(key)
+                if kept is None:
+                    part = places[start : start + _CHUNK]
+                    kept = journal.keep(key, self._chunk(quorum, header, asset, token, part))
+                readings += kept
+                progress(len(readings))
+        return readings
+
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:
+        """What lies at the addresses in assets of this chain that no wallet there lists: it does not count."""
+        listed = {(self.addresses[wallet.id], asset) for wallet in wallets for asset in wallet.assets}
+        at = at_block(block.pin.block_hash)
+        found = []
+        for asset in (self.native, *self.tokens):
+            places = {self.addresses[wallet.id]: wallet for wallet in wallets}
+            left = [address for address in places if (address, asset) not in listed]
+            amounts = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
+            found += [(places[address], asset, amount) for address, amount in zip(left, amounts, strict=True) if amount]
+        return found
+
+    def _token(self, quorum: Quorum, asset: str, header: Header, holder: str) -> Token | None:
+        contract, token = self.tokens[asset]
+        at = at_block(header.block_hash)
+        said = quorum.ask(
+            lambda node: _decimals(node, contract, at),
+            lambda one, other: f"says that {asset} has {other} decimals, not {one}",
+        )
+        if said is not None and said != (configured := self.decimals[asset]):
+            raise MalformedError(
+                "config/decimals", f"{asset} has {configured} decimals in the config, its contract says {said}"
+            )
+        return token or quorum.first(lambda node: find_token(node, contract, holder, at))
+
+    def _chunk(
+        self, quorum: Quorum, header: Header, asset: str, token: Token | None, places: Sequence[_Place]
+    ) -> Sequence[AnyReading]:
+        at = at_block(header.block_hash)
+        addresses = [place.address for place in places]
+
+        def difference(one: tuple[int, ...], other: tuple[int, ...]) -> str:
+            place, a, b = next(item for item in zip(places, one, other, strict=True) if item[1] != item[2])
+            return f"says {b} for {asset} of wallet {place.wallet.id}, not {a}"
+
+        amounts = quorum.ask(lambda node: self._amounts(node, asset, addresses, at), difference)
+        if asset == self.native:
+            return quorum.first(lambda node: self._native_proofs(node, header, places, amounts))
+        if token is not None:
+            return quorum.first(lambda node: self._token_proofs(node, header, asset, token, places, amounts))
+        return [
+            EthereumTokenAnswer(
+                type="ethereum-token-answer",
+                salt=new_salt(),
+                **reading_fields(place.wallet),
+                asset=asset,
+                level="agreed" if quorum.several else "single",
+                amount=amount,
+                address=place.address,
+                contract=self.tokens[asset].contract,
+            )
+            for place, amount in zip(places, amounts, strict=True)
+        ]
+
+    def _amounts(self, node: Node, asset: str, addresses: Sequence[str], at: dict[str, Any]) -> tuple[int, ...]:
+        contract = None if asset == self.native else self.tokens[asset].contract
+        return amounts(node, contract, addresses, at)
+
+    def _native_proofs(
+        self, node: Node, header: Header, places: Sequence[_Place], amounts: Sequence[int]
+    ) -> Sequence[AnyReading]:
+        at = at_block(header.block_hash)
+        answers = node.batch([("eth_getProof", [place.address, [], at]) for place in places])
+        readings: list[AnyReading] = []
+        for place, amount, answer in zip(places, amounts, answers, strict=True):
+            proof, _ = _proof(node, answer)
+            with _proving(node, self.native, place):
+                shown = proven_balance(header.state_root, place.address, by_hash(proof))
+            _compare(node, self.native, place, amount, shown)
+            readings.append(
+                EthereumBalance(
+                    type="ethereum-balance",
+                    salt=new_salt(),
+                    **reading_fields(place.wallet),
+                    asset=self.native,
+                    level="proven",
+                    amount=amount,
+                    address=place.address,
+                    proof=proof,
+                )
+            )
+        return readings
+
+    def _token_proofs(
+        self, node: Node, header: Header, asset: str, token: Token, places: Sequence[_Place], amounts: Sequence[int]
+    ) -> Sequence[AnyReading]:
+        readings: list[AnyReading] = []
+        for start in range(0, len(places), _SLOTS):
+            part = places[start : start + _SLOTS]
+            slots = ["0x" + balance_slot(token, place.address).hex() for place in part]
+            account, storage = _proof(
+                node, node.call("eth_getProof", token.contract, slots, at_block(header.block_hash))
+            )
+            if len(storage) != len(part):
+                raise _lie(node, "proof", f"gave {len(storage)} storage proofs for {len(part)} slots")
+            with _proving(node, asset, part[0]):
+                root = proven_storage_root(header.state_root, token.contract, by_hash(account))
+            for place, amount, proof in zip(part, amounts[start : start + _SLOTS], storage, strict=True):
+                with _proving(node, asset, place):
+                    shown = proven_token_balance(root, token, place.address, by_hash(proof))
+                _compare(node, asset, place, amount, shown)
+                readings.append(
+                    EthereumTokenBalance(
+                        type="ethereum-token-balance",
+                        salt=new_salt(),
+                        **reading_fields(place.wallet),
+                        asset=asset,
+                        level="proven",
+                        amount=amount,
+                        address=place.address,
+                        contract=token.contract,
+                        slot=token.slot.to_bytes(_WORD_BYTES),
+                        layout=token.layout,
+                        proof=tuple(dict.fromkeys(account + proof)),
+                    )
+                )
+        return readings
+
+    def _header(self, node: Node, which: str | int | bytes) -> tuple[bytes, Header]:
         import rlp  # type: ignore[import-untyped]
 
-        block = self.node.call("eth_getBlockByNumber", hex(pin) if isinstance(pin, int) else pin, _HASHES_ONLY)
+        if isinstance(which, bytes):
+            block = node.call("eth_getBlockByHash", "0x" + which.hex(), _HASHES_ONLY)
+        else:
+            block = node.call("eth_getBlockByNumber", hex(which) if isinstance(which, int) else which, _HASHES_ONLY)
         if not isinstance(block, dict):
-            raise self._lie("block", "answered with a block that is not an object")
+            raise _lie(node, "block", "answered with a block that is not an object")
         fields = [
-            self._quantity(block[name]) if name in _INTEGERS else self._bytes(block[name])
+            _quantity(node, block[name]) if name in _INTEGERS else _bytes(node, block[name])
             for name in _HEADER
             if block.get(name) is not None
         ]
         encoded = rlp.encode(fields)
         header = decode_header(encoded)
-        if header.block_hash != self._bytes(block.get("hash")):
-            raise self._lie("block", "answered with a block whose header does not hash to its hash")
-        if isinstance(pin, int) and header.number != pin:
-            raise self._lie("block", f"answered with block {header.number} instead of {pin}")
+        if header.block_hash != _bytes(node, block.get("hash")):
+            raise _lie(node, "block", "answered with a block whose header does not hash to its hash")
+        if isinstance(which, int) and header.number != which:
+            raise _lie(node, "block", f"answered with block {header.number} instead of {which}")
+        if isinstance(which, bytes) and header.block_hash != which:
+            raise _lie(node, "block", f"answered with block {header.block_hash.hex()} instead of {which.hex()}")
         return encoded, header
 
-    def _calls(self, address: str, asset: str, header: Header) -> Iterator[Call]:
-        at = _at(header)
-        if asset == self.native:
-            yield "eth_getBalance", [address, at]
-            yield "eth_getProof", [address, [], at]
-        else:
-            token = self.tokens[asset]
-            yield "eth_call", [{"to": token.contract, "data": _encode("balanceOf", address)}, at]
-            yield "eth_getProof", [token.contract, ["0x" + balance_slot(token, address).hex()], at]
-
-    def _reading(self, wallet: Wallet, address: str, asset: str, header: Header, answer: Any, proof: Any) -> Reading:
-        try:
-            account_proof = tuple(self._bytes(node) for node in proof["accountProof"])
-            storage = [tuple(self._bytes(node) for node in item["proof"]) for item in proof["storageProof"]]
-        except (KeyError, TypeError):
-            raise self._lie("proof", "answered with something that is not an eth_getProof result") from None
-        common: dict[str, Any] = {
-            "salt": new_salt(),
-            "chain": self.chain,
-            "wallet": wallet.id,
-            "purpose": wallet.purpose,
-            "storage": wallet.storage,
-            "asset": asset,
-            "address": address,
-            "account_proof": account_proof,
-        }
-        try:
-            if asset == self.native:
-                amount = proven_balance(header.state_root, address, account_proof)
-                said = self._quantity(answer)
-                reading: Reading = EthereumBalance(type="ethereum-balance", amount=amount, **common)
-            else:
-                token = self.tokens[asset]
-                (storage_proof,) = storage
-                amount = proven_token_balance(header.state_root, token, address, account_proof, storage_proof)
-                said = self._word(answer)
-                reading = EthereumTokenBalance(
-                    type="ethereum-token-balance",
-                    amount=amount,
-                    contract=token.contract,
-                    slot=token.slot,
-                    storage_proof=storage_proof,
-                    **common,
-                )
-        except (AttestError, ValueError) as error:
-            raise self._lie("proof", f"gave no valid proof of {asset} at {address}: {error}") from None
-        if said != amount:
-            raise self._lie("balance", f"says {said} for {asset} at {address}, but its own proof shows {amount}")
-        return reading
-
-    def _check_decimals(self, header: Header) -> None:
-        for asset, token in self.tokens.items():
-            call = {"to": token.contract, "data": _encode("decimals")}
-            said = self._word(self.node.call("eth_call", call, _at(header)))
-            if said != (configured := self.decimals[asset]):
-                raise MalformedError(
-                    "config/decimals", f"{asset} has {configured} decimals in the config, its contract says {said}"
-                )
-
-    def _quantity(self, value: object) -> int:
-        if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:
-            raise self._lie("quantity", f"answered {str(value)[:40]!r} where a 0x quantity belongs")
-        return int(value, 16)
-
-    def _word(self, value: object) -> int:
-        """A uint256 as a contract's function returns it."""
-        data = self._bytes(value)
-        if len(data) != _WORD_BYTES:
-            raise self._lie("word", f"answered {len(data)} bytes where a contract's 32 belong")
-        return int.from_bytes(data)
-
-    def _bytes(self, value: object) -> bytes:
-        if not isinstance(value, str) or not value.startswith("0x"):
-            raise self._lie("bytes", f"answered {str(value)[:40]!r} where 0x bytes belong")
-        try:
-            return parse_hex(value[2:].lower())
-        except MalformedError as error:
-            raise self._lie("bytes", error.message) from None
-
-    def _lie(self, code: str, text: str) -> VerificationError:
-        return VerificationError(f"ethereum/{code}", f"node {self.node.name} {text}")
+    def _block(self, header: tuple[bytes, Header]) -> Block:
+        encoded, decoded = header
+        pin = Pin(chain=self.chain, height=decoded.number, block_hash=decoded.block_hash, time=decoded.time)
+        return Block(pin, encoded)
 
 
-def _refuse_double_counting(places: Sequence[tuple[Wallet, str, str]]) -> None:
-    owner: dict[tuple[str, str], Wallet] = {}
-    for wallet, address, asset in places:
-        if (other := owner.setdefault((address, asset), wallet)) is not wallet:
-            raise MalformedError(
-                "config/double-count", f"wallets {other.id} and {wallet.id} share {asset} at the address {address}"
-            )
+def _decimals(node: Node, contract: str, at: dict[str, Any]) -> int | None:
+    """What the token says; None when it has no such function, which is optional (EIP-20)."""
+    try:
+        return _word(node, node.call("eth_call", {"to": contract, "data": _data("decimals")}, at))
+    except UnavailableError as error:
+        if error.code != "node/refused":
+            raise
+        return None
 
 
-def _at(header: Header) -> dict[str, Any]:
+def amounts(node: Node, contract: str | None, addresses: Sequence[str], at: dict[str, Any]) -> tuple[int, ...]:
+    """What `node` says lies at each address, in wei or in base units of the token at `contract`.
+
+    `at` is the block as EIP-1898 has it. Raises `UnavailableError`, `VerificationError`.
+    """
+    if contract is None:
+        answers = node.batch([("eth_getBalance", [address, at]) for address in addresses])
+        return tuple(_quantity(node, answer) for answer in answers)
+    calls: list[Call] = [("eth_call", [{"to": contract, "data": _balance_of(address)}, at]) for address in addresses]
+    return tuple(_word(node, answer) for answer in node.batch(calls))
+
+
+@contextmanager
+def _proving(node: Node, asset: str, place: _Place) -> Iterator[None]:
+    """Name the node and the place in an error about a proof."""
+    try:
+        yield
+    except (AttestError, ValueError) as error:
+        raise _lie(node, "proof", f"gave no valid proof of {asset} at {place.address}: {error}") from None
+
+
+def _compare(node: Node, asset: str, place: _Place, said: int, shown: int) -> None:
+    if said != shown:
+        raise _lie(node, "balance", f"says {said} for {asset} at {place.address}, but its own proof shows {shown}")
+
+
+def _proof(node: Node, answer: Any) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
+    """The account proof and the storage proofs of an eth_getProof result."""
+    try:
+        account = tuple(_bytes(node, item) for item in answer["accountProof"])
+        return account, [tuple(_bytes(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
+    except (KeyError, TypeError):
+        raise _lie(node, "proof", "answered with something that is not an eth_getProof result") from None
+
+
+def _quantity(node: Node, value: object) -> int:
+    if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:
+        raise _lie(node, "quantity", f"answered {str(value)[:40]!r} where a 0x quantity belongs")
+    return int(value, 16)
+
+
+def _word(node: Node, value: object) -> int:
+    """A uint256 as a contract's function returns it."""
+    data = _bytes(node, value)
+    if len(data) != _WORD_BYTES:
+        raise _lie(node, "word", f"answered {len(data)} bytes where a contract's 32 belong")
+    return int.from_bytes(data)
+
+
+def _bytes(node: Node, value: object) -> bytes:
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise _lie(node, "bytes", f"answered {str(value)[:40]!r} where 0x bytes belong")
+    try:
+        return parse_hex(value[2:].lower())
+    except MalformedError as error:
+        raise _lie(node, "bytes", error.message) from None
+
+
+def _lie(node: Node, code: str, text: str) -> VerificationError:
+    return VerificationError(f"ethereum/{code}", f"node {node.name} {text}")
+
+
+def at_block(block_hash: bytes) -> dict[str, Any]:
     """The block as EIP-1898 has it: by hash, so that a reorganisation is an error instead of another balance."""
-    return {"blockHash": "0x" + header.block_hash.hex(), "requireCanonical": True}
+    return {"blockHash": "0x" + block_hash.hex(), "requireCanonical": True}
 
 
 @cache
-def _contract() -> Any:
+def _data(function: str, *arguments: str) -> str:
+    """The call data of an ERC-20 function (EIP-20)."""
     from web3 import Web3
 
-    return Web3().eth.contract(abi=_ERC20)
+    return str(Web3().eth.contract(abi=_ERC20).encode_abi(function, args=list(arguments)))
 
 
-def _encode(function: str, *arguments: str) -> str:
-    """The call data of an ERC-20 function (EIP-20)."""
-    return str(_contract().encode_abi(function, args=list(arguments)))
+def _balance_of(address: str) -> str:
+    # One encoding serves all addresses: web3 takes longer for it than a node for the answer.
+    return _data("balanceOf", "0x" + "0" * _ADDRESS_DIGITS)[:-_ADDRESS_DIGITS] + address[2:].lower()

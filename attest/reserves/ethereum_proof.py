@@ -7,7 +7,7 @@ nodes lead from there to an account, and the storage trie's nodes to a token bal
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -20,6 +20,9 @@ _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
 _STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
 _BALANCE, _STORAGE_ROOT, _ACCOUNT_FIELDS = 1, 2, 4
+
+Nodes = Mapping[bytes, bytes]
+"""Trie nodes by their Keccak-256, as `by_hash` makes them."""
 
 
 Layout = Literal["solidity", "vyper"]
@@ -68,23 +71,36 @@ def decode_header(header: bytes) -> Header:
     )
 
 
-def proven_balance(state_root: bytes, address: str, account_proof: Sequence[bytes]) -> int:
-    """The balance in wei that `account_proof` shows for `address`; 0 only when it shows there is no account.
+def by_hash(nodes: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Trie nodes under their Keccak-256, by which their parents name them. Raises `VerificationError`."""
+    found = {}
+    for node in nodes:
+        if len(node) > MAX_NODE_BYTES:
+            raise VerificationError("ethereum/proof", f"a trie node has more than {MAX_NODE_BYTES} bytes")
+        found[keccak(node)] = node
+    return found
+
+
+def proven_balance(state_root: bytes, address: str, nodes: Nodes) -> int:
+    """The balance in wei that `nodes` show for `address`; 0 only when they show that there is no account.
 
     Raises `VerificationError` when the nodes do not lead from `state_root` to the account.
     """
-    account = _account(state_root, address, account_proof)
+    account = _account(state_root, address, nodes)
     return int.from_bytes(account[_BALANCE]) if account else 0
 
 
-def proven_token_balance(
-    state_root: bytes, token: Token, holder: str, account_proof: Sequence[bytes], storage_proof: Sequence[bytes]
-) -> int:
-    """The base units of `token` that the two proofs show for `holder`. Raises `VerificationError`."""
-    account = _account(state_root, token.contract, account_proof)
+def proven_storage_root(state_root: bytes, contract: str, nodes: Nodes) -> bytes:
+    """The root of a contract's storage trie. Raises `VerificationError`, also when there is no such account."""
+    account = _account(state_root, contract, nodes)
     if not account:
-        raise VerificationError("ethereum/proof", f"there is no contract at {token.contract}")
-    value = _trie_value(account[_STORAGE_ROOT], keccak(balance_slot(token, holder)), storage_proof)
+        raise VerificationError("ethereum/proof", f"there is no contract at {contract}")
+    return account[_STORAGE_ROOT]
+
+
+def proven_token_balance(storage_root: bytes, token: Token, holder: str, nodes: Nodes) -> int:
+    """The base units of `token` that `nodes` show for `holder`. Raises `VerificationError`."""
+    value = _trie_value(storage_root, keccak(balance_slot(token, holder)), nodes)
     if not value:
         return 0
     stored = _rlp(value, "a storage value")
@@ -120,8 +136,8 @@ def _address_bytes(address: str) -> bytes:
     return bytes.fromhex(address.removeprefix("0x"))
 
 
-def _account(state_root: bytes, address: str, proof: Sequence[bytes]) -> list[bytes]:
-    value = _trie_value(state_root, keccak(_address_bytes(address)), proof)
+def _account(state_root: bytes, address: str, nodes: Nodes) -> list[bytes]:
+    value = _trie_value(state_root, keccak(_address_bytes(address)), nodes)
     if not value:
         return []
     account = _rlp_list(value, "an account")
@@ -130,16 +146,14 @@ def _account(state_root: bytes, address: str, proof: Sequence[bytes]) -> list[by
     return account
 
 
-def _trie_value(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
+def _trie_value(root: bytes, key: bytes, nodes: Nodes) -> bytes:
     from trie import HexaryTrie
     from trie.constants import BLANK_NODE_HASH
 
     if root == BLANK_NODE_HASH:
         return b""
-    if any(len(node) > MAX_NODE_BYTES for node in nodes):
-        raise VerificationError("ethereum/proof", f"a trie node has more than {MAX_NODE_BYTES} bytes")
     try:
-        return bytes(HexaryTrie({keccak(node): node for node in nodes}, root)[key])
+        return bytes(HexaryTrie(nodes, root)[key])
     except Exception as error:  # noqa: BLE001 (malformed nodes surface as many types of the trie and rlp libraries)
         raise VerificationError(
             "ethereum/proof", f"the trie nodes do not lead from the state root to the value ({type(error).__name__})"

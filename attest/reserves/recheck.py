@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import header_hash, header_time
-from attest.reserves.ethereum_proof import (
-    Header,
-    Token,
-    decode_header,
-    proven_balance,
-    proven_token_balance,
-)
-from attest.reserves.evidence import (
+from attest.reserves.ethereum_proof import Header, by_hash, decode_header
+from attest.reserves.records import (
     BitcoinHeader,
     BitcoinUtxos,
+    BitcoinUtxoSet,
     EthereumBalance,
     EthereumHeader,
+    EthereumTokenAnswer,
     EthereumTokenBalance,
     MoneyDocument,
+    NodeAgreement,
     Reading,
     Record,
+    TrieNodes,
 )
+from attest.reserves.trie_nodes import proven_amount
+from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
+
+_SEVERAL: Final = 2
+_SHORT_SLOT: Final = 2**32
+_NO_DUMPS: Final[Mapping[str, UtxoSet]] = MappingProxyType({})
 
 
 class Rechecked(NamedTuple):
     """How many readings and money documents were rechecked, of how many that the statement counts.
 
-    `lines` are the statement's lines of which every wallet was, without their control; `tokens` tells which
-    contracts the readings of a token asset on a chain came from.
+    `lines` are the statement's lines of which every wallet was, without their control; `tokens` tells from which
+    contracts, and from where in them, the readings of a token asset on a chain came; `nodes` how many nodes gave
+    the figures of a chain alike.
     """
 
     readings: int
@@ -41,6 +49,7 @@ class Rechecked(NamedTuple):
     documents_stated: int
     lines: frozenset[tuple[str, ...]] = frozenset()
     tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    nodes: Mapping[str, int] = MappingProxyType({})
 
     @property
     def complete(self) -> bool:
@@ -48,94 +57,190 @@ class Rechecked(NamedTuple):
         return self.readings == self.readings_stated and self.documents == self.documents_stated
 
 
+@dataclass(slots=True)
+class _Chain:
+    """What the records say of one chain as a whole."""
+
+    pin: Pin
+    header: Header | BitcoinHeader | None = None
+    nodes: NodeAgreement | None = None
+    utxo_set: BitcoinUtxoSet | None = None
+    trie: dict[bytes, bytes] = field(default_factory=dict)
+    storage_roots: dict[str, bytes] = field(default_factory=dict)
+    unspent: frozenset[tuple[object, ...]] | None = None
+
+
 def recheck(
-    records: Iterable[Record],
+    records: Mapping[int, Record],
     *,
     decimals: Mapping[str, int],
     pins: Sequence[Pin],
     reserves: Sequence[ReserveLine],
     money: Sequence[MoneyLine],
+    dumps: Mapping[str, UtxoSet] = _NO_DUMPS,
 ) -> Rechecked:
-    """Recompute every balance in `records` and add them up to the lines of the statement.
+    """Recompute every balance in `records`, by their index, and add them up to the lines of the statement.
 
     A line whose wallets are all disclosed must equal their sum; of another line no more may be disclosed
-    than it states. Raises `VerificationError` naming the record.
+    than it states. `dumps` are sets of unspent outputs by chain, read for the scripts of the records: without one, a
+    Bitcoin balance that claims to be proven does not count as rechecked.
+    Raises `VerificationError` naming the record.
     """
-    records = list(records)
-    by_chain = {pin.chain: pin for pin in pins}
-    headers = _check_headers(records, by_chain)
-    readings = [record for record in records if isinstance(record, Reading)]
-    tokens: dict[tuple[str, str], frozenset[str]] = {}
-    for reading in readings:
-        _check_reading(reading, headers, by_chain)
-        if isinstance(reading, EthereumTokenBalance):
-            place = (reading.asset, reading.chain)
-            tokens[place] = tokens.get(place, frozenset()) | {reading.contract}
-        elif decimals.get(reading.asset) != native_decimals(reading.chain):
-            raise VerificationError(
-                "recheck/decimals", f"{reading.asset} has other decimals than the coin of {reading.chain}"
-            )
-    _refuse_double_counting(readings)
-    whole = _check_lines(readings, reserves)
-    documents = _check_money([record for record in records if isinstance(record, MoneyDocument)], money)
+    chains = {pin.chain: _Chain(pin) for pin in pins}
+    for index, record in records.items():
+        with _naming(index, record):
+            _note(record, chains)
+    for chain in dumps.keys() & chains.keys():
+        _check_dump(chains[chain], dumps[chain])
+    readings = {index: record for index, record in records.items() if isinstance(record, Reading)}
+    tokens: dict[tuple[str, str], set[str]] = {}
+    unchecked: set[tuple[str, ...]] = set()
+    for index, reading in readings.items():
+        with _naming(index, reading):
+            _check_reading(reading, chains, decimals)
+        if isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
+            tokens.setdefault((reading.asset, reading.chain), set()).add(_source(reading))
+        if _needs_dump(reading, dumps):
+            unchecked.add(reading.line)
+    _refuse_double_counting(readings.values())
+    whole = _check_lines(readings.values(), reserves)
+    documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(
-        len(readings), sum(line.wallets for line in reserves), documents, len(money), whole, MappingProxyType(tokens)
+        sum(not _needs_dump(reading, dumps) for reading in readings.values()),
+        sum(line.wallets for line in reserves),
+        documents,
+        len(money),
+        whole - unchecked,
+        MappingProxyType({place: frozenset(sources) for place, sources in tokens.items()}),
+        MappingProxyType({name: len(chain.nodes.agreed) for name, chain in chains.items() if chain.nodes}),
     )
 
 
-def _check_headers(records: Sequence[Record], pins: dict[str, Pin]) -> dict[str, Header | None]:
-    headers: dict[str, Header | None] = {}
-    for record in records:
-        if not isinstance(record, EthereumHeader | BitcoinHeader):
-            continue
-        pin = pins.get(record.chain)
-        if pin is None or record.chain in headers:
-            raise VerificationError("recheck/header", f"{record.chain}: the header of no pinned block, or given twice")
-        if isinstance(record, EthereumHeader):
-            header = decode_header(record.header)
-            agrees = (header.block_hash, header.number, header.time) == (pin.block_hash, pin.height, pin.time)
-            headers[record.chain] = header
-        else:
-            # A Bitcoin header does not carry its height; the hash alone names the block.
-            agrees = (header_hash(record.header), header_time(record.header)) == (pin.block_hash, pin.time)
-            headers[record.chain] = None
-        if not agrees:
-            raise VerificationError("recheck/header", f"{record.chain}: the header is not that of the pinned block")
-    return headers
-
-
-def _check_reading(reading: Reading, headers: dict[str, Header | None], pins: dict[str, Pin]) -> None:
-    name = f"{reading.asset} of wallet {reading.wallet}"
-    if reading.chain not in headers:
-        raise VerificationError("recheck/header", f"{name}: there is no header for {reading.chain}")
+@contextmanager
+def _naming(index: int, record: Record) -> Iterator[None]:
+    """Name the record in an error about it."""
     try:
-        amount = _recompute(reading, headers[reading.chain])
+        yield
     except VerificationError as error:
-        raise VerificationError(error.code, f"{name}: {error.message}") from None
-    if isinstance(reading, BitcoinUtxos) and any(utxo.height > pins[reading.chain].height for utxo in reading.utxos):
-        raise VerificationError("recheck/height", f"{name}: an output is younger than the pinned block")
-    if amount != reading.amount:
+        subject = f", {record.asset} of wallet {record.wallet}" if isinstance(record, Reading) else ""
+        kind = getattr(record, "type", "record")
+        raise VerificationError(error.code, f"record {index} ({kind}{subject}): {error.message}") from None
+
+
+def _note(record: Record, chains: Mapping[str, _Chain]) -> None:
+    """Keep what a record says of a chain as a whole."""
+    if not isinstance(record, EthereumHeader | BitcoinHeader | NodeAgreement | BitcoinUtxoSet | TrieNodes):
+        return
+    chain = chains.get(record.chain)
+    if chain is None:
+        raise VerificationError("recheck/chain", f"the statement pins no block of {record.chain}")
+    match record:
+        case EthereumHeader() | BitcoinHeader():
+            _once(chain.header)
+            chain.header = _checked_header(record, chain.pin)
+        case NodeAgreement():
+            _once(chain.nodes)
+            named = {*record.agreed, *(node.name for node in record.dropped)}
+            if len(named) != len(record.agreed) + len(record.dropped) or not len(named) < 2 * record.needed:
+                raise VerificationError("recheck/nodes", "a node is named twice, or two groups of nodes could agree")
+            if len(record.agreed) < record.needed:
+                raise VerificationError("recheck/nodes", "fewer nodes agreed than had to")
+            chain.nodes = record
+        case BitcoinUtxoSet():
+            _once(chain.utxo_set)
+            chain.utxo_set = record
+        case TrieNodes():
+            chain.trie |= by_hash(record.nodes)
+
+
+def _once(known: object) -> None:
+    if known is not None:
+        raise VerificationError("recheck/twice", "a chain has one such record, and this is the second")
+
+
+def _checked_header(record: EthereumHeader | BitcoinHeader, pin: Pin) -> Header | BitcoinHeader:
+    if isinstance(record, EthereumHeader):
+        header = decode_header(record.header)
+        if (header.block_hash, header.number, header.time) == (pin.block_hash, pin.height, pin.time):
+            return header
+    # A Bitcoin header does not carry its height; the hash alone names the block.
+    elif (header_hash(record.header), header_time(record.header)) == (pin.block_hash, pin.time):
+        return record
+    raise VerificationError("recheck/header", "the header is not that of the pinned block")
+
+
+def _check_dump(chain: _Chain, dump: UtxoSet) -> None:
+    if dump.block_hash != chain.pin.block_hash:
         raise VerificationError(
-            "recheck/amount", f"{name}: the evidence shows {amount}, the record says {reading.amount}"
+            "recheck/utxo-set", f"the set of unspent outputs is that of block {dump.block_hash.hex()}, not of the pin"
+        )
+    said = chain.utxo_set
+    if said is not None and (said.outputs, said.hash_serialized) != (dump.outputs, dump.hash_serialized):
+        raise VerificationError(
+            "recheck/utxo-set", "the set of unspent outputs has another hash than the evidence says"
+        )
+    chain.unspent = frozenset(
+        (output.txid, output.vout, output.script, output.amount, output.height) for output in dump.found
+    )
+
+
+def _check_reading(reading: Reading, chains: Mapping[str, _Chain], decimals: Mapping[str, int]) -> None:
+    chain = chains.get(reading.chain)
+    if chain is None or chain.header is None:
+        raise VerificationError("recheck/header", f"there is no header for {reading.chain}")
+    if reading.level == "agreed" and (chain.nodes is None or chain.nodes.needed < _SEVERAL):
+        raise VerificationError("recheck/level", "it claims that nodes agreed, and no record says which")
+    amount = _recompute(reading, chain)
+    if amount != reading.amount:
+        raise VerificationError("recheck/amount", f"the evidence shows {amount}, the record says {reading.amount}")
+    native = isinstance(reading, EthereumBalance | BitcoinUtxos)
+    if native and decimals.get(reading.asset) != native_decimals(reading.chain):
+        raise VerificationError(
+            "recheck/decimals", f"{reading.asset} has other decimals than the coin of {reading.chain}"
         )
 
 
-def _recompute(reading: Reading, header: Header | None) -> int:
-    """The amount that the reading's own evidence shows; `header` is that of an EVM chain, None for Bitcoin."""
-    match reading:
-        case EthereumBalance() if header is not None:
-            return proven_balance(header.state_root, reading.address, reading.account_proof)
-        case EthereumTokenBalance() if header is not None:
-            return proven_token_balance(
-                header.state_root,
-                Token(reading.contract, reading.slot),
-                reading.address,
-                reading.account_proof,
-                reading.storage_proof,
-            )
-        case BitcoinUtxos() if header is None:
+def _recompute(reading: Reading, chain: _Chain) -> int:
+    """The amount that the reading's own evidence shows."""
+    match reading, chain.header:
+        case (EthereumBalance() | EthereumTokenBalance()) as proven, Header() as header:
+            nodes = ChainMap(by_hash(proven.proof), chain.trie)
+            return proven_amount(proven, header.state_root, nodes, chain.storage_roots)
+        case EthereumTokenAnswer(), Header():
+            return reading.amount  # there is nothing but the nodes' word
+        case BitcoinUtxos(), BitcoinHeader():
+            _check_utxos(reading, chain)
             return sum(utxo.amount for utxo in reading.utxos)
     raise VerificationError("recheck/chain", f"a {type(reading).__name__} cannot stand on {reading.chain}")
+
+
+def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
+    if any(utxo.height > chain.pin.height for utxo in reading.utxos):
+        raise VerificationError("recheck/height", "an output is younger than the pinned block")
+    if reading.level == "proven" and chain.utxo_set is None:
+        raise VerificationError(
+            "recheck/level", "it claims to be proven, and no record names the set of unspent outputs"
+        )
+    if chain.unspent is not None:
+        for utxo in reading.utxos:
+            if (utxo.txid, utxo.vout, utxo.script, utxo.amount, utxo.height) not in chain.unspent:
+                raise VerificationError(
+                    "recheck/utxo-set", f"{utxo.txid.hex()}:{utxo.vout} is not among the unspent outputs"
+                )
+
+
+def _needs_dump(reading: Reading, dumps: Mapping[str, UtxoSet]) -> bool:
+    return isinstance(reading, BitcoinUtxos) and reading.level == "proven" and reading.chain not in dumps
+
+
+def _source(reading: EthereumTokenBalance | EthereumTokenAnswer) -> str:
+    """The contract of a token's balance, and where in it the balance was found."""
+    if isinstance(reading, EthereumTokenAnswer):
+        return f"{reading.contract} balanceOf"
+    slot = int.from_bytes(reading.slot)
+    return f"{reading.contract} slot {slot if slot < _SHORT_SLOT else hex(slot)}" + (
+        "" if reading.layout == "solidity" else f" ({reading.layout})"
+    )
 
 
 def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
@@ -143,7 +248,7 @@ def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
     match reading:
         case EthereumBalance():
             yield (reading.chain, reading.address.lower())
-        case EthereumTokenBalance():
+        case EthereumTokenBalance() | EthereumTokenAnswer():
             yield (reading.chain, reading.address.lower(), reading.contract.lower())
         case BitcoinUtxos():
             for utxo in reading.utxos:

@@ -6,11 +6,12 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time
+from attest.documents import Amount, AssetName, Count, Digest, Document, LongText, Text, Time
 
 ChainId = Annotated[str, StringConstraints(pattern=r"^(?:bip122:[0-9a-f]{32}|eip155:[1-9][0-9]{0,31})$")]
 WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Purpose = Literal["customer", "guarantee", "compensation"]
+RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice
 Storage = Literal["cold", "hot", "other"]
 Level = Literal["proven", "agreed", "single", "declared"]  # protocol.md, section 6
 Control = Literal["none"]  # proofs of control are not verified yet, so no other claim is read
@@ -64,17 +65,19 @@ class MoneyLine(Document):
 class Wallet(Document):
     """One wallet of the register: an address, or a Bitcoin descriptor with the range of its `*`.
 
-    A wallet serves one purpose. `public = false` keeps its record in the auditor's edition of the evidence.
+    A wallet serves one purpose; that of the exchange's `own` coins is not read. `custodian` is who holds the keys when
+    the exchange does not. `public = false` keeps its record in the auditor's edition of the evidence.
     """
 
     id: WalletId
     chain: ChainId
     address: Text | None = None
-    descriptor: Text | None = None
+    descriptor: LongText | None = None
     range: tuple[Count, Count] | None = None
     assets: Annotated[tuple[AssetName, ...], Field(min_length=1)]
-    purpose: Purpose
+    purpose: RegisterPurpose
     storage: Storage
+    custodian: Text | None = None
     public: bool = True
 
     @model_validator(mode="after")

@@ -194,6 +194,48 @@ def test_a_level_higher_than_the_evidence(forger: Forger) -> None:
     assert forger.publish(lift) == (11, "recheck/line")
 
 
+def lift_to(forger: Forger, level: str) -> Callable[[Any], object]:
+    for record in forger.records:
+        if record["type"] == "bitcoin-utxos":
+            record["level"] = level
+
+    def lift(predicate: Any) -> None:
+        for line in predicate["reserves"]:
+            if line["asset"] == "BTC":
+                line["evidence"] = level
+
+    return lift
+
+
+def test_a_proven_bitcoin_balance_without_the_set_it_is_proven_in(forger: Forger) -> None:
+    assert forger.publish(lift_to(forger, "proven")) == (11, "recheck/level")
+
+
+def test_an_agreed_balance_without_the_nodes_that_agreed(forger: Forger) -> None:
+    forger.records = [
+        record for record in forger.records if record["type"] != "nodes" or record["chain"].startswith("eip155:")
+    ]
+    assert forger.publish() == (11, "recheck/level")
+
+
+NODES = {
+    "one node that agrees with itself": ({"needed": 1, "agreed": ["a"], "dropped": []}, "recheck/level"),
+    "one node under one name twice": ({"needed": 2, "agreed": ["a", "a"], "dropped": []}, "recheck/nodes"),
+    "fewer nodes than needed": ({"needed": 2, "agreed": ["a"], "dropped": []}, "recheck/nodes"),
+    "half of the nodes": (
+        {"needed": 2, "agreed": ["a", "b"], "dropped": [{"name": n, "reason": "x"} for n in "cd"]},
+        "recheck/nodes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NODES)
+def test_an_agreement_that_is_none(case: str, forger: Forger) -> None:
+    fields, code = NODES[case]
+    next(r for r in forger.records if r["type"] == "nodes" and r["chain"].startswith("bip122:")).update(fields)
+    assert forger.publish() == (11, code)
+
+
 @pytest.mark.parametrize(("wallet", "asset"), [("eth-hot", "ETH"), ("eth-hot", "DUSD"), ("btc-hot", "BTC")])
 def test_one_wallet_counted_under_two_names(wallet: str, asset: str, forger: Forger) -> None:
     twin = {**forger.reading(wallet, asset), "wallet": "twin", "salt": "00" * 16}
@@ -242,13 +284,13 @@ def test_no_header(forger: Forger) -> None:
 
 def test_two_headers(forger: Forger) -> None:
     forger.records.append({**forger.of_type("ethereum-header"), "salt": "00" * 16})
-    assert forger.publish() == (11, "recheck/header")
+    assert forger.publish() == (11, "recheck/twice")
 
 
 def test_a_changed_storage_proof(forger: Forger) -> None:
     record = forger.reading("eth-cold", "DUSD")
-    node = record["storageProof"][-1]
-    record["storageProof"][-1] = node[:-2] + f"{int(node[-2:], 16) ^ 1:02x}"
+    node = record["proof"][-1]
+    record["proof"][-1] = node[:-2] + f"{int(node[-2:], 16) ^ 1:02x}"
     assert forger.publish() == (11, "ethereum/proof")
 
 

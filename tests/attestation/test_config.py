@@ -18,6 +18,12 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
+BITCOIN_NODES = """nodes = [
+    { name = "own bitcoind", url = "${ATTEST_DEMO_BITCOIN}" },
+    { name = "second bitcoind", url = "${ATTEST_DEMO_BITCOIN_2}" },
+]"""
+ETHEREUM_PIN = 'native = "ETH"\npin = "period-end"'
+
 BAD = {
     "not TOML": ("[entity]", "[entity", "line 5"),
     "unknown table": ("[entity]", "[extra]\nx = 1\n[entity]", "extra: unknown field"),
@@ -35,8 +41,30 @@ BAD = {
     "an asset twice": ('asset = "JPY"\ndecimals', 'asset = "BTC"\ndecimals', "asset BTC stands there twice"),
     "a chain that is none": ('id = "eip155:31337"', 'id = "ethereum"', "chains[1].id"),
     "a chain twice": ('id = "eip155:31337"', 'id = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"', "chain bip122"),
-    "no node": ('nodes = [{ name = "own bitcoind", url = "${ATTEST_DEMO_BITCOIN}" }]', "nodes = []", "chains[0].nodes"),
-    "an unknown pin": ('pin = "finalized"', 'pin = "safe"', "chains[1].pin"),
+    "no node": (BITCOIN_NODES, "nodes = []", "chains[0].nodes"),
+    "a node twice": ("second bitcoind", "own bitcoind", "own bitcoind stands there twice"),
+    "fewer nodes than could disagree": (BITCOIN_NODES, f"{BITCOIN_NODES}\nagree = 1", "more than half of its 2 nodes"),
+    "more nodes than there are": (BITCOIN_NODES, f"{BITCOIN_NODES}\nagree = 3", "more than half of its 2 nodes"),
+    "an unknown pin": (ETHEREUM_PIN, 'native = "ETH"\npin = "safe"', "chains[1].pin"),
+    "a pin of two kinds": (
+        ETHEREUM_PIN,
+        'native = "ETH"\npin = { height = 1, confirmations = 2 }',
+        "one of height, hash",
+    ),
+    "a pin of no kind": (ETHEREUM_PIN, 'native = "ETH"\npin = {}', "one of height, hash"),
+    "a pin without confirmations": (ETHEREUM_PIN, 'native = "ETH"\npin = { confirmations = 0 }', "chains[1].pin"),
+    "a short hash": (ETHEREUM_PIN, 'native = "ETH"\npin = { hash = "ab" }', "chains[1].pin"),
+    "a pin at a local time": (ETHEREUM_PIN, 'native = "ETH"\npin = { before = "2026-11-01 00:00" }', "chains[1].pin"),
+    "finality on Bitcoin": ('native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = "finalized"', "no finalized"),
+    "tokens on Bitcoin": (
+        'native = "BTC"\n',
+        'native = "BTC"\ntokens = [{ asset = "DUSD", contract = "x" }]\n',
+        "has no tokens",
+    ),
+    "a set of outputs of an EVM chain": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\nutxo_set = "x"', "is for Bitcoin"),
+    "a wrapped coin that is not called so": ('asset = "DUSD", contract', 'asset = "BTC", contract', "wrapped = true"),
+    "a slot beyond storage": ("balance_slot = 0", f'balance_slot = "0x{"f" * 65}"', "balance_slot"),
+    "a layout that is none": ("balance_slot = 0", 'balance_slot = 0, balance_layout = "rust"', "balance_layout"),
     "a wallet twice": ('id = "btc-hot"', 'id = "btc-cold"', "wallet btc-cold stands there twice"),
     "a wallet on no chain": (
         'id = "btc-hot"\nchain = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"',

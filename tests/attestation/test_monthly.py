@@ -15,11 +15,13 @@ import pytest
 from attest.attestation import monthly
 from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
+from attest.attestation.reserves import Surroundings, write_reserves
 from attest.attestation.statement import parse_statement
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.rpc import Node
 from tests.conftest import NOW, SECRET, Exchange
 
 
@@ -68,7 +70,7 @@ def test_coverage_equals_an_independent_sum_of_ledger_and_funded_wallets(exchang
     assert {item.asset: Decimal(item.owed).scaleb(-item.decimals) for item in coverage} == owed
     assert {item.asset: item.held_total for item in coverage} == held
     assert {item.asset: list(item.held) for item in coverage} == {
-        "BTC": ["single"],
+        "BTC": ["agreed"],
         "ETH": ["proven"],
         "DUSD": ["proven"],
         "JPY": ["declared"],
@@ -96,7 +98,12 @@ def test_the_publication_leaks_no_account_no_secret_and_no_descriptor(exchange: 
 def test_private_files_are_for_their_owner_alone(exchange: Exchange) -> None:
     private = exchange.outcome.private
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
-    assert sorted(path.name for path in private.iterdir()) == ["evidence.jsonl", "liabilities", "statement.json"]
+    assert sorted(path.name for path in private.iterdir()) == [
+        "evidence.jsonl",
+        "liabilities",
+        "reserves.json",
+        "statement.json",
+    ]
     assert stat.S_IMODE((private / "liabilities").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in private.rglob("*") if path.is_file()} == {0o600}
 
@@ -106,8 +113,8 @@ def test_the_pins_are_those_of_the_chains_at_the_end_of_the_month(exchange: Exch
     assert predicate.snapshot_at == datetime(2026, 10, 31, 15, tzinfo=UTC)
     plan = load_plan()
     bitcoin, ethereum = predicate.chains
-    assert (bitcoin.height, bitcoin.time) == (plan.bitcoin.tip_height, plan.bitcoin.tip_time)
-    assert (ethereum.height, ethereum.time) == (plan.ethereum.finalized_height, plan.ethereum.finalized_time)
+    assert (bitcoin.height, bitcoin.time) == (plan.bitcoin.pinned_height, plan.bitcoin.pinned_time)
+    assert (ethereum.height, ethereum.time) == (plan.ethereum.pinned_height, plan.ethereum.pinned_time)
 
 
 def test_a_hidden_wallet_and_document_stay_with_the_auditor(folder: Path, nodes: dict[str, str]) -> None:
@@ -125,6 +132,9 @@ def test_a_hidden_wallet_and_document_stay_with_the_auditor(folder: Path, nodes:
 def test_the_next_month_names_this_one(folder: Path, nodes: dict[str, str]) -> None:
     first = run(folder, nodes)
     shutil.copy(folder / "documents" / "trust-2026-10.txt", folder / "documents" / "trust-2026-11.txt")
+    # The recorded nodes know the end of October only.
+    replace(folder / "attest.toml", 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }')
+    replace(folder / "attest.toml", 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }')
     second = run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
     predicate = second.verified.statement.predicate
     assert (predicate.sequence, predicate.previous) == (1, first.verified.digest)
@@ -184,15 +194,67 @@ SPOILED = {
 }
 
 
+JOURNAL = {"private", "private/2026-10.reading"}
+
+
 @pytest.mark.parametrize("case", SPOILED)
-def test_an_error_says_what_is_wrong_and_leaves_nothing_behind(case: str, folder: Path, nodes: dict[str, str]) -> None:
+def test_an_error_says_what_is_wrong_and_leaves_nothing_behind_but_what_was_read(
+    case: str, folder: Path, nodes: dict[str, str]
+) -> None:
     spoil, named = SPOILED[case]
     spoil(folder)
     before = contents(folder)
     with pytest.raises(AttestError) as caught:
         run(folder, nodes)
     assert named in caught.value.message
-    assert contents(folder) == before
+    assert contents(folder) - before in (set(), JOURNAL)
+
+
+def test_a_run_that_failed_goes_on_at_the_same_blocks_without_reading_again(
+    folder: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = folder / "ledger.csv"
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole + b"x,USDX,1\n")
+    told: list[str] = []
+    with pytest.raises(MalformedError, match="USDX"):
+        run(folder, nodes, tell=told.append)
+    assert any("are kept in" in text for text in told)
+    assert stat.S_IMODE((folder / "private" / "2026-10.reading").stat().st_mode) == 0o600
+    ledger.write_bytes(whole)
+    asked: list[str] = []
+    answer = Node.call
+
+    def listening(node: Node, method: str, *params: Any, **options: Any) -> Any:
+        asked.append(method)
+        return answer(node, method, *params, **options)
+
+    monkeypatch.setattr(Node, "call", listening)
+    outcome = run(folder, nodes, tell=told.append)
+    assert any("going on with an unfinished reading at block 144" in text for text in told)
+    assert not {"scantxoutset", "eth_getProof"} & set(asked)
+    assert [item.met for item in outcome.verified.coverage] == [True] * 4
+    assert not (folder / "private" / "2026-10.reading").exists()
+
+
+def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, nodes: dict[str, str]) -> None:
+    replace(folder / "ledger.csv", "hanako@example.jp,DUSD,", "hanako@example.jp,USDX,")
+    with pytest.raises(MalformedError):
+        run(folder, nodes)
+    replace(folder / "attest.toml", 'id = "eth-hot"', 'id = "eth-warm"')
+    with pytest.raises(MalformedError, match="unfinished reading of another"):
+        run(folder, nodes)
+
+
+def test_reserves_that_were_read_before_are_attested(folder: Path, nodes: dict[str, str]) -> None:
+    around = Surroundings(folder, NOW, nodes)
+    write_reserves(read_config(folder / demo.CONFIG_FILE), demo.PERIOD, folder / "read", around)
+    assert stat.S_IMODE((folder / "read").stat().st_mode) == 0o700
+    outcome = run(folder, nodes, read=folder / "read")
+    assert [item.met for item in outcome.verified.coverage] == [True] * 4
+    assert [list(item.held) for item in outcome.verified.coverage] == [["agreed"], ["proven"], ["proven"], ["declared"]]
+    with pytest.raises(MalformedError, match="another period"):
+        run(folder, nodes, read=folder / "read", period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
 
 
 def test_a_missing_environment_variable_leaves_nothing_behind(folder: Path) -> None:
@@ -209,11 +271,10 @@ def test_a_statement_without_any_reserve_cannot_be_made(folder: Path, nodes: dic
         run(folder, nodes)
 
 
-def test_a_wallet_that_is_not_listed_shows_as_a_shortfall(folder: Path, nodes: dict[str, str]) -> None:
+def test_coins_that_serve_another_purpose_show_as_a_shortfall(folder: Path, nodes: dict[str, str]) -> None:
     text = (folder / "attest.toml").read_text(encoding="utf-8")
     start = text.index('[[wallets]]\nid = "eth-cold"')
-    end = text.index('[[wallets]]\nid = "eth-hot"')
-    (folder / "attest.toml").write_text(text[:start] + text[end:], encoding="utf-8")
+    (folder / "attest.toml").write_text(text[:start] + text[start:].replace('"customer"', '"guarantee"', 1))
     outcome = run(folder, nodes)
     assert outcome.verified.adverse
     assert {item.asset for item in outcome.verified.coverage if not item.met} == {"ETH", "DUSD"}

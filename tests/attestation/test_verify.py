@@ -51,7 +51,7 @@ def test_the_auditors_edition_is_used_where_it_is_at_hand(exchange: Exchange) ->
     auditor = (exchange.outcome.private / "evidence.jsonl").read_bytes()
     verified = exchange.verify(files=(exchange.files | {"evidence.jsonl": auditor}).get)
     (step,) = [step for step in verified.steps if step.number == 9]
-    assert "14 of 14 records" in step.detail
+    assert "17 of 17 records" in step.detail
 
 
 def test_an_expired_statement_is_verified_but_not_met(exchange: Exchange) -> None:

@@ -84,8 +84,8 @@ def test_verify_as_json_is_one_document(attest: Any, published: tuple[Path, Path
         "asset": "BTC",
         "decimals": 8,
         "owed": "40334999660",
-        "held": {"single": "40875000000"},
-        "rechecked": ["single"],
+        "held": {"agreed": "40875000000"},
+        "rechecked": ["agreed"],
         "coverage": "101.33 %",
         "met": True,
     }

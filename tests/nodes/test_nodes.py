@@ -15,7 +15,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from attest.demo import fixture_path
-from attest.demo.funding import FINALITY_BLOCKS, ethereum_genesis_time, fund_bitcoin, fund_ethereum
+from attest.demo.funding import FINALITY_BLOCKS, SETTLING_BLOCKS, ethereum_genesis_time, fund_bitcoin, fund_ethereum
 from attest.demo.nodes import anvil, bitcoind
 from attest.demo.plan import BitcoinWallet, EthereumWallet, load_plan
 from attest.errors import UnavailableError
@@ -67,8 +67,8 @@ def bitcoin_hashes(node: Node) -> list[str]:
     return [*hashes, *sorted(node.call("getrawmempool"))]
 
 
-def finalized(node: Node) -> dict[str, Any]:
-    block: dict[str, Any] = node.call("eth_getBlockByNumber", "finalized", HEADER_ONLY)
+def pinned(node: Node) -> dict[str, Any]:
+    block: dict[str, Any] = node.call("eth_getBlockByNumber", hex(PLAN.ethereum.pinned_height), HEADER_ONLY)
     return block
 
 
@@ -105,16 +105,16 @@ def address_of(node: Node, descriptor: str, index: int | None = None) -> str:
 
 def test_ethereum_runs_make_the_same_blocks(ethereum: Chain) -> None:
     assert ethereum_hashes(ethereum.node) == ethereum.earlier
-    assert len(ethereum.earlier) == PLAN.ethereum.finalized_height + FINALITY_BLOCKS + 1
-    pin = finalized(ethereum.node)
-    assert int(pin["number"], 16) == PLAN.ethereum.finalized_height
-    assert int(pin["timestamp"], 16) == PLAN.ethereum.finalized_time.timestamp()
+    assert len(ethereum.earlier) == PLAN.ethereum.pinned_height + 1 + FINALITY_BLOCKS + 1
+    assert int(pinned(ethereum.node)["timestamp"], 16) == PLAN.ethereum.pinned_time.timestamp()
+    final = ethereum.node.call("eth_getBlockByNumber", "finalized", HEADER_ONLY)
+    assert int(final["number"], 16) == PLAN.ethereum.pinned_height + 1
     assert int(ethereum.node.call("eth_chainId"), 16) == PLAN.ethereum.chain_id
 
 
 @pytest.mark.parametrize("wallet", ETHEREUM.values(), ids=ETHEREUM)
 def test_ethereum_wallets_own_what_the_plan_says(ethereum: Chain, wallet: EthereumWallet) -> None:
-    pin = finalized(ethereum.node)["hash"]
+    pin = pinned(ethereum.node)["hash"]
     at_pin = int(ethereum.node.call("eth_getBalance", wallet.address, {"blockHash": pin}), 16)
     assert at_pin == wallet.eth
     assert view(ethereum.node, pin, "balanceOf(address)", wallet.address) == wallet.dusd
@@ -126,14 +126,14 @@ def test_ethereum_wallets_own_what_the_plan_says(ethereum: Chain, wallet: Ethere
 def test_token_balances_lie_where_the_artifact_says(ethereum: Chain, wallet: EthereumWallet) -> None:
     slot = json.loads(fixture_path("demo/DemoDollar.json").read_text())["balances_slot"]
     key = keccak(bytes.fromhex(wallet.address[2:]).rjust(32, b"\0") + slot.to_bytes(32))
-    pin = finalized(ethereum.node)["hash"]
+    pin = pinned(ethereum.node)["hash"]
     token = PLAN.ethereum.token.address
     stored = ethereum.node.call("eth_getStorageAt", token, "0x" + key.hex(), {"blockHash": pin})
     assert int(stored, 16) == wallet.dusd
 
 
 def test_token_is_the_planned_one(ethereum: Chain) -> None:
-    pin = finalized(ethereum.node)["hash"]
+    pin = pinned(ethereum.node)["hash"]
     assert view(ethereum.node, pin, "decimals()") == PLAN.ethereum.token.decimals
     assert view(ethereum.node, pin, "totalSupply()") == PLAN.ethereum.token.supply
 
@@ -148,15 +148,18 @@ def test_ethereum_addresses_belong_to_the_mnemonic() -> None:
 def test_bitcoin_runs_make_the_same_blocks(bitcoin: Chain) -> None:
     assert bitcoin_hashes(bitcoin.node) == bitcoin.earlier
     tip = bitcoin.node.call("getblockheader", bitcoin.node.call("getbestblockhash"))
-    assert tip["height"] == PLAN.bitcoin.tip_height
-    assert tip["time"] == PLAN.bitcoin.tip_time.timestamp()
+    assert tip["height"] == PLAN.bitcoin.pinned_height + SETTLING_BLOCKS
+    pin = bitcoin.node.call("getblockheader", bitcoin.node.call("getblockhash", PLAN.bitcoin.pinned_height))
+    assert pin["time"] == PLAN.bitcoin.pinned_time.timestamp()
 
 
 @pytest.mark.parametrize("wallet", BITCOIN.values(), ids=BITCOIN)
 def test_bitcoin_wallets_own_what_the_plan_says(bitcoin: Chain, wallet: BitcoinWallet) -> None:
     found = coins(bitcoin.node, wallet)
-    assert sorted(amount for _, amount in found) == sorted(coin.amount for coin in wallet.coins)
-    assert sum(amount for _, amount in found) == wallet.amount
+    at_pin = [coin.amount for coin in wallet.coins]
+    assert sum(at_pin) == wallet.amount
+    at_tip = at_pin[1:] if wallet.spends_late else at_pin
+    assert sorted(amount for _, amount in found) == sorted([*at_tip, *([wallet.late] if wallet.late else [])])
     if wallet.address is not None:
         assert {address for address, _ in found} == {wallet.address}
 
@@ -178,7 +181,7 @@ def test_coins_that_must_not_count_are_there(bitcoin: Chain) -> None:
     assert paid(bitcoin.node.call("getrawtransaction", unconfirmed, 1), hot) == [hot.unconfirmed]
     received = [
         amount
-        for number in range(1, PLAN.bitcoin.tip_height + 1)
+        for number in range(1, PLAN.bitcoin.pinned_height + 1)
         for transaction in bitcoin.node.call("getblock", bitcoin.node.call("getblockhash", number), 2)["tx"]
         for amount in paid(transaction, hot)
     ]

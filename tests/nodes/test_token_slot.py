@@ -12,7 +12,14 @@ import pytest
 from attest.demo.nodes import anvil
 from attest.demo.recording import serve
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address, proven_token_balance
+from attest.reserves.ethereum_proof import (
+    Token,
+    balance_slot,
+    by_hash,
+    checksum_address,
+    proven_storage_root,
+    proven_token_balance,
+)
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
@@ -176,7 +183,8 @@ def test_the_balance_is_proven_at_the_slot_that_was_found(name: str, chain: Chai
     nodes = [bytes.fromhex(node[2:]) for node in proof["accountProof"]]
     (storage,) = ([bytes.fromhex(node[2:]) for node in item["proof"]] for item in proof["storageProof"])
     root = bytes.fromhex(chain.header["stateRoot"][2:])
-    assert proven_token_balance(root, token, OWNER, nodes, storage) == AMOUNT
+    storage_root = proven_storage_root(root, token.contract, by_hash(nodes))
+    assert proven_token_balance(storage_root, token, OWNER, by_hash(storage)) == AMOUNT
 
 
 def test_a_word_that_is_not_the_balance_is_not_taken_for_it(chain: Chain) -> None:

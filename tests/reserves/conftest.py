@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,17 @@ import pytest
 
 from attest.attestation.config import Config, read_config
 from attest.demo.recording import serve
+from attest.reserves.journal import Journal
+from attest.reserves.pins import Before, PinRule
+from attest.reserves.quorum import Quorum
+from attest.reserves.reading import ChainReader, read_chain
+from attest.reserves.records import Record
 from attest.reserves.rpc import Node
+from attest.reserves.wallets import Pin, Wallet
 from tests.reserves.faults import FaultServer
 
+NOW = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)
+MONTH_END = Before(datetime(2026, 10, 31, 15, tzinfo=UTC))
 DEMO = Path(__file__).parent.parent.parent / "fixtures" / "demo"
 Change = Callable[[list[Any], Any], Any]
 
@@ -47,6 +57,25 @@ def lying_node(name: str, **changes: Change) -> Iterator[Node]:
 
     with serve(answer) as url:
         yield Node("n1", url, deadline=5, sleep=lambda _: None)
+
+
+def read_with(
+    reader: ChainReader,
+    nodes: Node | Sequence[Node],
+    wallets: Sequence[Wallet],
+    rule: PinRule = MONTH_END,
+    *,
+    needed: int | None = None,
+    now: datetime = NOW,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[Pin, list[Record]]:
+    """The pin and the records that `reader` gets from one or several nodes, all of which must agree by default."""
+    nodes = [nodes] if isinstance(nodes, Node) else list(nodes)
+    quorum = Quorum(reader.chain, nodes, needed or len(nodes), tell)
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "journal", bytes(32))
+        block, records = read_chain(reader, quorum, rule, wallets, journal=journal, now=now, progress=lambda _: None)
+    return block.pin, records
 
 
 @pytest.fixture(scope="session")

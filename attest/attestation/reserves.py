@@ -1,0 +1,321 @@
+"""A month's reserves: the chains' wallets read from their nodes, and the documents of banks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from attest.amounts import format_amount, parse_decimal
+from attest.attestation.config import Chain, Config, Money
+from attest.attestation.evidence import RESERVES_FILE, ReservesFile, Unlisted, open_evidence, read_reserves_file
+from attest.attestation.statement import EvidenceRoot
+from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
+from attest.canonical import dumps
+from attest.errors import AttestError, MalformedError
+from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
+from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
+from attest.reserves.journal import Journal
+from attest.reserves.pins import Block, PinLostError
+from attest.reserves.quorum import Quorum
+from attest.reserves.reading import ChainReader, confirm_pin, read_chain
+from attest.reserves.records import BitcoinDescriptor, MoneyDocument, Reading, Record, new_salt
+from attest.reserves.register import Register, register
+from attest.reserves.trie_nodes import share_nodes
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Wallet
+
+JOURNAL: Final = ".reading"
+_FOLDER_MODE: Final = 0o700
+MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Reserves:
+    """The pinned blocks, all records, the lines of money, and the indices of the records that stay with the auditor.
+
+    `unlisted` says what lies at the wallets in assets that they do not list, and does not count.
+    """
+
+    pins: list[Pin] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    money: list[MoneyLine] = field(default_factory=list)
+    private: set[int] = field(default_factory=set)
+    unlisted: list[Unlisted] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a reading depends on besides the config: its folder, the clock, the environment, and who looks on.
+
+    `tell` hears sentences, `progress` how many balances have been read.
+    """
+
+    folder: Path
+    now: datetime
+    environment: Mapping[str, str]
+    tell: Callable[[str], None] = lambda _: None
+    progress: Callable[[int], None] = lambda _: None
+
+
+def read_reserves(config: Config, period: str, journal: Path, around: Surroundings) -> Reserves:
+    """Read every wallet and bank document of the config.
+
+    What has been read is kept in the file `journal`, so that a run that fails goes on at the same blocks; the caller
+    removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
+    """
+    places = register(config.wallets)
+    documents = _bank_documents(config, period, around.folder)
+    reserves = Reserves()
+    kept = Journal(journal, _register(config, period))
+    for pin in kept.pins:
+        around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
+    try:
+        for chain in config.chains:
+            wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
+            if wallets:
+                _read(
+                    _reader(chain, places, config.decimals, around.folder),
+                    chain,
+                    wallets,
+                    config,
+                    period,
+                    kept,
+                    around,
+                    reserves,
+                )
+    except PinLostError:
+        kept.discard()
+        raise
+    hidden = {wallet.id for wallet in config.wallets if not wallet.public}
+    shared = share_nodes(reserves.records, hidden)
+    reserves.records = [*shared.private, *shared.public, *shared.records]
+    reserves.private = set(range(len(shared.private))) | {
+        index
+        for index, record in enumerate(reserves.records)
+        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
+    }
+    _add_documents(documents, config, reserves)
+    if not reserves.records:
+        raise MalformedError(
+            "config/reserves", "the config names neither a wallet nor money, so nothing can be attested"
+        )
+    return reserves
+
+
+def write_reserves(config: Config, period: str, out: Path, around: Surroundings) -> ReservesFile:
+    """Read the reserves of `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
+
+    A reading that fails leaves a journal beside `out`, from which the next one goes on. Raises `AttestError`.
+    """
+    refuse_existing(out)
+    journal = out.with_name(f"{out.name}{JOURNAL}")
+    reserves = read_reserves(config, period, journal, around)
+    tree = EvidenceTree.build([record.leaf for record in reserves.records])
+    own = reserves_file(config, period, reserves, tree)
+    with new_folders((out, _FOLDER_MODE)) as (unfinished,):
+        files = {
+            AUDITOR_EVIDENCE: auditor_edition(reserves.records),
+            PUBLIC_EVIDENCE: public_edition(reserves.records, tree, reserves.private),
+            RESERVES_FILE: own.to_bytes(),
+        }
+        fill_folder(unfinished, files, mode=SECRET_MODE)
+    journal.unlink(missing_ok=True)
+    return own
+
+
+def load_reserves(config: Config, period: str, read: Path, around: Surroundings) -> Reserves:
+    """The chains as `write_reserves` read them into the folder `read`, and the bank documents as they are now.
+
+    Raises `MalformedError` when the folder was read for another period or register, `VerificationError` when its
+    evidence does not show what it says.
+    """
+    own = read_reserves_file(read)
+    if own.register_digest != _register(config, period):
+        raise MalformedError(
+            "reserves/other", f"{read} was read for another period, or for other chains and wallets than the config's"
+        )
+    folder = open_evidence(read)
+    folder.check({})
+    kept = [folder.records[index] for index in range(len(folder.records))]
+    chains: list[Record] = [record for record in kept if not isinstance(record, MoneyDocument)]
+    reserves = Reserves(
+        list(own.chains), chains, [], {index for index in own.private if index < len(chains)}, list(own.unlisted)
+    )
+    _add_documents(_bank_documents(config, period, around.folder), config, reserves)
+    return reserves
+
+
+def reserves_file(config: Config, period: str, reserves: Reserves, tree: EvidenceTree) -> ReservesFile:
+    """What `reserves.json` says of `reserves`, whose records lie in `tree`."""
+    return ReservesFile(
+        format="attest/reserves/v1",
+        period=period,
+        register_digest=_register(config, period),
+        assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
+        chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
+        reserves=reserve_lines(reserves.records),
+        money=tuple(reserves.money),
+        unlisted=tuple(reserves.unlisted),
+        evidence=EvidenceRoot(root=tree.root, count=tree.count),
+        leaves=tuple(record.leaf for record in reserves.records),
+        private=tuple(sorted(reserves.private)),
+    )
+
+
+def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
+    """See that every pinned block is still on its chain. Raises `PinLostError` when one is not, `AttestError`."""
+    for pin in pins:
+        chain = next(chain for chain in config.chains if chain.id == pin.chain)
+        confirm_pin(_reader(chain, Register({}, {}), config.decimals, around.folder), _quorum(chain, around), pin)
+
+
+def _read(
+    reader: ChainReader,
+    chain: Chain,
+    wallets: Sequence[Wallet],
+    config: Config,
+    period: str,
+    journal: Journal,
+    around: Surroundings,
+    reserves: Reserves,
+) -> None:
+    names = ", ".join(node.name for node in chain.nodes)
+    around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
+    quorum = _quorum(chain, around)
+    before = sum(isinstance(record, Reading) for record in reserves.records)
+    block, records = read_chain(
+        reader,
+        quorum,
+        chain.pin_rule(config.ledger.period_end(period)),
+        wallets,
+        journal=journal,
+        now=around.now,
+        progress=lambda done: around.progress(before + done),
+    )
+    around.tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
+    reserves.pins.append(block.pin)
+    reserves.records += records
+    unlisted = [(wallet.id, asset, amount) for wallet, asset, amount in reader.unlisted(quorum, block, wallets)]
+    if chain.tokens_since is not None:
+        unlisted += _unknown_tokens(chain, quorum, block, wallets, chain.tokens_since)
+    for wallet_id, asset, amount in unlisted:
+        shown = format_amount(amount, config.decimals.get(asset, 0))
+        around.tell(f"not counted: {shown} {asset} at wallet {wallet_id}, which does not list it")
+        reserves.unlisted.append(Unlisted(wallet=wallet_id, asset=asset, amount=str(amount)))
+
+
+def _unknown_tokens(
+    chain: Chain, quorum: Quorum, block: Block, wallets: Sequence[Wallet], since: int
+) -> list[tuple[str, str, int]]:
+    from attest.reserves.ethereum_proof import checksum_address
+    from attest.reserves.unknown_tokens import unknown_tokens
+
+    known = frozenset(checksum_address(token.contract) for token in chain.tokens)
+    owners = {checksum_address(wallet.address or ""): wallet.id for wallet in wallets}
+    found = unknown_tokens(quorum, block.pin, since, known, list(owners))
+    return [(owners[token.address], token.contract, token.amount) for token in found]
+
+
+def _quorum(chain: Chain, around: Surroundings) -> Quorum:
+    from attest.reserves.rpc import Node
+
+    nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
+    return Quorum(chain.id, nodes, chain.needed, around.tell)
+
+
+def _reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
+    if chain.is_bitcoin:
+        from attest.reserves.bitcoin import BitcoinReader
+
+        utxo_sets = None if chain.utxo_set is None else (folder / chain.utxo_set).resolve()
+        return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
+    from attest.reserves.ethereum import EthereumReader, TokenContract
+    from attest.reserves.ethereum_proof import Token, checksum_address
+
+    tokens = {}
+    for item in chain.tokens:
+        contract = checksum_address(item.contract)
+        place = None if item.slot is None else Token(contract, item.slot, item.balance_layout)
+        tokens[item.asset] = TokenContract(contract, place)
+    return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses)
+
+
+def _register(config: Config, period: str) -> bytes:
+    """A digest of what is read, whichever nodes it is read from."""
+    chains = [
+        {key: value for key, value in chain.to_value().items() if key not in {"nodes", "agree"}}
+        for chain in config.chains
+    ]
+    wallets = [wallet.to_value() for wallet in config.wallets]
+    return sha256(dumps({"period": period, "chains": chains, "wallets": wallets})).digest()
+
+
+def _bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocument]:
+    documents: list[MoneyDocument] = []
+    for money in config.money:
+        document = _money_document(money, folder, period, config.decimals[money.currency])
+        if any(other.counts == document.counts for other in documents):
+            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
+        documents.append(document)
+    return documents
+
+
+def _add_documents(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
+    for money, document in zip(config.money, documents, strict=True):
+        reserves.money.append(
+            MoneyLine(
+                currency=document.currency,
+                purpose=document.purpose,
+                amount=document.amount,
+                evidence_leaf=document.leaf,
+            )
+        )
+        if not money.public:
+            reserves.private.add(len(reserves.records))
+        reserves.records.append(document)
+
+
+def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
+    path = folder / money.document.replace("{period}", period)
+    data = read_bounded(path, MAX_DOCUMENT_BYTES)
+    try:
+        amount = parse_decimal(money.amount, decimals)
+    except AttestError as error:
+        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
+    if amount < 0:
+        raise MalformedError("config/money", f"money at {money.institution} is negative")
+    return MoneyDocument(
+        type="money",
+        salt=new_salt(),
+        currency=money.currency,
+        purpose=money.purpose,
+        amount=amount,
+        institution=money.institution,
+        document=path.name,
+        sha256=sha256(data).digest(),
+    )
+
+
+def reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
+    """The statement's lines that the readings among `records` add up to."""
+    groups: dict[tuple[str, ...], list[Reading]] = {}
+    for record in records:
+        if isinstance(record, Reading):
+            groups.setdefault(record.line, []).append(record)
+    lines = [
+        ReserveLine(
+            asset=readings[0].asset,
+            chain=readings[0].chain,
+            purpose=readings[0].purpose,
+            storage=readings[0].storage,
+            evidence=readings[0].level,
+            control="none",
+            amount=sum(reading.amount for reading in readings),
+            wallets=len(readings),
+        )
+        for readings in groups.values()
+    ]
+    return tuple(sorted(lines, key=lambda line: line.key))

@@ -1,0 +1,116 @@
+"""What a reading has got so far, on disk, so that one which failed goes on at the same pinned blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Literal
+
+from attest.documents import Digest, Document, Text
+from attest.errors import MalformedError, UnavailableError
+from attest.files import SECRET_MODE, create, make_parent, reason, sync
+from attest.reserves.records import AnyRecord
+from attest.reserves.wallets import Pin
+
+_FORMAT: Final = "attest/journal/v1"
+_MAX_ENTRY_BYTES: Final = 1 << 30
+
+
+class _Head(Document):
+    format: Literal["attest/journal/v1"]
+    register_digest: Digest
+
+
+class _Entry(Document):
+    key: Text
+    pin: Pin | None = None
+    records: tuple[AnyRecord, ...] = ()
+
+
+class Journal:
+    """Pins by chain and records by key, each on the disk before anything goes on.
+
+    `register` is a digest of what is read: a journal of another config or period is refused.
+    Raises `MalformedError`, `UnavailableError`.
+    """
+
+    def __init__(self, path: Path, register: bytes) -> None:
+        self._path = path
+        self._register = register
+        self._pins: dict[str, Pin] = {}
+        self._records: dict[str, tuple[AnyRecord, ...]] = {}
+        try:
+            lines = self._lines()
+        except OSError as error:
+            raise UnavailableError("journal/unusable", f"cannot use {path}: {reason(error)}") from None
+        if not lines:
+            return
+        head = _Head.from_json(lines[0], what=f"{path.name} row 1", max_bytes=_MAX_ENTRY_BYTES)
+        if head.register_digest != register:
+            raise MalformedError(
+                "journal/other",
+                f"{path} is an unfinished reading of another period, or of other chains and wallets",
+                hint="move it away to read anew",
+            )
+        for row, line in enumerate(lines[1:], start=2):
+            entry = _Entry.from_json(line, what=f"{path.name} row {row}", max_bytes=_MAX_ENTRY_BYTES)
+            if entry.pin is not None:
+                self._pins[entry.key] = entry.pin
+            self._records[entry.key] = entry.records
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The blocks that were pinned before this reading began, so that it goes on there."""
+        return tuple(self._pins.values())
+
+    def pin(self, chain: str) -> Pin | None:
+        """The block of `chain` that was pinned before."""
+        return self._pins.get(chain)
+
+    def keep_pin(self, pin: Pin) -> None:
+        """Keep the block of a chain."""
+        self._pins[pin.chain] = pin
+        self._append(_Entry(key=pin.chain, pin=pin))
+
+    def records(self, key: str) -> tuple[AnyRecord, ...] | None:
+        """What was kept under `key`."""
+        return self._records.get(key)
+
+    def keep(self, key: str, records: Iterable[AnyRecord]) -> tuple[AnyRecord, ...]:
+        """Keep `records` under `key`, and return them."""
+        kept = self._records[key] = tuple(records)
+        self._append(_Entry(key=key, records=kept))
+        return kept
+
+    def discard(self) -> None:
+        """Remove the journal: the reading is complete, or void."""
+        self._path.unlink(missing_ok=True)
+
+    def _lines(self) -> list[bytes]:
+        """The whole lines; one that a crash cut short is taken off the file."""
+        if not self._path.exists():
+            return []
+        data = self._path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole:
+            self._path.unlink()
+        elif len(whole) != len(data):
+            os.truncate(self._path, len(whole))
+        return whole.split(b"\n")[:-1]
+
+    def _append(self, entry: _Entry) -> None:
+        """Write `entry` to the file, which is made with its first one."""
+        line = entry.to_bytes() + b"\n"
+        try:
+            if self._path.exists():
+                with self._path.open("ab") as file:
+                    file.write(line)
+                    sync(file)
+                return
+            make_parent(self._path)
+            with create(self._path, mode=SECRET_MODE) as file:
+                file.write(_Head(format=_FORMAT, register_digest=self._register).to_bytes() + b"\n" + line)
+                sync(file)
+        except OSError as error:
+            raise UnavailableError("journal/unusable", f"cannot write {self._path}: {reason(error)}") from None

@@ -1,0 +1,91 @@
+"""One chain, read as a whole: a pin on which the nodes agree, every balance there, and the pin again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from attest.reserves.journal import Journal
+from attest.reserves.pins import Block, PinRule
+from attest.reserves.quorum import Quorum
+from attest.reserves.records import Record
+from attest.reserves.rpc import Node
+from attest.reserves.wallets import Pin, Wallet
+
+
+class ChainReader(Protocol):
+    """What reads the chains of one kind; see `BitcoinReader` and `EthereumReader`."""
+
+    @property
+    def chain(self) -> str:
+        """The chain's CAIP-2 identifier."""
+
+    def check_chain(self, node: Node) -> None:
+        """Raises `VerificationError` when `node` is on another chain."""
+
+    def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
+        """The block that `rule` means on `node`'s chain."""
+
+    def confirm(self, node: Node, pin: Pin) -> bytes:
+        """The header of `pin`; raises `PinLostError` when it is not on `node`'s chain."""
+
+    def header_record(self, block: Block) -> Record:
+        """The pinned block's header as evidence."""
+
+    def read(
+        self,
+        quorum: Quorum,
+        block: Block,
+        wallets: Sequence[Wallet],
+        journal: Journal,
+        progress: Callable[[int], None],
+    ) -> list[Record]:
+        """Every balance of `wallets` at `block`."""
+
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:
+        """What lies at the wallets in assets that they do not list."""
+
+
+def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:
+    """The block of `rule` on the chain that at least `quorum.needed` nodes have.
+
+    Nodes may be some blocks apart: the highest block that so many offer is taken, so that a node which
+    offers an old one cannot choose it. Raises `AttestError`.
+    """
+    quorum.each(reader.check_chain)
+    offers = [answer.value for answer in quorum.each(lambda node: reader.choose(node, rule, now))]
+    pin = sorted((offer.pin for offer in offers), key=lambda pin: pin.height, reverse=True)[quorum.needed - 1]
+    return Block(pin, confirm_pin(reader, quorum, pin))
+
+
+def confirm_pin(reader: ChainReader, quorum: Quorum, pin: Pin) -> bytes:
+    """The header of `pin`, on which enough nodes agree. Raises `PinLostError` when it is gone, `AttestError`."""
+    return quorum.ask(lambda node: reader.confirm(node, pin), lambda *_: "has another header of the pinned block")
+
+
+def read_chain(
+    reader: ChainReader,
+    quorum: Quorum,
+    rule: PinRule,
+    wallets: Sequence[Wallet],
+    *,
+    journal: Journal,
+    now: datetime,
+    progress: Callable[[int], None],
+) -> tuple[Block, list[Record]]:
+    """Pin a block, read every balance there, and see that it is still on the chain.
+
+    Returns the block, and as records its header, what the nodes agreed on, and the readings.
+    Raises `PinLostError` when what was read is void, `AttestError`.
+    """
+    pin = journal.pin(reader.chain)
+    if pin is None:
+        block = pin_block(reader, quorum, rule, now)
+        journal.keep_pin(block.pin)
+    else:
+        quorum.each(reader.check_chain)
+        block = Block(pin, confirm_pin(reader, quorum, pin))
+    readings = reader.read(quorum, block, wallets, journal, progress)
+    confirm_pin(reader, quorum, block.pin)
+    return block, [reader.header_record(block), quorum.record(), *readings]

@@ -1,0 +1,210 @@
+"""The records of the evidence: every reading, block header and document (protocol.md, section 4)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from attest.documents import Amount, AssetName, Count, Digest, Document, Hex, LongText, Text
+from attest.merkle import tagged_hash
+from attest.reserves.ethereum_proof import Layout
+from attest.reserves.wallets import ChainId, Level, Purpose, Storage, Wallet, WalletId
+
+Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+NodeNames = Annotated[tuple[Text, ...], Field(max_length=64)]
+Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
+
+
+def new_salt() -> bytes:
+    """16 random bytes for one record."""
+    return secrets.token_bytes(16)
+
+
+def record_leaf(record: bytes) -> bytes:
+    """The leaf of a record's RFC 8785 bytes in the evidence tree."""
+    return tagged_hash("attest/v1/evidence", record)
+
+
+class Record(Document):
+    """One record. `salt` keeps a record that stays private from being guessed from its leaf."""
+
+    salt: Salt
+
+    @property
+    def leaf(self) -> bytes:
+        """The record's leaf in the evidence tree."""
+        return record_leaf(self.to_bytes())
+
+
+class EthereumHeader(Record):
+    """The RLP of the pinned block's header; its Keccak-256 is the block hash."""
+
+    type: Literal["ethereum-header"]
+    chain: ChainId
+    header: Hex
+
+
+class BitcoinHeader(Record):
+    """The 80 bytes of the pinned block's header; their double SHA-256 is the block hash."""
+
+    type: Literal["bitcoin-header"]
+    chain: ChainId
+    header: Annotated[Hex, Field(min_length=80, max_length=80)]
+
+
+class DroppedNode(Document):
+    """A node whose answers were not taken; `reason` is the code of the error, such as `nodes/differs`."""
+
+    name: Text
+    reason: Text
+
+
+class NodeAgreement(Record):
+    """The nodes that gave every figure of a chain alike, at least `needed`, and those that did not."""
+
+    type: Literal["nodes"]
+    chain: ChainId
+    needed: Annotated[Count, Field(ge=1)]
+    agreed: NodeNames
+    dropped: Annotated[tuple[DroppedNode, ...], Field(max_length=64)]
+
+
+class TrieNodes(Record):
+    """Nodes of a chain's state and storage tries that more than one reading's proof needs."""
+
+    type: Literal["ethereum-trie-nodes"]
+    chain: ChainId
+    nodes: Annotated[tuple[Hex, ...], Field(min_length=1)]
+
+
+class Reading(Record):
+    """The balance of one wallet in one asset at the chain's pin, in base units."""
+
+    chain: ChainId
+    wallet: WalletId
+    purpose: Purpose
+    storage: Storage
+    custodian: Text | None = None
+    asset: AssetName
+    level: Level
+    amount: Amount
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """Which line of the statement the reading belongs to: `ReserveLine.key` without the control."""
+        return (self.asset, self.chain, self.purpose, self.storage, self.level)
+
+
+def reading_fields(wallet: Wallet) -> dict[str, Any]:
+    """The fields of a `Reading` that say which wallet it is of."""
+    fields = {"chain": wallet.chain, "wallet": wallet.id, "purpose": wallet.purpose, "storage": wallet.storage}
+    return fields if wallet.custodian is None else {**fields, "custodian": wallet.custodian}
+
+
+class EthereumReading(Reading):
+    """A reading at an address. `proof` holds the trie nodes that this reading alone needs (EIP-1186)."""
+
+    level: Literal["proven"]
+    address: Address
+    proof: Nodes
+
+
+class EthereumBalance(EthereumReading):
+    """A native balance: trie nodes lead from the header's state root to the account."""
+
+    type: Literal["ethereum-balance"]
+
+
+class EthereumTokenBalance(EthereumReading):
+    """A token balance: trie nodes lead to the contract's account and on to the holder's slot in its storage."""
+
+    type: Literal["ethereum-token-balance"]
+    contract: Address
+    slot: Digest
+    layout: Layout
+
+
+class EthereumTokenAnswer(Reading):
+    """What the nodes answered to `balanceOf`, of a token that keeps no balance in a storage slot."""
+
+    type: Literal["ethereum-token-answer"]
+    level: Literal["agreed", "single"]
+    address: Address
+    contract: Address
+
+
+class Utxo(Document):
+    """An unspent output: `txid` as explorers show it, the scriptPubKey, the height that confirmed it."""
+
+    txid: Digest
+    vout: Count
+    script: Hex
+    amount: Amount
+    height: Count
+
+
+class BitcoinUtxos(Reading):
+    """The unspent outputs of one wallet's scripts at the pin; `proven` only beside a `bitcoin-utxo-set` record."""
+
+    type: Literal["bitcoin-utxos"]
+    level: Literal["proven", "agreed", "single"]
+    utxos: tuple[Utxo, ...]
+
+
+class BitcoinUtxoSet(Record):
+    """The hashes of all unspent outputs at the pin, recomputed from a node's dump; `confirmed_by` gave the same."""
+
+    type: Literal["bitcoin-utxo-set"]
+    chain: ChainId
+    outputs: Count
+    hash_serialized: Digest
+    muhash: Digest
+    confirmed_by: Annotated[NodeNames, Field(min_length=1)]
+
+
+class BitcoinDescriptor(Record):
+    """The descriptor behind a wallet's scripts. Never public: it reveals every future address."""
+
+    type: Literal["bitcoin-descriptor"]
+    wallet: WalletId
+    descriptor: LongText
+    range: tuple[Count, Count] | None = None
+
+
+class MoneyDocument(Record):
+    """What a bank or trustee certified, with the SHA-256 of its document."""
+
+    type: Literal["money"]
+    currency: AssetName
+    purpose: Literal["customer", "compensation"]
+    amount: Amount
+    institution: Text
+    document: Text
+    sha256: Digest
+
+    @property
+    def counts(self) -> tuple[bytes, str, str]:
+        """What the document counts: two records that count the same are one, whatever their salts."""
+        return (self.sha256, self.currency, self.purpose)
+
+
+AnyReading = Annotated[
+    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos, Field(discriminator="type")
+]
+AnyRecord = Annotated[
+    EthereumHeader
+    | BitcoinHeader
+    | NodeAgreement
+    | TrieNodes
+    | EthereumBalance
+    | EthereumTokenBalance
+    | EthereumTokenAnswer
+    | BitcoinUtxos
+    | BitcoinUtxoSet
+    | BitcoinDescriptor
+    | MoneyDocument,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,79 @@
+"""Evidence compared with what a node says today of the same block (verification step 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attest.errors import VerificationError
+from attest.reserves.bitcoin import BitcoinReader
+from attest.reserves.ethereum import EthereumReader, amounts, at_block
+from attest.reserves.reading import ChainReader
+from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Utxo
+from attest.reserves.rpc import Node
+from attest.reserves.unspent import unspent_at
+from attest.reserves.wallets import Pin
+
+_CHUNK: Final = 500
+
+EthereumReadings = Mapping[int, EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer]
+
+
+def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable[[int], None]) -> int:
+    """How many of the `readings` of a chain, by index, `node` says the same of at `pin`.
+
+    The pinned block must be on the node's chain. Raises `VerificationError` naming the record and the node,
+    `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
+    """
+    bitcoin = pin.chain.startswith("bip122:")
+    reader: ChainReader = BitcoinReader(pin.chain, "", {}) if bitcoin else EthereumReader(pin.chain, "", {}, {}, {})
+    reader.check_chain(node)
+    reader.confirm(node, pin)
+    if bitcoin:
+        _reread_bitcoin(node, pin, readings)
+        progress(len(readings))
+    else:
+        _reread_ethereum(node, pin, readings, progress)
+    return len(readings)
+
+
+def _reread_ethereum(node: Node, pin: Pin, readings: EthereumReadings, progress: Callable[[int], None]) -> None:
+    by_contract: dict[str | None, list[int]] = {}
+    for index, reading in readings.items():
+        contract = None if isinstance(reading, EthereumBalance) else reading.contract
+        by_contract.setdefault(contract, []).append(index)
+    done = 0
+    for contract, indices in by_contract.items():
+        for start in range(0, len(indices), _CHUNK):
+            part = indices[start : start + _CHUNK]
+            addresses = [readings[index].address for index in part]
+            said = amounts(node, contract, addresses, at_block(pin.block_hash))
+            for index, amount in zip(part, said, strict=True):
+                if amount != readings[index].amount:
+                    raise _differs(node, index, readings[index], f"says {amount}")
+            done += len(part)
+            progress(done)
+
+
+def _reread_bitcoin(node: Node, pin: Pin, readings: Mapping[int, BitcoinUtxos]) -> None:
+    scripts = {utxo.script for reading in readings.values() for utxo in reading.utxos}
+    if not scripts:
+        return
+    said: dict[bytes, set[Utxo]] = {script: set() for script in scripts}
+    for utxo in unspent_at(node, pin, sorted(scripts)):
+        said[utxo.script].add(utxo)
+    for index, reading in readings.items():
+        shown: dict[bytes, set[Utxo]] = {}
+        for utxo in reading.utxos:
+            shown.setdefault(utxo.script, set()).add(utxo)
+        for script, utxos in shown.items():
+            if utxos != said[script]:
+                raise _differs(node, index, reading, f"lists other outputs of the script {script.hex()}")
+
+
+def _differs(node: Node, index: int, reading: Any, what: str) -> VerificationError:
+    return VerificationError(
+        "reread/differs",
+        f"record {index}: node {node.name} {what} for {reading.asset} of wallet {reading.wallet}, "
+        f"the record says {reading.amount}",
+    )

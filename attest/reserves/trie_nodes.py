@@ -1,0 +1,106 @@
+"""Trie nodes: those that several proofs need are stored once, as two accounts share the nodes near the state root."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from attest.reserves.ethereum_proof import (
+    Nodes,
+    Token,
+    by_hash,
+    proven_balance,
+    proven_storage_root,
+    proven_token_balance,
+)
+from attest.reserves.records import EthereumBalance, EthereumTokenBalance, Record, TrieNodes, new_salt
+
+_MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB
+
+
+class Shared(NamedTuple):
+    """The records with the nodes that only they need, and the nodes that several share."""
+
+    records: list[Record]
+    public: list[TrieNodes]
+    private: list[TrieNodes]
+
+
+def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
+    """Take the nodes that occur in several readings out of them, into records of their own.
+
+    A node that only readings of `hidden` wallets share stays private with them: its place in the trie is the
+    beginning of the hashes of their addresses. A node that is shared holds no balance, only hashes of others.
+    """
+    uses: dict[tuple[str, bytes], int] = {}
+    seen_in_public: set[tuple[str, bytes]] = set()
+    for record in records:
+        if isinstance(record, EthereumBalance | EthereumTokenBalance):
+            for node in set(record.proof):
+                uses[record.chain, node] = uses.get((record.chain, node), 0) + 1
+            if record.wallet not in hidden:
+                seen_in_public.update((record.chain, node) for node in record.proof)
+    shared = [place for place, count in uses.items() if count > 1]
+    own = [
+        record.model_copy(update={"proof": tuple(node for node in record.proof if uses[record.chain, node] == 1)})
+        if isinstance(record, EthereumBalance | EthereumTokenBalance)
+        else record
+        for record in records
+    ]
+    return Shared(
+        own,
+        list(_records(place for place in shared if place in seen_in_public)),
+        list(_records(place for place in shared if place not in seen_in_public)),
+    )
+
+
+def proven_amount(
+    reading: EthereumBalance | EthereumTokenBalance,
+    state_root: bytes,
+    nodes: Nodes,
+    storage_roots: MutableMapping[str, bytes],
+) -> int:
+    """The base units that trie `nodes` show for a reading. Raises `VerificationError`.
+
+    `storage_roots` keeps the proven root of each contract's storage, which many readings share.
+    """
+    if isinstance(reading, EthereumBalance):
+        return proven_balance(state_root, reading.address, nodes)
+    if reading.contract not in storage_roots:
+        storage_roots[reading.contract] = proven_storage_root(state_root, reading.contract, nodes)
+    token = Token(reading.contract, int.from_bytes(reading.slot), reading.layout)
+    return proven_token_balance(storage_roots[reading.contract], token, reading.address, nodes)
+
+
+class _Asked(dict[bytes, bytes]):
+    """Trie nodes that remember which of them were asked for."""
+
+    def __init__(self, nodes: dict[bytes, bytes]) -> None:
+        super().__init__(nodes)
+        self.names: set[bytes] = set()
+
+    def __getitem__(self, name: bytes) -> bytes:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+def needed(
+    readings: Iterable[EthereumBalance | EthereumTokenBalance], state_root: bytes, shared: Mapping[int, TrieNodes]
+) -> set[int]:
+    """The indices of those `shared` records that the proofs of `readings` go through. Raises `VerificationError`."""
+    asked = _Asked({name: node for record in shared.values() for name, node in by_hash(record.nodes).items()})
+    for reading in readings:
+        proven_amount(reading, state_root, ChainMap(by_hash(reading.proof), asked), {})
+    return {index for index, record in shared.items() if not asked.names.isdisjoint(by_hash(record.nodes))}
+
+
+def _records(places: Iterable[tuple[str, bytes]]) -> Iterator[TrieNodes]:
+    by_chain: dict[str, list[bytes]] = {}
+    for chain, node in places:
+        by_chain.setdefault(chain, []).append(node)
+    for chain, nodes in by_chain.items():
+        rest = iter(sorted(nodes))
+        while part := tuple(islice(rest, _MAX_NODES)):
+            yield TrieNodes(type="ethereum-trie-nodes", salt=new_salt(), chain=chain, nodes=part)

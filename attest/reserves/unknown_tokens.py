@@ -1,0 +1,86 @@
+"""Tokens that were sent to a register's addresses and that the config does not name: they do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.ethereum import amounts, at_block
+from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.quorum import Quorum
+from attest.reserves.rpc import Node
+from attest.reserves.wallets import Pin
+
+_TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20, Transfer
+_ADDRESSES: Final = 500
+_BLOCKS: Final = 10_000
+
+
+class UnknownToken(NamedTuple):
+    """An amount, in base units, of the token at `contract` that lies at an address."""
+
+    address: str
+    contract: str
+    amount: int
+
+
+def unknown_tokens(
+    quorum: Quorum, pin: Pin, since: int, known: frozenset[str], addresses: Sequence[str]
+) -> list[UnknownToken]:
+    """Balances of tokens that are not `known` contracts, and were sent to the `addresses` in the blocks from `since`.
+
+    One node is asked: nothing here counts for anything.
+    """
+    found: list[UnknownToken] = []
+    for start in range(0, len(addresses), _ADDRESSES):
+        part = addresses[start : start + _ADDRESSES]
+        sent = quorum.first(lambda node: sorted(_sent(node, since, pin.height, part)))  # noqa: B023 (called at once)
+        pairs = [(contract, address) for contract, address in sent if contract not in known]
+        found += quorum.first(lambda node: _held(node, pin, pairs))  # noqa: B023
+    return found
+
+
+def _sent(node: Node, first: int, last: int, addresses: Sequence[str]) -> set[tuple[str, str]]:
+    """The (contract, receiver) of every transfer to one of `addresses`, a span of blocks at a time."""
+    receivers = {"0x" + address[2:].lower().rjust(64, "0"): address for address in addresses}
+    found: set[tuple[str, str]] = set()
+    for start in range(first, last + 1, _BLOCKS):
+        for log in _logs(node, start, min(start + _BLOCKS - 1, last), list(receivers)):
+            try:
+                receiver = receivers[str(log["topics"][2]).lower()]
+                contract = checksum_address(str(log["address"]))
+            except (KeyError, IndexError, TypeError, MalformedError):
+                raise VerificationError("ethereum/logs", f"node {node.name} answered with other logs") from None
+            found.add((contract, receiver))
+    return found
+
+
+def _logs(node: Node, first: int, last: int, receivers: list[str]) -> Iterator[dict[str, Any]]:
+    """The logs of a span; a node that finds it too large is asked for its halves."""
+    query = {"fromBlock": hex(first), "toBlock": hex(last), "topics": [_TRANSFER, None, receivers]}
+    try:
+        logs = node.call("eth_getLogs", query)
+    except UnavailableError as error:
+        if error.code not in {"node/refused", "node/answer"} or first == last:
+            raise
+        middle = (first + last) // 2
+        yield from _logs(node, first, middle, receivers)
+        yield from _logs(node, middle + 1, last, receivers)
+        return
+    if not isinstance(logs, list):
+        raise VerificationError("ethereum/logs", f"node {node.name} answered with something that is not a list of logs")
+    yield from logs
+
+
+def _held(node: Node, pin: Pin, pairs: Sequence[tuple[str, str]]) -> list[UnknownToken]:
+    """What the contracts say now; one that says nothing sensible is no token that could count."""
+    found = []
+    for contract, address in pairs:
+        try:
+            (amount,) = amounts(node, contract, [address], at_block(pin.block_hash))
+        except AttestError:
+            continue
+        if amount:
+            found.append(UnknownToken(address, contract, amount))
+    return found

@@ -1,0 +1,510 @@
+"""Bitcoin outputs read from two real bitcoinds, at the tip and at earlier blocks, through reorganisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.demo.nodes import bitcoind
+from attest.demo.plan import load_plan
+from attest.demo.recording import serve
+from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.reserves.bitcoin import BitcoinReader
+from attest.reserves.bitcoin_networks import network
+from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule
+from attest.reserves.quorum import Quorum
+from attest.reserves.reading import confirm_pin, pin_block
+from attest.reserves.recheck import Rechecked, recheck
+from attest.reserves.records import BitcoinUtxos, BitcoinUtxoSet, Record
+from attest.reserves.register import register
+from attest.reserves.reread import reread
+from attest.reserves.rpc import Node
+from attest.reserves.utxo_set import UtxoSet, read_utxo_set
+from attest.reserves.wallets import Pin, ReserveLine, Wallet
+from tests.reserves.conftest import decimal_text, read_with
+
+CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
+PLAN = load_plan().bitcoin
+FAUCET, FAUCET_KEY = PLAN.faucet_address, PLAN.faucet_key
+HOT, HOT_KEY = PLAN.wallets[1].address or "", PLAN.wallets[1].keys[0]
+START = datetime(2026, 10, 1, tzinfo=UTC)
+FEE = 10_000
+KEYS = [part.split("]")[1].split("/")[0] for part in (PLAN.wallets[0].descriptor or "").split(",")[1:]]
+DESCRIPTORS = {
+    "pkh": f"pkh({KEYS[0]}/0/*)",
+    "wpkh": f"wpkh({KEYS[0]}/1/*)",
+    "sh-wpkh": f"sh(wpkh({KEYS[0]}/2/*))",
+    "wsh": f"wsh(sortedmulti(2,{KEYS[0]}/3/*,{KEYS[1]}/3/*,{KEYS[2]}/3/*))",
+    "tr": f"tr({KEYS[0]}/4/*)",
+}
+RANGE = 199
+# One address of each kind, and what it was paid in all.
+KINDS = {
+    "p2pkh": f"pkh({KEYS[1]}/9/0)",
+    "p2sh": f"sh(wpkh({KEYS[1]}/9/1))",
+    "p2wsh": f"wsh(multi(1,{KEYS[1]}/9/2,{KEYS[2]}/9/2))",
+    "p2tr": f"tr({KEYS[1]}/9/3)",
+}
+
+
+def wallet(name: str, **fields: Any) -> Wallet:
+    return Wallet(
+        **{"id": name, "chain": CHAIN, "assets": ("BTC",), "purpose": "customer", "storage": "cold", **fields}
+    )
+
+
+def btc(amount: int) -> str:
+    return f"{Decimal(amount).scaleb(-8):f}"
+
+
+class Faucet:
+    """Mines on one node and pays from its own coins; another node is given the same blocks."""
+
+    def __init__(self, node: Node, follower: Node) -> None:
+        self.node = node
+        self.follower = follower
+        self.time = START
+        for _ in range(102):
+            self.mine()
+        self.coin = (node.call("getblock", node.call("getblockhash", 1))["tx"][0], 0)
+        self.change = 50 * 10**8
+
+    def mine(self, *transactions: str) -> str:
+        self.time += timedelta(minutes=10)
+        for node in (self.node, self.follower):
+            quietly(node, "setmocktime", int(self.time.timestamp()))
+        block_hash = str(self.node.call("generateblock", FAUCET, list(transactions))["hash"])
+        quietly(self.follower, "submitblock", self.node.call("getblock", block_hash, 0))
+        return block_hash
+
+    def pay(self, amounts: dict[str, int]) -> str:
+        """Mines one transaction that pays all of `amounts`; its id."""
+        self.change -= sum(amounts.values()) + FEE
+        outputs = [{address: btc(amount)} for address, amount in amounts.items()] + [{FAUCET: btc(self.change)}]
+        signed = self.signed([self.coin], outputs, FAUCET_KEY)
+        self.mine(signed)
+        txid = str(self.node.call("decoderawtransaction", signed)["txid"])
+        self.coin = (txid, len(amounts))
+        return txid
+
+    def signed(self, inputs: list[tuple[str, int]], outputs: list[dict[str, str]], key: str) -> str:
+        raw = self.node.call("createrawtransaction", [{"txid": t, "vout": v} for t, v in inputs], outputs)
+        answer = self.node.call("signrawtransactionwithkey", raw, [key])
+        assert answer["complete"], answer
+        return str(answer["hex"])
+
+
+def derived(node: Node, descriptor: str, *span: Any) -> list[str]:
+    """The addresses of a descriptor as the node derives them."""
+    checked = node.call("getdescriptorinfo", descriptor)["descriptor"]
+    addresses: list[str] = node.call("deriveaddresses", checked, *span)
+    return addresses
+
+
+def quietly(node: Node, method: str, *params: Any) -> None:
+    """A call that is answered with null when it succeeds."""
+    try:
+        node.call(method, *params)
+    except UnavailableError as error:
+        assert error.code == "node/null", error  # noqa: PT017
+
+
+@dataclass(frozen=True)
+class Chain:
+    faucet: Faucet
+    wallets: list[Wallet]
+    at_pin: dict[str, int]
+    at_tip: dict[str, int]
+    pinned: int
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.faucet.node, self.faucet.follower]
+
+    def read(
+        self,
+        nodes: list[Node] | None = None,
+        rule: PinRule = "latest",
+        utxo_sets: Path | None = None,
+        **options: Any,
+    ) -> tuple[Pin, Any]:
+        reader = BitcoinReader(CHAIN, "BTC", register(self.wallets).scripts, utxo_sets)
+        return read_with(reader, nodes or self.nodes, self.wallets, rule, now=self.faucet.time, **options)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    with bitcoind() as one, bitcoind() as two:
+        faucet = Faucet(Node("bitcoind 1", one), Node("bitcoind 2", two))
+        at_pin = {}
+        for name, descriptor in DESCRIPTORS.items():
+            paid = {address: 1000 + index for index, address in enumerate(derived(faucet.node, descriptor, [0, RANGE]))}
+            faucet.pay(paid)
+            at_pin[name] = sum(paid.values())
+        own = {kind: derived(faucet.node, descriptor)[0] for kind, descriptor in KINDS.items()}
+        wallets = [
+            *(wallet(name, descriptor=text, range=(0, RANGE)) for name, text in DESCRIPTORS.items()),
+            *(wallet(name, address=address) for name, address in own.items()),
+            wallet("p2wpkh", address=HOT),
+        ]
+        spent = faucet.pay({HOT: 300_000_000})
+        kept = faucet.pay({HOT: 200_000_001, **dict.fromkeys(own.values(), 7)})
+        at_pin |= {"p2wpkh": 500_000_001} | {**dict.fromkeys(own, 7)}
+        pinned = faucet.node.call("getblockcount")
+        at_tip = {**at_pin, "p2wpkh": 200_000_001 + 55, "p2tr": 7 + 99}
+        # After the pin: a coin is spent, one arrives, and one arrives and is spent again.
+        faucet.mine(faucet.signed([(spent, 0)], [{FAUCET: btc(300_000_000 - FEE)}], HOT_KEY))
+        faucet.pay({HOT: 55})
+        passing = faucet.pay({HOT: 70_000})
+        faucet.mine(faucet.signed([(passing, 0)], [{FAUCET: btc(60_000)}], HOT_KEY))
+        faucet.pay({own["p2tr"]: 99})
+        while faucet.node.call("getblockcount") < pinned + 50:
+            faucet.mine()
+        # Only in the mempool: it neither arrives nor is the coin gone.
+        pending = faucet.signed([(kept, 0)], [{own["p2pkh"]: btc(200_000_001 - FEE)}], HOT_KEY)
+        assert faucet.node.call("sendrawtransaction", pending)
+        yield Chain(faucet, wallets, at_pin, at_tip, pinned)
+
+
+def amounts(records: list[Record]) -> dict[str, int]:
+    return {record.wallet: record.amount for record in records if isinstance(record, BitcoinUtxos)}
+
+
+def test_every_descriptor_and_address_holds_what_was_funded_at_the_tip(chain: Chain) -> None:
+    pin, records = chain.read()
+    assert pin.height == chain.pinned + 50
+    assert amounts(records) == chain.at_tip
+    assert {record.level for record in records if isinstance(record, BitcoinUtxos)} == {"agreed"}
+
+
+def test_fifty_blocks_below_the_tip_everything_is_as_it_was(chain: Chain) -> None:
+    for rule in (chain.pinned, Confirmations(51)):
+        pin, records = chain.read(rule=rule)
+        assert pin.height == chain.pinned
+        assert amounts(records) == chain.at_pin
+        heights = [u.height for record in records if isinstance(record, BitcoinUtxos) for u in record.utxos]
+        assert max(heights) <= chain.pinned
+
+
+def test_a_balance_below_the_tip_is_the_one_that_the_tip_once_had(chain: Chain) -> None:
+    """The node itself, taken back to the pin, lists the same outputs."""
+    _, undone = chain.read(chain.nodes[:1], rule=chain.pinned)
+    node = chain.faucet.node
+    above = node.call("getblockhash", chain.pinned + 1)
+    quietly(node, "invalidateblock", above)
+    try:
+        _, there = chain.read(chain.nodes[:1], rule=chain.pinned)
+    finally:
+        quietly(node, "reconsiderblock", above)
+    utxos = [[r.utxos for r in records if isinstance(r, BitcoinUtxos)] for records in (undone, there)]
+    assert utxos[0] == utxos[1]
+
+
+def answering(node: Node, change: Callable[[str, list[Any]], Any]) -> AbstractContextManager[str]:
+    """A server that answers as `node`, but where `change` has an answer of its own."""
+
+    def answer(method: str, params: list[Any]) -> str:
+        changed = change(method, params)
+        return decimal_text(node.call(method, *params) if changed is None else changed)
+
+    return serve(answer)
+
+
+def test_a_node_without_block_filters_reads_whole_blocks(chain: Chain) -> None:
+    def unfiltered(method: str, _: Any) -> None:
+        if method == "scanblocks":
+            raise LookupError("Index is not enabled for filtertype basic")
+
+    with answering(chain.faucet.node, unfiltered) as url:
+        _, records = chain.read([Node("unfiltered", url)], rule=chain.pinned)
+    assert amounts(records) == chain.at_pin
+
+
+def test_what_a_node_without_filters_says_is_known() -> None:
+    """The words by which the reader knows such a node are bitcoind's."""
+    with bitcoind(filters=False) as url:
+        with pytest.raises(UnavailableError, match="Index is not enabled") as caught:
+            Node("bitcoind", url).call("scanblocks", "start", ["raw(51)"], 0, 0)
+        assert caught.value.code == "node/refused"
+
+
+def test_the_last_block_before_an_instant_is_found_though_times_go_back(chain: Chain) -> None:
+    node = chain.faucet.node
+    reader = BitcoinReader(CHAIN, "BTC", {})
+    tip = node.call("getblockcount")
+    times = [node.call("getblockheader", node.call("getblockhash", height))["time"] for height in range(tip + 1)]
+    for height in (3, 40, chain.pinned, tip - 12):
+        for instant in (times[height], times[height] + 1):
+            found = reader.choose(node, Before(datetime.fromtimestamp(instant, UTC)), chain.faucet.time).pin.height
+            assert found == max(h for h in range(tip + 1) if times[h] < instant)
+    with pytest.raises(UnavailableError, match="has not settled"):
+        reader.choose(node, Before(chain.faucet.time), chain.faucet.time)
+    with pytest.raises(VerificationError, match="does not follow its chain"):
+        reader.choose(node, "latest", chain.faucet.time + timedelta(hours=8))
+    with pytest.raises(VerificationError, match="begins after"):
+        reader.choose(node, Before(datetime(2000, 1, 1, tzinfo=UTC)), chain.faucet.time)
+
+
+def test_a_pin_by_hash_is_the_block_of_that_hash(chain: Chain) -> None:
+    block_hash = bytes.fromhex(chain.faucet.node.call("getblockhash", chain.pinned))
+    pin, records = chain.read(rule=block_hash)
+    assert (pin.height, pin.block_hash) == (chain.pinned, block_hash)
+    assert amounts(records) == chain.at_pin
+
+
+def test_two_nodes_that_differ_are_an_error_that_names_the_output(chain: Chain) -> None:
+    def forgetful(method: str, params: Any) -> Any:
+        if method != "scantxoutset":
+            return None
+        scan = chain.faucet.follower.call(method, *params)
+        lost.append(scan["unspents"].pop())
+        scan["total_amount"] -= lost[-1]["amount"]
+        return scan
+
+    lost: list[Any] = []
+    with answering(chain.faucet.follower, forgetful) as url, pytest.raises(VerificationError) as caught:
+        chain.read([chain.nodes[0], Node("forgetful", url)])
+    assert caught.value.code == "nodes/disagree"
+    assert f"forgetful does not have the unspent output {lost[0]['txid']}:{lost[0]['vout']}" in caught.value.message
+
+
+HIDDEN = {
+    "a block that was not asked for": lambda scan: scan["relevant_blocks"].append("11" * 32),
+    "an unfinished scan": lambda scan: scan.update(completed=False),
+    "no blocks": lambda scan: scan.pop("relevant_blocks"),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_a_scan_of_blocks_that_cannot_be_right_is_refused(case: str, chain: Chain) -> None:
+    def change(method: str, params: Any) -> Any:
+        if method != "scanblocks":
+            return None
+        scan = chain.faucet.node.call(method, *params)
+        HIDDEN[case](scan)
+        return scan
+
+    with answering(chain.faucet.node, change) as url, pytest.raises(VerificationError, match="node liar"):
+        chain.read([Node("liar", url)], rule=chain.pinned)
+
+
+def test_blocks_that_do_not_stand_on_the_pin_are_not_undone(chain: Chain) -> None:
+    """A header in the middle is another block's: nothing that was read above it can be trusted."""
+    node = chain.faucet.node
+    other = node.call("getblockhash", 5)
+
+    def change(method: str, params: Any) -> Any:
+        return other if method == "getblockhash" and params == [chain.pinned + 3] else None
+
+    with answering(node, change) as url, pytest.raises(AttestError, match="its chain changed"):
+        chain.read([Node("liar", url)], rule=chain.pinned)
+
+
+def test_a_node_that_does_not_tell_what_blocks_spent_is_refused(chain: Chain) -> None:
+    def old(method: str, params: Any) -> Any:
+        return chain.faucet.node.call(method, params[0], 2) if method == "getblock" else None
+
+    with answering(chain.faucet.node, old) as url, pytest.raises(UnavailableError, match="only be read at its tip"):
+        chain.read([Node("old", url)], rule=chain.pinned)
+
+
+def test_evidence_is_what_another_node_says_again_until_it_is_changed(chain: Chain) -> None:
+    pin, records = chain.read(chain.nodes[:1], rule=chain.pinned)
+    found = {index: record for index, record in enumerate(records) if isinstance(record, BitcoinUtxos)}
+    assert reread(chain.nodes[1], pin, found, lambda _: None) == len(found)
+    index = max(found)
+    (*kept, last) = found[index].utxos
+    found[index] = found[index].model_copy(update={"utxos": (*kept, last.model_copy(update={"amount": 1}))})
+    with pytest.raises(VerificationError, match=f"record {index}: node bitcoind 2 lists other outputs"):
+        reread(chain.nodes[1], pin, found, lambda _: None)
+
+
+@pytest.fixture
+def breakable() -> Iterator[Chain]:
+    """A chain of its own, for a test that breaks it."""
+    with bitcoind() as one, bitcoind() as two:
+        faucet = Faucet(Node("bitcoind 1", one), Node("bitcoind 2", two))
+        faucet.pay({HOT: 150_000_000})
+        for _ in range(3):
+            faucet.mine()
+        found = {"hot": 150_000_000}
+        yield Chain(faucet, [wallet("hot", address=HOT)], found, found, faucet.node.call("getblockcount"))
+
+
+def reorganise(chain: Chain) -> None:
+    """Both nodes leave the last four blocks for five others, in which the payment does not stand."""
+    fork = chain.faucet.node.call("getblockhash", chain.pinned - 3)
+    for node in chain.nodes:
+        quietly(node, "invalidateblock", fork)
+    for _ in range(5):
+        chain.faucet.mine()
+
+
+def test_a_reorganisation_between_pin_and_signing_voids_the_run(breakable: Chain) -> None:
+    reader = BitcoinReader(CHAIN, "BTC", register(breakable.wallets).scripts)
+    block = pin_block(reader, Quorum(CHAIN, breakable.nodes, 2, lambda _: None), "latest", breakable.faucet.time)
+    confirm_pin(reader, Quorum(CHAIN, breakable.nodes, 2, lambda _: None), block.pin)
+    reorganise(breakable)
+    with pytest.raises(PinLostError, match="has replaced the pinned block"):
+        confirm_pin(reader, Quorum(CHAIN, breakable.nodes, 2, lambda _: None), block.pin)
+    assert amounts(breakable.read()[1]) == {"hot": 0}
+
+
+@pytest.mark.parametrize("moment", ["before the scan", "after the scan"])
+def test_a_reorganisation_while_reading_voids_the_run(moment: str, breakable: Chain) -> None:
+    node = breakable.faucet.node
+    done = []
+
+    def reorganising(method: str, params: Any) -> Any:
+        if method != "scantxoutset" or done:
+            return None
+        done.append(method)
+        if moment == "before the scan":
+            reorganise(breakable)
+            return node.call(method, *params)
+        scan = node.call(method, *params)
+        reorganise(breakable)
+        return scan
+
+    with answering(node, reorganising) as url, pytest.raises(PinLostError):
+        breakable.read([Node("reorganising", url)])
+    assert done
+
+
+def test_outputs_are_proven_in_a_set_that_another_node_confirms(chain: Chain, tmp_path: Path) -> None:
+    told: list[str] = []
+    for rule, expected in ((chain.pinned, chain.at_pin), ("latest", chain.at_tip)):
+        pin, records = chain.read(rule=rule, utxo_sets=tmp_path, tell=told.append)
+        assert amounts(records) == expected
+        assert {record.level for record in records if isinstance(record, BitcoinUtxos)} == {"proven"}
+        (utxo_set,) = [record for record in records if isinstance(record, BitcoinUtxoSet)]
+        said = chain.faucet.follower.call("gettxoutsetinfo", "muhash", pin.block_hash.hex())
+        assert (utxo_set.muhash.hex(), utxo_set.outputs) == (said["muhash"], said["txouts"])
+        assert utxo_set.confirmed_by == ("bitcoind 2",)
+
+
+def in_a_folder(chain: Chain, rule: PinRule, utxo_sets: Path) -> tuple[Pin, dict[int, Record]]:
+    pin, records = chain.read(rule=rule, utxo_sets=utxo_sets)
+    return pin, dict(enumerate(records))
+
+
+def rechecked(pin: Pin, records: dict[int, Record], dump: UtxoSet | None = None) -> Rechecked:
+    total = sum(amounts(list(records.values())).values())
+    wallets = len(amounts(list(records.values())))
+    line = ReserveLine(
+        asset="BTC",
+        chain=CHAIN,
+        purpose="customer",
+        storage="cold",
+        evidence="proven",
+        control="none",
+        amount=total,
+        wallets=wallets,
+    )
+    given = {} if dump is None else {CHAIN: dump}
+    return recheck(records, decimals={"BTC": 8}, pins=[pin], reserves=[line], money=[], dumps=given)
+
+
+def dumped(folder: Path, scripts: set[bytes]) -> UtxoSet:
+    (path,) = folder.iterdir()
+    return read_utxo_set(path, magic=network(CHAIN).magic, scripts=scripts, with_muhash=False)
+
+
+def test_proven_outputs_count_as_rechecked_only_with_the_set(chain: Chain, tmp_path: Path) -> None:
+    pin, records = in_a_folder(chain, chain.pinned, tmp_path)
+    scripts = {u.script for record in records.values() if isinstance(record, BitcoinUtxos) for u in record.utxos}
+    dump = dumped(tmp_path, scripts)
+    without, with_it = rechecked(pin, records), rechecked(pin, records, dump=dump)
+    assert (without.readings, without.complete, with_it.readings) == (0, False, len(chain.wallets))
+    assert not without.lines
+    assert with_it.lines
+    assert with_it.complete
+
+    index, reading = next((i, r) for i, r in records.items() if isinstance(r, BitcoinUtxos))
+    spent = reading.utxos[0].model_copy(update={"txid": bytes(32)})
+    forged = {**records, index: reading.model_copy(update={"utxos": (spent, *reading.utxos[1:])})}
+    assert rechecked(pin, forged).readings == 0
+    with pytest.raises(VerificationError, match=f"record {index} .*is not among the unspent outputs"):
+        rechecked(pin, forged, dump=dump)
+
+    place, utxo_set = next((i, r) for i, r in records.items() if isinstance(r, BitcoinUtxoSet))
+    other = {**records, place: utxo_set.model_copy(update={"hash_serialized": bytes(32)})}
+    with pytest.raises(VerificationError, match="another hash"):
+        rechecked(pin, other, dump=dump)
+    with pytest.raises(VerificationError, match="not of the pin"):
+        rechecked(pin, records, dump=dump._replace(block_hash=bytes(32)))
+
+
+def test_a_second_node_without_the_index_leaves_the_outputs_agreed(chain: Chain, tmp_path: Path) -> None:
+    def without(method: str, _: Any) -> None:
+        if method == "gettxoutsetinfo":
+            raise LookupError("Querying specific block heights requires coinstatsindex")
+
+    told: list[str] = []
+    with answering(chain.faucet.follower, without) as url:
+        _, records = chain.read([chain.nodes[0], Node("plain", url)], utxo_sets=tmp_path, tell=told.append)
+    assert {record.level for record in records if isinstance(record, BitcoinUtxos)} == {"agreed"}
+    assert not any(isinstance(record, BitcoinUtxoSet) for record in records)
+    assert any("not confirmed: node plain" in text for text in told)
+
+
+FALSE_SETS = {
+    "another muhash": lambda said: said.update(muhash="11" * 32),
+    "another block": lambda said: said.update(bestblock="11" * 32),
+    "another number of outputs": lambda said: said.update(txouts=said["txouts"] + 1),
+    "no muhash": lambda said: said.pop("muhash"),
+    "a muhash that is none": lambda said: said.update(muhash="x"),
+}
+
+
+@pytest.mark.parametrize("case", FALSE_SETS)
+def test_a_set_that_another_node_contradicts_proves_nothing(case: str, chain: Chain, tmp_path: Path) -> None:
+    def contradict(method: str, params: Any) -> Any:
+        if method != "gettxoutsetinfo":
+            return None
+        said = chain.faucet.follower.call(method, *params)
+        FALSE_SETS[case](said)
+        return said
+
+    with answering(chain.faucet.follower, contradict) as url, pytest.raises(VerificationError, match="node other"):
+        chain.read([chain.nodes[0], Node("other", url)], utxo_sets=tmp_path)
+
+
+def test_a_dump_of_another_block_or_without_the_outputs_is_refused(chain: Chain, tmp_path: Path) -> None:
+    node = chain.faucet.node
+
+    def earlier(method: str, params: Any) -> Any:
+        if method != "dumptxoutset":
+            return None
+        node.call(method, params[0], "rollback", {"rollback": 50})
+        return {"base_hash": params[2]["rollback"]}
+
+    with answering(node, earlier) as url, pytest.raises(VerificationError, match="wrote the set of block"):
+        chain.read([Node("earlier", url), chain.nodes[1]], utxo_sets=tmp_path)
+
+    def forgetful(method: str, params: Any) -> Any:
+        scan = node.call(method, *params) if method == "scantxoutset" else None
+        if scan is not None:
+            scan["total_amount"] -= scan["unspents"].pop()["amount"]
+        return scan
+
+    (tmp_path / "both").mkdir()
+    with answering(node, forgetful) as url, pytest.raises(VerificationError, match=r"has an unspent output .* more"):
+        chain.read([Node("forgetful", url)], utxo_sets=tmp_path / "both")
+
+
+def test_a_folder_that_the_node_does_not_share_is_named(chain: Chain, tmp_path: Path) -> None:
+    node = chain.faucet.node
+
+    def elsewhere(method: str, params: Any) -> Any:
+        return {"base_hash": params[2]["rollback"]} if method == "dumptxoutset" else None
+
+    with answering(node, elsewhere) as url, pytest.raises(UnavailableError, match="there is no such file here"):
+        chain.read([Node("far", url), chain.nodes[1]], utxo_sets=tmp_path)
