@@ -13,9 +13,11 @@ import click
 
 from attest import __version__
 from attest.cli.demo import demo
+from attest.cli.evidence import evidence
 from attest.cli.key import key
 from attest.cli.liabilities import liabilities
 from attest.cli.prove import prove
+from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, printable
 from attest.cli.run import run
 from attest.cli.verify import verify
@@ -32,7 +34,7 @@ def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
-for command in (run, verify, prove, liabilities, key, demo):
+for command in (run, verify, prove, liabilities, reserves, evidence, key, demo):
     group.add_command(command)
 
 

@@ -1,0 +1,62 @@
+"""`attest reserves`: what is held, read from the chains by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from attest.cli.result import Result, json_option, progress, tell
+
+
+@click.group()
+def reserves() -> None:
+    """Read the wallets of the register from the chains, and show what was read."""
+
+
+@reserves.command()
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--period", required=True, metavar="YYYY-MM", help="The month.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+@json_option
+def read(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
+    """Read every wallet that CONFIG names at one block per chain, with its evidence, without signing anything.
+
+    Nodes keep the state of a block for minutes: read when the month ends, and give the folder to
+    `attest run --reserves` when the ledger is closed. A reading that fails goes on at the same blocks when it is
+    started again.
+    """
+    import os
+    from datetime import UTC, datetime
+    from functools import partial
+
+    from attest.attestation.config import read_config
+    from attest.attestation.monthly import parse_period
+    from attest.attestation.reserves import Surroundings, write_reserves
+    from attest.cli.render_evidence import lines_table, reserves_document
+
+    settings = read_config(config)
+    with progress(as_json=as_json) as advance:
+        around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json), partial(advance, "balances"))
+        own = write_reserves(settings, parse_period(period), out, around)
+    return Result(
+        {"command": "reserves read", "status": "done", "reserves": str(out), **reserves_document(own)},
+        f"{lines_table(own)}\n\nreserves  {out}",
+    )
+
+
+@reserves.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+def show(folder: Path, *, as_json: bool) -> Result:  # noqa: ARG001
+    """Show the blocks, lines and wallets of what was read into FOLDER. Nothing is checked."""
+    from attest.attestation.evidence import open_evidence, read_reserves_file
+    from attest.cli.render_evidence import lines_table, readings_table, reserves_document
+
+    own = read_reserves_file(folder)
+    records = open_evidence(folder).records
+    return Result(
+        {"command": "reserves show", "status": "unchecked", **reserves_document(own)},
+        "NOT CHECKED: what the reading says of itself (attest evidence check recomputes it)\n\n"
+        f"{lines_table(own)}\n\n{readings_table(own, records)}",
+    )
