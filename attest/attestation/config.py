@@ -277,6 +277,7 @@ class Config(Settings):
             raise ValueError(f"{chain.native} needs {decimals} decimals, being the coin of {chain.id}")
         names = [chain.native, *(token.asset for token in chain.tokens)]
         _each_once(f"asset on {chain.id}", names)
+        _each_once(f"contract on {chain.id}", [token.contract.lower() for token in chain.tokens])
         for name in names:
             self._known(name, f"chain {chain.id}")
         coins = {other.native: other.id for other in self.chains}

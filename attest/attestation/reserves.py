@@ -222,8 +222,14 @@ def _unknown_tokens(
 def _quorum(chain: Chain, around: Surroundings) -> Quorum:
     from attest.reserves.rpc import Node
 
-    nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
-    return Quorum(chain.id, nodes, chain.needed, around.tell)
+    urls: dict[str, str] = {}
+    for node in chain.nodes:
+        url = node.expanded_url(around.environment)
+        if (other := urls.setdefault(url, node.name)) != node.name:
+            raise MalformedError(
+                "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
+            )
+    return Quorum(chain.id, [Node(name, url) for url, name in urls.items()], chain.needed, around.tell)
 
 
 def _reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
@@ -246,11 +252,12 @@ def _reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder:
 def _register(config: Config, period: str) -> bytes:
     """A digest of what is read, whichever nodes it is read from."""
     chains = [
-        {key: value for key, value in chain.to_value().items() if key not in {"nodes", "agree"}}
+        {**chain.model_dump(mode="json", exclude={"nodes", "agree"}), "several": chain.needed > 1}
         for chain in config.chains
     ]
     wallets = [wallet.to_value() for wallet in config.wallets]
-    return sha256(dumps({"period": period, "chains": chains, "wallets": wallets})).digest()
+    read = {"period": period, "chains": chains, "wallets": wallets, "decimals": config.decimals}
+    return sha256(dumps(read)).digest()
 
 
 def _bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocument]:

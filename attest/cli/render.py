@@ -47,8 +47,8 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 
 def pins_table(verified: Verified) -> str:
-    """The blocks that every balance was read at, and the contracts behind tokens."""
-    table = new_table("chain", ">height", "block", "time", "tokens")
+    """The blocks that every balance was read at, how many nodes agreed, and where token balances were found."""
+    table = new_table("chain", ">height", "block", "time", ">nodes", "tokens")
     for pin in verified.statement.predicate.chains:
         tokens = (
             f"{asset} {contract}"
@@ -56,7 +56,14 @@ def pins_table(verified: Verified) -> str:
             if chain == pin.chain
             for contract in sorted(contracts)
         )
-        table.add_row(pin.chain, str(pin.height), pin.block_hash.hex(), format_time(pin.time), ", ".join(tokens))
+        table.add_row(
+            pin.chain,
+            str(pin.height),
+            pin.block_hash.hex(),
+            format_time(pin.time),
+            str(verified.rechecked.nodes.get(pin.chain, "")),
+            ", ".join(tokens),
+        )
     return render(table)
 
 
@@ -65,11 +72,12 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
     return [
         pin.to_value()
         | {
+            "nodes": verified.rechecked.nodes.get(pin.chain),
             "tokens": {
                 asset: sorted(contracts)
                 for (asset, chain), contracts in verified.rechecked.tokens.items()
                 if chain == pin.chain
-            }
+            },
         }
         for pin in verified.statement.predicate.chains
     ]

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from attest.errors import UnavailableError
 from attest.files import reason
-from attest.reserves.muhash import MuHash
 from attest.reserves.utxo_dump import Dump, Output
 
 
@@ -50,7 +49,11 @@ def read_utxo_set(
     try:
         with path.open("rb") as file, ExitStack() as stack:
             dump = Dump(path, file, magic=magic, scripts=scripts)
-            muhash = stack.enter_context(MuHash(dump.stated)) if with_muhash else None
+            muhash = None
+            if with_muhash:
+                from attest.reserves.muhash import MuHash
+
+                muhash = stack.enter_context(MuHash(dump.stated))
             digest = sha256()
             for outputs in dump.pieces():
                 digest.update(b"".join(outputs))

@@ -63,6 +63,11 @@ BAD = {
     ),
     "a set of outputs of an EVM chain": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\nutxo_set = "x"', "is for Bitcoin"),
     "a wrapped coin that is not called so": ('asset = "DUSD", contract', 'asset = "BTC", contract', "wrapped = true"),
+    "one contract for two assets": (
+        "tokens = [",
+        'tokens = [{ asset = "BTC", wrapped = true, contract = "0x5FBDB2315678AFECB367F032D93F642F64180AA3" }, ',
+        "contract on eip155:31337 0x5fbdb2315678afecb367f032d93f642f64180aa3 stands there twice",
+    ),
     "a slot beyond storage": ("balance_slot = 0", f'balance_slot = "0x{"f" * 65}"', "balance_slot"),
     "a layout that is none": ("balance_slot = 0", 'balance_slot = 0, balance_layout = "rust"', "balance_layout"),
     "a wallet twice": ('id = "btc-hot"', 'id = "btc-cold"', "wallet btc-cold stands there twice"),

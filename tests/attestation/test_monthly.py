@@ -237,6 +237,12 @@ def test_a_run_that_failed_goes_on_at_the_same_blocks_without_reading_again(
     assert not (folder / "private" / "2026-10.reading").exists()
 
 
+def test_one_node_under_two_names_is_not_two(folder: Path, nodes: dict[str, str]) -> None:
+    one = {**nodes, "ATTEST_DEMO_ETHEREUM_2": nodes["ATTEST_DEMO_ETHEREUM"]}
+    with pytest.raises(MalformedError, match="own ethereum node and second ethereum node of eip155:31337 have one url"):
+        run(folder, one)
+
+
 def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, nodes: dict[str, str]) -> None:
     replace(folder / "ledger.csv", "hanako@example.jp,DUSD,", "hanako@example.jp,USDX,")
     with pytest.raises(MalformedError):
