@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from attest.documents import format_time, parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum_proof import (
+    RECENT_NODES,
     Header,
     Token,
     balance_slot,
@@ -372,9 +373,15 @@ def _bytes(node: Node, value: object) -> bytes:
     if not isinstance(value, str) or not value.startswith("0x"):
         raise _lie(node, "bytes", f"answered {str(value)[:40]!r} where 0x bytes belong")
     try:
-        return parse_hex(value[2:].lower())
+        return _parsed(value[2:].lower())
     except MalformedError as error:
         raise _lie(node, "bytes", error.message) from None
+
+
+@lru_cache(maxsize=RECENT_NODES)
+def _parsed(digits: str) -> bytes:
+    # Most proofs share most of their trie nodes: each is to be one object in memory, not one for every proof.
+    return parse_hex(digits)
 
 
 def _lie(node: Node, code: str, text: str) -> VerificationError:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.errors import MalformedError, VerificationError
 
 MAX_NODE_BYTES: Final = 1024  # a branch has at most 532; the bound keeps RLP from nesting deep
 MAX_HEADER_BYTES: Final = 4096
+RECENT_NODES: Final = 4096  # so many nodes are remembered, of which proofs of the same trie share most
 _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
@@ -77,8 +79,13 @@ def by_hash(nodes: Iterable[bytes]) -> dict[bytes, bytes]:
     for node in nodes:
         if len(node) > MAX_NODE_BYTES:
             raise VerificationError("ethereum/proof", f"a trie node has more than {MAX_NODE_BYTES} bytes")
-        found[keccak(node)] = node
+        found[_node_hash(node)] = node
     return found
+
+
+@lru_cache(maxsize=RECENT_NODES)
+def _node_hash(node: bytes) -> bytes:
+    return keccak(node)
 
 
 def proven_balance(state_root: bytes, address: str, nodes: Nodes) -> int:
