@@ -1,0 +1,76 @@
+"""How long it takes to read the outputs of a 2-of-3 descriptor, at a node's tip and below it.
+
+    python tests/bench/bitcoin.py
+
+A fresh bitcoind (tests/install-nodes) holds three outputs of each of the descriptor's first thousand scripts. Each of
+the blocks above the earlier pin spends a coin of another wallet. A reading goes from choosing the block to the journal
+on the disk; the best of five counts.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from timeit import repeat
+from typing import Any
+
+from attest.demo.nodes import bitcoind
+from attest.reserves.bitcoin import BitcoinReader
+from attest.reserves.bitcoin_scripts import scripts
+from attest.reserves.pins import Confirmations
+from attest.reserves.rpc import Node
+from tests.nodes.conftest import TOOLS
+from tests.nodes.test_bitcoin_reader import (
+    CHAIN,
+    DESCRIPTORS,
+    FAUCET,
+    FEE,
+    HOT,
+    HOT_KEY,
+    Faucet,
+    amounts,
+    btc,
+    derived,
+    wallet,
+)
+from tests.reserves.conftest import read_with
+
+LAST = 999
+OUTPUTS = 3
+BELOW = 50
+COIN = 100_000
+
+
+def main() -> None:
+    """Print the figures."""
+    os.environ["PATH"] = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    cold, hot = wallet("cold", descriptor=DESCRIPTORS["wsh"], range=(0, LAST)), wallet("hot", address=HOT)
+    print(f"2-of-3 scripts derived a second: {(LAST + 1) / min(repeat(lambda: scripts(cold), number=1)):,.0f}")
+    found = {each.id: scripts(each) for each in (cold, hot)}
+    with bitcoind() as url:
+        node = Node("bitcoind", url)
+        faucet = Faucet(node, node)
+        addresses = derived(node, DESCRIPTORS["wsh"], [0, LAST])
+        for _ in range(OUTPUTS):
+            faucet.pay(dict.fromkeys(addresses, 1000))
+        for coin in [faucet.pay({HOT: COIN}) for _ in range(BELOW)]:
+            faucet.mine(faucet.signed([(coin, 0)], [{FAUCET: btc(COIN - FEE)}], HOT_KEY))
+        asked = [f"raw({script.hex()})" for each in found.values() for script in each]
+        scan = min(repeat(lambda: node.call("scantxoutset", "start", asked), number=1))
+        print(f"{OUTPUTS * len(addresses):,} outputs of {len(asked):,} scripts: the node alone scans in {scan:.2f} s")
+        for where, depth, held in (("at the tip", 1, 0), (f"{BELOW} blocks below it", BELOW + 1, BELOW * COIN)):
+            results: list[Any] = []
+
+            def read(depth: int = depth, results: list[Any] = results) -> None:
+                reader = BitcoinReader(CHAIN, "BTC", found)
+                results[:] = read_with(reader, node, [cold, hot], Confirmations(depth), now=faucet.time)[1]
+
+            seconds = min(repeat(read, number=1))
+            if amounts(results) != {"cold": OUTPUTS * 1000 * len(addresses), "hot": held}:
+                raise SystemExit(f"{amounts(results)} was read {where}")
+            print(f"read {where} in {seconds:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
