@@ -2,10 +2,12 @@
 
     python tests/bench/reserves.py 2000 10000
 
-A fresh anvil (tests/install-nodes) holds ETH and an ERC-20 token at every address. A reading and a check are whole runs
-of `attest reserves read` and `attest evidence check` in processes of their own, but for imports and the config. Where
-several runs are made the best counts. web3 is asked for a sample, and for the token at the block's number: by its hash
-a contract's call takes it two requests, and no batches.
+A fresh anvil (tests/install-nodes) holds ETH and an ERC-20 token at every address; tests/bench/bitcoin.py asks a
+bitcoind. A reading and a check are whole runs of `attest reserves read` and `attest evidence check` in processes of
+their own, but for imports and the config; the proofs of an asset count from its first question to the journal on the
+disk. Where several runs are made the best counts. web3 is asked for a sample, and for the token at the block's number:
+by its hash a contract's call takes it two requests, and no batches. anvil makes its state trie and every contract's
+anew for each eth_getProof, so that what an account's proof takes grows with the number of addresses.
 """
 
 from __future__ import annotations
