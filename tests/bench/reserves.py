@@ -43,15 +43,16 @@ _READ = """
 import json, os, resource, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-import requests, rlp, trie, web3
+import rlp, trie, web3
+from attest.reserves.wire import Wire
 import attest.reserves.ethereum, attest.reserves.token_slot
 from attest.attestation.config import Config
 from attest.attestation.reserves import JOURNAL, Surroundings, write_reserves
 settings, out = Path(sys.argv[1]), Path(sys.argv[2])
 config = Config.from_value(json.loads(settings.read_bytes()), what="the config")
 journal = out.with_name(out.name + JOURNAL)
-sent, reached, send = [], {}, requests.Session.send
-requests.Session.send = lambda *args, **options: sent.append(1) or send(*args, **options)
+sent, reached, send = [], {}, Wire.post
+Wire.post = lambda *args, **options: sent.append(1) or send(*args, **options)
 def progress(done):
     reached[done] = time.monotonic() - started, journal.stat().st_size
 started = time.monotonic()
