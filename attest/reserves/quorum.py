@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.reserves.pins import PinLostError
 from attest.reserves.records import DroppedNode, NodeAgreement, new_salt
 from attest.reserves.rpc import Node
 
@@ -72,7 +73,8 @@ class Quorum:
         """The answer that at least `needed` nodes give.
 
         `difference` says in what a node's answer differs from that of the others. Raises the node's own error when
-        no node answers, `UnavailableError` when too few answer and `VerificationError` when too few agree.
+        no node answers, `UnavailableError` when too few answer, `VerificationError` when too few agree, and
+        `PinLostError` when the pinned block is gone on so many that too few can.
         """
         answers = self.each(question)
         groups = [[other for other in answers if other.value == answer.value] for answer in answers]
@@ -123,6 +125,9 @@ class Quorum:
         errors = list(self._dropped.values())
         if not self._nodes and len({error.code for error in errors}) == 1:
             raise errors[0]  # the node's own words, with its hint
+        lost = [error for error in errors if isinstance(error, PinLostError)]
+        if len(self._nodes) + len(errors) - len(lost) < self.needed:
+            raise lost[0]  # too few can have the pinned block, whatever becomes of the other nodes
         lied = any(isinstance(error, VerificationError) for error in errors)
         raise (VerificationError if lied else UnavailableError)(
             "nodes/too-few",
