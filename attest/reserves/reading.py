@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from attest.errors import UnavailableError
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Block, PinRule
+from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import Record
 from attest.reserves.rpc import Node
@@ -50,13 +51,29 @@ class ChainReader(Protocol):
 def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:
     """The block of `rule` on the chain that at least `quorum.needed` nodes have.
 
-    Nodes may be some blocks apart: the highest block that so many offer is taken, so that a node which
-    offers an old one cannot choose it. Raises `AttestError`.
+    Nodes may be some blocks apart: the greatest height that so many reach is taken, so that a node which
+    offers an old block cannot choose it; and of several blocks there the one that most nodes have, so that a node
+    on a fork of its own cannot either. Raises `AttestError`.
     """
     quorum.each(reader.check_chain)
-    offers = [answer.value for answer in quorum.each(lambda node: reader.choose(node, rule, now))]
-    pin = sorted((offer.pin for offer in offers), key=lambda pin: pin.height, reverse=True)[quorum.needed - 1]
+    offers = [answer.value.pin for answer in quorum.each(lambda node: reader.choose(node, rule, now))]
+    height = sorted((pin.height for pin in offers), reverse=True)[quorum.needed - 1]
+    pins = list(dict.fromkeys(pin for pin in offers if pin.height == height))
+    pin = pins[0] if len(pins) == 1 else max(pins, key=lambda pin: _holders(reader, quorum, pin))
     return Block(pin, confirm_pin(reader, quorum, pin))
+
+
+def _holders(reader: ChainReader, quorum: Quorum, pin: Pin) -> int:
+    """How many nodes have `pin` on their chain; not to have it is no reason to go on without a node."""
+
+    def has(node: Node) -> bool:
+        try:
+            reader.confirm(node, pin)
+        except (PinLostError, UnavailableError):
+            return False
+        return True
+
+    return sum(answer.value for answer in quorum.each(has))
 
 
 def confirm_pin(reader: ChainReader, quorum: Quorum, pin: Pin) -> bytes:
