@@ -157,7 +157,7 @@ class EthereumReader:
                 kept = journal.records(key)
                 if kept is None:
                     part = places[start : start + _CHUNK]
-                    kept = journal.keep(key, self._chunk(quorum, header, asset, token, part))
+                    kept = journal.keep(key, self._chunk(quorum, header, asset, token, part), quorum.record())
                 readings += kept
                 progress(len(readings))
         return readings

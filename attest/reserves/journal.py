@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
+
+from pydantic import model_validator
 
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
-from attest.reserves.records import AnyRecord
+from attest.reserves.records import AnyRecord, NodeAgreement
 from attest.reserves.wallets import Pin
 
 _FORMAT: Final = "attest/journal/v1"
@@ -23,9 +25,19 @@ class _Head(Document):
 
 
 class _Entry(Document):
-    key: Text
+    """A pin; or records under a key, and the nodes that agreed on everything up to them."""
+
     pin: Pin | None = None
-    records: tuple[AnyRecord, ...] = ()
+    key: Text | None = None
+    records: tuple[AnyRecord, ...] | None = None
+    nodes: NodeAgreement | None = None
+
+    @model_validator(mode="after")
+    def _keeps_one_thing(self) -> Self:
+        others = (self.key, self.records, self.nodes)
+        if others.count(None) != (0 if self.pin is None else len(others)):
+            raise ValueError("an entry is a pin, or a key with records and nodes")
+        return self
 
 
 class Journal:
@@ -40,6 +52,7 @@ class Journal:
         self._register = register
         self._pins: dict[str, Pin] = {}
         self._records: dict[str, tuple[AnyRecord, ...]] = {}
+        self._agreements: dict[str, NodeAgreement] = {}
         try:
             lines = self._lines()
         except OSError as error:
@@ -54,10 +67,7 @@ class Journal:
                 hint="move it away to read anew",
             )
         for row, line in enumerate(lines[1:], start=2):
-            entry = _Entry.from_json(line, what=f"{path.name} row {row}", max_bytes=_MAX_ENTRY_BYTES)
-            if entry.pin is not None:
-                self._pins[entry.key] = entry.pin
-            self._records[entry.key] = entry.records
+            self._remember(_Entry.from_json(line, what=f"{path.name} row {row}", max_bytes=_MAX_ENTRY_BYTES))
 
     @property
     def pins(self) -> tuple[Pin, ...]:
@@ -68,19 +78,22 @@ class Journal:
         """The block of `chain` that was pinned before."""
         return self._pins.get(chain)
 
+    def agreement(self, chain: str) -> NodeAgreement | None:
+        """The nodes of `chain` that agreed on all its readings that were kept; None when none were."""
+        return self._agreements.get(chain)
+
     def keep_pin(self, pin: Pin) -> None:
         """Keep the block of a chain."""
-        self._pins[pin.chain] = pin
-        self._append(_Entry(key=pin.chain, pin=pin))
+        self._append(_Entry(pin=pin))
 
     def records(self, key: str) -> tuple[AnyRecord, ...] | None:
         """What was kept under `key`."""
         return self._records.get(key)
 
-    def keep(self, key: str, records: Iterable[AnyRecord]) -> tuple[AnyRecord, ...]:
-        """Keep `records` under `key`, and return them."""
-        kept = self._records[key] = tuple(records)
-        self._append(_Entry(key=key, records=kept))
+    def keep(self, key: str, records: Iterable[AnyRecord], nodes: NodeAgreement) -> tuple[AnyRecord, ...]:
+        """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
+        kept = tuple(records)
+        self._append(_Entry(key=key, records=kept, nodes=nodes))
         return kept
 
     def discard(self) -> None:
@@ -99,8 +112,16 @@ class Journal:
             os.truncate(self._path, len(whole))
         return whole.split(b"\n")[:-1]
 
+    def _remember(self, entry: _Entry) -> None:
+        if entry.pin is not None:
+            self._pins[entry.pin.chain] = entry.pin
+        if entry.key is not None and entry.records is not None and entry.nodes is not None:
+            self._records[entry.key] = entry.records
+            self._agreements[entry.nodes.chain] = entry.nodes
+
     def _append(self, entry: _Entry) -> None:
         """Write `entry` to the file, which is made with its first one."""
+        self._remember(entry)
         # Nothing signs a journal: pydantic writes JSON several times as fast as RFC 8785 is written.
         line = entry.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
         try:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.pins import PinLostError
 from attest.reserves.records import DroppedNode, NodeAgreement, new_salt
 from attest.reserves.rpc import Node
@@ -111,6 +111,25 @@ class Quorum:
                 self.drop(node, error)
                 self._require()
         raise failures[0]
+
+    def go_on_after(self, kept: NodeAgreement) -> None:
+        """Go on without the nodes that did not agree on what was read before.
+
+        Raises `MalformedError` when what is left cannot vouch for it as it says.
+        """
+        able = {node.name for node in self._nodes} & {*kept.agreed}
+        if len(able) < self.needed or (kept.needed > 1) != self.several:
+            raise MalformedError(
+                "journal/nodes",
+                f"{self._chain}: {kept.needed} of {len(kept.agreed)} nodes gave what the unfinished reading holds "
+                f"({', '.join(kept.agreed)}); {self.needed} of the config's must, and {len(able)} of these did",
+                hint="name those nodes in the config again, or move the unfinished reading away to read anew",
+            )
+        reasons = {node.name: node.reason for node in kept.dropped}
+        for node in self.nodes:
+            if node.name not in kept.agreed:
+                reason = reasons.get(node.name, "nodes/not-asked")
+                self.drop(node, UnavailableError(reason, f"node {node.name} did not agree on what was read before"))
 
     def drop(self, node: Node, error: AttestError) -> None:
         """Go on without `node`."""

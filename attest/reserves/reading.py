@@ -102,6 +102,8 @@ def read_chain(
         journal.keep_pin(block.pin)
     else:
         quorum.each(reader.check_chain)
+        if (kept := journal.agreement(reader.chain)) is not None:
+            quorum.go_on_after(kept)
         block = Block(pin, confirm_pin(reader, quorum, pin))
     readings = reader.read(quorum, block, wallets, journal, progress)
     confirm_pin(reader, quorum, block.pin)

@@ -237,10 +237,70 @@ def test_a_run_that_failed_goes_on_at_the_same_blocks_without_reading_again(
     assert not (folder / "private" / "2026-10.reading").exists()
 
 
-def test_one_node_under_two_names_is_not_two(folder: Path, nodes: dict[str, str]) -> None:
-    one = {**nodes, "ATTEST_DEMO_ETHEREUM_2": nodes["ATTEST_DEMO_ETHEREUM"]}
-    with pytest.raises(MalformedError, match="own ethereum node and second ethereum node of eip155:31337 have one url"):
-        run(folder, one)
+@pytest.mark.parametrize("method", ["scantxoutset", "eth_getBalance", "eth_getProof", "eth_call"])
+def test_a_run_that_failed_while_reading_reads_the_rest_the_next_time(
+    method: str, folder: Path, nodes: dict[str, str], exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, batch = Node.call, Node.batch
+
+    def refused(node: Node) -> UnavailableError:
+        return UnavailableError("node/unreachable", f"node {node.name} is down")
+
+    def calling(node: Node, asked: str, *params: Any, **options: Any) -> Any:
+        if asked == method:
+            raise refused(node)
+        return call(node, asked, *params, **options)
+
+    def batching(node: Node, calls: Any) -> Any:
+        if any(asked == method for asked, _ in calls):
+            raise refused(node)
+        return batch(node, calls)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Node, "call", calling)
+        patch.setattr(Node, "batch", batching)
+        with pytest.raises(UnavailableError, match="is down"):
+            run(folder, nodes)
+    assert (folder / "private" / "2026-10.reading").exists()
+    outcome = run(folder, nodes)
+    assert outcome.verified.statement.predicate.reserves == exchange.outcome.verified.statement.predicate.reserves
+    assert outcome.verified.statement.predicate.evidence.count == 17
+
+
+def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
+    folder: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = '    { name = "second bitcoind", url = "${ATTEST_DEMO_BITCOIN_2}" },\n'
+    third = second.replace("second", "third")
+    replace(folder / "attest.toml", f"{second}]", f"{second}{third}]\nagree = 2")
+    ledger = folder / "ledger.csv"
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole + b"x,USDX,1\n")
+    call = Node.call
+
+    def lying(node: Node, method: str, *params: Any, **options: Any) -> Any:
+        answer = call(node, method, *params, **options)
+        if node.name == "third bitcoind" and method == "scantxoutset":
+            dropped = answer["unspents"].pop()
+            answer["total_amount"] -= dropped["amount"]
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Node, "call", lying)
+        with pytest.raises(MalformedError, match="USDX"):
+            run(folder, nodes)
+    ledger.write_bytes(whole)
+    told: list[str] = []
+    outcome = run(folder, nodes, tell=told.append)
+    assert "going on without node third bitcoind: node third bitcoind did not agree on what was read before" in told
+    lines = (outcome.publication / "evidence-public.jsonl").read_bytes().splitlines()
+    (agreement,) = [
+        record
+        for record in (json.loads(line)["record"] for line in lines)
+        if record["type"] == "nodes" and record["chain"].startswith("bip122:")
+    ]
+    assert agreement["agreed"] == ["own bitcoind", "second bitcoind"]
+    assert agreement["dropped"] == [{"name": "third bitcoind", "reason": "nodes/differs"}]
 
 
 def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, nodes: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from attest.reserves.journal import Journal
 from attest.reserves.pins import MAX_TIP_AGE, Block, PinLostError, PinRule, first_height, lost, refuse_stale
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block, read_chain
-from attest.reserves.records import EthereumHeader, Record
+from attest.reserves.records import DroppedNode, EthereumHeader, NodeAgreement, Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Wallet
 
@@ -178,6 +178,23 @@ def read(reader: Chains, journal: Path, quorum: Quorum) -> Block:
     return read_chain(
         reader, quorum, "latest", [], journal=Journal(journal, bytes(32)), now=NOW, progress=lambda _: None
     )[0]
+
+
+def test_a_node_that_differed_before_a_reading_was_interrupted_stays_out(tmp_path: Path) -> None:
+    reader = Chains({"a": "gabc", "b": "gabc", "c": "gabc"})
+    read(reader, tmp_path / "j", reader.quorum(2))
+    before = NodeAgreement(
+        type="nodes",
+        salt=bytes(16),
+        chain=CHAIN,
+        needed=2,
+        agreed=("a", "c"),
+        dropped=(DroppedNode(name="b", reason="nodes/differs"),),
+    )
+    Journal(tmp_path / "j", bytes(32)).keep("x", [], before)
+    quorum = reader.quorum(2)
+    read(reader, tmp_path / "j", quorum)
+    assert (quorum.record().agreed, quorum.record().dropped) == (before.agreed, before.dropped)
 
 
 def test_a_pin_that_is_gone_after_reading_voids_it(tmp_path: Path) -> None:

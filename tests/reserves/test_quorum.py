@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.pins import PinLostError
 from attest.reserves.quorum import Quorum
+from attest.reserves.records import DroppedNode, NodeAgreement
 from attest.reserves.rpc import Node
 
 CHAIN = "eip155:1"
@@ -197,6 +198,57 @@ def test_half_of_the_nodes_or_fewer_or_more_than_there_are_cannot_be_enough(node
 @pytest.mark.parametrize(("nodes", "needed", "several"), [(1, 1, False), (2, 2, True), (3, 2, True), (3, 3, True)])
 def test_a_figure_is_given_by_several_when_several_are_needed(nodes: int, needed: int, *, several: bool) -> None:
     assert Many(nodes, needed).quorum.several is several
+
+
+def kept(agreed: str, needed: int = 2, **dropped: str) -> NodeAgreement:
+    return NodeAgreement(
+        type="nodes",
+        salt=bytes(16),
+        chain=CHAIN,
+        needed=needed,
+        agreed=tuple(agreed),
+        dropped=tuple(DroppedNode(name=name, reason=reason) for name, reason in dropped.items()),
+    )
+
+
+GONE_ON = {
+    "all gave it": (3, 2, kept("abc"), "abc", {}),
+    "one differed then": (3, 2, kept("ac", b="nodes/differs"), "ac", {"b": "nodes/differs"}),
+    "one was not asked then": (3, 2, kept("ab"), "ab", {"c": "nodes/not-asked"}),
+    "one that gave it is not asked any more": (2, 2, kept("abc", d="x"), "ab", {}),
+    "more are needed now": (3, 3, kept("abc"), "abc", {}),
+    "one node, then as now": (1, 1, kept("a", needed=1), "a", {}),
+}
+
+
+@pytest.mark.parametrize("case", GONE_ON)
+def test_only_nodes_that_gave_what_was_read_before_go_on(case: str) -> None:
+    nodes, needed, before, left, reasons = GONE_ON[case]
+    many = Many(nodes, needed)
+    many.quorum.go_on_after(before)
+    assert many.left == left
+    record = many.quorum.record()
+    assert "".join(record.agreed) == left
+    assert {node.name: node.reason for node in record.dropped} == reasons
+
+
+@pytest.mark.parametrize(
+    ("nodes", "needed", "before"),
+    [
+        (2, 2, kept("ac")),
+        (2, 2, kept("ef")),
+        (3, 3, kept("ab", c="nodes/differs")),
+        (1, 1, kept("ab")),
+        (2, 2, kept("ab", needed=1)),
+    ],
+    ids=["one was replaced", "all were replaced", "more are needed now", "one alone now", "one was enough then"],
+)
+def test_what_too_few_of_the_nodes_gave_is_not_gone_on_with(nodes: int, needed: int, before: NodeAgreement) -> None:
+    many = Many(nodes, needed)
+    with pytest.raises(MalformedError, match="unfinished reading") as caught:
+        many.quorum.go_on_after(before)
+    assert caught.value.code == "journal/nodes"
+    assert many.left == NAMES[:nodes]
 
 
 FIRST = {
