@@ -19,6 +19,9 @@ from attest.reserves.records import EthereumBalance, EthereumTokenBalance, Recor
 
 _MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB
 
+_Place = tuple[str, bytes]
+"""A chain, and a trie node there."""
+
 
 class Shared(NamedTuple):
     """The records with the nodes that only they need, and the nodes that several share."""
@@ -31,29 +34,40 @@ class Shared(NamedTuple):
 def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
     """Take the nodes that occur in several readings out of them, into records of their own.
 
-    A node that only readings of `hidden` wallets share stays private with them: its place in the trie is the
-    beginning of the hashes of their addresses. A node that is shared holds no balance, only hashes of others.
+    What is public is the same as if there were no `hidden` wallets: a node's place in the trie is the beginning of the
+    hashes of the addresses below it. Nodes that hidden readings share are in private records, each of which holds what
+    the same wallets need, so that showing one wallet shows nothing that only others need.
     """
-    uses: dict[tuple[str, bytes], int] = {}
-    seen_in_public: set[tuple[str, bytes]] = set()
+    uses: dict[_Place, int] = {}
+    hidden_uses: dict[_Place, list[str]] = {}
     for record in records:
         if isinstance(record, EthereumBalance | EthereumTokenBalance):
-            for node in set(record.proof):
-                uses[record.chain, node] = uses.get((record.chain, node), 0) + 1
-            if record.wallet not in hidden:
-                seen_in_public.update((record.chain, node) for node in record.proof)
-    shared = [place for place, count in uses.items() if count > 1]
+            for place in dict.fromkeys((record.chain, node) for node in record.proof):
+                if record.wallet in hidden:
+                    hidden_uses.setdefault(place, []).append(record.wallet)
+                else:
+                    uses[place] = uses.get(place, 0) + 1
+    everyone: frozenset[str] = frozenset()
+    public = {place: everyone for place, count in uses.items() if count > 1}
+    private = {
+        place: frozenset(wallets) for place, wallets in hidden_uses.items() if len(wallets) > 1 and place not in public
+    }
     own = [
-        record.model_copy(update={"proof": tuple(node for node in record.proof if uses[record.chain, node] == 1)})
+        record.model_copy(
+            update={
+                "proof": tuple(
+                    node
+                    for node in record.proof
+                    if (place := (record.chain, node)) not in public
+                    and not (record.wallet in hidden and place in private)
+                )
+            }
+        )
         if isinstance(record, EthereumBalance | EthereumTokenBalance)
         else record
         for record in records
     ]
-    return Shared(
-        own,
-        list(_records(place for place in shared if place in seen_in_public)),
-        list(_records(place for place in shared if place not in seen_in_public)),
-    )
+    return Shared(own, list(_records(public)), list(_records(private)))
 
 
 def proven_amount(
@@ -96,11 +110,12 @@ def needed(
     return {index for index, record in shared.items() if not asked.names.isdisjoint(by_hash(record.nodes))}
 
 
-def _records(places: Iterable[tuple[str, bytes]]) -> Iterator[TrieNodes]:
-    by_chain: dict[str, list[bytes]] = {}
-    for chain, node in places:
-        by_chain.setdefault(chain, []).append(node)
-    for chain, nodes in by_chain.items():
+def _records(users: Mapping[_Place, frozenset[str]]) -> Iterator[TrieNodes]:
+    """The nodes of each chain that the same wallets need."""
+    groups: dict[tuple[str, frozenset[str]], list[bytes]] = {}
+    for (chain, node), wallets in users.items():
+        groups.setdefault((chain, wallets), []).append(node)
+    for (chain, _), nodes in groups.items():
         rest = iter(sorted(nodes))
         while part := tuple(islice(rest, _MAX_NODES)):
             yield TrieNodes(type="ethereum-trie-nodes", salt=new_salt(), chain=chain, nodes=part)

@@ -1,0 +1,302 @@
+"""Trie nodes that several proofs need: stored once, and nothing of a hidden wallet among what is public."""
+
+from __future__ import annotations
+
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import rlp
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from trie import HexaryTrie
+from trie.constants import BLANK_NODE_HASH
+
+from attest.attestation.reserves import reserve_lines
+from attest.errors import VerificationError
+from attest.reserves import trie_nodes
+from attest.reserves.ethereum_proof import Token, balance_slot, by_hash, decode_header, keccak
+from attest.reserves.recheck import recheck
+from attest.reserves.records import (
+    EthereumBalance,
+    EthereumHeader,
+    EthereumTokenBalance,
+    Reading,
+    Record,
+    TrieNodes,
+    new_salt,
+)
+from attest.reserves.trie_nodes import Shared, needed, proven_amount, share_nodes
+from attest.reserves.wallets import Pin
+
+CHAINS = ("eip155:1", "eip155:10")
+CONTRACT = "0x" + keccak(b"token")[:20].hex()
+TOKEN = Token(CONTRACT, 3)
+TIME = datetime(2026, 10, 31, 15, tzinfo=UTC)
+_NODE = 32  # shorter nodes stand inside their parents
+
+
+def address(name: str) -> str:
+    return "0x" + keccak(name.encode())[:20].hex()
+
+
+def account(balance: int, storage_root: bytes) -> bytes:
+    return bytes(rlp.encode([1, balance, storage_root, keccak(b"")]))
+
+
+def proof(tree: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
+    nodes = [bytes(rlp.encode(node)) for node in tree.get_proof(key)]
+    return tuple(node for place, node in enumerate(nodes) if place == 0 or len(node) >= _NODE)
+
+
+@dataclass(frozen=True)
+class World:
+    """A chain's state at one block, and the readings of some wallets there with their whole proofs."""
+
+    chain: str
+    header: EthereumHeader
+    readings: list[EthereumBalance | EthereumTokenBalance]
+
+    @property
+    def state_root(self) -> bytes:
+        return decode_header(self.header.header).state_root
+
+    @property
+    def pin(self) -> Pin:
+        header = decode_header(self.header.header)
+        return Pin(chain=self.chain, height=header.number, block_hash=header.block_hash, time=header.time)
+
+
+def world(chain: str, wallets: Sequence[str], strangers: int, *, absent: Iterable[str] = ()) -> World:
+    """`wallets` hold coins and tokens among `strangers` others; those that are `absent` have neither."""
+    names = [name for name in wallets if name not in set(absent)] + [f"{chain} {number}" for number in range(strangers)]
+    storage, state = HexaryTrie({}), HexaryTrie({})
+    for number, name in enumerate(names, start=1):
+        storage[keccak(balance_slot(TOKEN, address(name)))] = bytes(rlp.encode(number * 10**18))
+        state[keccak(bytes.fromhex(address(name)[2:]))] = account(number * 10**20, BLANK_NODE_HASH)
+    state[keccak(bytes.fromhex(CONTRACT[2:]))] = account(0, storage.root_hash)
+    fields: list[Any] = [b"\0" * 32, b"", b"", state.root_hash, b"", b"", b"", b"", 100, b"", b""]
+    fields += [int(TIME.timestamp()), b"", b"", b""]
+    readings: list[EthereumBalance | EthereumTokenBalance] = []
+    for name in wallets:
+        of: dict[str, Any] = {
+            "chain": chain,
+            "wallet": name,
+            "purpose": "customer",
+            "storage": "cold",
+            "level": "proven",
+            "address": address(name),
+        }
+        number = names.index(name) + 1 if name in names else 0
+        own = proof(state, keccak(bytes.fromhex(address(name)[2:])))
+        to_slot = proof(state, keccak(bytes.fromhex(CONTRACT[2:])))
+        to_slot += proof(storage, keccak(balance_slot(TOKEN, address(name))))
+        readings += [
+            EthereumBalance(
+                type="ethereum-balance", salt=new_salt(), **of, asset="ETH", amount=number * 10**20, proof=own
+            ),
+            EthereumTokenBalance(
+                type="ethereum-token-balance",
+                salt=new_salt(),
+                **of,
+                asset="DAI",
+                amount=number * 10**18,
+                contract=CONTRACT,
+                slot=TOKEN.slot.to_bytes(32),
+                layout="solidity",
+                proof=tuple(dict.fromkeys(to_slot)),
+            ),
+        ]
+    header = EthereumHeader(type="ethereum-header", salt=new_salt(), chain=chain, header=bytes(rlp.encode(fields)))
+    return World(chain, header, readings)
+
+
+@st.composite
+def registers(draw: st.DrawFn) -> tuple[list[World], set[str]]:
+    """One or two chains with the same wallets, and those that are hidden."""
+    wallets = [f"w{number}" for number in draw(st.lists(st.integers(0, 60), min_size=1, max_size=7, unique=True))]
+    hidden = draw(st.sets(st.sampled_from(wallets)))
+    chains = CHAINS[: draw(st.integers(1, 2))]
+    return [world(chain, wallets, draw(st.sampled_from([0, 1, 20, 60]))) for chain in chains], hidden
+
+
+def shared_of(worlds: Sequence[World], hidden: set[str]) -> Shared:
+    return share_nodes([record for one in worlds for record in one.readings], hidden)
+
+
+def everything(shared: Shared) -> list[Record]:
+    return [*shared.private, *shared.public, *shared.records]
+
+
+def public_records(shared: Shared, hidden: set[str]) -> list[Any]:
+    return [*shared.public, *(record for record in shared.records if record.wallet not in hidden)]  # type: ignore[attr-defined]
+
+
+def nodes_in(records: Iterable[Any]) -> list[tuple[str, bytes]]:
+    """The chain and node of everything that `records` hold, as often as they hold it."""
+    return [
+        (record.chain, node)
+        for record in records
+        for node in (record.nodes if isinstance(record, TrieNodes) else record.proof)
+    ]
+
+
+def used_by(worlds: Sequence[World], wallets: Iterable[str]) -> set[tuple[str, bytes]]:
+    names = set(wallets)
+    return set(nodes_in(reading for one in worlds for reading in one.readings if reading.wallet in names))
+
+
+MANY = [f"w{number}" for number in range(16)]
+ALL_HIDDEN = ([world(CHAINS[0], MANY, 60)], set(MANY))
+ONE_PUBLIC = ([world(CHAINS[0], MANY, 60)], set(MANY[1:]))
+EXAMPLES = settings(max_examples=40, deadline=None)
+
+
+@EXAMPLES
+@example(ALL_HIDDEN)
+@example(ONE_PUBLIC)
+@given(registers())
+def test_shared_proofs_show_the_same_amounts(register: tuple[list[World], set[str]]) -> None:
+    worlds, hidden = register
+    shared = shared_of(worlds, hidden)
+    before = [reading for one in worlds for reading in one.readings]
+    assert [record.to_value() | {"proof": []} for record in shared.records] == [
+        record.to_value() | {"proof": []} for record in before
+    ]
+    records = [*(one.header for one in worlds), *everything(shared)]
+    found = recheck(
+        dict(enumerate(records)),
+        decimals={"ETH": 18, "DAI": 18},
+        pins=[one.pin for one in worlds],
+        reserves=reserve_lines(before),
+        money=[],
+    )
+    assert (found.readings, found.complete) == (len(before), True)
+
+
+@EXAMPLES
+@example(ALL_HIDDEN)
+@example(ONE_PUBLIC)
+@given(registers())
+def test_every_node_is_there_and_stored_once(register: tuple[list[World], set[str]]) -> None:
+    worlds, hidden = register
+    shared = shared_of(worlds, hidden)
+    stored = nodes_in(everything(shared))
+    assert set(stored) == used_by(worlds, [reading.wallet for one in worlds for reading in one.readings])
+    public = nodes_in(public_records(shared, hidden))
+    assert len(set(public)) == len(public)
+    # What one public reading and hidden ones need is stored for either, so that the former does not show the latter.
+    private = Counter(stored) - Counter(public)
+    assert set(private.values()) <= {1}
+    users = Counter(node for one in worlds for r in one.readings if r.wallet not in hidden for node in nodes_in([r]))
+    assert {users[node] for node in set(public) & set(private)} <= {1}
+
+
+@EXAMPLES
+@example(ALL_HIDDEN)
+@example(ONE_PUBLIC)
+@given(registers())
+def test_what_is_public_is_what_it_would_be_without_the_hidden_wallets(register: tuple[list[World], set[str]]) -> None:
+    worlds, hidden = register
+    public = public_records(shared_of(worlds, hidden), hidden)
+    alone = [
+        World(one.chain, one.header, [reading for reading in one.readings if reading.wallet not in hidden])
+        for one in worlds
+    ]
+    expected = public_records(shared_of(alone, set()), set())
+    assert [record.to_value() | {"salt": ""} for record in public] == [
+        record.to_value() | {"salt": ""} for record in expected
+    ]
+    # So neither the leaf of a hidden wallet nor any node that only hidden wallets use is in it.
+    names = {reading.wallet for one in worlds for reading in one.readings}
+    assert not set(nodes_in(public)) & (used_by(worlds, hidden) - used_by(worlds, names - hidden))
+    leaves = {(one.chain, reading.proof[-1]) for one in worlds for reading in one.readings if reading.wallet in hidden}
+    assert not set(nodes_in(public)) & leaves
+
+
+@EXAMPLES
+@example(ALL_HIDDEN)
+@example(ONE_PUBLIC)
+@given(registers())
+def test_a_private_record_holds_only_what_each_wallet_that_needs_it_uses(
+    register: tuple[list[World], set[str]],
+) -> None:
+    worlds, hidden = register
+    shared = shared_of(worlds, hidden)
+    for record in shared.private:
+        users = [name for name in hidden if used_by(worlds, [name]) & set(nodes_in([record]))]
+        assert users
+        for name in users:
+            assert set(nodes_in([record])) <= used_by(worlds, [name])
+
+
+@EXAMPLES
+@given(registers(), st.data())
+def test_exactly_the_shared_records_that_a_proof_goes_through_are_needed(
+    register: tuple[list[World], set[str]], data: st.DataObject
+) -> None:
+    worlds, hidden = register
+    shared = shared_of(worlds, hidden)
+    one = data.draw(st.sampled_from(worlds))
+    wallet = data.draw(st.sampled_from([reading.wallet for reading in one.readings]))
+    own: list[Any] = [
+        record
+        for record in shared.records
+        if isinstance(record, Reading) and (record.chain, record.wallet) == (one.chain, wallet)
+    ]
+    records = {
+        index: record
+        for index, record in enumerate(everything(shared))
+        if isinstance(record, TrieNodes) and record.chain == one.chain
+    }
+    enough = needed(own, one.state_root, records)
+
+    def amounts(indices: Iterable[int]) -> list[int]:
+        nodes = by_hash(node for index in indices for node in records[index].nodes)
+        return [proven_amount(item, one.state_root, ChainMap(by_hash(item.proof), nodes), {}) for item in own]
+
+    assert amounts(enough) == [reading.amount for reading in own]
+    for index in enough:
+        with pytest.raises(VerificationError):
+            amounts(enough - {index})
+
+
+def test_proofs_that_do_not_lead_to_their_amount_need_nothing_but_an_error() -> None:
+    one = world(CHAINS[0], ["a", "b"], 20)
+    shared = share_nodes(one.readings, set())
+    broken = dict(enumerate(shared.public[:-1]))
+    with pytest.raises(VerificationError):
+        needed(shared.records[:1], one.state_root, broken)  # type: ignore[arg-type]
+
+
+def test_a_wallet_without_an_account_is_proven_to_hold_nothing() -> None:
+    wallets = [f"w{number}" for number in range(8)]
+    one = world(CHAINS[0], wallets, 20, absent=wallets[:4])
+    shared = share_nodes(one.readings, {"w1", "w6"})
+    nodes = by_hash(node for record in (*shared.public, *shared.private) for node in record.nodes)
+    amounts = [
+        proven_amount(item, one.state_root, ChainMap(by_hash(item.proof), nodes), {})
+        for item in shared.records
+        if isinstance(item, EthereumBalance | EthereumTokenBalance)
+    ]
+    assert amounts == [reading.amount for reading in one.readings]
+    assert amounts[:8] == [0] * 8
+    assert 0 not in amounts[8:]
+
+
+def test_records_of_another_kind_stay_as_they_are() -> None:
+    one = world(CHAINS[0], ["a"], 0)
+    assert share_nodes([one.header], {"a"}) == Shared([one.header], [], [])
+
+
+def test_one_record_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trie_nodes, "_MAX_NODES", 3)
+    one = world(CHAINS[0], [f"w{number}" for number in range(40)], 200)
+    for hidden in (set(), {reading.wallet for reading in one.readings}):
+        shared = share_nodes(one.readings, hidden)
+        records = shared.private if hidden else shared.public
+        assert len(records) > 3
+        assert all(0 < len(record.nodes) <= 3 for record in records)
