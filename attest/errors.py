@@ -10,7 +10,7 @@ class AttestError(Exception):
 
     `code` is stable and meant for programs (`ledger/duplicate-row`), `message` is a sentence a
     stranger can act on, `hint` says what to do next, `details` lists further findings of the same kind.
-    The class decides the exit code of the command line; see `EXIT_CODES`.
+    The class decides the exit code of the command line; see `exit_code`.
     """
 
     status: ClassVar[str] = "error"
@@ -50,3 +50,8 @@ EXIT_CODES: dict[type[AttestError], int] = {
     MalformedError: 3,
     UnavailableError: 4,
 }
+
+
+def exit_code(error: AttestError) -> int:
+    """What the command line exits with on `error`, whose class may be a narrower one of those listed."""
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

@@ -8,7 +8,8 @@ from typing import get_args
 
 import attest
 from attest.attestation.verify import TITLES
-from attest.errors import EXIT_CODES, AttestError
+from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
+from attest.reserves.pins import PinLostError
 from attest.reserves.records import AnyRecord
 
 TEXT = (Path(attest.__file__).parent / "protocol.md").read_text(encoding="utf-8")
@@ -32,3 +33,7 @@ def test_every_record_type_is_specified() -> None:
 def test_every_error_has_an_exit_code() -> None:
     assert set(AttestError.__subclasses__()) == set(EXIT_CODES)
     assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
+    for kind, code in EXIT_CODES.items():
+        for error in (kind, *kind.__subclasses__()):
+            assert exit_code(error("x/y", "z")) == code
+    assert PinLostError in VerificationError.__subclasses__()

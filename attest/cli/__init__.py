@@ -21,7 +21,7 @@ from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, printable
 from attest.cli.run import run
 from attest.cli.verify import verify
-from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError
+from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code
 
 EPILOG = """\b
 Exit codes: 0 done or verified, 1 verification failed, 2 usage, 3 malformed input,
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             error.show()
         result = _failed("error", {"code": "usage", "message": error.format_message()}, "", EXIT_USAGE)
     except AttestError as error:
-        result = _failed(error.status, error_document(error), error_text(error), EXIT_CODES[type(error)])
+        result = _failed(error.status, error_document(error), error_text(error), exit_code(error))
     except (click.Abort, KeyboardInterrupt):
         document = {"code": "interrupted", "message": "interrupted"}
         result = _failed("error", document, "attest: interrupted", EXIT_INTERRUPTED)

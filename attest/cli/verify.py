@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from attest.cli.result import Result, error_document, error_text, json_option
-from attest.errors import EXIT_ADVERSE, EXIT_CODES, AttestError
+from attest.errors import EXIT_ADVERSE, AttestError, exit_code
 
 
 @click.command()
@@ -57,7 +57,7 @@ def verify(bundle: Path, *, key_path: Path, proof: Path | None, as_json: bool) -
                 "error": error_document(error),
             },
             failed_text(steps),
-            EXIT_CODES[type(error)],
+            exit_code(error),
             error_text(error),
         )
     return Result(
