@@ -114,32 +114,42 @@ class EvidenceFolder(NamedTuple):
             for utxo in record.utxos
         )
 
+    def whole(self) -> list[Any]:
+        """All records in their order. Raises `UnavailableError` when some are not at hand."""
+        if len(self.records) != self.basis.evidence.count:
+            raise UnavailableError(
+                "evidence/partial",
+                f"only {len(self.records)} of {self.basis.evidence.count} records are here",
+                hint=f"the private folder has them all, in {AUDITOR_EVIDENCE}",
+            )
+        return [self.records[index] for index in range(len(self.records))]
+
     def disclose(self, wallet: str, *, descriptor: bool) -> bytes:
         """The lines of `evidence-public.jsonl` that show one wallet, to someone who has the statement.
 
         They hold what the wallet's proofs share with those of others, and its `descriptor` if so asked. Raises
         `MalformedError` when no record is of the wallet, `UnavailableError` when not all records are at hand.
         """
-        if len(self.records) != self.basis.evidence.count:
-            raise UnavailableError(
-                "evidence/partial",
-                f"only {len(self.records)} of {self.basis.evidence.count} records are here",
-                hint=f"disclose from the folder with {AUDITOR_EVIDENCE}",
-            )
-        records = [self.records[index] for index in range(len(self.records))]
+        records = self.whole()
         own = {index for index, record in enumerate(records) if isinstance(record, Reading) and record.wallet == wallet}
         if not own:
-            raise MalformedError("evidence/wallet", f"no balance of a wallet {wallet[:100]!r} is among the records")
-        (chain,) = {records[index].chain for index in own}
+            raise MalformedError(
+                "evidence/wallet",
+                f"no balance of a wallet {wallet[:100]!r} is among the records",
+                hint="attest evidence show lists them",
+            )
+        if descriptor and not any(isinstance(item, BitcoinDescriptor) and item.wallet == wallet for item in records):
+            raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
+        chains = {records[index].chain for index in own}
         kinds = _OF_A_CHAIN if not descriptor else (*_OF_A_CHAIN, BitcoinDescriptor)
         shown = own | {
             index
             for index, record in enumerate(records)
             if isinstance(record, kinds)
-            and getattr(record, "chain", chain) == chain
-            and getattr(record, "wallet", wallet) == wallet
+            and (record.wallet == wallet if isinstance(record, BitcoinDescriptor) else record.chain in chains)
         }
-        shown |= self._trie_nodes(chain, [records[index] for index in own])
+        for chain in chains:
+            shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
@@ -165,6 +175,12 @@ class CheckedEvidence(NamedTuple):
     folder: EvidenceFolder
     rechecked: Rechecked
     asked: list[tuple[str, str, int]]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there are balances or documents, and none of them was at hand to be checked."""
+        said = self.rechecked
+        return not (said.readings or said.documents) and bool(said.readings_stated or said.documents_stated)
 
 
 def check_evidence(
@@ -207,20 +223,20 @@ def check_evidence(
 def open_evidence(folder: Path) -> EvidenceFolder:
     """The evidence in `folder` beside the bundle, the statement or `reserves.json` that binds it.
 
-    All records where the auditor's edition is there, else those of the public edition and of disclosures.
-    Signatures are not looked at. Raises `AttestError`; a changed record is named.
+    All records where the auditor's edition is there, else those of the public edition and of disclosures; all that is
+    there must hold. Signatures are not looked at. Raises `AttestError`; a changed record is named.
     """
     basis, leaves = _basis(folder)
     root, count = basis.evidence.root, basis.evidence.count
-    if (folder / AUDITOR_EVIDENCE).exists():
-        data = read_bounded(folder / AUDITOR_EVIDENCE, MAX_FILE_BYTES)
-        return EvidenceFolder(basis, read_auditor_edition(data, root=root, count=count, leaves=leaves))
     records: dict[int, Any] = {}
-    paths = [path for path in (folder / PUBLIC_EVIDENCE, *sorted(folder.glob(f"*{DISCLOSED}"))) if path.exists()]
-    for path in paths:
+    public = [path for path in (folder / PUBLIC_EVIDENCE, *sorted(folder.glob(f"*{DISCLOSED}"))) if path.exists()]
+    for path in public:
         data = read_bounded(path, MAX_FILE_BYTES)
         records |= read_public_edition(data, root=root, count=count, name=path.name)
-    if not paths:
+    if (auditor := folder / AUDITOR_EVIDENCE).exists():
+        data = read_bounded(auditor, MAX_FILE_BYTES)
+        records = read_auditor_edition(data, root=root, count=count, leaves=leaves)
+    elif not public:
         raise UnavailableError("evidence/missing", f"neither {AUDITOR_EVIDENCE} nor {PUBLIC_EVIDENCE} is in {folder}")
     return EvidenceFolder(basis, records)
 
@@ -245,8 +261,12 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
             hint=f"put the bundle beside it (*.attest.json), or {STATEMENT_FILE} or {RESERVES_FILE}",
         )
     for other in found[1:]:
-        if other.evidence != found[0].evidence:
-            raise VerificationError("evidence/bound-twice", f"{found[0].name} and {other.name} bind different evidence")
+        if other[1:] != found[0][1:]:
+            raise VerificationError(
+                "evidence/bound-twice",
+                f"{found[0].name} and {other.name} do not say the same",
+                hint="keep the files of each month in a folder of their own",
+            )
     return found[0], leaves
 
 
@@ -264,6 +284,12 @@ def _of_statement(name: str, payload: bytes) -> Basis:
 
 def read_reserves_file(folder: Path) -> ReservesFile:
     """The `reserves.json` in `folder`, whose leaves lead to its root. Raises `AttestError`."""
+    if folder.is_dir() and not (folder / RESERVES_FILE).exists():
+        raise UnavailableError(
+            "reserves/missing",
+            f"there is no {RESERVES_FILE} in {folder}",
+            hint="it is in a folder of attest reserves read, and in the private folder of a month",
+        )
     data = read_bounded(folder / RESERVES_FILE, MAX_RESERVES_BYTES)
     own = ReservesFile.from_canonical(data, what=RESERVES_FILE, max_bytes=MAX_RESERVES_BYTES)
     if (

@@ -140,7 +140,14 @@ def run(
             predicate=predicate,
         )
         tell("seeing that the pinned blocks are still on their chains")
-        confirm_pins(config, reserves.pins, around)
+        try:
+            confirm_pins(config, reserves.pins, around)
+        except PinLostError as error:
+            if read is None:
+                raise
+            raise VerificationError(
+                error.code, error.message, hint="read the chains anew: attest reserves read"
+            ) from None
         tell("signing and verifying")
         payload = statement.to_bytes()
         bundle = Bundle(

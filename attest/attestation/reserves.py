@@ -15,7 +15,7 @@ from attest.attestation.evidence import RESERVES_FILE, ReservesFile, Unlisted, o
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
-from attest.errors import AttestError, MalformedError
+from attest.errors import AttestError, MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
@@ -72,31 +72,21 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     kept = Journal(journal, _register(config, period))
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
+    wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
+    chains = [chain for chain in config.chains if any(wallet.chain == chain.id for wallet in wallets)]
+    # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
+    quorums = [_quorum(chain, around) for chain in chains]
     try:
-        for chain in config.chains:
-            wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
-            if wallets:
-                _read(
-                    _reader(chain, places, config.decimals, around.folder),
-                    chain,
-                    wallets,
-                    config,
-                    period,
-                    kept,
-                    around,
-                    reserves,
-                )
+        for chain, quorum in zip(chains, quorums, strict=True):
+            reader = _reader(chain, places, config.decimals, around.folder)
+            there = [wallet for wallet in wallets if wallet.chain == chain.id]
+            _read(reader, quorum, chain, there, config, period, kept, around, reserves)
     except PinLostError:
         kept.discard()
         raise
-    hidden = {wallet.id for wallet in config.wallets if not wallet.public}
-    shared = share_nodes(reserves.records, hidden)
+    shared = share_nodes(reserves.records, _hidden(config))
     reserves.records = [*shared.private, *shared.public, *shared.records]
-    reserves.private = set(range(len(shared.private))) | {
-        index
-        for index, record in enumerate(reserves.records)
-        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
-    }
+    reserves.private = set(range(len(shared.private))) | _private(reserves.records, config)
     _add_documents(documents, config, reserves)
     if not reserves.records:
         raise MalformedError(
@@ -135,12 +125,15 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     own = read_reserves_file(read)
     if own.register_digest != _register(config, period):
         raise MalformedError(
-            "reserves/other", f"{read} was read for another period, or for other chains and wallets than the config's"
+            "reserves/other",
+            f"{read} was read for another period, or for other chains and wallets than the config's",
+            hint="read the chains anew: attest reserves read",
         )
     folder = open_evidence(read)
     folder.check({})
-    kept = [folder.records[index] for index in range(len(folder.records))]
-    chains: list[Record] = [record for record in kept if not isinstance(record, MoneyDocument)]
+    chains: list[Record] = [record for record in folder.whole() if not isinstance(record, MoneyDocument)]
+    for index in sorted(_private(chains, config) - {*own.private}):
+        raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
     reserves = Reserves(
         list(own.chains), chains, [], {index for index in own.private if index < len(chains)}, list(own.unlisted)
     )
@@ -172,8 +165,23 @@ def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> N
         confirm_pin(_reader(chain, Register({}, {}), config.decimals, around.folder), _quorum(chain, around), pin)
 
 
+def _hidden(config: Config) -> set[str]:
+    return {wallet.id for wallet in config.wallets if not wallet.public}
+
+
+def _private(records: Sequence[Record], config: Config) -> set[int]:
+    """The indices of the records that stay with the auditor for what they say."""
+    hidden = _hidden(config)
+    return {
+        index
+        for index, record in enumerate(records)
+        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
+    }
+
+
 def _read(
     reader: ChainReader,
+    quorum: Quorum,
     chain: Chain,
     wallets: Sequence[Wallet],
     config: Config,
@@ -184,7 +192,6 @@ def _read(
 ) -> None:
     names = ", ".join(node.name for node in chain.nodes)
     around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
-    quorum = _quorum(chain, around)
     before = sum(isinstance(record, Reading) for record in reserves.records)
     block, records = read_chain(
         reader,
@@ -224,11 +231,9 @@ def _quorum(chain: Chain, around: Surroundings) -> Quorum:
 
     urls: dict[str, str] = {}
     for node in chain.nodes:
-        url = node.expanded_url(around.environment)
-        if (other := urls.setdefault(url, node.name)) != node.name:
-            raise MalformedError(
-                "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
-            )
+        other = urls.setdefault(node.expanded_url(around.environment), node.name)
+        if other != node.name:
+            raise MalformedError("config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node")
     return Quorum(chain.id, [Node(name, url) for url, name in urls.items()], chain.needed, around.tell)
 
 
@@ -256,8 +261,9 @@ def _register(config: Config, period: str) -> bytes:
         for chain in config.chains
     ]
     wallets = [wallet.to_value() for wallet in config.wallets]
-    read = {"period": period, "chains": chains, "wallets": wallets, "decimals": config.decimals}
-    return sha256(dumps(read)).digest()
+    read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}
+    decimals = {asset: config.decimals[asset] for asset in read}
+    return sha256(dumps({"period": period, "chains": chains, "wallets": wallets, "decimals": decimals})).digest()
 
 
 def _bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocument]:

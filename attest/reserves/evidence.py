@@ -97,14 +97,15 @@ def read_auditor_edition(
     """
     lines = list(_lines(data, "evidence.jsonl"))
     found = [record_leaf(line) for line in lines]
-    if leaves is not None and len(found) == len(leaves):
-        for index, (leaf, bound) in enumerate(zip(found, leaves, strict=True)):
-            if leaf != bound:
-                raise VerificationError(
-                    "evidence/leaf", f"evidence.jsonl row {index + 1}: record {index} is not the one that was bound"
-                )
-    if len(found) != count or not found or EvidenceTree.build(found).root != root:
-        raise VerificationError("evidence/root", "evidence.jsonl is not the evidence that the statement binds")
+    for index, (leaf, bound) in enumerate(zip(found, leaves or (), strict=False)):
+        if leaf != bound:
+            raise VerificationError(
+                "evidence/leaf", f"evidence.jsonl row {index + 1}: record {index} is not the one that was bound"
+            )
+    if len(found) != count:
+        raise VerificationError("evidence/root", f"evidence.jsonl has {len(found)} records, {count} were bound")
+    if not found or EvidenceTree.build(found).root != root:
+        raise VerificationError("evidence/root", "evidence.jsonl does not lead to the evidence root")
     return {
         index: AuditorLine.from_value(
             {"record": loads(line, what=f"evidence.jsonl row {index + 1}", max_bytes=MAX_LINE_BYTES)},

@@ -19,7 +19,9 @@ from attest.attestation.reserves import Surroundings, write_reserves
 from attest.attestation.statement import parse_statement
 from attest.canonical import dumps
 from attest.demo import exchange as demo
+from attest.demo import fixture_path
 from attest.demo.plan import load_plan
+from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.rpc import Node
 from tests.conftest import NOW, SECRET, Exchange
@@ -271,7 +273,7 @@ def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
     folder: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = '    { name = "second bitcoind", url = "${ATTEST_DEMO_BITCOIN_2}" },\n'
-    third = second.replace("second", "third")
+    third = '    { name = "third bitcoind", url = "${THIRD}" },\n'
     replace(folder / "attest.toml", f"{second}]", f"{second}{third}]\nagree = 2")
     ledger = folder / "ledger.csv"
     whole = ledger.read_bytes()
@@ -285,13 +287,15 @@ def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
             answer["total_amount"] -= dropped["amount"]
         return answer
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Node, "call", lying)
-        with pytest.raises(MalformedError, match="USDX"):
-            run(folder, nodes)
-    ledger.write_bytes(whole)
     told: list[str] = []
-    outcome = run(folder, nodes, tell=told.append)
+    with recorded_node(fixture_path("demo/bitcoin.jsonl")) as url:
+        environment = {**nodes, "THIRD": url}
+        with monkeypatch.context() as patch:
+            patch.setattr(Node, "call", lying)
+            with pytest.raises(MalformedError, match="USDX"):
+                run(folder, environment)
+        ledger.write_bytes(whole)
+        outcome = run(folder, environment, tell=told.append)
     assert "going on without node third bitcoind: node third bitcoind did not agree on what was read before" in told
     lines = (outcome.publication / "evidence-public.jsonl").read_bytes().splitlines()
     (agreement,) = [
@@ -301,6 +305,14 @@ def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
     ]
     assert agreement["agreed"] == ["own bitcoind", "second bitcoind"]
     assert agreement["dropped"] == [{"name": "third bitcoind", "reason": "nodes/differs"}]
+
+
+def test_a_node_does_not_agree_with_itself_under_another_name(folder: Path, nodes: dict[str, str]) -> None:
+    before = contents(folder)
+    twice = {**nodes, "ATTEST_DEMO_ETHEREUM_2": nodes["ATTEST_DEMO_ETHEREUM"]}
+    with pytest.raises(MalformedError, match="own ethereum node and second ethereum node of eip155:31337 have one url"):
+        run(folder, twice)
+    assert contents(folder) == before
 
 
 def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, nodes: dict[str, str]) -> None:
@@ -323,10 +335,13 @@ def test_reserves_that_were_read_before_are_attested(folder: Path, nodes: dict[s
         run(folder, nodes, read=folder / "read", period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
 
 
-def test_a_missing_environment_variable_leaves_nothing_behind(folder: Path) -> None:
+@pytest.mark.parametrize("variable", ["ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_ETHEREUM_2"])
+def test_a_missing_environment_variable_leaves_nothing_behind(
+    variable: str, folder: Path, nodes: dict[str, str]
+) -> None:
     before = contents(folder)
-    with pytest.raises(UnavailableError, match="ATTEST_DEMO_BITCOIN"):
-        run(folder, {})
+    with pytest.raises(UnavailableError, match=rf"the environment variable {variable} is not set"):
+        run(folder, {name: url for name, url in nodes.items() if name != variable})
     assert contents(folder) == before
 
 
