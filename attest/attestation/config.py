@@ -44,7 +44,7 @@ def expand(text: str, environment: Mapping[str, str], what: str) -> str:
             raise UnavailableError(
                 "config/environment",
                 f"{what}: the environment variable {match[1]} is not set",
-                hint=f"the config uses ${{{match[1]}}}",
+                hint=f"set it: ${{{match[1]}}} stands for it there",
             )
         return value
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from attest.cli.result import Result, json_option, progress, tell
+from attest.errors import EXIT_CODES, UnavailableError
 
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
@@ -65,7 +67,7 @@ def disclose(
     count = lines.count(b"\n")
     return Result(
         {"command": "evidence disclose", "status": "done", "wallet": wallet, "disclosed": str(path), "records": count},
-        f"{count} records  {path}",
+        f"{count} records  {path}\n\nWho gets it puts it beside the bundle and says: attest evidence check FOLDER",
     )
 
 
@@ -101,20 +103,30 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     with progress(as_json=as_json) as advance:
         checked = check_evidence(
             folder,
-            nodes=dict(_pair("--node", item) for item in nodes),
-            utxo_sets={chain: Path(path) for chain, path in (_pair("--utxo-set", item) for item in utxo_sets)},
+            nodes=_by_chain("--node", nodes),
+            utxo_sets={chain: Path(path) for chain, path in _by_chain("--utxo-set", utxo_sets).items()},
             environment=os.environ,
             tell=tell(as_json),
             progress=partial(advance, "outputs" if utxo_sets else "balances"),
         )
     return Result(
-        {"command": "evidence check", "status": "verified", **checked_document(checked)},
+        {
+            "command": "evidence check",
+            "status": "unchecked" if checked.nothing else "verified",
+            **checked_document(checked),
+        },
         checked_text(checked),
+        EXIT_CODES[UnavailableError] if checked.nothing else 0,
     )
 
 
-def _pair(option: str, text: str) -> tuple[str, str]:
-    chain, equals, value = text.partition("=")
-    if not equals or not value:
-        raise click.UsageError(f"{option} takes CHAIN=…, such as eip155:1=…")
-    return chain, value
+def _by_chain(option: str, items: Iterable[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for item in items:
+        chain, _, value = item.partition("=")
+        if not chain or not value:
+            raise click.UsageError(f"{option} takes CHAIN=…, such as eip155:1=…")
+        if chain in values:
+            raise click.UsageError(f"{option} names {chain} twice")
+        values[chain] = value
+    return values

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from attest.amounts import format_amount
-from attest.attestation.evidence import CheckedEvidence, EvidenceFolder, ReservesFile
+from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, EvidenceFolder, ReservesFile
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.reserves.records import (
@@ -19,6 +19,8 @@ from attest.reserves.records import (
     Reading,
     TrieNodes,
 )
+
+_WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said
 
 
 def lines_table(own: ReservesFile) -> str:
@@ -94,21 +96,40 @@ def checked_text(checked: CheckedEvidence) -> str:
     records = f"{len(folder.records)} of {folder.basis.evidence.count} records lead to the root in {folder.basis.name}"
     balances = f"{rechecked.readings} of {rechecked.readings_stated} balances recomputed from their evidence"
     documents = f"{rechecked.documents} of {rechecked.documents_stated} bank documents named by digest"
-    lines = [f"VERIFIED: {records}; {balances}; {documents}"]
+    verdict = "NOT CHECKED" if checked.nothing else "VERIFIED"
+    lines = [f"{verdict}: {records}; {balances}; {documents}"]
     lines += [
         f"VERIFIED: node {name} says the same of {count} balances of {chain}" for chain, name, count in checked.asked
     ]
-    open_ends = []
-    if not rechecked.complete:
-        open_ends.append("the evidence of the others is not at hand")
-    levels = {record.level for record in folder.records.values() if isinstance(record, Reading)}
-    if levels & {"agreed", "single"} and not checked.asked:
-        open_ends.append("what is agreed or single rests on the nodes' word: --node asks another")
-    open_ends.append(
-        "that the pinned blocks are on their chains" if not checked.asked else "pinned blocks of other chains"
-    )
-    open_ends.append("the signatures, which attest verify checks")
-    return "\n".join([*lines, *(f"NOT CHECKED: {item}" for item in open_ends)])
+    return "\n".join([*lines, *(f"NOT CHECKED: {item}" for item in _open_ends(checked))])
+
+
+def _open_ends(checked: CheckedEvidence) -> list[str]:
+    """What was not checked, in words that follow NOT CHECKED."""
+    folder, rechecked = checked.folder, checked.rechecked
+    readings = [record for record in folder.records.values() if isinstance(record, Reading)]
+    asked = {chain for chain, _, _ in checked.asked}
+    withheld = rechecked.readings_stated - len(readings)
+    unseen = rechecked.documents_stated - rechecked.documents
+    ends = []
+    if withheld or unseen:
+        ends.append(
+            f"{withheld} of {rechecked.readings_stated} balances and {unseen} of {rechecked.documents_stated} "
+            "bank documents, whose records are not at hand"
+        )
+    if waiting := len(readings) - rechecked.readings:
+        ends.append(f"{waiting} balances proven in a set of unspent outputs, which --utxo-set hands over")
+    if words := _chains(record.chain for record in readings if record.level in _WORDS and record.chain not in asked):
+        ends.append(f"the word of the nodes for what is agreed or single on {words}; --node asks another")
+    if pins := _chains(pin.chain for pin in folder.basis.chains if pin.chain not in asked):
+        ends.append(f"whether the pinned blocks are on their chains: {pins}")
+    signed = folder.basis.name != RESERVES_FILE
+    ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
+    return ends
+
+
+def _chains(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
@@ -123,6 +144,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
         "documents": rechecked.documents,
         "documents_stated": rechecked.documents_stated,
         "nodes": [{"chain": chain, "node": name, "balances": count} for chain, name, count in checked.asked],
+        "not_checked": _open_ends(checked),
     }
 
 

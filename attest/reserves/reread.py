@@ -8,6 +8,7 @@ from typing import Any, Final
 from attest.errors import VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.ethereum import EthereumReader, amounts, at_block
+from attest.reserves.pins import PinLostError
 from attest.reserves.reading import ChainReader
 from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Utxo
 from attest.reserves.rpc import Node
@@ -22,14 +23,23 @@ EthereumReadings = Mapping[int, EthereumBalance | EthereumTokenBalance | Ethereu
 def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable[[int], None]) -> int:
     """How many of the `readings` of a chain, by index, `node` says the same of at `pin`.
 
-    The pinned block must be on the node's chain. Raises `VerificationError` naming the record and the node,
+    The pinned block must be on the node's chain. A Bitcoin reading without outputs names no script that a node could
+    be asked for. Raises `VerificationError` naming the record and the node,
     `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
     """
     bitcoin = pin.chain.startswith("bip122:")
     reader: ChainReader = BitcoinReader(pin.chain, "", {}) if bitcoin else EthereumReader(pin.chain, "", {}, {}, {})
     reader.check_chain(node)
-    reader.confirm(node, pin)
+    try:
+        reader.confirm(node, pin)
+    except PinLostError:
+        raise VerificationError(
+            "reread/pin",
+            f"node {node.name} has another block than the pinned one at height {pin.height} of {pin.chain}",
+            hint="the block was replaced, or the node is wrong: ask another one",
+        ) from None
     if bitcoin:
+        readings = {index: reading for index, reading in readings.items() if reading.utxos}
         _reread_bitcoin(node, pin, readings)
         progress(len(readings))
     else:

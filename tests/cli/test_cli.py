@@ -5,38 +5,14 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from attest.cli import main
 from attest.cli.result import printable
 from attest.demo.exchange import recorded_nodes, write_exchange
 from tests.conftest import Exchange
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def attest(capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object) -> Ran:
-        with pytest.raises(SystemExit) as exited:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Ran(int(exited.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture

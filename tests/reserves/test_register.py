@@ -61,6 +61,8 @@ TWINS = {
     "an address in two cases": (ethereum("a", "ETH"), ethereum("b", "ETH", address=HOLDER.lower())),
     "one asset of many": (ethereum("a", "DAI", "ETH"), ethereum("b", "USDC", "ETH")),
     "one asset, two purposes": (ethereum("a", "ETH"), ethereum("b", "ETH", purpose="compensation")),
+    "coins of its own at an address": (ethereum("a", "ETH"), ethereum("b", "ETH", purpose="own")),
+    "coins of its own in a range": (ranged("a", ZPUB, 0, 9), ranged("b", XPUB, 9, 12, purpose="own")),
 }
 
 
@@ -74,7 +76,7 @@ def test_two_wallets_that_count_the_same_coins_are_refused_by_name(case: str) ->
         assert caught.value.code == "config/double-count"
 
 
-@pytest.mark.parametrize("fields", [{"purpose": "compensation"}, {"storage": "cold"}])
+@pytest.mark.parametrize("fields", [{"purpose": "compensation"}, {"purpose": "own"}, {"storage": "cold"}])
 def test_an_address_holds_for_one_purpose_in_one_kind_of_storage(fields: dict[str, str]) -> None:
     wallets = [ethereum("a", "ETH"), ethereum("b", "DAI"), ethereum("c", "USDC", address=HOLDER.lower(), **fields)]
     with pytest.raises(MalformedError, match="wallets a and c are one address") as caught:
