@@ -27,7 +27,6 @@ from attest.canonical import MAX_SAFE_INTEGER, dumps, loads
 from attest.errors import AttestError, MalformedError
 
 _TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
-_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
 
 def format_time(time: datetime) -> str:
@@ -48,9 +47,13 @@ def parse_time(text: str) -> datetime:
 
 def parse_hex(text: str) -> bytes:
     """Lower-case hex, two digits a byte. Raises `MalformedError`."""
-    if _HEX.fullmatch(text) is None:
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        data = None
+    if data is None or data.hex() != text:  # fromhex also takes capitals and white space
         raise MalformedError("hex/malformed", f"{text[:80]!r} is not lower-case hex")
-    return bytes.fromhex(text)
+    return data
 
 
 def parse_base64(text: str) -> bytes:

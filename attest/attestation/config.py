@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from attest.reserves.ethereum_proof import Layout
 from attest.reserves.pins import Before, Confirmations, PinRule
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
 
-MAX_CONFIG_BYTES: Final = 4 * 1024 * 1024
+MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
 _DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -306,8 +307,8 @@ def _check_wallet(wallet: Wallet, offered: Mapping[str, set[str]]) -> None:
 
 
 def _each_once(what: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise ValueError(f"{what} {name} stands there twice")
 
 

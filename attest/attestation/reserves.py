@@ -233,7 +233,9 @@ def _quorum(chain: Chain, around: Surroundings) -> Quorum:
     for node in chain.nodes:
         other = urls.setdefault(node.expanded_url(around.environment), node.name)
         if other != node.name:
-            raise MalformedError("config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node")
+            raise MalformedError(
+                "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
+            )
     return Quorum(chain.id, [Node(name, url) for url, name in urls.items()], chain.needed, around.tell)
 
 

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
-from attest.reserves.records import AnyRecord, NodeAgreement
+from attest.reserves.records import AnyRead, NodeAgreement
 from attest.reserves.wallets import Pin
 
 _FORMAT: Final = "attest/journal/v1"
@@ -29,7 +29,7 @@ class _Entry(Document):
 
     pin: Pin | None = None
     key: Text | None = None
-    records: tuple[AnyRecord, ...] | None = None
+    records: tuple[AnyRead, ...] | None = None
     nodes: NodeAgreement | None = None
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class Journal:
         self._path = path
         self._register = register
         self._pins: dict[str, Pin] = {}
-        self._records: dict[str, tuple[AnyRecord, ...]] = {}
+        self._records: dict[str, tuple[AnyRead, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
         try:
             lines = self._lines()
@@ -86,11 +86,11 @@ class Journal:
         """Keep the block of a chain."""
         self._append(_Entry(pin=pin))
 
-    def records(self, key: str) -> tuple[AnyRecord, ...] | None:
+    def records(self, key: str) -> tuple[AnyRead, ...] | None:
         """What was kept under `key`."""
         return self._records.get(key)
 
-    def keep(self, key: str, records: Iterable[AnyRecord], nodes: NodeAgreement) -> tuple[AnyRecord, ...]:
+    def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
         """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
         kept = tuple(records)
         self._append(_Entry(key=key, records=kept, nodes=nodes))

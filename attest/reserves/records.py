@@ -194,6 +194,10 @@ class MoneyDocument(Record):
 AnyReading = Annotated[
     EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos, Field(discriminator="type")
 ]
+AnyRead = Annotated[
+    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos | BitcoinUtxoSet,
+    Field(discriminator="type"),
+]
 AnyRecord = Annotated[
     EthereumHeader
     | BitcoinHeader

@@ -27,7 +27,7 @@ from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import record_leaf
 from tests.cli.conftest import supple_node
 from tests.conftest import NOW, SECRET, Exchange
-from tests.reserves.conftest import Change, lying_node
+from tests.reserves.conftest import Change, lying_url
 
 BITCOIN, ETHEREUM = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", "eip155:31337"
 PUBLIC, AUDITOR = "evidence-public.jsonl", "evidence.jsonl"
@@ -159,7 +159,7 @@ def test_what_lies_at_a_wallet_that_does_not_list_it_is_shown_as_not_counted(
     config.write_text(text[:start] + text[start:].replace('["ETH", "DUSD"]', '["ETH"]'), encoding="utf-8")
     ran = attest("reserves", "read", config, "--period", "2026-10", "-o", tmp_path / "read")
     assert ran.code == 0
-    assert "not counted: 300,000.500000 DUSD at wallet eth-guarantee, which does not list DUSD" in ran.err
+    assert "not counted: 300,000.500000 DUSD at wallet eth-guarantee, which does not list it" in ran.err
     shown = attest("reserves", "show", tmp_path / "read")
     assert "not counted: wallet" in shown.out
     assert attest("reserves", "show", tmp_path / "read", "--json").document["unlisted"] == [
@@ -661,8 +661,8 @@ LIES: dict[str, tuple[Change | None, Callable[[Any], None] | None, str]] = {
 def test_a_node_that_says_something_else_is_told_with_the_record(case: str, attest: Any, public: Path) -> None:
     balance, scan, told = LIES[case]
     if balance is not None:
-        with lying_node("ethereum", eth_getBalance=balance) as node:
-            ran = attest("evidence", "check", public, "--node", f"{ETHEREUM}={node._url}")
+        with lying_url("ethereum", eth_getBalance=balance) as url:
+            ran = attest("evidence", "check", public, "--node", f"{ETHEREUM}={url}")
     else:
         assert scan is not None
         with supple_node("bitcoin", scan) as url:
@@ -675,8 +675,8 @@ def test_a_node_on_whose_chain_the_block_was_replaced_is_told(attest: Any, publi
     def replaced(params: Any, answer: str) -> str:
         return answer if params == [0] else "22" * 32
 
-    with lying_node("bitcoin", getblockhash=replaced) as node:
-        ran = attest("evidence", "check", public, "--node", f"{BITCOIN}={node._url}")
+    with lying_url("bitcoin", getblockhash=replaced) as url:
+        ran = attest("evidence", "check", public, "--node", f"{BITCOIN}={url}")
     assert ran.code == 1
     assert f"node for {BITCOIN} has another block than the pinned one at height 144" in ran.err
     assert "run again" not in ran.err  # it is not the reader who could

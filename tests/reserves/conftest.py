@@ -42,8 +42,8 @@ def decimal_text(value: Any) -> str:
 
 
 @contextmanager
-def lying_node(name: str, **changes: Change) -> Iterator[Node]:
-    """The recorded node `name`, with the results of some methods changed."""
+def lying_url(name: str, **changes: Change) -> Iterator[str]:
+    """The URL of the recorded node `name`, with the results of some methods changed."""
     results = {}
     for line in (DEMO / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
         exchange = json.loads(line)
@@ -56,6 +56,13 @@ def lying_node(name: str, **changes: Change) -> Iterator[Node]:
         return decimal_text(changes[method](params, json.loads(text, parse_float=Decimal)))
 
     with serve(answer) as url:
+        yield url
+
+
+@contextmanager
+def lying_node(name: str, **changes: Change) -> Iterator[Node]:
+    """The node at `lying_url`."""
+    with lying_url(name, **changes) as url:
         yield Node("n1", url, deadline=5, sleep=lambda _: None)
 
 

@@ -142,13 +142,13 @@ def test_a_pin_alone_is_no_reading(pin: Pin, path: Path) -> None:
     Journal(path, REGISTER).keep_pin(pin)
     found = Journal(path, REGISTER)
     assert found.pins == (pin,)
-    assert [found.readings(key) for key in (*READINGS, pin.chain)] == [None] * 4
+    assert [found.records(key) for key in (*READINGS, pin.chain)] == [None] * 4
     assert found.agreement(pin.chain) is None
 
 
 def test_a_chain_without_a_balance_is_read_all_the_same(path: Path) -> None:
     Journal(path, REGISTER).keep(BITCOIN, [], AGREEMENTS[BITCOIN])
-    assert Journal(path, REGISTER).readings(BITCOIN) == ()
+    assert Journal(path, REGISTER).records(BITCOIN) == ()
 
 
 def test_a_file_cut_anywhere_holds_whole_steps_and_goes_on_there(path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_file_cut_anywhere_holds_whole_steps_and_goes_on_there(path: Path) -> 
             found.keep("more", READINGS[BITCOIN], AGREEMENTS[BITCOIN])
             again = Journal(path, REGISTER)
             assert again.pins == tuple(dict.fromkeys([*states[max(lines - 1, 0)][0], PINS[1]]))
-            assert again.readings("more") == tuple(READINGS[BITCOIN])
+            assert again.records("more") == tuple(READINGS[BITCOIN])
 
 
 @settings(max_examples=50)
@@ -273,7 +273,7 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_kept_before(path: Path) -> 
         Journal(path, REGISTER).keep("more", READINGS[BITCOIN], AGREEMENTS[BITCOIN])
     assert path.stat().st_size == size + 10
     assert state(Journal(path, REGISTER)) == states[-1]
-    assert Journal(path, REGISTER).readings("more") is None
+    assert Journal(path, REGISTER).records("more") is None
 
 
 def test_a_journal_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
