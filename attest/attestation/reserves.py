@@ -96,13 +96,14 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
 
 
 def write_reserves(config: Config, period: str, out: Path, around: Surroundings) -> ReservesFile:
-    """Read the reserves of `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
+    """Read the chains for `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
 
+    The documents of banks, which come later, are left to the run that attests the month.
     A reading that fails leaves a journal beside `out`, from which the next one goes on. Raises `AttestError`.
     """
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
-    reserves = read_reserves(config, period, journal, around)
+    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
     own = reserves_file(config, period, reserves, tree)
     with new_folders((out, _FOLDER_MODE)) as (unfinished,):

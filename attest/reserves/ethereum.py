@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-from attest.documents import format_time, parse_hex
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.documents import format_time
+from attest.errors import AttestError, MalformedError
+from attest.reserves.ethereum_node import amounts, at_block, bytes_of, decimals_of, header_of, lie, quantity
 from attest.reserves.ethereum_proof import (
-    RECENT_NODES,
     Header,
     Token,
     balance_slot,
@@ -36,33 +34,13 @@ from attest.reserves.records import (
     new_salt,
     reading_fields,
 )
-from attest.reserves.rpc import Call, Node
+from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from attest.reserves.wallets import Pin, Wallet
 
-_QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
-# In the order of the header's RLP; what a fork appended later is absent from older blocks. The hash tells
-# whether this list was right, so a fork that adds a field makes reading fail, never lie.
-_HEADER: Final = (
-    "parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number gasLimit "
-    "gasUsed timestamp extraData mixHash nonce baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas "
-    "parentBeaconBlockRoot requestsHash"
-).split()
-_INTEGERS: Final = frozenset(
-    ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
-)
-_HASHES_ONLY: Final = False  # the second parameter of eth_getBlockBy…: no whole transactions
-_WORD_BYTES: Final = 32
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
+_SLOT_BYTES: Final = 32
 _SLOTS: Final = 100  # storage slots in one eth_getProof
-_ADDRESS_DIGITS: Final = 40
-_ERC20: Final = [
-    {"type": "function", "name": name, "inputs": inputs, "outputs": [{"type": output}], "stateMutability": "view"}
-    for name, inputs, output in (
-        ("balanceOf", [{"name": "account", "type": "address"}], "uint256"),
-        ("decimals", [], "uint8"),
-    )
-]
 
 
 class TokenContract(NamedTuple):
@@ -93,38 +71,38 @@ class EthereumReader:
     def check_chain(self, node: Node) -> None:
         """Raises `VerificationError` when `node` is on another chain."""
         expected = int(self.chain.removeprefix("eip155:"))
-        if (chain_id := _quantity(node, node.call("eth_chainId"))) != expected:
-            raise _lie(node, "chain", f"is on chain {chain_id}, not on {expected}")
+        if (chain_id := quantity(node, node.call("eth_chainId"))) != expected:
+            raise lie(node, "chain", f"is on chain {chain_id}, not on {expected}")
 
     def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
         """The block that `rule` means on `node`'s chain, by the clock `now`. Raises `AttestError`."""
         match rule:
             case str():
-                header = self._header(node, rule)
+                header = header_of(node, rule)
                 refuse_stale(node.name, header[1].time, now)
             case int():
-                header = self._header(node, rule)
+                header = header_of(node, rule)
             case bytes():
-                header = self._header(node, rule)
-                if self._header(node, header[1].number)[1].block_hash != rule:
+                header = header_of(node, rule)
+                if header_of(node, header[1].number)[1].block_hash != rule:
                     raise lost(node.name, self._block(header).pin)
             case Confirmations(depth):
-                _, tip = self._header(node, "latest")
+                _, tip = header_of(node, "latest")
                 refuse_stale(node.name, tip.time, now)
-                header = self._header(node, max(tip.number - depth + 1, 0))
+                header = header_of(node, max(tip.number - depth + 1, 0))
             case Before(instant):
-                _, final = self._header(node, "finalized")
+                _, final = header_of(node, "finalized")
                 if final.time < instant:
                     raise not_reached(node.name, instant)
-                after = first_height(0, final.number, lambda height: self._header(node, height)[1].time >= instant)
+                after = first_height(0, final.number, lambda height: header_of(node, height)[1].time >= instant)
                 if after == 0:
-                    raise _lie(node, "block", f"has a chain that begins after {format_time(instant)}")
-                header = self._header(node, after - 1)
+                    raise lie(node, "block", f"has a chain that begins after {format_time(instant)}")
+                header = header_of(node, after - 1)
         return self._block(header)
 
     def confirm(self, node: Node, pin: Pin) -> bytes:
         """The header of `pin`, which is on `node`'s chain. Raises `PinLostError` when it is not, `AttestError`."""
-        encoded, header = self._header(node, pin.height)
+        encoded, header = header_of(node, pin.height)
         if self._block((encoded, header)).pin != pin:
             raise lost(node.name, pin)
         return encoded
@@ -178,7 +156,7 @@ class EthereumReader:
         contract, token = self.tokens[asset]
         at = at_block(header.block_hash)
         said = quorum.ask(
-            lambda node: _decimals(node, contract, at),
+            lambda node: decimals_of(node, contract, at),
             lambda one, other: f"says that {asset} has {other} decimals, not {one}",
         )
         if said is not None and said != (configured := self.decimals[asset]):
@@ -217,8 +195,7 @@ class EthereumReader:
         ]
 
     def _amounts(self, node: Node, asset: str, addresses: Sequence[str], at: dict[str, Any]) -> tuple[int, ...]:
-        contract = None if asset == self.native else self.tokens[asset].contract
-        return amounts(node, contract, addresses, at)
+        return amounts(node, None if asset == self.native else self.tokens[asset].contract, addresses, at)
 
     def _native_proofs(
         self, node: Node, header: Header, places: Sequence[_Place], amounts: Sequence[int]
@@ -256,7 +233,7 @@ class EthereumReader:
                 node, node.call("eth_getProof", token.contract, slots, at_block(header.block_hash))
             )
             if len(storage) != len(part):
-                raise _lie(node, "proof", f"gave {len(storage)} storage proofs for {len(part)} slots")
+                raise lie(node, "proof", f"gave {len(storage)} storage proofs for {len(part)} slots")
             with _proving(node, asset, part[0]):
                 root = proven_storage_root(header.state_root, token.contract, by_hash(account))
             for place, amount, proof in zip(part, amounts[start : start + _SLOTS], storage, strict=True):
@@ -273,63 +250,17 @@ class EthereumReader:
                         amount=amount,
                         address=place.address,
                         contract=token.contract,
-                        slot=token.slot.to_bytes(_WORD_BYTES),
+                        slot=token.slot.to_bytes(_SLOT_BYTES),
                         layout=token.layout,
                         proof=tuple(dict.fromkeys(account + proof)),
                     )
                 )
         return readings
 
-    def _header(self, node: Node, which: str | int | bytes) -> tuple[bytes, Header]:
-        import rlp  # type: ignore[import-untyped]
-
-        if isinstance(which, bytes):
-            block = node.call("eth_getBlockByHash", "0x" + which.hex(), _HASHES_ONLY)
-        else:
-            block = node.call("eth_getBlockByNumber", hex(which) if isinstance(which, int) else which, _HASHES_ONLY)
-        if not isinstance(block, dict):
-            raise _lie(node, "block", "answered with a block that is not an object")
-        fields = [
-            _quantity(node, block[name]) if name in _INTEGERS else _bytes(node, block[name])
-            for name in _HEADER
-            if block.get(name) is not None
-        ]
-        encoded = rlp.encode(fields)
-        header = decode_header(encoded)
-        if header.block_hash != _bytes(node, block.get("hash")):
-            raise _lie(node, "block", "answered with a block whose header does not hash to its hash")
-        if isinstance(which, int) and header.number != which:
-            raise _lie(node, "block", f"answered with block {header.number} instead of {which}")
-        if isinstance(which, bytes) and header.block_hash != which:
-            raise _lie(node, "block", f"answered with block {header.block_hash.hex()} instead of {which.hex()}")
-        return encoded, header
-
     def _block(self, header: tuple[bytes, Header]) -> Block:
         encoded, decoded = header
         pin = Pin(chain=self.chain, height=decoded.number, block_hash=decoded.block_hash, time=decoded.time)
         return Block(pin, encoded)
-
-
-def _decimals(node: Node, contract: str, at: dict[str, Any]) -> int | None:
-    """What the token says; None when it has no such function, which is optional (EIP-20)."""
-    try:
-        return _word(node, node.call("eth_call", {"to": contract, "data": _data("decimals")}, at))
-    except UnavailableError as error:
-        if error.code != "node/refused":
-            raise
-        return None
-
-
-def amounts(node: Node, contract: str | None, addresses: Sequence[str], at: dict[str, Any]) -> tuple[int, ...]:
-    """What `node` says lies at each address, in wei or in base units of the token at `contract`.
-
-    `at` is the block as EIP-1898 has it. Raises `UnavailableError`, `VerificationError`.
-    """
-    if contract is None:
-        answers = node.batch([("eth_getBalance", [address, at]) for address in addresses])
-        return tuple(_quantity(node, answer) for answer in answers)
-    calls: list[Call] = [("eth_call", [{"to": contract, "data": _balance_of(address)}, at]) for address in addresses]
-    return tuple(_word(node, answer) for answer in node.batch(calls))
 
 
 @contextmanager
@@ -338,69 +269,18 @@ def _proving(node: Node, asset: str, place: _Place) -> Iterator[None]:
     try:
         yield
     except (AttestError, ValueError) as error:
-        raise _lie(node, "proof", f"gave no valid proof of {asset} at {place.address}: {error}") from None
+        raise lie(node, "proof", f"gave no valid proof of {asset} at {place.address}: {error}") from None
 
 
 def _compare(node: Node, asset: str, place: _Place, said: int, shown: int) -> None:
     if said != shown:
-        raise _lie(node, "balance", f"says {said} for {asset} at {place.address}, but its own proof shows {shown}")
+        raise lie(node, "balance", f"says {said} for {asset} at {place.address}, but its own proof shows {shown}")
 
 
 def _proof(node: Node, answer: Any) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
     """The account proof and the storage proofs of an eth_getProof result."""
     try:
-        account = tuple(_bytes(node, item) for item in answer["accountProof"])
-        return account, [tuple(_bytes(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
+        account = tuple(bytes_of(node, item) for item in answer["accountProof"])
+        return account, [tuple(bytes_of(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
     except (KeyError, TypeError):
-        raise _lie(node, "proof", "answered with something that is not an eth_getProof result") from None
-
-
-def _quantity(node: Node, value: object) -> int:
-    if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:
-        raise _lie(node, "quantity", f"answered {str(value)[:40]!r} where a 0x quantity belongs")
-    return int(value, 16)
-
-
-def _word(node: Node, value: object) -> int:
-    """A uint256 as a contract's function returns it."""
-    data = _bytes(node, value)
-    if len(data) != _WORD_BYTES:
-        raise _lie(node, "word", f"answered {len(data)} bytes where a contract's 32 belong")
-    return int.from_bytes(data)
-
-
-def _bytes(node: Node, value: object) -> bytes:
-    if not isinstance(value, str) or not value.startswith("0x"):
-        raise _lie(node, "bytes", f"answered {str(value)[:40]!r} where 0x bytes belong")
-    try:
-        return _parsed(value[2:].lower())
-    except MalformedError as error:
-        raise _lie(node, "bytes", error.message) from None
-
-
-@lru_cache(maxsize=RECENT_NODES)
-def _parsed(digits: str) -> bytes:
-    # Most proofs share most of their trie nodes: each is to be one object in memory, not one for every proof.
-    return parse_hex(digits)
-
-
-def _lie(node: Node, code: str, text: str) -> VerificationError:
-    return VerificationError(f"ethereum/{code}", f"node {node.name} {text}")
-
-
-def at_block(block_hash: bytes) -> dict[str, Any]:
-    """The block as EIP-1898 has it: by hash, so that a reorganisation is an error instead of another balance."""
-    return {"blockHash": "0x" + block_hash.hex(), "requireCanonical": True}
-
-
-@cache
-def _data(function: str, *arguments: str) -> str:
-    """The call data of an ERC-20 function (EIP-20)."""
-    from web3 import Web3
-
-    return str(Web3().eth.contract(abi=_ERC20).encode_abi(function, args=list(arguments)))
-
-
-def _balance_of(address: str) -> str:
-    # One encoding serves all addresses: web3 takes longer for it than a node for the answer.
-    return _data("balanceOf", "0x" + "0" * _ADDRESS_DIGITS)[:-_ADDRESS_DIGITS] + address[2:].lower()
+        raise lie(node, "proof", "answered with something that is not an eth_getProof result") from None

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from attest.errors import VerificationError
 from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.ethereum import EthereumReader, amounts, at_block
+from attest.reserves.ethereum import EthereumReader
+from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.pins import PinLostError
 from attest.reserves.reading import ChainReader
 from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Utxo

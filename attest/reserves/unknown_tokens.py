@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum import amounts, at_block
+from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node

@@ -29,7 +29,7 @@ import requests
 from web3 import HTTPProvider, Web3
 
 from attest.demo.nodes import anvil
-from attest.reserves.ethereum import amounts, at_block
+from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address
 from attest.reserves.rpc import BATCH_SIZE, Call, Node
 from tests.nodes.conftest import TOOLS
