@@ -141,6 +141,12 @@ def test_a_block_that_only_a_liar_has_is_not_pinned() -> None:
             assert pin_block(lying, lying.quorum(2), "latest", NOW) == reader.block("gabc")
 
 
+def test_a_node_of_another_chain_pins_nothing() -> None:
+    reader = Chains({"a": "xabc"})
+    with pytest.raises(VerificationError, match="node a is on another chain"):
+        pin_block(reader, reader.quorum(1), "latest", NOW)
+
+
 def test_without_a_block_that_enough_nodes_have_there_is_no_pin() -> None:
     for chains in (["gab", "gxy"], ["gab", "gxy", "guv"], ["gabc", "xabc"], ["gabc", "gxy", "xab"]):
         reader = Chains(dict(zip("abc", chains, strict=False)))
