@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from attest.demo import fixture_path
 from attest.demo.plan import load_plan
 from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.pins import PinLostError
 from attest.reserves.rpc import Node
 from tests.conftest import NOW, SECRET, Exchange
 
@@ -305,6 +306,39 @@ def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
     ]
     assert agreement["agreed"] == ["own bitcoind", "second bitcoind"]
     assert agreement["dropped"] == [{"name": "third bitcoind", "reason": "nodes/differs"}]
+
+
+def replaced_after(moment: str, patch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A listener; once it is told of the `moment`, every node has another block at the height of the Bitcoin pin."""
+    call = Node.call
+    told: list[str] = []
+
+    def calling(node: Node, method: str, *params: Any, **options: Any) -> Any:
+        if any(moment in text for text in told) and (method, params) == ("getblockhash", (144,)):
+            return "22" * 32
+        return call(node, method, *params, **options)
+
+    patch.setattr(Node, "call", calling)
+    return told.append
+
+
+@pytest.mark.parametrize("moment", ["going on with an unfinished", "seeing that the pinned blocks"])
+def test_what_was_read_at_a_block_that_was_replaced_is_not_kept(
+    moment: str, folder: Path, nodes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = folder / "ledger.csv"
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole + b"x,USDX,1\n")
+    with pytest.raises(MalformedError, match="USDX"):
+        run(folder, nodes)
+    ledger.write_bytes(whole)
+    before = contents(folder)
+    with monkeypatch.context() as patch:
+        tell = replaced_after(moment, patch)
+        with pytest.raises(PinLostError, match="replaced the pinned block 144"):
+            run(folder, nodes, tell=tell)
+    assert before - contents(folder) == {"private/2026-10.reading"}
+    assert run(folder, nodes).verified.statement.predicate.chains[0].height == 144
 
 
 def test_a_node_does_not_agree_with_itself_under_another_name(folder: Path, nodes: dict[str, str]) -> None:

@@ -706,6 +706,12 @@ def test_a_node_on_whose_chain_the_block_was_replaced_is_told(attest: Any, publi
     assert "run again" not in ran.err  # it is not the reader who could
 
 
+def test_a_node_of_another_chain_is_told_though_it_has_the_block(attest: Any, public: Path) -> None:
+    with lying_node("ethereum", eth_chainId=lambda *_: "0x1") as node:
+        ran = attest("evidence", "check", public, "--node", f"{ETHEREUM}={node._url}")
+    assert (ran.code, f"node for {ETHEREUM} is on chain 1, not on 31337" in ran.err) == (1, True)
+
+
 @pytest.mark.usefixtures("supple_nodes")
 def test_a_wallet_without_outputs_names_nothing_to_ask_a_bitcoin_node_for(
     attest: Any, config: Path, tmp_path: Path

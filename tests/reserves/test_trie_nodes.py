@@ -4,114 +4,20 @@ from __future__ import annotations
 
 from collections import ChainMap, Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import rlp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from trie import HexaryTrie
-from trie.constants import BLANK_NODE_HASH
 
 from attest.attestation.reserves import reserve_lines
 from attest.errors import VerificationError
 from attest.reserves import trie_nodes
-from attest.reserves.ethereum_proof import Token, balance_slot, by_hash, decode_header, keccak
+from attest.reserves.ethereum_proof import by_hash
 from attest.reserves.recheck import recheck
-from attest.reserves.records import (
-    EthereumBalance,
-    EthereumHeader,
-    EthereumTokenBalance,
-    Reading,
-    Record,
-    TrieNodes,
-    new_salt,
-)
+from attest.reserves.records import EthereumBalance, EthereumTokenBalance, Reading, Record, TrieNodes
 from attest.reserves.trie_nodes import Shared, needed, proven_amount, share_nodes
-from attest.reserves.wallets import Pin
-
-CHAINS = ("eip155:1", "eip155:10")
-CONTRACT = "0x" + keccak(b"token")[:20].hex()
-TOKEN = Token(CONTRACT, 3)
-TIME = datetime(2026, 10, 31, 15, tzinfo=UTC)
-_NODE = 32  # shorter nodes stand inside their parents
-
-
-def address(name: str) -> str:
-    return "0x" + keccak(name.encode())[:20].hex()
-
-
-def account(balance: int, storage_root: bytes) -> bytes:
-    return bytes(rlp.encode([1, balance, storage_root, keccak(b"")]))
-
-
-def proof(tree: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
-    nodes = [bytes(rlp.encode(node)) for node in tree.get_proof(key)]
-    return tuple(node for place, node in enumerate(nodes) if place == 0 or len(node) >= _NODE)
-
-
-@dataclass(frozen=True)
-class World:
-    """A chain's state at one block, and the readings of some wallets there with their whole proofs."""
-
-    chain: str
-    header: EthereumHeader
-    readings: list[EthereumBalance | EthereumTokenBalance]
-
-    @property
-    def state_root(self) -> bytes:
-        return decode_header(self.header.header).state_root
-
-    @property
-    def pin(self) -> Pin:
-        header = decode_header(self.header.header)
-        return Pin(chain=self.chain, height=header.number, block_hash=header.block_hash, time=header.time)
-
-
-def world(chain: str, wallets: Sequence[str], strangers: int, *, absent: Iterable[str] = ()) -> World:
-    """`wallets` hold coins and tokens among `strangers` others; those that are `absent` have neither."""
-    names = [name for name in wallets if name not in set(absent)] + [f"{chain} {number}" for number in range(strangers)]
-    storage, state = HexaryTrie({}), HexaryTrie({})
-    for number, name in enumerate(names, start=1):
-        storage[keccak(balance_slot(TOKEN, address(name)))] = bytes(rlp.encode(number * 10**18))
-        state[keccak(bytes.fromhex(address(name)[2:]))] = account(number * 10**20, BLANK_NODE_HASH)
-    state[keccak(bytes.fromhex(CONTRACT[2:]))] = account(0, storage.root_hash)
-    fields: list[Any] = [b"\0" * 32, b"", b"", state.root_hash, b"", b"", b"", b"", 100, b"", b""]
-    fields += [int(TIME.timestamp()), b"", b"", b""]
-    readings: list[EthereumBalance | EthereumTokenBalance] = []
-    for name in wallets:
-        of: dict[str, Any] = {
-            "chain": chain,
-            "wallet": name,
-            "purpose": "customer",
-            "storage": "cold",
-            "level": "proven",
-            "address": address(name),
-        }
-        number = names.index(name) + 1 if name in names else 0
-        own = proof(state, keccak(bytes.fromhex(address(name)[2:])))
-        to_slot = proof(state, keccak(bytes.fromhex(CONTRACT[2:])))
-        to_slot += proof(storage, keccak(balance_slot(TOKEN, address(name))))
-        readings += [
-            EthereumBalance(
-                type="ethereum-balance", salt=new_salt(), **of, asset="ETH", amount=number * 10**20, proof=own
-            ),
-            EthereumTokenBalance(
-                type="ethereum-token-balance",
-                salt=new_salt(),
-                **of,
-                asset="DAI",
-                amount=number * 10**18,
-                contract=CONTRACT,
-                slot=TOKEN.slot.to_bytes(32),
-                layout="solidity",
-                proof=tuple(dict.fromkeys(to_slot)),
-            ),
-        ]
-    header = EthereumHeader(type="ethereum-header", salt=new_salt(), chain=chain, header=bytes(rlp.encode(fields)))
-    return World(chain, header, readings)
+from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 
 
 @st.composite
@@ -133,20 +39,6 @@ def everything(shared: Shared) -> list[Record]:
 
 def public_records(shared: Shared, hidden: set[str]) -> list[Any]:
     return [*shared.public, *(record for record in shared.records if record.wallet not in hidden)]  # type: ignore[attr-defined]
-
-
-def nodes_in(records: Iterable[Any]) -> list[tuple[str, bytes]]:
-    """The chain and node of everything that `records` hold, as often as they hold it."""
-    return [
-        (record.chain, node)
-        for record in records
-        for node in (record.nodes if isinstance(record, TrieNodes) else record.proof)
-    ]
-
-
-def used_by(worlds: Sequence[World], wallets: Iterable[str]) -> set[tuple[str, bytes]]:
-    names = set(wallets)
-    return set(nodes_in(reading for one in worlds for reading in one.readings if reading.wallet in names))
 
 
 MANY = [f"w{number}" for number in range(16)]

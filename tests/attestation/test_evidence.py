@@ -1,0 +1,47 @@
+"""What is shown of one hidden wallet among many that share the trie."""
+
+from __future__ import annotations
+
+import pytest
+
+from attest.attestation.evidence import Basis, EvidenceFolder
+from attest.attestation.reserves import reserve_lines
+from attest.attestation.statement import Asset, EvidenceRoot
+from attest.reserves.evidence import EvidenceTree, read_public_edition
+from attest.reserves.records import Reading
+from attest.reserves.trie_nodes import share_nodes
+from tests.reserves.tries import CHAINS, nodes_in, used_by, world
+
+WALLETS = [f"w{number}" for number in range(16)]
+
+
+@pytest.mark.parametrize("hidden", [WALLETS, WALLETS[2:]], ids=["all hidden", "two public"])
+def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidden: list[str]) -> None:
+    one = world(CHAINS[0], WALLETS, 60)
+    shared = share_nodes(one.readings, hidden)
+    records = [*shared.private, *shared.public, one.header, *shared.records]
+    tree = EvidenceTree.build([record.leaf for record in records])
+    basis = Basis(
+        "x",
+        [Asset(asset="DAI", decimals=18), Asset(asset="ETH", decimals=18)],
+        [one.pin],
+        reserve_lines(records),
+        [],
+        EvidenceRoot(root=tree.root, count=tree.count),
+    )
+    folder = EvidenceFolder(basis, dict(enumerate(records)))
+    assert folder.check({}).complete
+    private = len(shared.private)
+    public = {
+        index: record
+        for index, record in enumerate(records)
+        if index >= private and not (isinstance(record, Reading) and record.wallet in hidden)
+    }
+    for wallet in hidden[:4]:
+        lines = folder.disclose(wallet, descriptor=False)
+        shown = read_public_edition(lines, root=tree.root, count=tree.count)
+        found = EvidenceFolder(basis, public | shown).check({})
+        assert found.readings == 2 * (len(WALLETS) - len(hidden)) + 2
+        proofs = [record for record in shown.values() if record.type != "ethereum-header"]
+        assert {record.wallet for record in proofs if isinstance(record, Reading)} == {wallet}
+        assert set(nodes_in(proofs)) - set(nodes_in(shared.public)) <= used_by([one], [wallet])
