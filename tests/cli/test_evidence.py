@@ -707,8 +707,8 @@ def test_a_node_on_whose_chain_the_block_was_replaced_is_told(attest: Any, publi
 
 
 def test_a_node_of_another_chain_is_told_though_it_has_the_block(attest: Any, public: Path) -> None:
-    with lying_node("ethereum", eth_chainId=lambda *_: "0x1") as node:
-        ran = attest("evidence", "check", public, "--node", f"{ETHEREUM}={node._url}")
+    with lying_url("ethereum", eth_chainId=lambda *_: "0x1") as url:
+        ran = attest("evidence", "check", public, "--node", f"{ETHEREUM}={url}")
     assert (ran.code, f"node for {ETHEREUM} is on chain 1, not on 31337" in ran.err) == (1, True)
 
 
