@@ -329,7 +329,6 @@ def test_nodes_are_asked_at_the_same_time() -> None:
 def test_an_interruption_ends_the_wait_for_a_slow_node() -> None:
     many = Many(2, 2)
     release, ended = threading.Event(), threading.Event()
-    before = set(threading.enumerate())
 
     def slow(node: Node) -> int:
         if node.name == "a":
