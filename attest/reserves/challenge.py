@@ -1,0 +1,61 @@
+"""The text that a wallet's keys sign to show that they are at hand (protocol.md, section 8)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
+
+from attest.documents import Count, Digest, Document, Text
+from attest.errors import MalformedError
+from attest.reserves.wallets import ChainId
+
+MAX_CHALLENGE_BYTES: Final = 4096
+NO_NONCE: Final = "-"
+_TITLE: Final = "attest/v1 proof of control"
+_LINES: Final = re.compile(
+    rf"{_TITLE}\nentity: (?P<entity>[^\n]+)\nperiod: (?P<period>[^\n]+)\nchain: (?P<chain>[^\n]+)\n"
+    r"address: (?P<address>[^\n]+)\nblock: (?P<height>0|[1-9][0-9]{0,15}) (?P<block_hash>[0-9a-f]{64})\n"
+    r"nonce: (?P<nonce>[^\n]+)",
+    re.ASCII,
+)
+
+Nonce = Annotated[str, StringConstraints(pattern=r"^(?:-|(?:[0-9a-f]{2}){16,64})$")]
+
+
+class Challenge(Document):
+    """What one address has to sign for one period: by whom, where, not before which block, and an auditor's nonce.
+
+    `entity` is the origin of the exchange, `nonce` the hex that an auditor drew, or `-`.
+    """
+
+    entity: Text
+    period: Annotated[str, StringConstraints(pattern=r"^2[0-9]{3}-(?:0[1-9]|1[0-2])$")]
+    chain: ChainId
+    address: Text
+    height: Count
+    block_hash: Digest
+    nonce: Nonce
+
+    @property
+    def text(self) -> str:
+        """The text that is signed: seven lines, without a line break after the last."""
+        return (
+            f"{_TITLE}\nentity: {self.entity}\nperiod: {self.period}\nchain: {self.chain}\naddress: {self.address}\n"
+            f"block: {self.height} {self.block_hash.hex()}\nnonce: {self.nonce}"
+        )
+
+
+def parse_challenge(text: str, *, what: str) -> Challenge:
+    """The challenge that `text` is, to the byte. Raises `MalformedError`."""
+    match = _LINES.fullmatch(text)
+    if match is None:
+        raise MalformedError(
+            "control/challenge",
+            f"{what} is not the text of a challenge",
+            hint="sign the file that attest control challenge wrote, without changing a byte of it",
+        )
+    fields = match.groupdict()
+    value = {"blockHash": fields.pop("block_hash"), **fields, "height": int(fields["height"])}
+    return Challenge.from_value(value, what=what)
