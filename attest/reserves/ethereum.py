@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError
-from attest.reserves.ethereum_node import amounts, at_block, bytes_of, decimals_of, header_of, lie, quantity
+from attest.reserves.ethereum_node import amounts, at_block, decimals_of, header_of, lie, proof_of, quantity
 from attest.reserves.ethereum_proof import (
     Header,
     Token,
@@ -204,7 +204,7 @@ class EthereumReader:
         answers = node.batch([("eth_getProof", [place.address, [], at]) for place in places])
         readings: list[AnyReading] = []
         for place, amount, answer in zip(places, amounts, answers, strict=True):
-            proof, _ = _proof(node, answer)
+            proof, _ = proof_of(node, answer)
             with _proving(node, self.native, place):
                 shown = proven_balance(header.state_root, place.address, by_hash(proof))
             _compare(node, self.native, place, amount, shown)
@@ -229,7 +229,7 @@ class EthereumReader:
         for start in range(0, len(places), _SLOTS):
             part = places[start : start + _SLOTS]
             slots = ["0x" + balance_slot(token, place.address).hex() for place in part]
-            account, storage = _proof(
+            account, storage = proof_of(
                 node, node.call("eth_getProof", token.contract, slots, at_block(header.block_hash))
             )
             if len(storage) != len(part):
@@ -275,12 +275,3 @@ def _proving(node: Node, asset: str, place: _Place) -> Iterator[None]:
 def _compare(node: Node, asset: str, place: _Place, said: int, shown: int) -> None:
     if said != shown:
         raise lie(node, "balance", f"says {said} for {asset} at {place.address}, but its own proof shows {shown}")
-
-
-def _proof(node: Node, answer: Any) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
-    """The account proof and the storage proofs of an eth_getProof result."""
-    try:
-        account = tuple(bytes_of(node, item) for item in answer["accountProof"])
-        return account, [tuple(bytes_of(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
-    except (KeyError, TypeError):
-        raise lie(node, "proof", "answered with something that is not an eth_getProof result") from None

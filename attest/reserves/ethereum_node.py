@@ -83,6 +83,15 @@ def amounts(node: Node, contract: str | None, addresses: Sequence[str], at: dict
     return tuple(word(node, answer) for answer in node.batch(calls))
 
 
+def proof_of(node: Node, answer: Any) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
+    """The account proof and the storage proofs of an eth_getProof result. Raises `VerificationError`."""
+    try:
+        account = tuple(bytes_of(node, item) for item in answer["accountProof"])
+        return account, [tuple(bytes_of(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
+    except (KeyError, TypeError):
+        raise lie(node, "proof", "answered with something that is not an eth_getProof result") from None
+
+
 def quantity(node: Node, value: object) -> int:
     """A number as JSON-RPC writes it, 0x and no leading zeros. Raises `VerificationError`."""
     if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:

@@ -21,7 +21,7 @@ _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
 _STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
-_BALANCE, _STORAGE_ROOT, _ACCOUNT_FIELDS = 1, 2, 4
+_BALANCE, _STORAGE_ROOT, _CODE_HASH, _ACCOUNT_FIELDS = 1, 2, 3, 4
 
 Nodes = Mapping[bytes, bytes]
 """Trie nodes by their Keccak-256, as `by_hash` makes them."""
@@ -105,9 +105,20 @@ def proven_storage_root(state_root: bytes, contract: str, nodes: Nodes) -> bytes
     return account[_STORAGE_ROOT]
 
 
+def proven_code_hash(state_root: bytes, address: str, nodes: Nodes) -> bytes:
+    """The Keccak-256 of the code at `address`: of no bytes where there is no code. Raises `VerificationError`."""
+    account = _account(state_root, address, nodes)
+    return account[_CODE_HASH] if account else keccak(b"")
+
+
 def proven_token_balance(storage_root: bytes, token: Token, holder: str, nodes: Nodes) -> int:
     """The base units of `token` that `nodes` show for `holder`. Raises `VerificationError`."""
-    value = _trie_value(storage_root, keccak(balance_slot(token, holder)), nodes)
+    return proven_word(storage_root, balance_slot(token, holder), nodes)
+
+
+def proven_word(storage_root: bytes, slot: bytes, nodes: Nodes) -> int:
+    """What `nodes` show in the storage slot `slot`, of 32 bytes; 0 where nothing is. Raises `VerificationError`."""
+    value = _trie_value(storage_root, keccak(slot), nodes)
     if not value:
         return 0
     stored = _rlp(value, "a storage value")
