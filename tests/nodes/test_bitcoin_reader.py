@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +13,6 @@ import pytest
 
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
-from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_networks import network
@@ -28,7 +26,8 @@ from attest.reserves.reread import reread
 from attest.reserves.rpc import Node
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import Pin, ReserveLine, Wallet
-from tests.reserves.conftest import decimal_text, read_with
+from tests.nodes.liars import answering
+from tests.reserves.conftest import read_with
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 PLAN = load_plan().bitcoin
@@ -205,16 +204,6 @@ def test_a_balance_below_the_tip_is_the_one_that_the_tip_once_had(chain: Chain) 
         quietly(node, "reconsiderblock", above)
     utxos = [[r.utxos for r in records if isinstance(r, BitcoinUtxos)] for records in (undone, there)]
     assert utxos[0] == utxos[1]
-
-
-def answering(node: Node, change: Callable[[str, list[Any]], Any]) -> AbstractContextManager[str]:
-    """A server that answers as `node`, but where `change` has an answer of its own."""
-
-    def answer(method: str, params: list[Any]) -> str:
-        changed = change(method, params)
-        return decimal_text(node.call(method, *params) if changed is None else changed)
-
-    return serve(answer)
 
 
 def test_a_node_without_block_filters_reads_whole_blocks(chain: Chain) -> None:

@@ -14,7 +14,6 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from attest.demo.nodes import anvil
-from attest.demo.recording import serve
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.control_contract import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
@@ -24,6 +23,7 @@ from attest.reserves.pins import Block
 from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, SINGLETONS, proven_safe, safe_typed_data
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
+from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
 
 CHAIN, CHAIN_ID = "eip155:31337", 31337
@@ -47,7 +47,6 @@ ANSWERS = {
     "garbage behind": ("1626ba7e" + "00" * 27 + "01", 32),
     "nothing": (VALID, 0),
 }
-Change = Callable[[list[Any], Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,28 +138,9 @@ def chain() -> Iterator[Chain]:
         yield Chain(url, sums | {"teller": checksum_address(teller)}, block, later)
 
 
-class Liar:
-    """A server that asks the chain's node and changes what it says."""
-
-    def __init__(self, chain: Chain) -> None:
-        self.node = chain.node
-        self.url = ""
-        self.changes: dict[str, Change] = {}
-
-    def answer(self, method: str, params: list[Any]) -> str:
-        result = self.node.call(method, *params)
-        return json.dumps(self.changes[method](params, result) if method in self.changes else result)
-
-    def changing(self, **changes: Change) -> Node:
-        """The server as a node that changes the results of these methods and no others."""
-        self.changes = changes
-        return Node("n1", self.url, deadline=10, sleep=lambda _: None)
-
-
 @pytest.fixture(scope="module")
 def liar(chain: Chain) -> Iterator[Liar]:
-    liar = Liar(chain)
-    with serve(liar.answer) as liar.url:
+    with lying(chain.node) as liar:
         yield liar
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from attest.demo.nodes import anvil
-from attest.demo.recording import serve
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum_proof import (
     Token,
@@ -23,11 +21,11 @@ from attest.reserves.ethereum_proof import (
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
+from tests.nodes.liars import Change, Liar, lying
 
 OWNER, EMPTY, BLOCKED = ("0x" + name * 20 for name in ("aa", "ee", "bb"))
 AMOUNT = 1000
 HEADER_ONLY = False
-Change = Callable[[list[Any], Any], Any]
 # OpenZeppelin's ERC20Upgradeable.sol, `ERC20StorageLocation`.
 NAMESPACE = 0x52C63247E1F47DB19D5CE0460030C497F067CA4CEBF71BA98EEADABE20BACE00
 PLACES = {
@@ -92,28 +90,9 @@ def chain() -> Iterator[Chain]:
         yield Chain(url, addresses, header)
 
 
-class Liar:
-    """A server that asks the chain's node and changes what it says."""
-
-    def __init__(self, chain: Chain) -> None:
-        self.node = chain.node
-        self.url = ""
-        self.changes: dict[str, Change] = {}
-
-    def answer(self, method: str, params: list[Any]) -> str:
-        result = self.node.call(method, *params)
-        return json.dumps(self.changes[method](params, result) if method in self.changes else result)
-
-    def changing(self, **changes: Change) -> Node:
-        """The server as a node that changes the results of these methods and no others."""
-        self.changes = changes
-        return Node("n1", self.url, deadline=10, sleep=lambda _: None)
-
-
 @pytest.fixture(scope="module")
 def liar(chain: Chain) -> Iterator[Liar]:
-    liar = Liar(chain)
-    with serve(liar.answer) as liar.url:
+    with lying(chain.node) as liar:
         yield liar
 
 
