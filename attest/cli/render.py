@@ -47,8 +47,11 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 
 def pins_table(verified: Verified) -> str:
-    """The blocks that every balance was read at, how many nodes agreed, and where token balances were found."""
-    table = new_table("chain", ">height", "block", "time", ">nodes", "tokens")
+    """The blocks that every balance was read at, how many nodes agreed, and what was counted there.
+
+    That is the asset as which the chain's own coin counts, and where the balances of tokens were found.
+    """
+    table = new_table("chain", ">height", "block", "time", ">nodes", "coin", "tokens")
     for pin in verified.statement.predicate.chains:
         tokens = (
             f"{asset} {contract}"
@@ -62,6 +65,7 @@ def pins_table(verified: Verified) -> str:
             pin.block_hash.hex(),
             format_time(pin.time),
             str(verified.rechecked.nodes.get(pin.chain, "")),
+            verified.rechecked.coins.get(pin.chain, ""),
             ", ".join(tokens),
         )
     return render(table)
@@ -73,6 +77,7 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
         pin.to_value()
         | {
             "nodes": verified.rechecked.nodes.get(pin.chain),
+            "coin": verified.rechecked.coins.get(pin.chain),
             "tokens": {
                 asset: sorted(contracts)
                 for (asset, chain), contracts in verified.rechecked.tokens.items()

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import header_hash, header_time
+from attest.reserves.counting import coins, refuse_double_counting, source
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.records import (
     BitcoinHeader,
@@ -31,16 +32,15 @@ from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
 
 _SEVERAL: Final = 2
-_SHORT_SLOT: Final = 2**32
 _NO_DUMPS: Final[Mapping[str, UtxoSet]] = MappingProxyType({})
 
 
 class Rechecked(NamedTuple):
     """How many readings and money documents were rechecked, of how many that the statement counts.
 
-    `lines` are the statement's lines of which every wallet was, without their control; `tokens` tells from which
-    contracts, and from where in them, the readings of a token asset on a chain came; `nodes` how many nodes gave
-    the figures of a chain alike.
+    `lines` are the statement's lines of which every wallet was, without their control; `coins` tells as which asset
+    the own coin of a chain counts; `tokens` from which contracts, and from where in them, the readings of a token
+    asset on a chain came; `nodes` how many nodes gave the figures of a chain alike.
     """
 
     readings: int
@@ -48,6 +48,7 @@ class Rechecked(NamedTuple):
     documents: int
     documents_stated: int
     lines: frozenset[tuple[str, ...]] = frozenset()
+    coins: Mapping[str, str] = MappingProxyType({})
     tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
     nodes: Mapping[str, int] = MappingProxyType({})
 
@@ -99,10 +100,10 @@ def recheck(
         with _naming(index, reading):
             _check_reading(reading, chains, decimals)
         if isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
-            tokens.setdefault((reading.asset, reading.chain), set()).add(_source(reading))
+            tokens.setdefault((reading.asset, reading.chain), set()).add(source(reading))
         if _needs_dump(reading, dumps):
             unchecked.add(reading.line)
-    _refuse_double_counting(readings.values())
+    refuse_double_counting(readings.values())
     whole = _check_lines(readings.values(), reserves)
     documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(
@@ -111,6 +112,7 @@ def recheck(
         documents,
         len(money),
         whole - unchecked,
+        MappingProxyType(coins(readings.values())),
         MappingProxyType({place: frozenset(sources) for place, sources in tokens.items()}),
         MappingProxyType({name: len(chain.nodes.agreed) for name, chain in chains.items() if chain.nodes}),
     )
@@ -231,40 +233,6 @@ def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
 
 def _needs_dump(reading: Reading, dumps: Mapping[str, UtxoSet]) -> bool:
     return isinstance(reading, BitcoinUtxos) and reading.level == "proven" and reading.chain not in dumps
-
-
-def _source(reading: EthereumTokenBalance | EthereumTokenAnswer) -> str:
-    """The contract of a token's balance, and where in it the balance was found."""
-    if isinstance(reading, EthereumTokenAnswer):
-        return f"{reading.contract} balanceOf"
-    slot = int.from_bytes(reading.slot)
-    return f"{reading.contract} slot {slot if slot < _SHORT_SLOT else hex(slot)}" + (
-        "" if reading.layout == "solidity" else f" ({reading.layout})"
-    )
-
-
-def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
-    """What a reading counts, in a spelling that two readings of the same coins share."""
-    match reading:
-        case EthereumBalance():
-            yield (reading.chain, reading.address.lower())
-        case EthereumTokenBalance() | EthereumTokenAnswer():
-            yield (reading.chain, reading.address.lower(), reading.contract.lower())
-        case BitcoinUtxos():
-            for utxo in reading.utxos:
-                yield (reading.chain, utxo.txid, utxo.vout)
-
-
-def _refuse_double_counting(readings: Iterable[Reading]) -> None:
-    owner: dict[tuple[object, ...], Reading] = {}
-    for reading in readings:
-        for place in _places(reading):
-            if place in owner:
-                raise VerificationError(
-                    "recheck/double-count",
-                    f"wallets {owner[place].wallet} and {reading.wallet} count the same {reading.asset}",
-                )
-            owner[place] = reading
 
 
 def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -> frozenset[tuple[str, ...]]:

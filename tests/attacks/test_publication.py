@@ -14,6 +14,7 @@ from attest.canonical import dumps
 from attest.cli.render import coverage_document, coverage_table, pins_table
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.merkle import tagged_hash
+from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.evidence import EvidenceTree
 from tests.conftest import Exchange
 
@@ -381,6 +382,8 @@ def test_the_pinned_blocks_and_contracts_are_shown(exchange: Exchange) -> None:
     for pin in verified.statement.predicate.chains:
         assert all(part in text for part in (pin.chain, str(pin.height), pin.block_hash.hex()))
     assert "DUSD 0x5FbDB2315678afecb367f032d93F642f64180aa3" in text
+    # As what the coin of a chain counts can be seen: coins of a chain for tests could pass for real ones.
+    assert [line.split()[5] for line in text.splitlines() if line.startswith(("bip122:", "eip155:"))] == ["BTC", "ETH"]
 
 
 def test_one_chain_does_not_count_as_two(forger: Forger) -> None:
@@ -448,3 +451,44 @@ def test_a_partly_disclosed_line_that_discloses_more_than_it_states(forger: Forg
         line_of(predicate, "BTC", "cold").update(amount="1", wallets=2)
 
     assert forger.publish(shrink) == (11, "recheck/line")
+
+
+def test_an_output_does_not_count_on_a_second_chain(forger: Forger) -> None:
+    litecoin = "bip122:12a765e31ffd4059bada1e25190f6e98"
+    header = forger.of_type("bitcoin-header")
+    other = bytes.fromhex(header["header"])[:-1] + b"\x07"  # nobody checks its work
+    copies = [r for r in forger.records if r.get("chain", "").startswith("bip122:") and r is not header]
+    forger.records += [{**record, "chain": litecoin} for record in copies]
+    forger.records.append({**header, "chain": litecoin, "header": other.hex()})
+
+    def match(predicate: Any) -> None:
+        pin = {**predicate["chains"][0], "chain": litecoin, "blockHash": header_hash(other).hex()}
+        predicate["chains"].insert(1, pin)
+        lines = [line for line in predicate["reserves"] if line["asset"] == "BTC"]
+        predicate["reserves"][len(lines) : len(lines)] = [{**line, "chain": litecoin} for line in lines]
+
+    assert forger.publish(match) == (11, "recheck/double-count")
+
+
+def test_a_coin_does_not_count_as_two_assets(forger: Forger) -> None:
+    hot = forger.reading("eth-hot", "ETH")
+    hot["asset"] = "PEPE"
+
+    def match(predicate: Any) -> None:
+        predicate["assets"].append({"asset": "PEPE", "decimals": 18})
+        line = line_of(predicate, "ETH", "hot")
+        predicate["reserves"].remove(line)
+        predicate["reserves"].append({**line, "asset": "PEPE"})
+
+    assert forger.publish(match) == (11, "recheck/coin")
+
+
+def test_a_token_does_not_count_as_the_coin_of_its_chain(forger: Forger) -> None:
+    token, coin = (forger.reading("eth-hot", asset) for asset in ("DUSD", "ETH"))
+    token["asset"] = "ETH"
+
+    def match(predicate: Any) -> None:
+        predicate["reserves"].remove(line_of(predicate, "DUSD", "hot"))
+        line_of(predicate, "ETH", "hot").update(amount=str(int(token["amount"]) + int(coin["amount"])), wallets=2)
+
+    assert forger.publish(match) == (11, "recheck/coin")

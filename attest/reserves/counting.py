@@ -1,0 +1,70 @@
+"""What readings count: no coins twice, and the own coin of a chain as one asset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from attest.errors import VerificationError
+from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Reading
+
+_SHORT_SLOT: Final = 2**32
+
+
+def refuse_double_counting(readings: Iterable[Reading]) -> None:
+    """Raises `VerificationError` naming both wallets when two of `readings` count the same coins."""
+    owner: dict[tuple[object, ...], Reading] = {}
+    for reading in readings:
+        for place in _places(reading):
+            if place in owner:
+                raise VerificationError(
+                    "recheck/double-count",
+                    f"wallets {owner[place].wallet} and {reading.wallet} count the same {reading.asset}",
+                )
+            owner[place] = reading
+
+
+def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
+    """What a reading counts, in a spelling that two readings of the same coins share."""
+    match reading:
+        case EthereumBalance():
+            yield (reading.chain, reading.address.lower())
+        case EthereumTokenBalance() | EthereumTokenAnswer():
+            yield (reading.chain, reading.address.lower(), reading.contract.lower())
+        case BitcoinUtxos():
+            for utxo in reading.utxos:
+                yield (utxo.txid, utxo.vout)  # on whatever chain: no transaction is on two of them
+
+
+def coins(readings: Iterable[Reading]) -> dict[str, str]:
+    """As which asset the own coin of each chain counts.
+
+    Raises `VerificationError` when it counts as two, or when a token of that chain counts as the same.
+    """
+    found: dict[str, Reading] = {}
+    tokens: dict[tuple[str, str], Reading] = {}
+    for reading in readings:
+        if not isinstance(reading, EthereumBalance | BitcoinUtxos):
+            tokens.setdefault((reading.chain, reading.asset), reading)
+        elif (other := found.setdefault(reading.chain, reading)).asset != reading.asset:
+            raise VerificationError(
+                "recheck/coin",
+                f"the coin of {reading.chain} counts as {other.asset} in wallet {other.wallet}, "
+                f"as {reading.asset} in wallet {reading.wallet}",
+            )
+    for chain, coin in found.items():
+        if (token := tokens.get((chain, coin.asset))) is not None:
+            raise VerificationError(
+                "recheck/coin", f"wallet {token.wallet} counts a token of {chain} as its coin, {coin.asset}"
+            )
+    return {chain: coin.asset for chain, coin in found.items()}
+
+
+def source(reading: EthereumTokenBalance | EthereumTokenAnswer) -> str:
+    """The contract of a token's balance, and where in it the balance was found."""
+    if isinstance(reading, EthereumTokenAnswer):
+        return f"{reading.contract} balanceOf"
+    slot = int.from_bytes(reading.slot)
+    return f"{reading.contract} slot {slot if slot < _SHORT_SLOT else hex(slot)}" + (
+        "" if reading.layout == "solidity" else f" ({reading.layout})"
+    )
