@@ -106,13 +106,7 @@ def read_auditor_edition(
         raise VerificationError("evidence/root", f"evidence.jsonl has {len(found)} records, {count} were bound")
     if not found or EvidenceTree.build(found).root != root:
         raise VerificationError("evidence/root", "evidence.jsonl does not lead to the evidence root")
-    return {
-        index: AuditorLine.from_value(
-            {"record": loads(line, what=f"evidence.jsonl row {index + 1}", max_bytes=MAX_LINE_BYTES)},
-            what=f"evidence.jsonl row {index + 1}",
-        ).record
-        for index, line in enumerate(lines)
-    }
+    return {index: _record(line, f"evidence.jsonl row {index + 1}") for index, line in enumerate(lines)}
 
 
 def read_public_edition(data: bytes, *, root: bytes, count: int, name: str = "evidence-public.jsonl") -> dict[int, Any]:
@@ -132,6 +126,14 @@ def read_public_edition(data: bytes, *, root: bytes, count: int, name: str = "ev
             )
         records[line.index] = line.record
     return records
+
+
+def _record(line: bytes, what: str) -> Any:
+    value = loads(line, what=what, max_bytes=MAX_LINE_BYTES)
+    record = AuditorLine.from_value({"record": value}, what=what).record
+    if dumps(value) != line:
+        raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
+    return record
 
 
 def _lines(data: bytes, what: str) -> Iterator[bytes]:

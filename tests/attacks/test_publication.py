@@ -492,3 +492,23 @@ def test_a_token_does_not_count_as_the_coin_of_its_chain(forger: Forger) -> None
         line_of(predicate, "ETH", "hot").update(amount=str(int(token["amount"]) + int(coin["amount"])), wallets=2)
 
     assert forger.publish(match) == (11, "recheck/coin")
+
+
+def auditors(exchange: Exchange, records: list[Any], write: Callable[[Any], bytes]) -> tuple[int, str]:
+    """The step that fails when an auditor checks the `records` that the exchange wrote by `write` and bound."""
+    data = [write(record) for record in records]
+    tree = EvidenceTree.build([tagged_hash("attest/v1/evidence", record) for record in data])
+
+    def rewrite(value: Any) -> None:
+        value["predicate"]["evidence"] = {"count": len(data), "root": tree.root.hex()}
+        value["subject"][0]["digest"]["sha256"] = sha256(b"").hexdigest()
+        (money,) = (record for record in data if b'"money"' in record)
+        value["predicate"]["money"][0]["evidenceLeaf"] = tagged_hash("attest/v1/evidence", money).hex()
+
+    files = {EVIDENCE: b"", "evidence.jsonl": b"".join(record + b"\n" for record in data)}
+    return exchange.failing_step(exchange.resigned(rewrite), files=files.get)
+
+
+def test_a_record_in_another_spelling_is_refused(exchange: Exchange, forger: Forger) -> None:
+    found = auditors(exchange, forger.records, lambda record: json.dumps(record, ensure_ascii=False).encode())
+    assert found == (9, "document/not-canonical")
