@@ -27,18 +27,19 @@ def scripts(wallet: Wallet) -> tuple[bytes, ...]:
     and 1. Raises `MalformedError` for an address or descriptor that is none, or of another network.
     """
     try:
-        chain = network(wallet.chain)
         if wallet.address is not None:
-            return (_address_script(wallet.address, chain),)
-        return _descriptor_scripts(wallet.descriptor or "", wallet.range or (0, 0), chain)
+            return (_address_script(wallet.address, network(wallet.chain)),)
+        return descriptor_scripts(wallet.descriptor or "", wallet.range or (0, 0), wallet.chain)
     except MalformedError as error:
         raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
 
 
-def _descriptor_scripts(text: str, indexes: tuple[int, int], chain: Network) -> tuple[bytes, ...]:
+def descriptor_scripts(text: str, indexes: tuple[int, int], chain_id: str) -> tuple[bytes, ...]:
+    """The scriptPubKeys of a descriptor from the first to the last of `indexes`. Raises `MalformedError`."""
     import wallycore
 
     first, last = indexes
+    chain = network(chain_id)
     if not 0 <= first <= last < first + MAX_RANGE or last > _LAST_INDEX:
         raise MalformedError("bitcoin/range", f"a range has at most {MAX_RANGE:,} indexes below 2^31")
     plain = plain_descriptor(text, chain)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attest.errors import VerificationError
+from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import header_hash, header_time
+from attest.reserves.bitcoin_scripts import descriptor_scripts
 from attest.reserves.counting import coins, refuse_double_counting, source
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.records import (
+    BitcoinDescriptor,
     BitcoinHeader,
     BitcoinUtxos,
     BitcoinUtxoSet,
@@ -94,6 +96,7 @@ def recheck(
     for chain in dumps.keys() & chains.keys():
         _check_dump(chains[chain], dumps[chain])
     readings = {index: record for index, record in records.items() if isinstance(record, Reading)}
+    _check_descriptors(records, readings.values())
     tokens: dict[tuple[str, str], set[str]] = {}
     unchecked: set[tuple[str, ...]] = set()
     for index, reading in readings.items():
@@ -229,6 +232,37 @@ def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
                 raise VerificationError(
                     "recheck/utxo-set", f"{utxo.txid.hex()}:{utxo.vout} is not among the unspent outputs"
                 )
+
+
+def _check_descriptors(records: Mapping[int, Record], readings: Iterable[Reading]) -> None:
+    """See that the outputs of a wallet pay to scripts of its descriptor, where that is at hand."""
+    holding: dict[str, list[BitcoinUtxos]] = {}
+    for reading in readings:
+        if isinstance(reading, BitcoinUtxos) and reading.utxos:
+            holding.setdefault(reading.wallet, []).append(reading)
+    described: set[str] = set()
+    for index, record in records.items():
+        if not isinstance(record, BitcoinDescriptor):
+            continue
+        with _naming(index, record):
+            if record.wallet in described:
+                raise VerificationError("recheck/twice", f"wallet {record.wallet} has two descriptors")
+            described.add(record.wallet)
+            for outputs in holding.get(record.wallet, []):
+                _check_descriptor(record, outputs)
+
+
+def _check_descriptor(record: BitcoinDescriptor, reading: BitcoinUtxos) -> None:
+    try:
+        scripts = frozenset(descriptor_scripts(record.descriptor, record.range or (0, 0), reading.chain))
+    except MalformedError as error:
+        raise VerificationError("recheck/descriptor", error.message) from None
+    for utxo in reading.utxos:
+        if utxo.script not in scripts:
+            raise VerificationError(
+                "recheck/descriptor",
+                f"it is not behind the output {utxo.txid.hex()}:{utxo.vout} of wallet {record.wallet}",
+            )
 
 
 def _needs_dump(reading: Reading, dumps: Mapping[str, UtxoSet]) -> bool:

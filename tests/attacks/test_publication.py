@@ -512,3 +512,16 @@ def auditors(exchange: Exchange, records: list[Any], write: Callable[[Any], byte
 def test_a_record_in_another_spelling_is_refused(exchange: Exchange, forger: Forger) -> None:
     found = auditors(exchange, forger.records, lambda record: json.dumps(record, ensure_ascii=False).encode())
     assert found == (9, "document/not-canonical")
+
+
+@pytest.mark.parametrize("change", [{"range": [10, 19]}, {"range": [0, 10**6]}, {"descriptor": "wpkh(*)"}])
+def test_a_descriptor_that_is_not_behind_the_outputs(
+    change: dict[str, Any], exchange: Exchange, forger: Forger
+) -> None:
+    forger.of_type("bitcoin-descriptor").update(change)
+    assert auditors(exchange, forger.records, dumps) == (11, "recheck/descriptor")
+
+
+def test_a_second_descriptor_of_a_wallet(exchange: Exchange, forger: Forger) -> None:
+    forger.records.append({**forger.of_type("bitcoin-descriptor"), "salt": "00" * 16})
+    assert auditors(exchange, forger.records, dumps) == (11, "recheck/twice")
