@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
-
-from pydantic import StringConstraints
+from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
-from attest.documents import Count, Digest, Document, Text
+from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.bitcoin_networks import network
@@ -34,23 +32,12 @@ from attest.reserves.records import (
 )
 from attest.reserves.trie_nodes import needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, WalletId
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
 
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
 MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
 _OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet)
-
-
-class Unlisted(Document):
-    """An amount, in base units, that lies at a wallet and does not count.
-
-    `asset` is one that the wallet does not list, or the contract of a token that the config does not name.
-    """
-
-    wallet: WalletId
-    asset: Text
-    amount: Annotated[str, StringConstraints(pattern=r"^(?:0|[1-9][0-9]{0,77})$")]
 
 
 class ReservesFile(Document):

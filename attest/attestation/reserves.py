@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -11,7 +11,7 @@ from typing import Final
 
 from attest.amounts import format_amount, parse_decimal
 from attest.attestation.config import Chain, Config, Money
-from attest.attestation.evidence import RESERVES_FILE, ReservesFile, Unlisted, open_evidence, read_reserves_file
+from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
@@ -25,7 +25,7 @@ from attest.reserves.reading import ChainReader, confirm_pin, read_chain
 from attest.reserves.records import BitcoinDescriptor, MoneyDocument, Reading, Record, new_salt
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Wallet
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
 
 JOURNAL: Final = ".reading"
 _FOLDER_MODE: Final = 0o700
@@ -73,7 +73,12 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
     wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
-    chains = [chain for chain in config.chains if any(wallet.chain == chain.id for wallet in wallets)]
+    # A scan of Bitcoin may take longer than the nodes of another chain keep the state of its pinned block.
+    chains = [
+        chain
+        for chain in sorted(config.chains, key=lambda chain: chain.is_bitcoin)
+        if any(wallet.chain == chain.id for wallet in wallets)
+    ]
     # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
     quorums = [_quorum(chain, around) for chain in chains]
     try:
@@ -206,25 +211,34 @@ def _read(
     around.tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
     reserves.records += records
-    unlisted = [(wallet.id, asset, amount) for wallet, asset, amount in reader.unlisted(quorum, block, wallets)]
+    unlisted = journal.unlisted(chain.id)
+    if unlisted is None:
+        unlisted = journal.keep_unlisted(chain.id, _unlisted(reader, quorum, chain, block, wallets))
+    for item in unlisted:
+        shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
+        around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
+    reserves.unlisted += unlisted
+
+
+def _unlisted(
+    reader: ChainReader, quorum: Quorum, chain: Chain, block: Block, wallets: Sequence[Wallet]
+) -> Iterator[Unlisted]:
+    for wallet, asset, amount in reader.unlisted(quorum, block, wallets):
+        yield Unlisted(wallet=wallet.id, asset=asset, amount=str(amount))
     if chain.tokens_since is not None:
-        unlisted += _unknown_tokens(chain, quorum, block, wallets, chain.tokens_since)
-    for wallet_id, asset, amount in unlisted:
-        shown = format_amount(amount, config.decimals.get(asset, 0))
-        around.tell(f"not counted: {shown} {asset} at wallet {wallet_id}, which does not list it")
-        reserves.unlisted.append(Unlisted(wallet=wallet_id, asset=asset, amount=str(amount)))
+        yield from _unknown_tokens(chain, quorum, block, wallets, chain.tokens_since)
 
 
 def _unknown_tokens(
     chain: Chain, quorum: Quorum, block: Block, wallets: Sequence[Wallet], since: int
-) -> list[tuple[str, str, int]]:
+) -> Iterator[Unlisted]:
     from attest.reserves.ethereum_proof import checksum_address
     from attest.reserves.unknown_tokens import unknown_tokens
 
     known = frozenset(checksum_address(token.contract) for token in chain.tokens)
     owners = {checksum_address(wallet.address or ""): wallet.id for wallet in wallets}
-    found = unknown_tokens(quorum, block.pin, since, known, list(owners))
-    return [(owners[token.address], token.contract, token.amount) for token in found]
+    for token in unknown_tokens(quorum, block.pin, since, known, list(owners)):
+        yield Unlisted(wallet=owners[token.address], asset=token.contract, amount=str(token.amount))
 
 
 def _quorum(chain: Chain, around: Surroundings) -> Quorum:

@@ -129,9 +129,11 @@ class EthereumReader:
         readings: list[Record] = []
         for asset in (self.native, *self.tokens):
             places = [_Place(wallet, self.addresses[wallet.id]) for wallet in wallets if asset in wallet.assets]
-            token = self._token(quorum, asset, header, places[0].address) if places and asset in self.tokens else None
-            for start in range(0, len(places), _CHUNK):
-                key = f"{self.chain} {asset} {start}"
+            keys = {f"{self.chain} {asset} {start}": start for start in range(0, len(places), _CHUNK)}
+            token = None
+            if asset in self.tokens and any(journal.records(key) is None for key in keys):
+                token = self._token(quorum, asset, header, places[0].address)
+            for key, start in keys.items():
                 kept = journal.records(key)
                 if kept is None:
                     part = places[start : start + _CHUNK]

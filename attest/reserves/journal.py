@@ -13,7 +13,7 @@ from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
 from attest.reserves.records import AnyRead, NodeAgreement
-from attest.reserves.wallets import Pin
+from attest.reserves.wallets import Pin, Unlisted
 
 _FORMAT: Final = "attest/journal/v1"
 _MAX_ENTRY_BYTES: Final = 1 << 30
@@ -25,18 +25,19 @@ class _Head(Document):
 
 
 class _Entry(Document):
-    """A pin; or records under a key, and the nodes that agreed on everything up to them."""
+    """A pin; or records under a key, and the nodes that agreed on everything up to them; or what does not count."""
 
     pin: Pin | None = None
     key: Text | None = None
     records: tuple[AnyRead, ...] | None = None
     nodes: NodeAgreement | None = None
+    unlisted: tuple[Unlisted, ...] | None = None
 
     @model_validator(mode="after")
     def _keeps_one_thing(self) -> Self:
-        others = (self.key, self.records, self.nodes)
-        if others.count(None) != (0 if self.pin is None else len(others)):
-            raise ValueError("an entry is a pin, or a key with records and nodes")
+        given = {name for name, value in self if value is not None}
+        if given not in ({"pin"}, {"key", "records", "nodes"}, {"key", "unlisted"}):
+            raise ValueError("an entry is a pin, or a key with records and nodes, or with what does not count")
         return self
 
 
@@ -53,6 +54,7 @@ class Journal:
         self._pins: dict[str, Pin] = {}
         self._records: dict[str, tuple[AnyRead, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
+        self._unlisted: dict[str, tuple[Unlisted, ...]] = {}
         try:
             lines = self._lines()
         except OSError as error:
@@ -96,6 +98,16 @@ class Journal:
         self._append(_Entry(key=key, records=kept, nodes=nodes))
         return kept
 
+    def unlisted(self, chain: str) -> tuple[Unlisted, ...] | None:
+        """What was found at the wallets of `chain` and does not count; None when nobody has looked for it."""
+        return self._unlisted.get(chain)
+
+    def keep_unlisted(self, chain: str, unlisted: Iterable[Unlisted]) -> tuple[Unlisted, ...]:
+        """Keep what lies at the wallets of `chain` and does not count, and return it."""
+        kept = tuple(unlisted)
+        self._append(_Entry(key=chain, unlisted=kept))
+        return kept
+
     def discard(self) -> None:
         """Remove the journal: the reading is complete, or void."""
         self._path.unlink(missing_ok=True)
@@ -118,6 +130,8 @@ class Journal:
         if entry.key is not None and entry.records is not None and entry.nodes is not None:
             self._records[entry.key] = entry.records
             self._agreements[entry.nodes.chain] = entry.nodes
+        if entry.key is not None and entry.unlisted is not None:
+            self._unlisted[entry.key] = entry.unlisted
 
     def _append(self, entry: _Entry) -> None:
         """Write `entry` to the file, which is made with its first one."""

@@ -89,3 +89,14 @@ class Wallet(Document):
         if self.range is not None and self.range[0] > self.range[1]:
             raise ValueError(f"wallet {self.id}: the range ends before it starts")
         return self
+
+
+class Unlisted(Document):
+    """An amount, in base units, that lies at a wallet and does not count.
+
+    `asset` is one that the wallet does not list, or the contract of a token that the config does not name.
+    """
+
+    wallet: WalletId
+    asset: Text
+    amount: Annotated[str, StringConstraints(pattern=r"^(?:0|[1-9][0-9]{0,77})$")]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +22,15 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
+from attest.reserves.journal import Journal
 from attest.reserves.pins import PinRule
+from attest.reserves.quorum import Quorum
+from attest.reserves.reading import read_chain
 from attest.reserves.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, Reading, Record
 from attest.reserves.register import register
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Wallet
-from tests.reserves.conftest import MONTH_END, Change, lying_node, read_with
+from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
 
 CHAIN = "eip155:31337"
 DUSD = load_plan().ethereum.token.address
@@ -164,6 +168,28 @@ def test_a_pin_that_is_replaced_while_reading_voids_the_run(config: Config) -> N
 
     with lying(eth_getBlockByNumber=replaced, eth_getProof=proof) as node, pytest.raises(VerificationError):
         read(node, config)
+
+
+def test_what_is_kept_is_not_asked_for_again_when_the_state_of_the_block_is_gone(
+    config: Config, tmp_path: Path
+) -> None:
+    wallets = [wallet for wallet in config.wallets if wallet.chain == CHAIN]
+    addresses = register(wallets).addresses
+
+    def read_at(node: Node, token: Token | None) -> list[Record]:
+        reader = EthereumReader(CHAIN, "ETH", {"DUSD": TokenContract(DUSD, token)}, config.decimals, addresses)
+        quorum, journal = Quorum(CHAIN, [node], 1, lambda _: None), Journal(tmp_path / "x.reading", bytes(32))
+        _, records = read_chain(reader, quorum, MONTH_END, wallets, journal=journal, now=NOW, progress=lambda _: None)
+        return [record for record in records if isinstance(record, Reading)]
+
+    def gone(*_: Any) -> Any:
+        raise LookupError("missing trie node")
+
+    with lying() as node:
+        readings = read_at(node, Token(DUSD, 0))
+    state = ("eth_call", "eth_getBalance", "eth_getProof", "eth_getStorageAt", "eth_createAccessList")
+    with lying(**dict.fromkeys(state, gone)) as node:
+        assert read_at(node, None) == readings
 
 
 def test_a_whole_block_of_another_height_is_refused(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from attest.reserves.records import (
     NodeAgreement,
     Utxo,
 )
-from attest.reserves.wallets import Pin
+from attest.reserves.wallets import Pin, Unlisted
 
 REGISTER = bytes(range(32))
 BITCOIN, ETHEREUM = "bip122:000000000019d6689c085ae165831e93", "eip155:1"
@@ -137,6 +137,17 @@ def test_what_was_kept_is_found_again(path: Path) -> None:
     assert Journal(path, REGISTER).pin("eip155:5") is None
 
 
+def test_what_does_not_count_is_found_again_though_it_is_nothing(path: Path) -> None:
+    unlisted = (Unlisted(wallet="eth", asset="DAI", amount=str(2**256 - 1)),)
+    journal = Journal(path, REGISTER)
+    assert journal.unlisted(ETHEREUM) is None
+    assert journal.keep_unlisted(ETHEREUM, iter(unlisted)) == unlisted
+    journal.keep_unlisted(BITCOIN, [])
+    found = Journal(path, REGISTER)
+    assert (found.unlisted(ETHEREUM), found.unlisted(BITCOIN), found.unlisted("eip155:5")) == (unlisted, (), None)
+    assert (found.records(ETHEREUM), found.agreement(ETHEREUM)) == (None, None)
+
+
 @pytest.mark.parametrize("pin", PINS, ids=["bitcoin", "ethereum"])
 def test_a_pin_alone_is_no_reading(pin: Pin, path: Path) -> None:
     Journal(path, REGISTER).keep_pin(pin)
@@ -213,6 +224,8 @@ HOSTILE: dict[str, list[Any]] = {
     "readings that nobody gave": [HEAD, {"key": "x", "records": []}],
     "an agreement that is a list": [HEAD, {"key": "x", "records": [], "nodes": []}],
     "a key alone": [HEAD, {"key": "x"}],
+    "what does not count, of no chain": [HEAD, {"unlisted": []}],
+    "what does not count, with readings": [HEAD, {"key": "x", "records": [], "nodes": NODES, "unlisted": []}],
     "nothing": [HEAD, {}],
 }
 
