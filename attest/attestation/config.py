@@ -198,6 +198,12 @@ class Ledger(Settings):
         following = (year + month // 12, month % 12 + 1)
         return datetime(*following, 1, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
 
+    def ended(self, period: str, now: datetime) -> datetime:
+        """The same, which is not after `now`. Raises `MalformedError`."""
+        if now < (end := self.period_end(period)):
+            raise MalformedError("run/period", f"{period} has not ended yet in {self.time_zone}")
+        return end
+
 
 class Privacy(Settings):
     """What hides balances from neighbours in the tree, and the number of customers.

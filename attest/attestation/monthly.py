@@ -84,9 +84,7 @@ def run(
     that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
     """
     now = now.replace(microsecond=0)
-    snapshot_at = config.ledger.period_end(period)
-    if now < snapshot_at:
-        raise MalformedError("run/period", f"{period} has not ended yet in {config.ledger.time_zone}")
+    snapshot_at = config.ledger.ended(period, now)
     publication = folder / config.publication.folder
     private = folder / config.publication.private_folder
     _keep_apart(publication, private, folder / config.keys.exchange)

@@ -104,8 +104,10 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
     """Read the chains for `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
 
     The documents of banks, which come later, are left to the run that attests the month.
-    A reading that fails leaves a journal beside `out`, from which the next one goes on. Raises `AttestError`.
+    A reading that fails leaves a journal beside `out`, from which the next one goes on. Raises `AttestError`, also
+    while the period lasts: blocks of then are not its end, and the run would attest them as such.
     """
+    config.ledger.ended(period, around.now)
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
     reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)

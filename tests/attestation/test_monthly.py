@@ -5,7 +5,7 @@ import json
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,17 @@ def test_a_month_after_one_that_another_key_signed_is_refused(folder: Path, node
 def test_a_month_that_has_not_ended_cannot_be_attested(folder: Path, nodes: dict[str, str]) -> None:
     with pytest.raises(MalformedError, match="has not ended"):
         run(folder, nodes, period="2026-11")
+
+
+def test_the_chains_are_not_read_for_a_month_that_has_not_ended(folder: Path, nodes: dict[str, str]) -> None:
+    before = contents(folder)
+    end = datetime(2026, 10, 31, 15, tzinfo=UTC)
+    config = read_config(folder / demo.CONFIG_FILE)
+    early = Surroundings(folder, end - timedelta(seconds=1), nodes)
+    with pytest.raises(MalformedError, match="2026-10 has not ended yet in Asia/Tokyo"):
+        write_reserves(config, demo.PERIOD, folder / "read", early)
+    assert contents(folder) == before
+    write_reserves(config, demo.PERIOD, folder / "read", Surroundings(folder, end, nodes))
 
 
 SPOILED = {
@@ -341,9 +352,11 @@ def test_what_was_read_at_a_block_that_was_replaced_is_not_kept(
     assert run(folder, nodes).verified.statement.predicate.chains[0].height == 144
 
 
-def test_a_node_does_not_agree_with_itself_under_another_name(folder: Path, nodes: dict[str, str]) -> None:
+@pytest.mark.parametrize("other", ["127.0.0.1:{port}", "localhost:{port}", "user:pw@LOCALHOST:{port}/"])
+def test_a_node_does_not_agree_with_itself_under_another_name(other: str, folder: Path, nodes: dict[str, str]) -> None:
     before = contents(folder)
-    twice = {**nodes, "ATTEST_DEMO_ETHEREUM_2": nodes["ATTEST_DEMO_ETHEREUM"]}
+    port = nodes["ATTEST_DEMO_ETHEREUM"].rpartition(":")[2]
+    twice = {**nodes, "ATTEST_DEMO_ETHEREUM_2": "http://" + other.format(port=port)}
     with pytest.raises(MalformedError, match="own ethereum node and second ethereum node of eip155:31337 have one url"):
         run(folder, twice)
     assert contents(folder) == before
