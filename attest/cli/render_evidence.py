@@ -9,6 +9,7 @@ from attest.amounts import format_amount
 from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, EvidenceFolder, ReservesFile
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
+from attest.reserves.counting import ASKED, source
 from attest.reserves.records import (
     BitcoinDescriptor,
     BitcoinUtxos,
@@ -121,6 +122,14 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
         ends.append(f"{waiting} balances proven in a set of unspent outputs, which --utxo-set hands over")
     if words := _chains(record.chain for record in readings if record.level in _WORDS and record.chain not in asked):
         ends.append(f"the word of the nodes for what is agreed or single on {words}; --node asks another")
+    if slots := ", ".join(
+        f"{asset} {place}"
+        for (asset, chain), places in sorted(rechecked.tokens.items())
+        if chain not in asked
+        for place in sorted(places)
+        if not place.endswith(ASKED)
+    ):
+        ends.append(f"whether the tokens keep their balances in the slots that were read: {slots}; --node asks one")
     if pins := _chains(pin.chain for pin in folder.basis.chains if pin.chain not in asked):
         ends.append(f"whether the pinned blocks are on their chains: {pins}")
     signed = folder.basis.name != RESERVES_FILE
@@ -156,7 +165,7 @@ def _rests_on(record: Any) -> str:
         case TrieNodes():
             return f"{len(record.nodes):,} trie nodes"
         case EthereumTokenBalance() | EthereumTokenAnswer():
-            return f"{record.address} in the token {record.contract}"
+            return f"{record.address} in the token {source(record)}"
         case BitcoinUtxos():
             return f"{len(record.utxos):,} outputs"
         case MoneyDocument():

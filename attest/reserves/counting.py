@@ -8,6 +8,7 @@ from typing import Final
 from attest.errors import VerificationError
 from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Reading
 
+ASKED: Final = "balanceOf"  # the end of a `source` that is no slot
 _SHORT_SLOT: Final = 2**32
 
 
@@ -63,7 +64,7 @@ def coins(readings: Iterable[Reading]) -> dict[str, str]:
 def source(reading: EthereumTokenBalance | EthereumTokenAnswer) -> str:
     """The contract of a token's balance, and where in it the balance was found."""
     if isinstance(reading, EthereumTokenAnswer):
-        return f"{reading.contract} balanceOf"
+        return f"{reading.contract} {ASKED}"
     slot = int.from_bytes(reading.slot)
     return f"{reading.contract} slot {slot if slot < _SHORT_SLOT else hex(slot)}" + (
         "" if reading.layout == "solidity" else f" ({reading.layout})"
