@@ -12,7 +12,17 @@ from attest.documents import format_time
 from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.bitcoin_node import hash_at, header_of, height_in, integer, lie, shaped, tip_height
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Before, Block, Confirmations, PinRule, first_height, lost, not_reached, refuse_stale
+from attest.reserves.pins import (
+    Before,
+    Block,
+    Confirmations,
+    PinRule,
+    first_height,
+    height_at_depth,
+    lost,
+    not_reached,
+    refuse_stale,
+)
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -67,7 +77,7 @@ class BitcoinReader:
             case _:
                 tip = tip_height(node)
                 refuse_stale(node.name, header_time(header_of(node, hash_at(node, tip))), now)
-                height = max(tip - (rule.depth if isinstance(rule, Confirmations) else 1) + 1, 0)
+                height = height_at_depth(node.name, tip, rule.depth if isinstance(rule, Confirmations) else 1)
         header = header_of(node, hash_at(node, height))
         pin = Pin(chain=self.chain, height=height, block_hash=header_hash(header), time=header_time(header))
         return Block(pin, header)

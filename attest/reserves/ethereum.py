@@ -22,7 +22,17 @@ from attest.reserves.ethereum_proof import (
     proven_token_balance,
 )
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Before, Block, Confirmations, PinRule, first_height, lost, not_reached, refuse_stale
+from attest.reserves.pins import (
+    Before,
+    Block,
+    Confirmations,
+    PinRule,
+    first_height,
+    height_at_depth,
+    lost,
+    not_reached,
+    refuse_stale,
+)
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import (
     AnyReading,
@@ -89,7 +99,7 @@ class EthereumReader:
             case Confirmations(depth):
                 _, tip = header_of(node, "latest")
                 refuse_stale(node.name, tip.time, now)
-                header = header_of(node, max(tip.number - depth + 1, 0))
+                header = header_of(node, height_at_depth(node.name, tip.number, depth))
             case Before(instant):
                 _, final = header_of(node, "finalized")
                 if final.time < instant:

@@ -72,6 +72,15 @@ def not_reached(node: str, instant: datetime) -> UnavailableError:
     )
 
 
+def height_at_depth(node: str, tip: int, depth: int) -> int:
+    """The height of the block with `depth` confirmations. Raises `UnavailableError` when none has so many."""
+    if depth > tip + 1:
+        raise UnavailableError(
+            "pin/not-reached", f"node {node}: no block has {depth} confirmations yet, its newest is at height {tip}"
+        )
+    return tip - depth + 1
+
+
 def first_height(low: int, high: int, holds: Callable[[int], bool]) -> int:
     """The first height in low..high at which `holds`, which stays true from there on and is true at `high`."""
     while low < high:

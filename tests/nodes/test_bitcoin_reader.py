@@ -241,6 +241,11 @@ def test_the_last_block_before_an_instant_is_found_though_times_go_back(chain: C
         reader.choose(node, Before(datetime(2000, 1, 1, tzinfo=UTC)), chain.faucet.time)
 
 
+def test_no_block_passes_for_one_with_more_confirmations(chain: Chain) -> None:
+    with pytest.raises(UnavailableError, match="no block has 100000 confirmations"):
+        BitcoinReader(CHAIN, "BTC", {}).choose(chain.nodes[0], Confirmations(100_000), chain.faucet.time)
+
+
 def test_a_pin_by_hash_is_the_block_of_that_hash(chain: Chain) -> None:
     block_hash = bytes.fromhex(chain.faucet.node.call("getblockhash", chain.pinned))
     pin, records = chain.read(rule=block_hash)

@@ -191,6 +191,8 @@ def test_each_kind_of_pin_is_the_block_it_means(chain: Chain) -> None:
     assert chosen("finalized") == tip - 64
     assert chosen(Confirmations(1)) == tip
     assert chosen(Confirmations(10)) == tip - 9
+    with pytest.raises(UnavailableError, match=f"no block has {tip + 2} confirmations"):
+        chosen(Confirmations(tip + 2))
     assert chosen(3) == 3
     third = chain.reader.choose(node, 3, chain.twins.time).pin
     assert chosen(third.block_hash) == 3

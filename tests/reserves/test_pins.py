@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.journal import Journal
-from attest.reserves.pins import MAX_TIP_AGE, Block, PinLostError, PinRule, first_height, lost, refuse_stale
+from attest.reserves.pins import (
+    MAX_TIP_AGE,
+    Block,
+    PinLostError,
+    PinRule,
+    first_height,
+    height_at_depth,
+    lost,
+    refuse_stale,
+)
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block, read_chain
 from attest.reserves.records import DroppedNode, EthereumHeader, NodeAgreement, Record
@@ -40,6 +49,12 @@ def test_the_first_height_is_the_one_a_linear_search_finds(ends: list[bool], low
 
     assert first_height(low, high, at) == low + holds.index(True)
     assert len(asked) <= len(holds).bit_length()
+
+
+def test_the_block_at_a_depth_has_so_many_confirmations_or_is_none() -> None:
+    assert [height_at_depth("n", 9, depth) for depth in (1, 2, 10)] == [9, 8, 0]
+    with pytest.raises(UnavailableError, match="node n: no block has 11 confirmations yet, its newest is at height 9"):
+        height_at_depth("n", 9, 11)
 
 
 def test_a_node_whose_newest_block_is_old_does_not_follow_its_chain() -> None:
