@@ -246,14 +246,14 @@ def _unknown_tokens(
 def _quorum(chain: Chain, around: Surroundings) -> Quorum:
     from attest.reserves.rpc import Node
 
-    urls: dict[str, str] = {}
-    for node in chain.nodes:
-        other = urls.setdefault(node.expanded_url(around.environment), node.name)
-        if other != node.name:
+    nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
+    places: dict[tuple[object, ...], str] = {}
+    for node in nodes:
+        if (other := places.setdefault(node.place, node.name)) != node.name:
             raise MalformedError(
                 "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
             )
-    return Quorum(chain.id, [Node(name, url) for url, name in urls.items()], chain.needed, around.tell)
+    return Quorum(chain.id, nodes, chain.needed, around.tell)
 
 
 def _reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:

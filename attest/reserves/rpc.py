@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPException
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -70,6 +70,7 @@ class Node:
     """One node's JSON-RPC endpoint. It serves one thread at a time.
 
     `url` may carry a user name, a password and API keys; none of it is ever shown, errors name the node by `name`.
+    Two spellings of one url have the same `place`.
     A request and its retries together end at `deadline`, in seconds, whatever the node does.
     """
 
@@ -91,6 +92,7 @@ class Node:
                 f"node {name}: plain http is only for a node on this machine",
                 hint="use https, or a tunnel that ends on 127.0.0.1",
             )
+        self.place = _place(parts)
         self._secrets = _secrets(parts)
         self._deadline = deadline
         self._sleep = sleep
@@ -239,6 +241,12 @@ def _seconds(retry_after: str) -> float:
         return (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
         return 0.0
+
+
+def _place(url: SplitResult) -> tuple[object, ...]:
+    host = "127.0.0.1" if url.hostname == "localhost" else url.hostname
+    port = url.port or (HTTPS_PORT if url.scheme == "https" else HTTP_PORT)
+    return (host, port, url.path.rstrip("/"), url.query)
 
 
 def _secrets(url: SplitResult) -> list[str]:
