@@ -1,0 +1,97 @@
+"""Messages signed with the keys of a Bitcoin or Litecoin address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import ValidationError
+
+from attest.documents import parse_base64
+from attest.errors import MalformedError
+from attest.reserves.bip137 import SIGNATURE_BYTES, check_bip137
+from attest.reserves.bip322 import SignedOutput, check_bip322
+from attest.reserves.bitcoin_networks import network
+from attest.reserves.bitcoin_scripts import scripts
+from attest.reserves.wallets import Wallet
+
+MAX_MESSAGE: Final = 10_000
+MAX_SIGNATURE: Final = 2**18
+
+Kind = Literal["bip322-simple", "bip322-full", "bip322-proof-of-funds", "bip137"]
+
+_PREFIXES: Final[dict[str, Kind]] = {"smp": "bip322-simple", "ful": "bip322-full", "pof": "bip322-proof-of-funds"}
+_PREFIX_LENGTH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """How a message was signed, and the outputs that a proof of funds says the same signer can spend."""
+
+    kind: Kind
+    outputs: tuple[SignedOutput, ...] = ()
+
+
+def verify_message(chain: str, address: str, message: str, signature: str) -> SignedBy:
+    """Check that the keys of `address`, on the network `chain` (CAIP-2), signed exactly `message`.
+
+    `signature` is what BIP-322 (2.0) writes: smp, ful or pof before base64, or the base64 of a simple signature
+    alone, as tools older than the prefixes write it. For a P2PKH address it may be the base64 of BIP-137.
+
+    Raises `VerificationError` (`control/…`) for a signature that does not show it, and `MalformedError` for what is
+    no signature or message at all, or no address of that network.
+    """
+    script = script_of(chain, address=address)
+    data = message_bytes(message)
+    if len(signature) > MAX_SIGNATURE:
+        raise MalformedError("control/malformed", f"a signature has at most {MAX_SIGNATURE:,} characters")
+    kind = _PREFIXES.get(signature[:_PREFIX_LENGTH])
+    try:
+        payload = parse_base64(signature[_PREFIX_LENGTH:] if kind else signature)
+    except MalformedError:
+        raise MalformedError(
+            "control/malformed",
+            "this is not a signature: not base64 with padding, with or without smp, ful or pof before it",
+            hint="copy the whole signature on one line, without spaces",
+        ) from None
+    if kind is None and len(payload) == SIGNATURE_BYTES:
+        check_bip137(network(chain), script, data, payload)
+        return SignedBy("bip137")
+    return SignedBy(kind or "bip322-simple", check_bip322(script, data, signature))
+
+
+def script_of(
+    chain: str, *, address: str | None = None, descriptor: str | None = None, index: int | None = None
+) -> bytes:
+    """The scriptPubKey of an `address`, or of a `descriptor`, at an `index` if it has a *.
+
+    Raises `MalformedError` for one that is none on the network `chain`.
+    """
+    network(chain)
+    try:
+        wallet = Wallet(
+            id="address",
+            chain=chain,
+            address=address,
+            descriptor=descriptor,
+            range=None if index is None else (index, index),
+            assets=("BTC",),
+            purpose="own",
+            storage="other",
+        )
+    except ValidationError:
+        raise MalformedError(
+            "bitcoin/address", "this is no address, nor a descriptor with an index exactly when it has a *"
+        ) from None
+    (script,) = scripts(wallet)
+    return script
+
+
+def message_bytes(message: str) -> bytes:
+    """The UTF-8 of a message, as it stands. Raises `MalformedError` when there is none, or too much of it."""
+    if len(message) > MAX_MESSAGE:
+        raise MalformedError("control/message", f"a message has at most {MAX_MESSAGE:,} characters")
+    try:
+        return message.encode()
+    except UnicodeEncodeError:
+        raise MalformedError("control/message", "the message holds half of a surrogate pair") from None
