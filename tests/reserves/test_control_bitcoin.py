@@ -409,9 +409,9 @@ warnings.simplefilter("error")
 def watch(event, arguments):
     assert not event.startswith("socket.") or event == "socket.__new__", event
 sys.addaudithook(watch)
-import attest.cli, attest.reserves.control_bitcoin
+import attest.cli, attest.reserves.control_bitcoin, attest.reserves.bip322_psbt
 assert not [name for name in sys.modules if name.startswith(("btclib", "ecc", "bitcoin_core_rpc"))]
-import btclib_wallet.bip322
+import btclib_wallet.bip322, btclib_wallet.descriptors
 assert attest.reserves.control_bitcoin.verify_message(
     {BITCOIN!r}, {address_of(p2tr(A), BITCOIN)!r}, {CHALLENGE!r}, {one_key(p2tr(A))!r}
 ).kind == "bip322-simple"
