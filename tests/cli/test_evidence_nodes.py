@@ -55,7 +55,7 @@ LIES: dict[str, tuple[Change | None, Callable[[Any], None] | None, str]] = {
     "a balance": (
         plus_one,
         None,
-        f"record 10: node for {ETHEREUM} says 5900123456789012345680 for ETH of wallet eth-cold",
+        f"record 3: node for {ETHEREUM} says 5900123456789012345680 for ETH of wallet eth-cold",
     ),
     "an output that was spent": (None, spent, f"node for {BITCOIN} lists other outputs of the script "),
     "an output's amount": (None, smaller, f"node for {BITCOIN} lists other outputs of the script "),

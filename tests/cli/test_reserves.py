@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from attest.demo import exchange as demo
 from attest.demo.recording import serve
 from tests.cli.conftest import AUDITOR, BITCOIN, COLD, ETHEREUM, PUBLIC, balances, change, replace
 from tests.conftest import NOW
+from tests.reserves.conftest import lying_url
 
 
 @pytest.mark.usefixtures("nodes")
@@ -59,15 +61,41 @@ def test_a_reading_that_failed_goes_on_when_it_is_started_again(
     out = tmp_path / "read"
     arguments = ("reserves", "read", config, "--period", "2026-10", "-o", out)
     with monkeypatch.context() as patch, serve(lambda *_: "0") as useless:
-        for name in demo.ETHEREUM_VARIABLES:
+        for name in demo.BITCOIN_VARIABLES:
             patch.setenv(name, f"{useless}/{name}")
         failed = attest(*arguments, "--json")
     assert (failed.code, failed.err, failed.document["status"]) == (1, "", "failed")
     assert [path.name for path in tmp_path.iterdir() if path.name != "x"] == ["read.reading"]
     ran = attest(*arguments)
-    assert (ran.code, "going on with an unfinished reading at block 144" in ran.err) == (0, True)
+    assert (ran.code, "going on with an unfinished reading at block 100" in ran.err) == (0, True)
     assert not (tmp_path / "read.reading").exists()
     assert "10 of 10 balances" in attest("evidence", "check", out).out
+
+
+@pytest.mark.usefixtures("supple_nodes")
+def test_a_reading_goes_on_though_the_nodes_have_dropped_the_state_of_the_block(
+    attest: Any, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = config.read_text(encoding="utf-8")
+    start = text.index('id = "eth-guarantee"')
+    config.write_text(text[:start] + text[start:].replace('["ETH", "DUSD"]', '["ETH"]'), encoding="utf-8")
+    arguments = ("reserves", "read", config, "--period", "2026-10", "-o", tmp_path / "read")
+    with monkeypatch.context() as patch, serve(lambda *_: "0") as useless:
+        for name in demo.BITCOIN_VARIABLES:
+            patch.setenv(name, f"{useless}/{name}")
+        # The state of an EVM chain is gone in minutes, a scan of Bitcoin may take an hour: Bitcoin comes last.
+        assert (attest(*arguments).code, (tmp_path / "read.reading").exists()) == (1, True)
+
+    def gone(*_: Any) -> Any:
+        raise LookupError("missing trie node")
+
+    with ExitStack() as stack:
+        for name in demo.ETHEREUM_VARIABLES:
+            gone_there = dict.fromkeys(("eth_call", "eth_getBalance", "eth_getProof"), gone)
+            monkeypatch.setenv(name, stack.enter_context(lying_url("ethereum", **gone_there)))
+        ran = attest(*arguments)
+    assert (ran.code, "300,000.500000 DUSD at wallet eth-guarantee" in ran.err) == (0, True), ran.err
+    assert "9 of 9 balances" in attest("evidence", "check", tmp_path / "read").out
 
 
 @pytest.mark.usefixtures("supple_nodes")
