@@ -238,6 +238,12 @@ class Publication(Settings):
     valid_days: Annotated[Count, Field(ge=1, le=MAX_VALIDITY.days)] = 45
 
 
+class ControlSettings(Settings):
+    """How many days before the snapshot a challenge of control may have been made: cold wallets sign ahead of time."""
+
+    max_age_days: Annotated[Count, Field(ge=1, le=366)] = 31
+
+
 class Keys(Settings):
     """The file of the exchange's private key."""
 
@@ -253,6 +259,7 @@ class Config(Settings):
     keys: Keys
     publication: Publication = Publication()
     privacy: Privacy = Privacy()
+    control: ControlSettings = ControlSettings()
     assets: Annotated[tuple[Asset, ...], Field(min_length=1)]
     chains: tuple[Chain, ...] = ()
     wallets: tuple[Wallet, ...] = ()

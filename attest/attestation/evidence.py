@@ -23,6 +23,8 @@ from attest.reserves.records import (
     BitcoinHeader,
     BitcoinUtxos,
     BitcoinUtxoSet,
+    ChallengeBlock,
+    ControlProof,
     EthereumBalance,
     EthereumHeader,
     EthereumTokenBalance,
@@ -37,7 +39,7 @@ from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
 MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
-_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet)
+_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock)
 
 
 class ReservesFile(Document):
@@ -128,12 +130,12 @@ class EvidenceFolder(NamedTuple):
         if descriptor and not any(isinstance(item, BitcoinDescriptor) and item.wallet == wallet for item in records):
             raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
         chains = {records[index].chain for index in own}
-        kinds = _OF_A_CHAIN if not descriptor else (*_OF_A_CHAIN, BitcoinDescriptor)
+        of_the_wallet = (ControlProof, BitcoinDescriptor) if descriptor else (ControlProof,)
         shown = own | {
             index
             for index, record in enumerate(records)
-            if isinstance(record, kinds)
-            and (record.wallet == wallet if isinstance(record, BitcoinDescriptor) else record.chain in chains)
+            if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
+            or (isinstance(record, of_the_wallet) and record.wallet == wallet)
         }
         for chain in chains:
             shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])

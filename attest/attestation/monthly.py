@@ -21,10 +21,10 @@ from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
+    add_control,
     confirm_pins,
     load_reserves,
     read_reserves,
-    reserve_lines,
     reserves_file,
 )
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
@@ -72,14 +72,15 @@ def run(
     secret: bytes,
     passphrase: Callable[[], str],
     read: Path | None = None,
+    control: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Outcome:
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
-    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of
-    `write_reserves`, without which the chains are read now; `progress` hears how many `balances`, then
+    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of `write_reserves`, without
+    which the chains are read now, and `control` one of signed challenges; `progress` hears how many `balances`, then
     `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
     that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
     """
@@ -98,6 +99,8 @@ def run(
         reserves = read_reserves(config, period, journal, around)
     else:
         reserves = load_reserves(config, period, read, around)
+    if control is not None:
+        add_control(config, period, reserves, control, now)
     with (
         _keeping(journal, tell),
         new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,
@@ -122,7 +125,7 @@ def run(
             assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
             chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
-            reserves=reserve_lines(reserves.records),
+            reserves=reserves.lines,
             money=tuple(reserves.money),
             cover=(),
             declarations=(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -17,12 +17,13 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
+from attest.reserves.control_recheck import Place, Terms, control_of, signed_places
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinLostError
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import ChainReader, confirm_pin, read_chain
-from attest.reserves.records import BitcoinDescriptor, MoneyDocument, Reading, Record, new_salt
+from attest.reserves.records import BitcoinDescriptor, ControlProof, MoneyDocument, Reading, Record, new_salt
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
@@ -36,7 +37,8 @@ MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 class Reserves:
     """The pinned blocks, all records, the lines of money, and the indices of the records that stay with the auditor.
 
-    `unlisted` says what lies at the wallets in assets that they do not list, and does not count.
+    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `places` are those
+    whose keys signed a challenge.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -44,6 +46,12 @@ class Reserves:
     money: list[MoneyLine] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
+    places: frozenset[Place] = frozenset()
+
+    @property
+    def lines(self) -> tuple[ReserveLine, ...]:
+        """The statement's lines that the readings add up to."""
+        return reserve_lines(self.records, self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +88,10 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
         if any(wallet.chain == chain.id for wallet in wallets)
     ]
     # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
-    quorums = [_quorum(chain, around) for chain in chains]
+    quorums = [node_quorum(chain, around) for chain in chains]
     try:
         for chain, quorum in zip(chains, quorums, strict=True):
-            reader = _reader(chain, places, config.decimals, around.folder)
+            reader = chain_reader(chain, places, config.decimals, around.folder)
             there = [wallet for wallet in wallets if wallet.chain == chain.id]
             _read(reader, quorum, chain, there, config, period, kept, around, reserves)
     except PinLostError:
@@ -108,6 +116,13 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
     while the period lasts: blocks of then are not its end, and the run would attest them as such.
     """
     config.ledger.ended(period, around.now)
+    published = (around.folder / config.publication.folder).resolve()
+    if published in (out.resolve(), *out.resolve().parents):
+        raise MalformedError(
+            "config/folders",
+            f"{out} lies in the publication folder, where everything is for everyone",
+            hint="the reading holds what is for the auditor alone: write it elsewhere",
+        )
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
     reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)
@@ -157,7 +172,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         register_digest=_register(config, period),
         assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
         chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
-        reserves=reserve_lines(reserves.records),
+        reserves=reserves.lines,
         money=tuple(reserves.money),
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
@@ -166,11 +181,26 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
     )
 
 
+def add_control(config: Config, period: str, reserves: Reserves, folder: Path, now: datetime) -> None:
+    """Add the signatures that came back into `folder` to the evidence. Raises `AttestError` when one does not hold."""
+    from attest.attestation.control import control_records
+
+    hidden = _hidden(config)
+    for record in control_records(folder, config.control.max_age_days):
+        if isinstance(record, ControlProof) and record.wallet in hidden:
+            reserves.private.add(len(reserves.records))
+        reserves.records.append(record)
+    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
+    reserves.places = signed_places(dict(enumerate(reserves.records)), terms)
+
+
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
     """See that every pinned block is still on its chain. Raises `PinLostError` when one is not, `AttestError`."""
     for pin in pins:
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
-        confirm_pin(_reader(chain, Register({}, {}), config.decimals, around.folder), _quorum(chain, around), pin)
+        confirm_pin(
+            chain_reader(chain, Register({}, {}), config.decimals, around.folder), node_quorum(chain, around), pin
+        )
 
 
 def _hidden(config: Config) -> set[str]:
@@ -243,7 +273,8 @@ def _unknown_tokens(
         yield Unlisted(wallet=owners[token.address], asset=token.contract, amount=str(token.amount))
 
 
-def _quorum(chain: Chain, around: Surroundings) -> Quorum:
+def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
+    """The nodes of a chain. Raises `MalformedError` when two of them are one, `UnavailableError`."""
     from attest.reserves.rpc import Node
 
     nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
@@ -256,7 +287,8 @@ def _quorum(chain: Chain, around: Surroundings) -> Quorum:
     return Quorum(chain.id, nodes, chain.needed, around.tell)
 
 
-def _reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
+def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
+    """What reads a chain of the config, whose wallets stand at `places`; `folder` is the config's."""
     if chain.is_bitcoin:
         from attest.reserves.bitcoin import BitcoinReader
 
@@ -331,12 +363,12 @@ def _money_document(money: Money, folder: Path, period: str, decimals: int) -> M
     )
 
 
-def reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
-    """The statement's lines that the readings among `records` add up to."""
+def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> tuple[ReserveLine, ...]:
+    """The statement's lines that the readings among `records` add up to, when the keys of `places` signed."""
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
         if isinstance(record, Reading):
-            groups.setdefault(record.line, []).append(record)
+            groups.setdefault((*record.line, control_of(record, places)), []).append(record)
     lines = [
         ReserveLine(
             asset=readings[0].asset,
@@ -344,7 +376,7 @@ def reserve_lines(records: Sequence[Record]) -> tuple[ReserveLine, ...]:
             purpose=readings[0].purpose,
             storage=readings[0].storage,
             evidence=readings[0].level,
-            control="none",
+            control=control_of(readings[0], places),
             amount=sum(reading.amount for reading in readings),
             wallets=len(readings),
         )

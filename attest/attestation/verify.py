@@ -30,8 +30,10 @@ from attest.attestation.statement import (
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
+from attest.reserves.control_recheck import Terms, recheck_control
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
+from attest.reserves.records import ControlProof
 from attest.reserves.wallets import Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
@@ -104,6 +106,7 @@ class _Detail(list[str]):
     """The sentences of one step; `open` adds one that says why the step could not be run to its end."""
 
     unfinished = False
+    unmet = False
 
     def open(self, sentence: str) -> None:
         self.append(sentence)
@@ -131,7 +134,8 @@ class _Report:
         except AttestError as error:
             self.add(number, "FAILED", error.message)
             raise
-        self.add(number, "NOT CHECKED" if detail.unfinished else "VERIFIED", "; ".join(detail))
+        status: Status = "NOT MET" if detail.unmet else "NOT CHECKED" if detail.unfinished else "VERIFIED"
+        self.add(number, status, "; ".join(detail))
 
 
 def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
@@ -216,13 +220,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     rechecked = _recheck_evidence(report, predicate, records)
 
-    for number, why in (
-        (12, "no node was asked"),
-        (13, "the evidence holds no proof of control"),
-        (14, "the statement evaluates no policy"),
-    ):
-        with report.step(number) as detail:
-            detail.open(why)
+    with report.step(12) as detail:
+        detail.open("no node was asked")
+    _recheck_control(report, predicate, records)
+    with report.step(14) as detail:
+        detail.open("the statement evaluates no policy")
 
     if predicate.issued_at <= now < predicate.expires_at:
         report.add(
@@ -276,3 +278,23 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
     return result
+
+
+def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> None:
+    """Step 13. A statement with signatures for some of its wallets and not for all is verified, and not met."""
+    with report.step(13) as detail:
+        claimed = [line for line in predicate.reserves if line.control == "signature"]
+        if not claimed and not any(isinstance(record, ControlProof) for record in records.values()):
+            detail.open("the evidence holds no proof of control")
+            return
+        terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
+        found = recheck_control(records, terms, predicate.reserves)
+        held = [line for line in predicate.reserves if line.amount]
+        covered = sum(line.wallets for line in held if line.control == "signature")
+        detail.append(
+            f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
+            f"{covered} of {sum(line.wallets for line in held)} balances lie wholly at addresses that signed"
+        )
+        if any(line.key not in found.lines for line in claimed):
+            detail.open("the signatures of the others are not at hand")
+        detail.unmet = any(line.control == "none" for line in held)

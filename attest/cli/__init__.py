@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from attest import __version__
+from attest.cli.control import control
 from attest.cli.demo import demo
 from attest.cli.evidence import evidence
 from attest.cli.key import key
@@ -34,7 +35,7 @@ def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
-for command in (run, verify, prove, liabilities, reserves, evidence, key, demo):
+for command in (run, verify, prove, liabilities, reserves, evidence, control, key, demo):
     group.add_command(command)
 
 

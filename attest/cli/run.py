@@ -19,8 +19,13 @@ from attest.errors import EXIT_ADVERSE
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder of `attest reserves read`, instead of reading the chains now.",
 )
+@click.option(
+    "--control",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of `attest control challenge` with the signatures that came back.",
+)
 @json_option
-def run(config: Path, *, period: str, reserves: Path | None, as_json: bool) -> Result:
+def run(config: Path, *, period: str, reserves: Path | None, control: Path | None, as_json: bool) -> Result:
     """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
 
     Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase
@@ -43,6 +48,7 @@ def run(config: Path, *, period: str, reserves: Path | None, as_json: bool) -> R
             secret=secrets.token_bytes(SECRET_BYTES),
             passphrase=passphrase,
             read=reserves,
+            control=control,
             tell=tell(as_json),
             progress=advance,
         )

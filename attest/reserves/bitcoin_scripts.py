@@ -28,7 +28,7 @@ def scripts(wallet: Wallet) -> tuple[bytes, ...]:
     """
     try:
         if wallet.address is not None:
-            return (_address_script(wallet.address, network(wallet.chain)),)
+            return (address_script(wallet.chain, wallet.address),)
         return descriptor_scripts(wallet.descriptor or "", wallet.range or (0, 0), wallet.chain)
     except MalformedError as error:
         raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
@@ -59,7 +59,28 @@ def descriptor_scripts(text: str, indexes: tuple[int, int], chain_id: str) -> tu
     return found
 
 
-def _address_script(address: str, chain: Network) -> bytes:
+def address_of(chain: str, script: bytes) -> str:
+    """The address that stands for a scriptPubKey. Raises `MalformedError` for a script that has none."""
+    import wallycore
+
+    of = network(chain)
+    kind = wallycore.scriptpubkey_get_type(script) if script else None
+    if kind == wallycore.WALLY_SCRIPT_TYPE_P2PKH:
+        return str(wallycore.base58check_from_bytes(bytes([of.p2pkh]) + script[3:23]))
+    if kind == wallycore.WALLY_SCRIPT_TYPE_P2SH:
+        return str(wallycore.base58check_from_bytes(bytes([of.p2sh[0]]) + script[2:22]))
+    if kind in {
+        wallycore.WALLY_SCRIPT_TYPE_P2WPKH,
+        wallycore.WALLY_SCRIPT_TYPE_P2WSH,
+        wallycore.WALLY_SCRIPT_TYPE_P2TR,
+    }:
+        return str(wallycore.addr_segwit_from_bytes(script, of.prefix, 0))
+    raise MalformedError("bitcoin/address", f"the script {script.hex()[:200]} has no address")
+
+
+def address_script(chain_id: str, address: str) -> bytes:
+    """The scriptPubKey of an address. Raises `MalformedError` for an address that is none, or of another network."""
+    chain = network(chain_id)
     refuse_key(address, chain)
     if address.lower().startswith(chain.prefix + "1"):
         return _segwit_script(address, chain)

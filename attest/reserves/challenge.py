@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import StringConstraints
 
@@ -11,7 +11,6 @@ from attest.documents import Count, Digest, Document, Text
 from attest.errors import MalformedError
 from attest.reserves.wallets import ChainId
 
-MAX_CHALLENGE_BYTES: Final = 4096
 NO_NONCE: Final = "-"
 _TITLE: Final = "attest/v1 proof of control"
 _LINES: Final = re.compile(
@@ -21,6 +20,7 @@ _LINES: Final = re.compile(
     re.ASCII,
 )
 
+Method = Literal["bip322-simple", "bip322-full", "bip322-proof-of-funds", "bip137", "eip191", "eip712"]
 Nonce = Annotated[str, StringConstraints(pattern=r"^(?:-|(?:[0-9a-f]{2}){16,64})$")]
 
 
@@ -59,3 +59,12 @@ def parse_challenge(text: str, *, what: str) -> Challenge:
     fields = match.groupdict()
     value = {"blockHash": fields.pop("block_hash"), **fields, "height": int(fields["height"])}
     return Challenge.from_value(value, what=what)
+
+
+def parse_nonce(text: str | None) -> str:
+    """An auditor's nonce, 16 to 64 bytes in lower-case hex, or `-` when there is none. Raises `MalformedError`."""
+    if text is None:
+        return NO_NONCE
+    if re.fullmatch(r"(?:[0-9a-f]{2}){16,64}", text, re.ASCII) is None:
+        raise MalformedError("control/nonce", f"{text[:80]!r} is not a nonce of 16 to 64 bytes in lower-case hex")
+    return text

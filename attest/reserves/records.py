@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from attest.documents import Amount, AssetName, Count, Digest, Document, Hex, LongText, Text
 from attest.merkle import tagged_hash
+from attest.reserves.challenge import Challenge, Method
 from attest.reserves.ethereum_proof import Layout
 from attest.reserves.wallets import ChainId, Level, Purpose, Storage, Wallet, WalletId
 
@@ -174,6 +175,26 @@ class BitcoinDescriptor(Record):
     range: tuple[Count, Count] | None = None
 
 
+class ChallengeBlock(Record):
+    """The header of a block that challenges name; it may be `max_age` days older than the snapshot."""
+
+    type: Literal["control-block"]
+    chain: ChainId
+    height: Count
+    header: Hex
+    max_age: Annotated[Count, Field(ge=1, le=366)]
+
+
+class ControlProof(Record):
+    """What the keys of one of a wallet's addresses signed, and how they did."""
+
+    type: Literal["control"]
+    wallet: WalletId
+    challenge: Challenge
+    method: Method
+    signature: Annotated[str, StringConstraints(min_length=1, max_length=2**18, pattern=r"^[!-~]*$")]
+
+
 class MoneyDocument(Record):
     """What a bank or trustee certified, with the SHA-256 of its document."""
 
@@ -209,6 +230,8 @@ AnyRecord = Annotated[
     | BitcoinUtxos
     | BitcoinUtxoSet
     | BitcoinDescriptor
+    | ChallengeBlock
+    | ControlProof
     | MoneyDocument,
     Field(discriminator="type"),
 ]

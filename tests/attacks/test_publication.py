@@ -278,6 +278,21 @@ def test_a_pin_that_is_not_the_headers(chain: int, field: str, other: Any, forge
     assert found == (11, "recheck/header")
 
 
+def test_a_header_of_the_main_network_that_the_exchange_made_itself(forger: Forger) -> None:
+    mainnet = "bip122:000000000019d6689c085ae165831e93"
+    for record in forger.records:
+        if record.get("chain", "").startswith("bip122:"):
+            record["chain"] = mainnet
+
+    def match(predicate: Any) -> None:
+        for entry in (*predicate["chains"], *predicate["reserves"]):
+            if entry["chain"].startswith("bip122:"):
+                entry["chain"] = mainnet
+        predicate["reserves"].sort(key=lambda line: [line[k] for k in ("asset", "chain", "purpose", "storage")])
+
+    assert forger.publish(match) == (11, "recheck/work")
+
+
 def test_no_header(forger: Forger) -> None:
     forger.records.remove(forger.of_type("ethereum-header"))
     assert forger.publish() == (11, "recheck/header")
@@ -409,8 +424,16 @@ def test_a_statement_about_another_time_than_its_period(change: Any, exchange: E
     assert exchange.failing_step(bundle) == (8, "statement/arithmetic")
 
 
-def test_a_claim_of_control_is_not_read(exchange: Exchange) -> None:
-    bundle = exchange.resigned(lambda value: value["predicate"]["reserves"][0].update(control="signature"))
+def test_a_claim_of_control_without_signatures_fails(exchange: Exchange) -> None:
+    def claim(value: Any) -> None:
+        for line in value["predicate"]["reserves"]:
+            line["control"] = "signature"
+
+    assert exchange.failing_step(exchange.resigned(claim)) == (13, "control/line")
+
+
+def test_what_a_custodian_confirms_is_not_read(exchange: Exchange) -> None:
+    bundle = exchange.resigned(lambda value: value["predicate"]["reserves"][0].update(control="custodian"))
     assert exchange.failing_step(bundle) == (5, "document/invalid")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attest.errors import MalformedError
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import MAX_RANGE, scripts
+from attest.reserves.bitcoin_scripts import MAX_RANGE, address_of, scripts
 from attest.reserves.wallets import Wallet
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"
@@ -88,6 +88,21 @@ ADDRESSES = [
 @pytest.mark.parametrize(("chain", "address", "script"), ADDRESSES)
 def test_addresses_lead_to_their_scripts(chain: str, address: str, script: str) -> None:
     assert addressed(address, chain) == script
+
+
+@pytest.mark.parametrize(("chain", "address", "script"), ADDRESSES)
+def test_scripts_lead_back_to_their_addresses(chain: str, address: str, script: str) -> None:
+    found = address_of(chain, bytes.fromhex(script))
+    assert [item.hex() for item in scripts(wallet(chain=chain, address=found))] == [script]
+    # A script hash on Litecoin has two spellings; the one that its node prints is given.
+    old = chain in {LITECOIN, LITECOIN_TESTNET} and address[0] in "23"
+    assert old or found in {address, address.lower()}
+
+
+@pytest.mark.parametrize("script", ["", "51", "6a0474657374", "5120" + "00" * 31, "00"])
+def test_a_script_without_an_address_is_told(script: str) -> None:
+    with pytest.raises(MalformedError, match="has no address"):
+        address_of(BITCOIN, bytes.fromhex(script))
 
 
 @pytest.mark.parametrize(

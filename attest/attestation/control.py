@@ -1,0 +1,265 @@
+"""Challenges for the wallets of a register, and the signatures that come back (protocol.md, section 8)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints
+
+from attest.attestation.config import Config
+from attest.attestation.reserves import Surroundings, chain_reader, node_quorum
+from attest.documents import Count, Document, Hex
+from attest.errors import AttestError, MalformedError
+from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, write_file
+from attest.reserves.bitcoin_scripts import address_of
+from attest.reserves.challenge import Challenge, Method
+from attest.reserves.control import MAX_SIGNATURE, check_signature, typed_challenge
+from attest.reserves.pins import Block, Confirmations
+from attest.reserves.quorum import Quorum
+from attest.reserves.reading import pin_block
+from attest.reserves.records import ChallengeBlock, ControlProof, new_salt
+from attest.reserves.register import Register, register
+from attest.reserves.unspent import difference, unspent_at
+from attest.reserves.wallets import ChainId, Wallet, WalletId
+
+CHALLENGES_FILE: Final = "challenges.json"
+SIGNATURES_FOLDER: Final = "signatures"
+SIGNATURE: Final = ".sig"
+MAX_CHALLENGES_BYTES: Final = 256 * 1024 * 1024
+_FOLDER_MODE: Final = 0o700
+_DEPTH: Final = 6
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9]{4,6}$")]
+
+
+class Item(Document):
+    """One challenge: the name of its files, and the wallet whose address it is."""
+
+    name: Name
+    wallet: WalletId
+    challenge: Challenge
+
+
+class Header(Document):
+    """The header of the block that a chain's challenges name."""
+
+    chain: ChainId
+    height: Count
+    header: Hex
+
+
+class Challenges(Document):
+    """`challenges.json`: what was asked of whom, and the blocks that show when."""
+
+    format: Literal["attest/challenges/v1"]
+    blocks: tuple[Header, ...]
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+
+
+class Returned(NamedTuple):
+    """A signature that holds, and how it was made."""
+
+    name: str
+    wallet: str
+    address: str
+    method: Method
+
+
+class Standing(NamedTuple):
+    """The signatures that are there, all of which hold, and the challenges that wait for one."""
+
+    returned: list[Returned]
+    missing: list[Item]
+
+
+def write_challenges(config: Config, period: str, nonce: str, out: Path, around: Surroundings) -> Challenges:
+    """Write a challenge for every address of the register into the new folder `out`.
+
+    A descriptor's addresses are those that hold coins now. Each challenge names a block that is settled now, and the
+    auditor's `nonce`, hex or `-`. Raises `AttestError`.
+    """
+    places = register(config.wallets)
+    items: list[Item] = []
+    blocks: list[Header] = []
+    files: dict[str, bytes] = {}
+    for chain in config.chains:
+        wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
+        if not wallets:
+            continue
+        around.tell(f"choosing a block of {chain.id}")
+        quorum = node_quorum(chain, around)
+        reader = chain_reader(chain, places, config.decimals, around.folder)
+        block = pin_block(reader, quorum, Confirmations(_DEPTH) if chain.is_bitcoin else "finalized", around.now)
+        blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
+        for wallet in wallets:
+            found = _addresses(quorum, block, wallet, places)
+            if not found:
+                around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
+            for number, (address, index) in enumerate(found, start=1):
+                challenge = Challenge(
+                    entity=config.entity.origin,
+                    period=period,
+                    chain=chain.id,
+                    address=address,
+                    height=block.pin.height,
+                    block_hash=block.pin.block_hash,
+                    nonce=nonce,
+                )
+                item = Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge)
+                items.append(item)
+                files |= _files(item, wallet, index)
+    if not items:
+        raise MalformedError(
+            "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
+        )
+    challenges = Challenges(format="attest/challenges/v1", blocks=tuple(blocks), items=tuple(items))
+    with new_folders((out, _FOLDER_MODE)) as (unfinished,):
+        fill_folder(unfinished, {**files, CHALLENGES_FILE: challenges.to_bytes()}, mode=SECRET_MODE)
+        (unfinished / SIGNATURES_FOLDER).mkdir(mode=_FOLDER_MODE)
+    return challenges
+
+
+def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
+    """Check the signatures in `paths` and keep them in `folder`; all or none of them.
+
+    A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, and every `NAME….psbt`
+    a PSBT that some of the signers signed. Raises `VerificationError`, `MalformedError` naming the file.
+    """
+    items = {item.name: item for item in read_challenges(folder).items}
+    signatures: dict[str, str] = {}
+    for name, parts in _by_name(paths, items).items():
+        item = items[name]
+        try:
+            signature = _signature(parts)
+            check_signature(item.challenge, signature)
+        except AttestError as error:
+            raise type(error)(error.code, f"{parts[0].name}: {error.message}", hint=error.hint) from None
+        signatures[name] = signature
+    for name, signature in signatures.items():
+        write_file(folder / SIGNATURES_FOLDER / f"{name}{SIGNATURE}", signature.encode(), mode=SECRET_MODE, force=True)
+    return standing(folder)
+
+
+def standing(folder: Path) -> Standing:
+    """Check every signature in `folder` again, and say which are missing. Raises `AttestError`."""
+    returned, missing = [], []
+    for item in read_challenges(folder).items:
+        path = folder / SIGNATURES_FOLDER / f"{item.name}{SIGNATURE}"
+        if not path.exists():
+            missing.append(item)
+            continue
+        try:
+            method = check_signature(item.challenge, _text(path))
+        except AttestError as error:
+            raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
+        returned.append(Returned(item.name, item.wallet, item.challenge.address, method))
+    return Standing(returned, missing)
+
+
+def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | ControlProof]:
+    """The signatures in `folder` as evidence, with the blocks that their challenges name. Raises `AttestError`."""
+    challenges = {item.name: item.challenge for item in read_challenges(folder).items}
+    proofs = [
+        ControlProof(
+            type="control",
+            salt=new_salt(),
+            wallet=returned.wallet,
+            challenge=challenges[returned.name],
+            method=returned.method,
+            signature=_text(folder / SIGNATURES_FOLDER / f"{returned.name}{SIGNATURE}"),
+        )
+        for returned in standing(folder).returned
+    ]
+    blocks = [
+        ChallengeBlock(
+            type="control-block",
+            salt=new_salt(),
+            chain=block.chain,
+            height=block.height,
+            header=block.header,
+            max_age=max_age,
+        )
+        for block in read_challenges(folder).blocks
+    ]
+    return [*blocks, *proofs]
+
+
+def read_challenges(folder: Path) -> Challenges:
+    """The `challenges.json` in `folder`. Raises `AttestError`."""
+    data = read_bounded(folder / CHALLENGES_FILE, MAX_CHALLENGES_BYTES)
+    return Challenges.from_canonical(data, what=CHALLENGES_FILE, max_bytes=MAX_CHALLENGES_BYTES)
+
+
+def _addresses(quorum: Quorum, block: Block, wallet: Wallet, places: Register) -> list[tuple[str, int | None]]:
+    """The addresses of a wallet that must sign, each with its index in the wallet's descriptor."""
+    if wallet.id in places.addresses:
+        return [(places.addresses[wallet.id], None)]
+    if wallet.address is not None:
+        return [(wallet.address, None)]
+    indexes: dict[bytes, int] = {}
+    for index, script in enumerate(places.scripts[wallet.id], start=wallet.range[0] if wallet.range else 0):
+        indexes.setdefault(script, index)
+    unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes)), difference)
+    funded = sorted({utxo.script for utxo in unspent}, key=indexes.__getitem__)
+    return [(address_of(wallet.chain, script), indexes[script]) for script in funded]
+
+
+def _files(item: Item, wallet: Wallet, index: int | None) -> dict[str, bytes]:
+    """The files of one challenge: its text, and what wallets that show no text can sign instead."""
+    challenge = item.challenge
+    files = {f"{item.name}.txt": challenge.text.encode()}
+    if challenge.chain.startswith("eip155:"):
+        document = json.dumps(typed_challenge(challenge), indent=1)
+        files[f"{item.name}.typed.json"] = document.encode() + b"\n"
+    elif wallet.descriptor is not None:
+        from attest.reserves.bip322_psbt import psbt_to_sign
+
+        psbt = psbt_to_sign(
+            challenge.chain,
+            challenge.address,
+            challenge.text,
+            descriptor=wallet.descriptor,
+            index=None if wallet.range is None else index,
+        )
+        files[f"{item.name}.psbt"] = psbt.encode()
+    return files
+
+
+def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list[Path]]:
+    """The files by the challenge that they are named after. Raises `MalformedError`."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        name = next((known for known in items if path.name.startswith(f"{known}.")), None)
+        if name is None:
+            raise MalformedError(
+                "control/name",
+                f"{path.name} is not named after a challenge",
+                hint="NAME.sig holds the signature of NAME.txt, and NAME.….psbt a signed copy of NAME.psbt",
+            )
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _signature(parts: Sequence[Path]) -> str:
+    """The signature in a challenge's files: one as text, or signed PSBTs to combine."""
+    texts = [path for path in parts if path.suffix == SIGNATURE]
+    if len(parts) == 1 and texts:
+        return _text(texts[0])
+    if texts or any(path.suffix != ".psbt" for path in parts):
+        raise MalformedError(
+            "control/name", f"{parts[0].name} comes with others", hint="give one .sig or some .psbt for a challenge"
+        )
+    from attest.reserves.bip322_psbt import signature_of_psbts
+
+    return signature_of_psbts([_text(path) for path in parts])
+
+
+def _text(path: Path) -> str:
+    data = read_bounded(path, MAX_SIGNATURE)
+    try:
+        return data.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise MalformedError("control/malformed", "this is not text in ASCII") from None

@@ -1,0 +1,165 @@
+"""Which balances are under control, by the signatures among the evidence (verification step 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from attest.errors import AttestError, VerificationError
+from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash, header_time
+from attest.reserves.bitcoin_scripts import address_script
+from attest.reserves.challenge import Challenge
+from attest.reserves.control import check_signature
+from attest.reserves.ethereum_proof import checksum_address, decode_header
+from attest.reserves.records import (
+    BitcoinUtxos,
+    ChallengeBlock,
+    ControlProof,
+    EthereumBalance,
+    EthereumTokenAnswer,
+    EthereumTokenBalance,
+    Reading,
+    Record,
+)
+from attest.reserves.wallets import Control, ReserveLine
+
+Place = tuple[str, str | bytes]
+"""A chain, and an EIP-55 address or a scriptPubKey there."""
+
+
+class Terms(NamedTuple):
+    """What a challenge must say, and between which times its block must lie."""
+
+    entity: str
+    period: str
+    snapshot_at: datetime
+    issued_at: datetime
+
+
+class Controlled(NamedTuple):
+    """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
+
+    `max_age` is how many days before the snapshot the oldest block of a challenge might be.
+    """
+
+    signed: int
+    lines: frozenset[tuple[str, ...]]
+    max_age: int
+
+
+def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Sequence[ReserveLine]) -> Controlled:
+    """Check every signature in `records`, and that the lines claim no more control than they give.
+
+    Raises `VerificationError` naming the record whose signature, challenge or block does not hold, or the line.
+    """
+    places = signed_places(records, terms)
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for record in records.values():
+        if isinstance(record, Reading):
+            count = sums.setdefault((*record.line, control_of(record, places)), [0, 0])
+            count[0] += 1
+            count[1] += record.amount
+    disclosed: dict[tuple[str, ...], int] = {}
+    for key, (wallets, _) in sums.items():
+        disclosed[key[:-1]] = disclosed.get(key[:-1], 0) + wallets
+    stated: dict[tuple[str, ...], int] = {}
+    for line in reserves:
+        stated[line.key[:-1]] = stated.get(line.key[:-1], 0) + line.wallets
+    checked = set()
+    for line in reserves:
+        if disclosed.get(line.key[:-1], 0) != stated[line.key[:-1]]:
+            continue
+        if tuple(sums.get(line.key, (0, 0))) != (line.wallets, line.amount):
+            raise VerificationError(
+                "control/line",
+                f"{' '.join(line.key)}: the signatures cover other balances than the {line.wallets} that it states",
+            )
+        checked.add(line.key)
+    ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
+    return Controlled(len(places), frozenset(checked), max(ages, default=0))
+
+
+def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
+    """The places whose keys signed their challenge. Raises `VerificationError` naming the record."""
+    blocks: dict[tuple[str, int, bytes], ChallengeBlock] = {}
+    for index, record in records.items():
+        if isinstance(record, ChallengeBlock):
+            with _naming(index, record):
+                blocks[record.chain, record.height, _checked_block(record, terms)] = record
+    places: set[Place] = set()
+    for index, record in records.items():
+        if isinstance(record, ControlProof):
+            with _naming(index, record):
+                place = _signed_place(record, blocks, terms)
+                if place in places:
+                    raise VerificationError("control/twice", "another record has a signature of its address")
+                places.add(place)
+    return frozenset(places)
+
+
+def control_of(reading: Reading, places: Collection[Place]) -> Control:
+    """`signature` when the keys of every place that holds some of the balance signed."""
+    held = places_of(reading)
+    return "signature" if held and held.issubset(places) else "none"
+
+
+def places_of(reading: Reading) -> set[Place]:
+    """Where a balance lies; nowhere when a Bitcoin wallet has no output."""
+    if isinstance(reading, BitcoinUtxos):
+        return {(reading.chain, utxo.script) for utxo in reading.utxos}
+    if isinstance(reading, EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer):
+        return {(reading.chain, checksum_address(reading.address))}
+    raise TypeError(type(reading))
+
+
+def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
+    """The hash of a block that a challenge may name."""
+    if record.chain.startswith("eip155:"):
+        header = decode_header(record.header)
+        block_hash, time = header.block_hash, header.time
+        if header.number != record.height:
+            raise VerificationError("control/block", f"its header is that of block {header.number}")
+    elif len(record.header) == HEADER_BYTES:
+        block_hash, time = header_hash(record.header), header_time(record.header)
+    else:
+        raise VerificationError("control/block", f"a Bitcoin header has {HEADER_BYTES} bytes")
+    if not terms.snapshot_at - timedelta(days=record.max_age) <= time <= terms.issued_at:
+        raise VerificationError(
+            "control/stale",
+            f"the block is of {time:%Y-%m-%d}, over {record.max_age} days before the snapshot or after the statement",
+        )
+    return block_hash
+
+
+def _signed_place(record: ControlProof, blocks: Mapping[tuple[str, int, bytes], ChallengeBlock], terms: Terms) -> Place:
+    challenge = record.challenge
+    for name, said, expected in (
+        ("entity", challenge.entity, terms.entity),
+        ("period", challenge.period, terms.period),
+    ):
+        if said != expected:
+            raise VerificationError("control/challenge", f"the challenge is for the {name} {said}, not {expected}")
+    if (challenge.chain, challenge.height, challenge.block_hash) not in blocks:
+        raise VerificationError("control/block", "no record has the header of the block that the challenge names")
+    if check_signature(challenge, record.signature) != record.method:
+        raise VerificationError("control/method", f"the signature is not one of {record.method}")
+    return place_of(challenge)
+
+
+def place_of(challenge: Challenge) -> Place:
+    """Where the coins lie that a challenge is for. Raises `MalformedError` for an address that is none."""
+    if challenge.chain.startswith("eip155:"):
+        return challenge.chain, checksum_address(challenge.address)
+    return challenge.chain, address_script(challenge.chain, challenge.address)
+
+
+@contextmanager
+def _naming(index: int, record: ChallengeBlock | ControlProof) -> Iterator[None]:
+    """Name the record in an error about it."""
+    subject = f" of wallet {record.wallet}" if isinstance(record, ControlProof) else f" of {record.chain}"
+    try:
+        yield
+    except AttestError as error:
+        raise VerificationError(error.code, f"record {index} ({record.type}{subject}): {error.message}") from None

@@ -1,0 +1,282 @@
+"""Challenges out, signatures in: what the statement says of control is what the keys signed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from attest.attestation import monthly
+from attest.attestation.config import read_config
+from attest.attestation.control import Standing, add_signatures, control_records, write_challenges
+from attest.attestation.reserves import Surroundings
+from attest.attestation.verify import Step, verify
+from attest.canonical import dumps
+from attest.demo import exchange as demo
+from attest.demo.plan import load_plan
+from attest.errors import AttestError, MalformedError, VerificationError
+from attest.reserves.control_recheck import Terms, signed_places
+from attest.reserves.records import ChallengeBlock, ControlProof, Record
+from tests.conftest import signed_bundle
+
+DEVICE = Path(__file__).parent / "cold_storage.py"
+PLAN = load_plan()
+CHALLENGED = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)
+NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
+NONCE = "5a" * 16
+
+
+def keys() -> dict[str, Any]:
+    """The demo's keys: one for each single address, and a descriptor for each of two signers of the cold wallet."""
+    Account.enable_unaudited_hdwallet_features()
+    known = {wallet.address: wallet.keys[0] for wallet in PLAN.bitcoin.wallets if wallet.address is not None}
+    for number, wallet in enumerate(PLAN.ethereum.wallets):
+        account = Account.from_mnemonic(PLAN.ethereum.mnemonic, account_path=f"m/44'/60'/0'/0/{number}")
+        known[wallet.address] = account.key.hex()
+    cold = PLAN.bitcoin.wallets[0]
+    public = [part.split(")")[0] for part in (cold.descriptor or "").split("#")[0].split(",")[1:]]
+    private = [f"{key}/48h/1h/0h/2h/0/*" for key in cold.keys]
+    signers = [
+        f"wsh(sortedmulti(2,{','.join(private[i] if i == signer else public[i] for i in range(3))}))"
+        for signer in range(2)
+    ]
+    return {"keys": known, "signers": signers}
+
+
+@dataclass(frozen=True)
+class Round:
+    folder: Path
+    challenges: Path
+    signatures: list[Path]
+    nodes: dict[str, str]
+
+    def run(self, control: Path | None) -> monthly.Outcome:
+        for name in ("publication", "private"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        config = read_config(self.folder / demo.CONFIG_FILE)
+        return monthly.run(
+            config,
+            self.folder,
+            demo.PERIOD,
+            now=NOW,
+            secret=bytes(32),
+            passphrase=lambda: "",
+            control=control,
+            environment=self.nodes,
+        )
+
+    def copy(self, folder: Path) -> Path:
+        shutil.copytree(self.challenges, folder)
+        return folder
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
+    folder = tmp_path_factory.mktemp("control")
+    demo.write_exchange(folder / "x")
+    with demo.live_nodes() as nodes:
+        around = Surroundings(folder / "x", CHALLENGED, nodes)
+        config = read_config(folder / "x" / demo.CONFIG_FILE)
+        write_challenges(config, demo.PERIOD, NONCE, folder / "challenges", around)
+        # The device has a copy of the text and PSBT files, its keys, and an empty folder to write to.
+        for name in ("stick", "keys", "back"):
+            (folder / name).mkdir()
+        for path in (folder / "challenges").iterdir():
+            if path.suffix in {".txt", ".psbt"}:
+                shutil.copy(path, folder / "stick")
+        (folder / "keys" / "keys.json").write_text(json.dumps(keys()), encoding="utf-8")
+        subprocess.run(
+            [
+                sys.executable,
+                str(DEVICE),
+                str(folder / "stick"),
+                str(folder / "keys" / "keys.json"),
+                str(folder / "back"),
+            ],
+            check=True,
+        )
+        yield Round(folder / "x", folder / "challenges", sorted((folder / "back").iterdir()), nodes)
+
+
+def counted(standing: Standing) -> tuple[int, int]:
+    return len(standing.returned), len(standing.missing)
+
+
+def test_a_full_round_shows_everything_under_control(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    before = add_signatures(control, [])
+    assert before.returned == []
+    total = len(before.missing)
+    assert counted(add_signatures(control, signed.signatures)) == (total, 0)
+    outcome = signed.run(control)
+    assert {line.control for line in outcome.verified.statement.predicate.reserves} == {"signature"}
+    step = outcome.verified.steps[13]
+    assert (step.status, step.detail.startswith(f"{total} addresses signed")) == ("VERIFIED", True)
+    assert not outcome.verified.adverse
+
+
+def test_a_wallet_without_a_signature_is_said_and_not_met(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    kept = [path for path in signed.signatures if not path.name.startswith("eth-hot-")]
+    standing = add_signatures(control, kept)
+    assert [item.wallet for item in standing.missing] == ["eth-hot"]
+    outcome = signed.run(control)
+    lines = outcome.verified.statement.predicate.reserves
+    assert {(line.asset, line.storage) for line in lines if line.control == "none"} == {("ETH", "hot"), ("DUSD", "hot")}
+    assert outcome.verified.steps[13].status == "NOT MET"
+    assert outcome.verified.adverse
+
+
+def test_a_descriptor_is_under_control_only_when_each_of_its_coins_is(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    cold = sorted(path for path in signed.signatures if path.name.startswith("btc-cold-"))
+    assert len(cold) == 6  # three addresses that hold coins, two signers
+    add_signatures(control, [path for path in signed.signatures if path not in cold[:2]])
+    lines = signed.run(control).verified.statement.predicate.reserves
+    assert {
+        line.control for line in lines if (line.asset, line.storage, line.purpose) == ("BTC", "cold", "customer")
+    } == {"none"}
+
+
+def test_one_signer_of_two_is_too_few(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    one = [path for path in signed.signatures if path.name == "btc-cold-0001.signer1.psbt"]
+    with pytest.raises(AttestError, match=r"btc-cold-0001.signer1.psbt: "):
+        add_signatures(control, one)
+    twice = tmp_path / "btc-cold-0001.again.psbt"
+    shutil.copy(one[0], twice)
+    with pytest.raises(AttestError, match=r"btc-cold-0001"):
+        add_signatures(control, [*one, twice])
+    assert counted(add_signatures(control, []))[0] == 0
+
+
+@pytest.mark.parametrize("change", ["period", "nonce", "entity", "block", "address"])
+def test_a_signature_of_another_challenge_is_refused_by_file(change: str, signed: Round, tmp_path: Path) -> None:
+    """Last month's, another exchange's, of an older block, and of another address."""
+    control = signed.copy(tmp_path / "c")
+    value = json.loads((control / "challenges.json").read_bytes())
+    other = {"period": "2026-09", "nonce": "-", "entity": "other.example", "block": 1, "address": None}[change]
+    for item in value["items"]:
+        if change == "block":
+            item["challenge"]["height"] = other
+        elif change == "address":
+            item["challenge"]["address"] = value["items"][-1]["challenge"]["address"]
+        else:
+            item["challenge"][change] = other
+    (control / "challenges.json").write_bytes(dumps(value))
+    (sig,) = [path for path in signed.signatures if path.name == "eth-cold-0001.sig"]
+    with pytest.raises(VerificationError, match=r"eth-cold-0001.sig: "):
+        add_signatures(control, [sig])
+    assert counted(add_signatures(control, []))[0] == 0
+
+
+TERMS = Terms("exchange.example", demo.PERIOD, datetime(2026, 10, 31, 15, tzinfo=UTC), NOW)
+FORGED: dict[str, tuple[Callable[[dict[int, Any]], object], Terms, str, str]] = {
+    "a signature of last month": (lambda _: None, TERMS._replace(period="2026-11"), "control/challenge", "period"),
+    "a signature of another exchange": (
+        lambda _: None,
+        TERMS._replace(entity="x.example"),
+        "control/challenge",
+        "entity",
+    ),
+    "an old block": (
+        lambda _: None,
+        TERMS._replace(snapshot_at=TERMS.snapshot_at + timedelta(days=40), issued_at=NOW + timedelta(days=40)),
+        "control/stale",
+        "over 31 days",
+    ),
+    "a block after the statement": (
+        lambda _: None,
+        TERMS._replace(issued_at=TERMS.snapshot_at - timedelta(days=1)),
+        "control/stale",
+        "after the statement",
+    ),
+    "no block": (lambda r: [r.pop(i) for i in indices(r, ChallengeBlock)], TERMS, "control/block", "no record has"),
+    "a header of another height": (
+        lambda r: edit(r, ChallengeBlock, height=1),
+        TERMS,
+        "control/block",
+        "record",
+    ),
+    "a header of another block": (
+        lambda r: edit(r, ChallengeBlock, header=r[indices(r, ChallengeBlock)[0]].header[:-1] + b"\1"),
+        TERMS,
+        "control/block",
+        "record",
+    ),
+    "one signature twice": (
+        lambda r: r.update({1000: r[indices(r, ControlProof)[0]]}),
+        TERMS,
+        "control/twice",
+        "another record",
+    ),
+    "another method": (lambda r: edit(r, ControlProof, method="bip137"), TERMS, "control/method", "not one of bip137"),
+    "the signature of another wallet": (
+        lambda r: edit(r, ControlProof, signature=r[indices(r, ControlProof)[1]].signature),
+        TERMS,
+        "control/",
+        "record",
+    ),
+}
+
+
+def indices(records: dict[int, Any], kind: type[Record]) -> list[int]:
+    return [index for index, record in records.items() if isinstance(record, kind)]
+
+
+def edit(records: dict[int, Any], kind: type[Record], **fields: Any) -> None:
+    index = indices(records, kind)[0]
+    records[index] = records[index].model_copy(update=fields)
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_what_does_not_hold_is_named_by_its_record(case: str, signed: Round, tmp_path: Path) -> None:
+    forge, terms, code, told = FORGED[case]
+    control = signed.copy(tmp_path / "c")
+    add_signatures(control, signed.signatures)
+    records: dict[int, Any] = dict(enumerate(control_records(control, 31)))
+    assert len(signed_places(records, TERMS)) == len(indices(records, ControlProof))
+    forge(records)
+    with pytest.raises(VerificationError, match=r"^record \d+") as caught:
+        signed_places(records, terms)
+    assert caught.value.code.startswith(code)
+    assert told in caught.value.message
+
+
+def test_a_claim_of_control_that_the_signatures_do_not_cover_fails_at_step_13(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    add_signatures(control, [path for path in signed.signatures if not path.name.startswith("eth-hot-")])
+    outcome = signed.run(control)
+    value = json.loads((outcome.private / "statement.json").read_bytes())
+    for line in value["predicate"]["reserves"]:
+        line["control"] = "signature"
+    signer = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "")
+    files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
+    steps: list[Step] = []
+    with pytest.raises(VerificationError, match="the signatures cover other balances"):
+        verify(
+            signed_bundle(dumps(value), signer),
+            exchange_keys=[signer.public],
+            threshold=1,
+            now=NOW,
+            files=files.get,
+            tell=steps.append,
+        )
+    assert [step.number for step in steps if step.status == "FAILED"] == [13]
+
+
+def test_a_file_that_is_named_after_nothing_is_refused(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    stray = tmp_path / "btc-hot.sig"
+    stray.write_text("x")
+    with pytest.raises(MalformedError, match="not named after a challenge"):
+        add_signatures(control, [stray])
