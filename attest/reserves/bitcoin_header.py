@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Final
 
 HEADER_BYTES: Final = 80
+_MAINNET: Final = "bip122:000000000019d6689c085ae165831e93"
+_WORK_BITS: Final = 70
 _PREVIOUS: Final = slice(4, 36)
 _TIME: Final = slice(68, 72)
 
@@ -24,3 +26,11 @@ def header_time(header: bytes) -> datetime:
 def previous_hash(header: bytes) -> bytes:
     """The hash of the block before, in the byte order that explorers show."""
     return header[_PREVIOUS][::-1]
+
+
+def has_work(chain: str, block_hash: bytes) -> bool:
+    """Whether a block hash of Bitcoin's main network cost what no one pays for a forged header; true elsewhere.
+
+    Every block since 2018 has more than 70 leading zero bits: 2^70 hashes, at the least.
+    """
+    return chain != _MAINNET or int.from_bytes(block_hash) >> (256 - _WORK_BITS) == 0

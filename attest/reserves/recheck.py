@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.bitcoin_header import header_hash, header_time
+from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import descriptor_scripts
 from attest.reserves.counting import coins, refuse_double_counting, source
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
@@ -170,6 +170,8 @@ def _checked_header(record: EthereumHeader | BitcoinHeader, pin: Pin) -> Header 
             return header
     # A Bitcoin header does not carry its height; the hash alone names the block.
     elif (header_hash(record.header), header_time(record.header)) == (pin.block_hash, pin.time):
+        if not has_work(record.chain, pin.block_hash):
+            raise VerificationError("recheck/work", "nobody has mined that header: its hash is too large")
         return record
     raise VerificationError("recheck/header", "the header is not that of the pinned block")
 

@@ -15,6 +15,7 @@ from attest.reserves.wallets import Pin
 _TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20, Transfer
 _ADDRESSES: Final = 500
 _BLOCKS: Final = 10_000
+_NO_TOKEN: Final = frozenset({"node/refused", "ethereum/word", "ethereum/bytes"})
 
 
 class UnknownToken(NamedTuple):
@@ -74,13 +75,20 @@ def _logs(node: Node, first: int, last: int, receivers: list[str]) -> Iterator[d
 
 
 def _held(node: Node, pin: Pin, pairs: Sequence[tuple[str, str]]) -> list[UnknownToken]:
-    """What the contracts say now; one that says nothing sensible is no token that could count."""
-    found = []
+    """What the contracts say now; one that refuses to say or says nothing sensible is no token that could count."""
+    at = at_block(pin.block_hash)
+    by_contract: dict[str, list[str]] = {}
     for contract, address in pairs:
+        by_contract.setdefault(contract, []).append(address)
+    found = []
+    for contract, addresses in by_contract.items():
         try:
-            (amount,) = amounts(node, contract, [address], at_block(pin.block_hash))
-        except AttestError:
+            said = amounts(node, contract, addresses, at)
+        except AttestError as error:
+            if error.code not in _NO_TOKEN:
+                raise
             continue
-        if amount:
-            found.append(UnknownToken(address, contract, amount))
+        found += [
+            UnknownToken(address, contract, amount) for address, amount in zip(addresses, said, strict=True) if amount
+        ]
     return found

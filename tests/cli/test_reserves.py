@@ -249,3 +249,11 @@ def test_a_run_attests_reserves_that_were_read_before_and_hides_what_was_hidden(
     assert (b"eth-cold" in published, COLD.lower().encode() in published.lower(), b"tpub" in published) == (False,) * 3
     assert attest("evidence", "check", x / "private" / "2026-10").code == 0
     assert balances(attest, x / "publication" / "2026-10")[0] == 8
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_reading_is_not_written_where_everything_is_for_everyone(attest: Any, config: Path) -> None:
+    out = config.parent / "publication" / "read"
+    ran = attest("reserves", "read", config, "--period", "2026-10", "-o", out)
+    assert (ran.code, "lies in the publication folder" in ran.err) == (3, True)
+    assert not out.parent.exists()

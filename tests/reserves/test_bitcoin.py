@@ -10,7 +10,7 @@ from attest.attestation.config import Config
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_header import header_hash
+from attest.reserves.bitcoin_header import has_work, header_hash
 from attest.reserves.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record
 from attest.reserves.register import register
 from attest.reserves.rpc import Node
@@ -125,3 +125,10 @@ def test_a_single_nodes_inner_lie_cannot_be_seen_and_is_labelled_single(config: 
     with lying(scantxoutset=scan(shift)) as node:
         _, records = read(node, config)
     assert {record.level for record in records if isinstance(record, BitcoinUtxos)} == {"single"}
+
+
+def test_a_header_of_the_main_network_that_nobody_mined_has_no_work() -> None:
+    mainnet = "bip122:000000000019d6689c085ae165831e93"
+    mined = bytes.fromhex("00000000000000000002a7c4c1e48d76c5a37902165a270156b7a8d72728a054")  # block 800,000
+    made = bytes.fromhex("00000000" + "11" * 28)
+    assert (has_work(mainnet, mined), has_work(mainnet, made), has_work(CHAIN, made)) == (True, False, True)
