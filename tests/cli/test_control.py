@@ -1,0 +1,136 @@
+"""`attest control add`, on challenges made by hand for a key that is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct, encode_typed_data
+
+from attest.attestation.control import Challenges, Item
+from attest.reserves.challenge import Challenge
+from attest.reserves.control import typed_challenge
+
+KEYS = {"hot": "11" * 32, "cold": "22" * 32}
+
+
+def item(wallet: str) -> Item:
+    challenge = Challenge(
+        entity="exchange.example",
+        period="2026-10",
+        chain="eip155:1",
+        address=Account.from_key(KEYS[wallet]).address,
+        height=23_000_000,
+        block_hash=bytes(32),
+        nonce="-",
+    )
+    return Item(name=f"{wallet}-0001", wallet=wallet, challenge=challenge)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "challenges"
+    (made / "signatures").mkdir(parents=True)
+    challenges = Challenges(format="attest/challenges/v1", blocks=(), items=(item("hot"), item("cold")))
+    (made / "challenges.json").write_bytes(challenges.to_bytes())
+    return made
+
+
+def text_signature(path: Path, wallet: str, text: str | None = None) -> Path:
+    signable = encode_defunct(text=item(wallet).challenge.text if text is None else text)
+    signature = Account.sign_message(signable, KEYS[wallet]).signature.hex()
+    path.write_text("0x" + signature.removeprefix("0x") + "\n")
+    return path
+
+
+def typed_signature(path: Path, wallet: str) -> Path:
+    signable = encode_typed_data(full_message=typed_challenge(item(wallet).challenge))
+    signature = Account.sign_message(signable, KEYS[wallet]).signature.hex()
+    path.write_text("0x" + signature.removeprefix("0x"))
+    return path
+
+
+def test_what_comes_back_is_checked_kept_and_what_is_missing_is_named(
+    attest: Any, folder: Path, tmp_path: Path
+) -> None:
+    ran = attest("control", "add", folder, text_signature(tmp_path / "hot-0001.sig", "hot"))
+    assert ran.code == 0
+    assert "VERIFIED, eip191" in ran.out
+    assert ran.out.rstrip().endswith("1 of 2 signatures are there")
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("cold-0001")]
+    assert line.endswith("missing")
+    document = attest("control", "add", folder, typed_signature(tmp_path / "cold-0001.sig", "cold"), "--json").document
+    assert [(entry["wallet"], entry["method"]) for entry in document["returned"]] == [
+        ("hot", "eip191"),
+        ("cold", "eip712"),
+    ]
+    assert document["missing"] == []
+    assert attest("control", "add", folder).code == 0
+
+
+def changed(value: str) -> str:
+    return value.replace("2026-10", "2026-09")
+
+
+REFUSED = {
+    "the text of last month": (lambda p: text_signature(p, "hot", changed(item("hot").challenge.text)), 1),
+    "a line break more": (lambda p: text_signature(p, "hot", item("hot").challenge.text + "\n"), 1),
+    "another key": (lambda p: p.write_text(text_signature(p, "cold").read_text()), 1),
+    "nothing": (lambda p: p.write_text(""), 3),
+    "half a byte": (lambda p: p.write_text("0x123"), 3),
+    "64 bytes": (lambda p: p.write_text("0x" + "11" * 64), 3),
+    "base64": (lambda p: p.write_text("AAAA"), 3),
+    "no ASCII": (lambda p: p.write_bytes(b"\xff\xfe"), 3),
+    "too much": (lambda p: p.write_text("0x" + "11" * 300_000), 3),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_signature_of_the_challenge_is_refused_by_file(
+    case: str, attest: Any, folder: Path, tmp_path: Path
+) -> None:
+    make, code = REFUSED[case]
+    path = tmp_path / "hot-0001.sig"
+    make(path)
+    ran = attest("control", "add", folder, text_signature(tmp_path / "cold-0001.sig", "cold"), path)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith("attest: error: hot-0001.sig: ")
+    assert list((folder / "signatures").iterdir()) == []  # nor was the other one kept
+
+
+@pytest.mark.parametrize("name", ["hot.sig", "hot-0002.sig", "..sig", "hot-0001", "hot-0001.txt"])
+def test_a_file_of_another_name_is_refused(name: str, attest: Any, folder: Path, tmp_path: Path) -> None:
+    ran = attest("control", "add", folder, text_signature(tmp_path / name, "hot"))
+    assert (ran.code, name in ran.err) == (3, True)
+
+
+def test_a_kept_signature_that_was_changed_is_found_again(attest: Any, folder: Path, tmp_path: Path) -> None:
+    attest("control", "add", folder, text_signature(tmp_path / "hot-0001.sig", "hot"))
+    kept = folder / "signatures" / "hot-0001.sig"
+    kept.write_text(kept.read_text().replace("0x", "0x00", 1)[:-2])
+    ran = attest("control", "add", folder, "--json")
+    assert (ran.code != 0, "hot-0001.sig" in ran.document["error"]["message"]) == (True, True)
+
+
+def test_a_folder_without_challenges_is_told(attest: Any, tmp_path: Path) -> None:
+    ran = attest("control", "add", tmp_path)
+    assert (ran.code, "challenges.json" in ran.err) == (4, True)
+
+
+@pytest.mark.parametrize("change", [{"name": "../evil-0001"}, {"wallet": "x/y"}, {"note": ""}])
+def test_hostile_challenges_are_refused(change: dict[str, str], attest: Any, folder: Path) -> None:
+    value = json.loads((folder / "challenges.json").read_bytes())
+    value["items"][0].update(change)
+    (folder / "challenges.json").write_text(json.dumps(value))
+    assert attest("control", "add", folder).code == 3
+
+
+@pytest.mark.parametrize("nonce", ["", "00", "XY" * 16, "ab" * 65])
+def test_a_nonce_that_is_none_is_refused(nonce: str, attest: Any, tmp_path: Path) -> None:
+    config = Path(__file__).parents[2] / "fixtures" / "demo" / "attest.toml"
+    ran = attest("control", "challenge", config, "--period", "2026-10", "-o", tmp_path / "c", "--nonce", nonce)
+    assert (ran.code, "nonce" in ran.err) == (3, True)
+    assert not (tmp_path / "c").exists()
