@@ -187,6 +187,57 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
     return tuple(result)
 
 
+class Segregation(NamedTuple):
+    """One asset that is held on chains: where the customers' coins are kept, in base units, and what is beside them.
+
+    `guarantee` are the exchange's own coins that match hot customer coins in kind and quantity; `signed` is how many of
+    the customers' coins lie wholly at places whose keys signed.
+    """
+
+    asset: str
+    decimals: int
+    cold: int
+    hot: int
+    other: int
+    guarantee: int
+    signed: int
+
+    @property
+    def customer(self) -> int:
+        """The customers' coins, wherever they are kept."""
+        return self.cold + self.hot + self.other
+
+    @property
+    def matched(self) -> bool:
+        """Whether guarantee coins match all customer coins that are not in cold storage."""
+        return self.guarantee >= self.hot + self.other
+
+
+def segregation(predicate: Predicate) -> tuple[Segregation, ...]:
+    """Per asset with a line of reserves, in the order of the statement; money is not in it."""
+    result = []
+    for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
+        lines = [line for line in predicate.reserves if line.asset == asset]
+        customer = [line for line in lines if line.purpose == "customer"]
+        kept = {
+            storage: sum(line.amount for line in customer if line.storage == storage)
+            for storage in ("cold", "hot", "other")
+        }
+        if lines:
+            result.append(
+                Segregation(
+                    asset,
+                    decimals,
+                    kept["cold"],
+                    kept["hot"],
+                    kept["other"],
+                    sum(line.amount for line in lines if line.purpose == "guarantee"),
+                    sum(line.amount for line in customer if line.control == "signature"),
+                )
+            )
+    return tuple(result)
+
+
 def check_arithmetic(predicate: Predicate) -> None:
     """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
     assets = _ascending("assets", predicate.assets, lambda item: item.asset)

@@ -7,7 +7,7 @@ from typing import Any
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.keys import PublicKey
-from attest.attestation.statement import Coverage
+from attest.attestation.statement import Coverage, segregation
 from attest.attestation.verify import TITLES, Step, Verified
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
@@ -43,6 +43,36 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
             "met": item.met,
         }
         for item in verified.coverage
+    ]
+
+
+def segregation_table(verified: Verified) -> str:
+    """Per asset: how the customers' coins are kept, rounded down, and what matches those outside cold storage."""
+    table = new_table("asset", ">in cold storage", ">hot or other", ">matched by guarantee coins", ">keys signed for")
+    for item in segregation(verified.statement.predicate):
+        warm = item.hot + item.other
+        table.add_row(
+            item.asset,
+            ratio_percent(item.cold, item.customer) or "nothing held",
+            format_amount(warm, item.decimals),
+            ("yes, " if item.matched else "NO, ") + format_amount(item.guarantee, item.decimals)
+            if warm
+            else "none needed",
+            ratio_percent(item.signed, item.customer) or "nothing held",
+        )
+    return render(table)
+
+
+def segregation_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: amounts in base units."""
+    return [
+        {
+            "asset": item.asset,
+            "decimals": item.decimals,
+            **{name: str(getattr(item, name)) for name in ("cold", "hot", "other", "guarantee", "signed")},
+            "matched": item.matched,
+        }
+        for item in segregation(verified.statement.predicate)
     ]
 
 
@@ -103,6 +133,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "steps": [step_document(step) for step in verified.steps],
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
+        "segregation": segregation_document(verified),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -122,6 +153,7 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         steps_table(verified.steps),
         f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
         coverage_table(verified),
+        f"Customers' coins on chains:\n\n{segregation_table(verified)}",
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}

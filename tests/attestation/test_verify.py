@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from attest.attestation.keys import Signer
+from attest.attestation.statement import segregation
 from attest.attestation.verify import TITLES
 from attest.canonical import dumps
+from attest.cli.render import segregation_document, segregation_table
+from attest.demo.plan import load_plan
 from attest.errors import VerificationError
 from tests.conftest import NOW, Exchange, signed_bundle
 
@@ -206,3 +209,40 @@ def test_the_verified_bytes_are_the_ones_returned(exchange: Exchange) -> None:
 def test_verification_error_is_what_a_failed_step_raises(exchange: Exchange) -> None:
     with pytest.raises(VerificationError):
         exchange.verify(exchange_keys=[Signer.generate("ed25519").public])
+
+
+def test_where_the_customers_coins_are_kept_is_what_was_funded(exchange: Exchange) -> None:
+    plan = load_plan()
+    funded: dict[tuple[str, str, str], int] = {}
+    for wallet in plan.bitcoin.wallets:
+        key = ("BTC", wallet.purpose, wallet.storage)
+        funded[key] = funded.get(key, 0) + wallet.amount
+    for account in plan.ethereum.wallets:
+        for asset, amount in (("ETH", account.eth), ("DUSD", account.dusd)):
+            key = (asset, account.purpose, account.storage)
+            funded[key] = funded.get(key, 0) + amount
+    found = {item.asset: item for item in segregation(exchange.verify().statement.predicate)}
+    assert found.keys() == {"BTC", "DUSD", "ETH"}
+    for asset, item in found.items():
+        assert (item.cold, item.hot, item.other) == (
+            funded[asset, "customer", "cold"],
+            funded[asset, "customer", "hot"],
+            0,
+        )
+        assert item.guarantee == funded[asset, "guarantee", "cold"]
+        assert (item.signed, item.matched) == (0, True)
+
+
+def test_hot_coins_without_as_many_guarantee_coins_are_told(exchange: Exchange) -> None:
+    def move(value: Any) -> None:
+        for line in value["predicate"]["reserves"]:
+            if (line["asset"], line["purpose"]) == ("BTC", "guarantee"):
+                line["amount"] = "1249999999"
+
+    verified = exchange.verify(exchange.resigned(move), files=lambda _: None)
+    found = {item.asset: item for item in segregation(verified.statement.predicate)}
+    assert (found["BTC"].matched, found["ETH"].matched) == (False, True)
+    (row,) = [line for line in segregation_table(verified).splitlines() if line.startswith("BTC")]
+    assert row.split()[1:] == ["96.94", "%", "12.50000000", "NO,", "12.49999999", "0.00", "%"]
+    by_asset = {item["asset"]: item for item in segregation_document(verified)}
+    assert (by_asset["BTC"]["matched"], by_asset["BTC"]["hot"]) == (False, "1250000000")
