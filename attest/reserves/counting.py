@@ -37,6 +37,32 @@ def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
                 yield (utxo.txid, utxo.vout)  # on whatever chain: no transaction is on two of them
 
 
+def refuse_two_purposes(readings: Iterable[Reading]) -> None:
+    """Raises `VerificationError` when what lies at one place serves two purposes or kinds of storage.
+
+    One key moves everything at an address: it cannot hold coins for two.
+    """
+    tenant: dict[tuple[str, str | bytes], Reading] = {}
+    for reading in readings:
+        for place in _addresses(reading):
+            other = tenant.setdefault((reading.chain, place), reading)
+            if (other.purpose, other.storage) != (reading.purpose, reading.storage):
+                raise VerificationError(
+                    "recheck/two-purposes",
+                    f"wallets {other.wallet} and {reading.wallet} hold coins at one place for two purposes",
+                )
+
+
+def _addresses(reading: Reading) -> set[str | bytes]:
+    """Where a reading's coins lie on its chain."""
+    match reading:
+        case EthereumBalance() | EthereumTokenBalance() | EthereumTokenAnswer():
+            return {reading.address.lower()}
+        case BitcoinUtxos():
+            return {utxo.script for utxo in reading.utxos}
+    return set()
+
+
 def coins(readings: Iterable[Reading]) -> dict[str, str]:
     """As which asset the own coin of each chain counts.
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.counting import coins, refuse_double_counting, source
+from attest.reserves.counting import coins, refuse_double_counting, refuse_two_purposes, source
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -107,6 +107,7 @@ def recheck(
         if _needs_dump(reading, dumps):
             unchecked.add(reading.line)
     refuse_double_counting(readings.values())
+    refuse_two_purposes(readings.values())
     whole = _check_lines(readings.values(), reserves)
     documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(

@@ -20,6 +20,7 @@ from attest.reserves.wallets import Pin
 
 _DUMP_SECONDS: Final = 4 * 3600.0  # mainnet, rolled back by a month: hours
 _HASH_SECONDS: Final = 600.0
+_REMOVE: Final = "remove the file to have it written again"
 
 
 def prove_unspent(
@@ -39,10 +40,10 @@ def prove_unspent(
     quorum.tell(f"hashing the unspent outputs in {path}")
     found = read_utxo_set(path, magic=network(pin.chain).magic, scripts=wanted, with_muhash=True)
     if found.block_hash != pin.block_hash:
-        raise lie(first, "utxo-set", f"wrote the set of block {found.block_hash.hex()} to {path}")
+        raise lie(first, "utxo-set", f"wrote the set of block {found.block_hash.hex()} to {path}; {_REMOVE}")
     listed = tuple(sorted((_utxo(output) for output in found.found), key=lambda utxo: (utxo.txid, utxo.vout)))
     if listed != unspent:
-        raise lie(first, "utxo-set", f"wrote a set to {path} that {difference(unspent, listed)}")
+        raise lie(first, "utxo-set", f"wrote a set to {path} that {difference(unspent, listed)}; {_REMOVE}")
     confirmed = tuple(node.name for node in others if _confirms(node, pin, found, quorum.tell))
     if not confirmed or found.muhash is None:
         return None

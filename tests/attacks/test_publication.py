@@ -293,6 +293,38 @@ def test_a_header_of_the_main_network_that_the_exchange_made_itself(forger: Forg
     assert forger.publish(match) == (11, "recheck/work")
 
 
+def test_one_address_does_not_hold_coins_for_two_purposes(forger: Forger) -> None:
+    token = forger.reading("eth-cold", "DUSD")
+    amount = token["amount"]
+    token.update(purpose="compensation", wallet="apart")
+
+    def match(predicate: Any) -> None:
+        line = line_of(predicate, "DUSD", "cold")
+        predicate["reserves"].remove(line)
+        predicate["reserves"].append({**line, "purpose": "compensation", "amount": amount, "wallets": 1})
+        keys = ("asset", "chain", "purpose", "storage", "evidence", "control")
+        predicate["reserves"].sort(key=lambda line: [line[key] for key in keys])
+
+    assert forger.publish(match) == (11, "recheck/two-purposes")
+
+
+def test_one_script_does_not_hold_outputs_for_two_purposes(forger: Forger) -> None:
+    hot = forger.reading("btc-hot", "BTC")
+    *kept, moved = hot["utxos"]
+    hot.update(utxos=kept, amount=str(int(hot["amount"]) - int(moved["amount"])))
+    reserve = forger.reading("btc-compensation", "BTC")
+    reserve.update(
+        utxos=sorted([*reserve["utxos"], moved], key=lambda u: (u["txid"], u["vout"])),
+        amount=str(int(reserve["amount"]) + int(moved["amount"])),
+    )
+
+    def match(predicate: Any) -> None:
+        line_of(predicate, "BTC", "hot")["amount"] = hot["amount"]
+        line_of(predicate, "BTC", "cold", "compensation")["amount"] = reserve["amount"]
+
+    assert forger.publish(match) == (11, "recheck/two-purposes")
+
+
 def test_no_header(forger: Forger) -> None:
     forger.records.remove(forger.of_type("ethereum-header"))
     assert forger.publish() == (11, "recheck/header")
