@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from attest.errors import AttestError, VerificationError
-from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash, header_time
+from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import Challenge
 from attest.reserves.control import check_signature
@@ -123,6 +123,8 @@ def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
             raise VerificationError("control/block", f"its header is that of block {header.number}")
     elif len(record.header) == HEADER_BYTES:
         block_hash, time = header_hash(record.header), header_time(record.header)
+        if not has_work(record.chain, block_hash):
+            raise VerificationError("control/block", "nobody has mined its header: its hash is too large")
     else:
         raise VerificationError("control/block", f"a Bitcoin header has {HEADER_BYTES} bytes")
     if not terms.snapshot_at - timedelta(days=record.max_age) <= time <= terms.issued_at:

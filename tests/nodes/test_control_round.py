@@ -280,3 +280,11 @@ def test_a_file_that_is_named_after_nothing_is_refused(signed: Round, tmp_path: 
     stray.write_text("x")
     with pytest.raises(MalformedError, match="not named after a challenge"):
         add_signatures(control, [stray])
+
+
+def test_a_block_of_the_main_network_that_nobody_mined_dates_no_challenge() -> None:
+    header = bytes(68) + int(TERMS.snapshot_at.timestamp()).to_bytes(4, "little") + bytes(8)
+    mainnet = "bip122:000000000019d6689c085ae165831e93"
+    block = ChallengeBlock(type="control-block", salt=bytes(16), chain=mainnet, height=1, header=header, max_age=31)
+    with pytest.raises(VerificationError, match="nobody has mined"):
+        signed_places({0: block}, TERMS)
