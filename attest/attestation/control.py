@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
 from attest.attestation.config import Config
-from attest.attestation.reserves import Surroundings, chain_reader, node_quorum
+from attest.attestation.reserves import Surroundings, chain_reader, node_quorum, refuse_published
 from attest.documents import Count, Document, Hex
 from attest.errors import AttestError, MalformedError
-from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, write_file
+from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing, write_file
 from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import Challenge, Method
 from attest.reserves.control import MAX_SIGNATURE, check_signature, typed_challenge
@@ -31,6 +33,7 @@ SIGNATURE: Final = ".sig"
 MAX_CHALLENGES_BYTES: Final = 256 * 1024 * 1024
 _FOLDER_MODE: Final = 0o700
 _DEPTH: Final = 6
+_PSBT: Final = b"psbt\xff"  # how a PSBT begins that is not in base64
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9]{4,6}$")]
 
@@ -78,27 +81,44 @@ class Standing(NamedTuple):
 def write_challenges(config: Config, period: str, nonce: str, out: Path, around: Surroundings) -> Challenges:
     """Write a challenge for every address of the register into the new folder `out`.
 
-    A descriptor's addresses are those that hold coins now. Each challenge names a block that is settled now, and the
-    auditor's `nonce`, hex or `-`. Raises `AttestError`.
+    A descriptor's addresses are those that hold coins now; one that several wallets share is asked once. Each challenge
+    names a block that is settled now, and the auditor's `nonce`, hex or `-`. Raises `AttestError`, also when the block
+    would be too old at the end of the period.
     """
+    refuse_published(config, out, around)
+    refuse_existing(out)
+    oldest = config.ledger.period_end(period) - timedelta(days=config.control.max_age_days)
+    asked: set[tuple[str, str]] = set()
     places = register(config.wallets)
     items: list[Item] = []
     blocks: list[Header] = []
     files: dict[str, bytes] = {}
     for chain in config.chains:
         wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
+        # An address of a public wallet and a hidden one is asked under the name that may be published.
+        wallets.sort(key=lambda wallet: not wallet.public)
         if not wallets:
             continue
         around.tell(f"choosing a block of {chain.id}")
         quorum = node_quorum(chain, around)
         reader = chain_reader(chain, places, config.decimals, around.folder)
         block = pin_block(reader, quorum, Confirmations(_DEPTH) if chain.is_bitcoin else "finalized", around.now)
+        if block.pin.time < oldest:
+            raise MalformedError(
+                "control/early",
+                f"a signature over block {block.pin.height} of {chain.id}, of {block.pin.time:%Y-%m-%d}, would be too "
+                f"old at the end of {period}: it may be {config.control.max_age_days} days",
+                hint="ask later, or set max_age_days in [control]",
+            )
         blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
         for wallet in wallets:
             found = _addresses(quorum, block, wallet, places)
             if not found:
                 around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
             for number, (address, index) in enumerate(found, start=1):
+                if (chain.id, address) in asked:
+                    continue
+                asked.add((chain.id, address))
                 challenge = Challenge(
                     entity=config.entity.origin,
                     period=period,
@@ -232,7 +252,10 @@ def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list
     """The files by the challenge that they are named after. Raises `MalformedError`."""
     found: dict[str, list[Path]] = {}
     for path in paths:
-        name = next((known for known in items if path.name.startswith(f"{known}.")), None)
+        # A wallet's id may have dots, so that the name is the longest one that fits.
+        parts = path.name.split(".")
+        names = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+        name = next((name for name in names if name in items), None)
         if name is None:
             raise MalformedError(
                 "control/name",
@@ -254,7 +277,13 @@ def _signature(parts: Sequence[Path]) -> str:
         )
     from attest.reserves.bip322_psbt import signature_of_psbts
 
-    return signature_of_psbts([_text(path) for path in parts])
+    return signature_of_psbts([_psbt(path) for path in parts])
+
+
+def _psbt(path: Path) -> str:
+    """A PSBT in base64, of a file that holds it so or in binary, as BIP-174 has files."""
+    data = read_bounded(path, MAX_SIGNATURE)
+    return b64encode(data).decode() if data.startswith(_PSBT) else _text(path)
 
 
 def _text(path: Path) -> str:

@@ -15,6 +15,7 @@ from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.bitcoin_networks import network
+from attest.reserves.control_recheck import place_of, places_of
 from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
@@ -131,11 +132,13 @@ class EvidenceFolder(NamedTuple):
             raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
         chains = {records[index].chain for index in own}
         of_the_wallet = (ControlProof, BitcoinDescriptor) if descriptor else (ControlProof,)
+        places = set().union(*(places_of(records[index]) for index in own))
         shown = own | {
             index
             for index, record in enumerate(records)
             if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
             or (isinstance(record, of_the_wallet) and record.wallet == wallet)
+            or (isinstance(record, ControlProof) and place_of(record.challenge) in places)
         }
         for chain in chains:
             shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])

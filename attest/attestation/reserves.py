@@ -17,13 +17,21 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
-from attest.reserves.control_recheck import Place, Terms, control_of, signed_places
+from attest.reserves.control_recheck import Place, Terms, control_of, place_of, places_of, signed_places
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinLostError
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import ChainReader, confirm_pin, read_chain
-from attest.reserves.records import BitcoinDescriptor, ControlProof, MoneyDocument, Reading, Record, new_salt
+from attest.reserves.records import (
+    BitcoinDescriptor,
+    ChallengeBlock,
+    ControlProof,
+    MoneyDocument,
+    Reading,
+    Record,
+    new_salt,
+)
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
@@ -116,13 +124,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
     while the period lasts: blocks of then are not its end, and the run would attest them as such.
     """
     config.ledger.ended(period, around.now)
-    published = (around.folder / config.publication.folder).resolve()
-    if published in (out.resolve(), *out.resolve().parents):
-        raise MalformedError(
-            "config/folders",
-            f"{out} lies in the publication folder, where everything is for everyone",
-            hint="the reading holds what is for the auditor alone: write it elsewhere",
-        )
+    refuse_published(config, out, around)
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
     reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)
@@ -137,6 +139,17 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
         fill_folder(unfinished, files, mode=SECRET_MODE)
     journal.unlink(missing_ok=True)
     return own
+
+
+def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
+    """Raises `MalformedError` when `out`, which holds what is not for everyone, lies in the publication folder."""
+    published = (around.folder / config.publication.folder).resolve()
+    if published in (out.resolve(), *out.resolve().parents):
+        raise MalformedError(
+            "config/folders",
+            f"{out} lies in the publication folder, where everything is for everyone",
+            hint="it holds what is for the auditor alone: write it elsewhere",
+        )
 
 
 def load_reserves(config: Config, period: str, read: Path, around: Surroundings) -> Reserves:
@@ -154,7 +167,9 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
         )
     folder = open_evidence(read)
     folder.check({})
-    chains: list[Record] = [record for record in folder.whole() if not isinstance(record, MoneyDocument)]
+    # The private folder of a month has documents and signatures too; they come after the chains.
+    later = MoneyDocument | ChallengeBlock | ControlProof
+    chains: list[Record] = [record for record in folder.whole() if not isinstance(record, later)]
     for index in sorted(_private(chains, config) - {*own.private}):
         raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
     reserves = Reserves(
@@ -182,12 +197,19 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
 
 
 def add_control(config: Config, period: str, reserves: Reserves, folder: Path, now: datetime) -> None:
-    """Add the signatures that came back into `folder` to the evidence. Raises `AttestError` when one does not hold."""
+    """Add the signatures that came back into `folder` to the evidence, published where a published balance lies.
+
+    Raises `AttestError` when one does not hold.
+    """
     from attest.attestation.control import control_records
 
-    hidden = _hidden(config)
+    shown: set[Place] = set()
+    for index, reading in enumerate(reserves.records):
+        if isinstance(reading, Reading) and index not in reserves.private:
+            shown |= places_of(reading)
     for record in control_records(folder, config.control.max_age_days):
-        if isinstance(record, ControlProof) and record.wallet in hidden:
+        # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
+        if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
             reserves.private.add(len(reserves.records))
         reserves.records.append(record)
     terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from attest.attestation import monthly
-from attest.attestation.config import read_config
+from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, control_records, write_challenges
 from attest.attestation.reserves import Surroundings
-from attest.attestation.verify import Step, verify
+from attest.attestation.verify import PUBLIC_EVIDENCE, Step, verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
@@ -59,17 +61,21 @@ class Round:
     signatures: list[Path]
     nodes: dict[str, str]
 
-    def run(self, control: Path | None) -> monthly.Outcome:
+    @property
+    def config(self) -> Config:
+        return read_config(self.folder / demo.CONFIG_FILE)
+
+    def run(self, control: Path | None, *, config: Config | None = None, read: Path | None = None) -> monthly.Outcome:
         for name in ("publication", "private"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        config = read_config(self.folder / demo.CONFIG_FILE)
         return monthly.run(
-            config,
+            config or self.config,
             self.folder,
             demo.PERIOD,
             now=NOW,
             secret=bytes(32),
             passphrase=lambda: "",
+            read=read,
             control=control,
             environment=self.nodes,
         )
@@ -280,6 +286,97 @@ def test_a_file_that_is_named_after_nothing_is_refused(signed: Round, tmp_path: 
     stray.write_text("x")
     with pytest.raises(MalformedError, match="not named after a challenge"):
         add_signatures(control, [stray])
+
+
+def with_wallet(config: Config, wallet: str, *instead: dict[str, Any]) -> Config:
+    """The config with other wallets at the place of `wallet`."""
+    wallets = [item for item in config.wallets if item.id != wallet]
+    (old,) = [item for item in config.wallets if item.id == wallet]
+    return config.model_copy(update={"wallets": (*(old.model_copy(update=fields) for fields in instead), *wallets)})
+
+
+def test_an_address_of_two_wallets_signs_once_and_shows_what_is_published_there(signed: Round, tmp_path: Path) -> None:
+    """Also when a wallet is hidden: the public edition must not lack the proof of a balance that it shows."""
+    config = with_wallet(
+        signed.config,
+        "eth-hot",
+        {"id": "hidden-hot", "assets": ("ETH",), "public": False},
+        {"id": "shown-hot", "assets": ("DUSD",)},
+    )
+    around = Surroundings(signed.folder, CHALLENGED, signed.nodes)
+    (item,) = [
+        item
+        for item in write_challenges(config, demo.PERIOD, NONCE, tmp_path / "c", around).items
+        if item.wallet.endswith("-hot") and item.challenge.chain.startswith("eip155:")
+    ]
+    assert item.wallet == "shown-hot"
+    message = encode_defunct(text=item.challenge.text)
+    signature = Account.sign_message(message, keys()["keys"][item.challenge.address]).signature.hex()
+    (tmp_path / f"{item.name}.sig").write_text(f"0x{signature.removeprefix('0x')}")
+    add_signatures(tmp_path / "c", [tmp_path / f"{item.name}.sig"])
+    outcome = signed.run(tmp_path / "c", config=config)
+    lines = outcome.verified.statement.predicate.reserves
+    controlled = {(line.asset, line.storage) for line in lines if line.control == "signature"}
+    assert controlled == {("ETH", "hot"), ("DUSD", "hot")}
+    files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
+    key = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "").public
+    public = verify(outcome.bundle.read_bytes(), exchange_keys=[key], threshold=1, now=NOW, files=files.get)
+    assert public.steps[13].detail.startswith("1 addresses signed")
+
+
+@pytest.mark.parametrize("fields", [{"public": False}, {"public": False, "id": "renamed"}])
+def test_the_address_of_a_wallet_hidden_after_the_challenge_is_not_published(
+    fields: dict[str, Any], signed: Round, tmp_path: Path
+) -> None:
+    control = signed.copy(tmp_path / "c")
+    add_signatures(control, signed.signatures)
+    address = next(wallet.address for wallet in signed.config.wallets if wallet.id == "eth-cold") or ""
+    outcome = signed.run(control, config=with_wallet(signed.config, "eth-cold", fields))
+    assert outcome.verified.steps[13].status == "VERIFIED"
+    assert address.lower().encode() not in (outcome.publication / PUBLIC_EVIDENCE).read_bytes().lower()
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_the_folder_of_a_month_with_signatures_can_be_read_again(signed: Round, tmp_path: Path, *, again: bool) -> None:
+    control = signed.copy(tmp_path / "c")
+    add_signatures(control, signed.signatures)
+    config = with_wallet(signed.config, "eth-cold", {"public": False})
+    shutil.copytree(signed.run(control, config=config).private, tmp_path / "month")
+    outcome = signed.run(control if again else None, config=config, read=tmp_path / "month")
+    assert outcome.verified.steps[13].status == ("VERIFIED" if again else "NOT CHECKED")
+
+
+def test_a_name_with_a_dot_is_not_taken_for_a_shorter_one(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    value = json.loads((control / "challenges.json").read_bytes())
+    (hot,) = [item for item in value["items"] if item["name"] == "eth-hot-0001"]
+    hot["name"] = "eth-cold-0001.hot-0001"
+    (control / "challenges.json").write_bytes(dumps(value))
+    (sig,) = [path for path in signed.signatures if path.name == "eth-hot-0001.sig"]
+    shutil.copy(sig, tmp_path / "eth-cold-0001.hot-0001.sig")
+    standing = add_signatures(control, [tmp_path / "eth-cold-0001.hot-0001.sig"])
+    assert [item.name for item in standing.returned] == ["eth-cold-0001.hot-0001"]
+
+
+def test_a_psbt_file_may_be_binary(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    for path in signed.signatures:
+        if path.name.startswith("btc-cold-0001."):
+            (tmp_path / path.name).write_bytes(base64.b64decode(path.read_bytes()))
+    standing = add_signatures(control, sorted(tmp_path.glob("*.psbt")))
+    assert [item.name for item in standing.returned] == ["btc-cold-0001"]
+
+
+@pytest.mark.parametrize(
+    ("period", "out", "code"), [("2026-12", "c", "control/early"), ("2026-10", "publication/c", "config/folders")]
+)
+def test_a_challenge_that_cannot_serve_is_not_written(period: str, out: str, code: str, signed: Round) -> None:
+    """One too old at the end of its period, and one that would tell everyone of hidden wallets."""
+    around = Surroundings(signed.folder, CHALLENGED, signed.nodes)
+    with pytest.raises(MalformedError) as caught:
+        write_challenges(signed.config, period, NONCE, signed.folder / out, around)
+    assert caught.value.code == code
+    assert not (signed.folder / out).exists()
 
 
 def test_a_block_of_the_main_network_that_nobody_mined_dates_no_challenge() -> None:
