@@ -24,6 +24,7 @@ from attest.attestation.reserves import (
     add_control,
     confirm_pins,
     load_reserves,
+    read_control,
     read_reserves,
     reserves_file,
 )
@@ -93,14 +94,16 @@ def run(
     signer = read_signer(folder / config.keys.exchange, passphrase)
     sequence, previous = _previous(publication, period, signer.public)
 
+    # Before the chains, which may take an hour.
+    signed = None if control is None else read_control(config, period, control, now)
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:
         reserves = read_reserves(config, period, journal, around)
     else:
         reserves = load_reserves(config, period, read, around)
-    if control is not None:
-        add_control(config, period, reserves, control, now)
+    if signed is not None:
+        add_control(reserves, signed)
     with (
         _keeping(journal, tell),
         new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from attest.amounts import format_amount, parse_decimal
 from attest.attestation.config import Chain, Config, Money
@@ -196,24 +196,37 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
     )
 
 
-def add_control(config: Config, period: str, reserves: Reserves, folder: Path, now: datetime) -> None:
-    """Add the signatures that came back into `folder` to the evidence, published where a published balance lies.
+class SignedChallenges(NamedTuple):
+    """The evidence of the signatures that came back, all of which hold, and the places whose keys made them."""
+
+    records: list[ChallengeBlock | ControlProof]
+    places: frozenset[Place]
+
+
+def read_control(config: Config, period: str, folder: Path, now: datetime) -> SignedChallenges:
+    """The signatures that came back into `folder`, for a statement of `now`.
 
     Raises `AttestError` when one does not hold.
     """
     from attest.attestation.control import control_records
 
+    records = control_records(folder, config.control.max_age_days)
+    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
+    return SignedChallenges(records, signed_places(dict(enumerate(records)), terms))
+
+
+def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
+    """Add signatures to the evidence; one is published when a balance at its address is."""
     shown: set[Place] = set()
     for index, reading in enumerate(reserves.records):
         if isinstance(reading, Reading) and index not in reserves.private:
             shown |= places_of(reading)
-    for record in control_records(folder, config.control.max_age_days):
+    for record in signed.records:
         # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
         if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
             reserves.private.add(len(reserves.records))
         reserves.records.append(record)
-    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
-    reserves.places = signed_places(dict(enumerate(reserves.records)), terms)
+    reserves.places = signed.places
 
 
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:

@@ -118,6 +118,11 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
     ]
 
 
+def not_met_text(verified: Verified) -> str:
+    """A line for each step that is not met; nothing when there is none."""
+    return "".join(f"NOT MET  {step.title}: {step.detail}\n" for step in verified.steps if step.status == "NOT MET")
+
+
 def step_document(step: Step) -> dict[str, Any]:
     """One numbered step."""
     return {"number": step.number, "title": step.title, "status": step.status, "detail": step.detail}

@@ -36,7 +36,7 @@ def run(config: Path, *, period: str, reserves: Path | None, control: Path | Non
 
     from attest.attestation import monthly
     from attest.attestation.config import read_config
-    from attest.cli.render import coverage_document, coverage_table
+    from attest.cli.render import coverage_document, coverage_table, not_met_text, step_document
     from attest.liabilities.tree import SECRET_BYTES
 
     with progress(as_json=as_json) as advance:
@@ -61,9 +61,10 @@ def run(config: Path, *, period: str, reserves: Path | None, control: Path | Non
             "statement": verified.digest.hex(),
             "bundle": str(outcome.bundle),
             "private": str(outcome.private),
+            "steps": [step_document(step) for step in verified.steps],
             "coverage": coverage_document(verified),
         },
-        f"{coverage_table(verified)}\n\n"
+        f"{coverage_table(verified)}\n\n{not_met_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}",
         EXIT_ADVERSE if verified.adverse else 0,
     )

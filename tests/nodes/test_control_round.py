@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from attest.attestation.control import Standing, add_signatures, control_records
 from attest.attestation.reserves import Surroundings
 from attest.attestation.verify import PUBLIC_EVIDENCE, Step, verify
 from attest.canonical import dumps
+from attest.cli.render import not_met_text
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
@@ -140,6 +141,7 @@ def test_a_wallet_without_a_signature_is_said_and_not_met(signed: Round, tmp_pat
     assert {(line.asset, line.storage) for line in lines if line.control == "none"} == {("ETH", "hot"), ("DUSD", "hot")}
     assert outcome.verified.steps[13].status == "NOT MET"
     assert outcome.verified.adverse
+    assert not_met_text(outcome.verified).startswith("NOT MET  control proofs: ")
 
 
 def test_a_descriptor_is_under_control_only_when_each_of_its_coins_is(signed: Round, tmp_path: Path) -> None:
@@ -377,6 +379,16 @@ def test_a_challenge_that_cannot_serve_is_not_written(period: str, out: str, cod
         write_challenges(signed.config, period, NONCE, signed.folder / out, around)
     assert caught.value.code == code
     assert not (signed.folder / out).exists()
+
+
+def test_signatures_that_do_not_hold_are_told_before_a_node_is_asked(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    value = json.loads((control / "challenges.json").read_bytes())
+    value["blocks"][0]["height"] += 1
+    (control / "challenges.json").write_bytes(dumps(value))
+    add_signatures(control, signed.signatures)
+    with pytest.raises(VerificationError, match=r"\(control"):
+        replace(signed, nodes={}).run(control)
 
 
 def test_a_block_of_the_main_network_that_nobody_mined_dates_no_challenge() -> None:
