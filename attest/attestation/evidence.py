@@ -204,11 +204,13 @@ def check_evidence(
     rechecked = opened.check(dumps)
     asked = []
     for chain, url in nodes.items():
-        from attest.reserves.reread import reread
+        from attest.reserves.reread import reread, reread_blocks
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
         asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
+        blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
+        reread_blocks(node, blocks)
     return CheckedEvidence(opened, rechecked, asked)
 
 

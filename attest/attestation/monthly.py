@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -73,7 +73,7 @@ def run(
     secret: bytes,
     passphrase: Callable[[], str],
     read: Path | None = None,
-    control: Path | None = None,
+    control: Sequence[Path] = (),
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int], None] = lambda *_: None,
@@ -81,7 +81,7 @@ def run(
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
     `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of `write_reserves`, without
-    which the chains are read now, and `control` one of signed challenges; `progress` hears how many `balances`, then
+    which the chains are read now, and `control` those of signed challenges; `progress` hears how many `balances`, then
     `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
     that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
     """
@@ -95,7 +95,7 @@ def run(
     sequence, previous = _previous(publication, period, signer.public)
 
     # Before the chains, which may take an hour.
-    signed = None if control is None else read_control(config, period, control, now)
+    signed = read_control(config, period, control, now) if control else None
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:

@@ -203,14 +203,23 @@ class SignedChallenges(NamedTuple):
     places: frozenset[Place]
 
 
-def read_control(config: Config, period: str, folder: Path, now: datetime) -> SignedChallenges:
-    """The signatures that came back into `folder`, for a statement of `now`.
+def read_control(config: Config, period: str, folders: Sequence[Path], now: datetime) -> SignedChallenges:
+    """The signatures that came back into `folders`, for a statement of `now`; of an address the first one counts.
 
-    Raises `AttestError` when one does not hold.
+    A later folder serves addresses that held nothing yet when the first was made. Raises `AttestError` when a signature
+    does not hold.
     """
     from attest.attestation.control import control_records
 
-    records = control_records(folder, config.control.max_age_days)
+    records: list[ChallengeBlock | ControlProof] = []
+    signed: set[Place] = set()
+    for folder in folders:
+        for record in control_records(folder, config.control.max_age_days):
+            if isinstance(record, ControlProof):
+                if (place := place_of(record.challenge)) in signed:
+                    continue
+                signed.add(place)
+            records.append(record)
     terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
     return SignedChallenges(records, signed_places(dict(enumerate(records)), terms))
 

@@ -30,6 +30,7 @@ from attest.attestation.statement import (
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
+from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Terms, recheck_control
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
@@ -295,6 +296,8 @@ def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, A
             f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
             f"{covered} of {sum(line.wallets for line in held)} balances lie wholly at addresses that signed"
         )
+        if found.nonces:
+            detail.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
         if any(line.key not in found.lines for line in claimed):
             detail.open("the signatures of the others are not at hand")
         detail.unmet = any(line.control == "none" for line in held)

@@ -21,11 +21,12 @@ from attest.errors import EXIT_ADVERSE
 )
 @click.option(
     "--control",
+    multiple=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder of `attest control challenge` with the signatures that came back.",
+    help="A folder of `attest control challenge` with the signatures that came back. Repeatable, for what came later.",
 )
 @json_option
-def run(config: Path, *, period: str, reserves: Path | None, control: Path | None, as_json: bool) -> Result:
+def run(config: Path, *, period: str, reserves: Path | None, control: tuple[Path, ...], as_json: bool) -> Result:
     """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
 
     Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase

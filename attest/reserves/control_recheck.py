@@ -41,12 +41,13 @@ class Terms(NamedTuple):
 class Controlled(NamedTuple):
     """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
 
-    `max_age` is how many days before the snapshot the oldest block of a challenge might be.
+    `max_age` is how many days before the snapshot the oldest block of a challenge might be, `nonces` what was drawn.
     """
 
     signed: int
     lines: frozenset[tuple[str, ...]]
     max_age: int
+    nonces: tuple[str, ...]
 
 
 def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Sequence[ReserveLine]) -> Controlled:
@@ -78,7 +79,8 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
             )
         checked.add(line.key)
     ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
-    return Controlled(len(places), frozenset(checked), max(ages, default=0))
+    nonces = {record.challenge.nonce for record in records.values() if isinstance(record, ControlProof)}
+    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)))
 
 
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
@@ -114,19 +116,24 @@ def places_of(reading: Reading) -> set[Place]:
     raise TypeError(type(reading))
 
 
-def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
-    """The hash of a block that a challenge may name."""
+def block_of(record: ChallengeBlock) -> tuple[bytes, datetime]:
+    """The hash and the time of a block that challenges name, from its header. Raises `VerificationError`."""
     if record.chain.startswith("eip155:"):
         header = decode_header(record.header)
-        block_hash, time = header.block_hash, header.time
         if header.number != record.height:
             raise VerificationError("control/block", f"its header is that of block {header.number}")
-    elif len(record.header) == HEADER_BYTES:
-        block_hash, time = header_hash(record.header), header_time(record.header)
-        if not has_work(record.chain, block_hash):
-            raise VerificationError("control/block", "nobody has mined its header: its hash is too large")
-    else:
+        return header.block_hash, header.time
+    if len(record.header) != HEADER_BYTES:
         raise VerificationError("control/block", f"a Bitcoin header has {HEADER_BYTES} bytes")
+    block_hash = header_hash(record.header)
+    if not has_work(record.chain, block_hash):
+        raise VerificationError("control/block", "nobody has mined its header: its hash is too large")
+    return block_hash, header_time(record.header)
+
+
+def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
+    """The hash of a block that a challenge may name at the time that it is of."""
+    block_hash, time = block_of(record)
     if not terms.snapshot_at - timedelta(days=record.max_age) <= time <= terms.issued_at:
         raise VerificationError(
             "control/stale",

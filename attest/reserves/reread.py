@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attest.errors import VerificationError
 from attest.reserves.bitcoin import BitcoinReader
+from attest.reserves.control_recheck import block_of
 from attest.reserves.ethereum import EthereumReader
 from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.pins import PinLostError
 from attest.reserves.reading import ChainReader
-from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Utxo
+from attest.reserves.records import (
+    BitcoinUtxos,
+    ChallengeBlock,
+    EthereumBalance,
+    EthereumTokenAnswer,
+    EthereumTokenBalance,
+    Utxo,
+)
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import unspent_at
 from attest.reserves.wallets import Pin
@@ -28,24 +36,39 @@ def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable
     be asked for. Raises `VerificationError` naming the record and the node,
     `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
     """
-    bitcoin = pin.chain.startswith("bip122:")
-    reader: ChainReader = BitcoinReader(pin.chain, "", {}) if bitcoin else EthereumReader(pin.chain, "", {}, {}, {})
+    reader = _reader(pin.chain)
     reader.check_chain(node)
-    try:
-        reader.confirm(node, pin)
-    except PinLostError:
-        raise VerificationError(
-            "reread/pin",
-            f"node {node.name} has another block than the pinned one at height {pin.height} of {pin.chain}",
-            hint="the block was replaced, or the node is wrong: ask another one",
-        ) from None
-    if bitcoin:
+    _confirm(node, reader, pin, "the pinned one")
+    if pin.chain.startswith("bip122:"):
         readings = {index: reading for index, reading in readings.items() if reading.utxos}
         _reread_bitcoin(node, pin, readings)
         progress(len(readings))
     else:
         _reread_ethereum(node, pin, readings, progress)
     return len(readings)
+
+
+def reread_blocks(node: Node, blocks: Iterable[ChallengeBlock]) -> None:
+    """See that the blocks which challenges name are on `node`'s chain. Raises `AttestError` when one is not."""
+    for block in blocks:
+        block_hash, time = block_of(block)
+        pin = Pin(chain=block.chain, height=block.height, block_hash=block_hash, time=time)
+        _confirm(node, _reader(block.chain), pin, "that which challenges name")
+
+
+def _reader(chain: str) -> ChainReader:
+    return BitcoinReader(chain, "", {}) if chain.startswith("bip122:") else EthereumReader(chain, "", {}, {}, {})
+
+
+def _confirm(node: Node, reader: ChainReader, pin: Pin, which: str) -> None:
+    try:
+        reader.confirm(node, pin)
+    except PinLostError:
+        raise VerificationError(
+            "reread/pin",
+            f"node {node.name} has another block than {which} at height {pin.height} of {pin.chain}",
+            hint="the block was replaced, or the node is wrong: ask another one",
+        ) from None
 
 
 def _reread_ethereum(node: Node, pin: Pin, readings: EthereumReadings, progress: Callable[[int], None]) -> None:

@@ -29,6 +29,8 @@ from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.control_recheck import Terms, signed_places
 from attest.reserves.records import ChallengeBlock, ControlProof, Record
+from attest.reserves.reread import reread_blocks
+from attest.reserves.rpc import Node
 from tests.conftest import signed_bundle
 
 DEVICE = Path(__file__).parent / "cold_storage.py"
@@ -77,7 +79,7 @@ class Round:
             secret=bytes(32),
             passphrase=lambda: "",
             read=read,
-            control=control,
+            control=control if isinstance(control, tuple) else () if control is None else (control,),
             environment=self.nodes,
         )
 
@@ -397,3 +399,27 @@ def test_a_block_of_the_main_network_that_nobody_mined_dates_no_challenge() -> N
     block = ChallengeBlock(type="control-block", salt=bytes(16), chain=mainnet, height=1, header=header, max_age=31)
     with pytest.raises(VerificationError, match="nobody has mined"):
         signed_places({0: block}, TERMS)
+
+
+def test_signatures_that_came_later_count_with_the_earlier_ones(signed: Round, tmp_path: Path) -> None:
+    first, second = signed.copy(tmp_path / "first"), signed.copy(tmp_path / "second")
+    late = [path for path in signed.signatures if path.name.startswith("eth-hot-")]
+    add_signatures(first, [path for path in signed.signatures if path not in late])
+    add_signatures(second, signed.signatures)
+    assert signed.run(first).verified.steps[13].status == "NOT MET"
+    step = signed.run((first, second)).verified.steps[13]
+    assert step.status == "VERIFIED"
+    assert step.detail.endswith(f"nonces: {NONCE}")  # an auditor compares it with what they drew
+
+
+def test_a_node_is_asked_for_the_blocks_of_challenges(signed: Round, tmp_path: Path) -> None:
+    control = signed.copy(tmp_path / "c")
+    add_signatures(control, signed.signatures)
+    blocks = [record for record in control_records(control, 31) if isinstance(record, ChallengeBlock)]
+    for block in blocks:
+        variables = demo.BITCOIN_VARIABLES if block.chain.startswith("bip122:") else demo.ETHEREUM_VARIABLES
+        node = Node("n1", signed.nodes[variables[0]])
+        reread_blocks(node, [block])
+        lower = block.model_copy(update={"height": block.height - 1})
+        with pytest.raises(VerificationError):
+            reread_blocks(node, [lower])
