@@ -21,13 +21,12 @@ from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
-    add_control,
     confirm_pins,
     load_reserves,
-    read_control,
     read_reserves,
     reserves_file,
 )
+from attest.attestation.signatures import add_control, read_control
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
 from attest.attestation.statement import (
     PAYLOAD_TYPE,

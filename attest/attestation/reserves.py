@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from attest.amounts import format_amount, parse_decimal
-from attest.attestation.config import Chain, Config, Money
+from attest.amounts import format_amount
+from attest.attestation.config import Chain, Config
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
+from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
-from attest.errors import AttestError, MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
-from attest.reserves.control_recheck import Place, Terms, control_of, place_of, places_of, signed_places
+from attest.errors import MalformedError, VerificationError
+from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
+from attest.reserves.control_recheck import Place, control_of
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinLostError
@@ -30,7 +31,6 @@ from attest.reserves.records import (
     MoneyDocument,
     Reading,
     Record,
-    new_salt,
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
@@ -38,7 +38,6 @@ from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Walle
 
 JOURNAL: Final = ".reading"
 _FOLDER_MODE: Final = 0o700
-MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
     """
     places = register(config.wallets)
-    documents = _bank_documents(config, period, around.folder)
+    documents = bank_documents(config, period, around.folder)
     reserves = Reserves()
     kept = Journal(journal, _register(config, period))
     for pin in kept.pins:
@@ -175,7 +174,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     reserves = Reserves(
         list(own.chains), chains, [], {index for index in own.private if index < len(chains)}, list(own.unlisted)
     )
-    _add_documents(_bank_documents(config, period, around.folder), config, reserves)
+    _add_documents(bank_documents(config, period, around.folder), config, reserves)
     return reserves
 
 
@@ -194,48 +193,6 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         leaves=tuple(record.leaf for record in reserves.records),
         private=tuple(sorted(reserves.private)),
     )
-
-
-class SignedChallenges(NamedTuple):
-    """The evidence of the signatures that came back, all of which hold, and the places whose keys made them."""
-
-    records: list[ChallengeBlock | ControlProof]
-    places: frozenset[Place]
-
-
-def read_control(config: Config, period: str, folders: Sequence[Path], now: datetime) -> SignedChallenges:
-    """The signatures that came back into `folders`, for a statement of `now`; of an address the first one counts.
-
-    A later folder serves addresses that held nothing yet when the first was made. Raises `AttestError` when a signature
-    does not hold.
-    """
-    from attest.attestation.control import control_records
-
-    records: list[ChallengeBlock | ControlProof] = []
-    signed: set[Place] = set()
-    for folder in folders:
-        for record in control_records(folder, config.control.max_age_days):
-            if isinstance(record, ControlProof):
-                if (place := place_of(record.challenge)) in signed:
-                    continue
-                signed.add(place)
-            records.append(record)
-    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
-    return SignedChallenges(records, signed_places(dict(enumerate(records)), terms))
-
-
-def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
-    """Add signatures to the evidence; one is published when a balance at its address is."""
-    shown: set[Place] = set()
-    for index, reading in enumerate(reserves.records):
-        if isinstance(reading, Reading) and index not in reserves.private:
-            shown |= places_of(reading)
-    for record in signed.records:
-        # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
-        if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
-            reserves.private.add(len(reserves.records))
-        reserves.records.append(record)
-    reserves.places = signed.places
 
 
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
@@ -361,50 +318,12 @@ def _register(config: Config, period: str) -> bytes:
     return sha256(dumps({"period": period, "chains": chains, "wallets": wallets, "decimals": decimals})).digest()
 
 
-def _bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocument]:
-    documents: list[MoneyDocument] = []
-    for money in config.money:
-        document = _money_document(money, folder, period, config.decimals[money.currency])
-        if any(other.counts == document.counts for other in documents):
-            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
-        documents.append(document)
-    return documents
-
-
 def _add_documents(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
     for money, document in zip(config.money, documents, strict=True):
-        reserves.money.append(
-            MoneyLine(
-                currency=document.currency,
-                purpose=document.purpose,
-                amount=document.amount,
-                evidence_leaf=document.leaf,
-            )
-        )
+        reserves.money.append(money_line(document))
         if not money.public:
             reserves.private.add(len(reserves.records))
         reserves.records.append(document)
-
-
-def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
-    path = folder / money.document.replace("{period}", period)
-    data = read_bounded(path, MAX_DOCUMENT_BYTES)
-    try:
-        amount = parse_decimal(money.amount, decimals)
-    except AttestError as error:
-        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
-    if amount < 0:
-        raise MalformedError("config/money", f"money at {money.institution} is negative")
-    return MoneyDocument(
-        type="money",
-        salt=new_salt(),
-        currency=money.currency,
-        purpose=money.purpose,
-        amount=amount,
-        institution=money.institution,
-        document=path.name,
-        sha256=sha256(data).digest(),
-    )
 
 
 def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> tuple[ReserveLine, ...]:

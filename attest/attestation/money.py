@@ -1,0 +1,55 @@
+"""The documents of banks and trustees that certify fiat money."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from attest.amounts import parse_decimal
+from attest.attestation.config import Config, Money
+from attest.errors import AttestError, MalformedError
+from attest.files import read_bounded
+from attest.reserves.records import MoneyDocument, new_salt
+from attest.reserves.wallets import MoneyLine
+
+MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+
+
+def bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocument]:
+    """A record for each document that the config in `folder` names, in its order. Raises `AttestError`."""
+    documents: list[MoneyDocument] = []
+    for money in config.money:
+        document = _money_document(money, folder, period, config.decimals[money.currency])
+        if any(other.counts == document.counts for other in documents):
+            raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
+        documents.append(document)
+    return documents
+
+
+def money_line(document: MoneyDocument) -> MoneyLine:
+    """The line of the statement that a document stands behind."""
+    return MoneyLine(
+        currency=document.currency, purpose=document.purpose, amount=document.amount, evidence_leaf=document.leaf
+    )
+
+
+def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
+    path = folder / money.document.replace("{period}", period)
+    data = read_bounded(path, MAX_DOCUMENT_BYTES)
+    try:
+        amount = parse_decimal(money.amount, decimals)
+    except AttestError as error:
+        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
+    if amount < 0:
+        raise MalformedError("config/money", f"money at {money.institution} is negative")
+    return MoneyDocument(
+        type="money",
+        salt=new_salt(),
+        currency=money.currency,
+        purpose=money.purpose,
+        amount=amount,
+        institution=money.institution,
+        document=path.name,
+        sha256=sha256(data).digest(),
+    )
