@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
@@ -112,25 +113,25 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
             )
         blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
         for wallet in wallets:
-            found = _addresses(quorum, block, wallet, places)
-            if not found:
-                around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
-            for number, (address, index) in enumerate(found, start=1):
-                if (chain.id, address) in asked:
-                    continue
-                asked.add((chain.id, address))
-                challenge = Challenge(
-                    entity=config.entity.origin,
-                    period=period,
-                    chain=chain.id,
-                    address=address,
-                    height=block.pin.height,
-                    block_hash=block.pin.block_hash,
-                    nonce=nonce,
-                )
-                item = Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge)
-                items.append(item)
-                files |= _files(item, wallet, index)
+            with _naming(wallet):
+                found = _addresses(quorum, block, wallet, places)
+                if not found:
+                    around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
+                for number, (address, index) in enumerate(found, start=1):
+                    if (chain.id, address) in asked:
+                        continue
+                    asked.add((chain.id, address))
+                    challenge = Challenge(
+                        entity=config.entity.origin,
+                        period=period,
+                        chain=chain.id,
+                        address=address,
+                        height=block.pin.height,
+                        block_hash=block.pin.block_hash,
+                        nonce=nonce,
+                    )
+                    items.append(Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge))
+                    files |= _files(items[-1], wallet, index)
     if not items:
         raise MalformedError(
             "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
@@ -211,6 +212,15 @@ def read_challenges(folder: Path) -> Challenges:
     """The `challenges.json` in `folder`. Raises `AttestError`."""
     data = read_bounded(folder / CHALLENGES_FILE, MAX_CHALLENGES_BYTES)
     return Challenges.from_canonical(data, what=CHALLENGES_FILE, max_bytes=MAX_CHALLENGES_BYTES)
+
+
+@contextmanager
+def _naming(wallet: Wallet) -> Iterator[None]:
+    """Name the wallet in an error about its descriptor."""
+    try:
+        yield
+    except MalformedError as error:
+        raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
 
 
 def _addresses(quorum: Quorum, block: Block, wallet: Wallet, places: Register) -> list[tuple[str, int | None]]:

@@ -70,7 +70,7 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
     return Result(
         {
             "command": "control add",
-            "status": "verified",
+            "status": "incomplete" if standing.missing else "verified",
             "returned": [item._asdict() for item in standing.returned],
             "missing": [item.to_value() for item in standing.missing],
         },
