@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from attest.documents import parse_hex
-from attest.errors import AttestError, VerificationError
+from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash
 from attest.reserves.rpc import Node
 
@@ -63,7 +63,7 @@ def shaped(node: Node, what: str) -> Iterator[None]:
     """Turn what happens on an answer of another shape into an error of the node."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ArithmeticError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ArithmeticError, AttributeError, MalformedError) as error:
         raise lie(node, "answer", f"answered with something that is not {what} ({type(error).__name__})") from None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from attest.documents import parse_hex
-from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.errors import UnavailableError, VerificationError
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_node import lie, shaped
 from attest.reserves.quorum import Quorum
@@ -80,10 +80,7 @@ def _confirms(node: Node, pin: Pin, found: UtxoSet, tell: Callable[[str], None])
         tell(f"the set of unspent outputs is not confirmed: {error.message} (start it with -coinstatsindex=1)")
         return False
     with shaped(node, "an answer to gettxoutsetinfo"):
-        try:
-            said = (parse_hex(answer["bestblock"]), parse_hex(answer["muhash"]), answer["txouts"])
-        except AttestError as error:
-            raise lie(node, "utxo-set", error.message) from None
+        said = (parse_hex(answer["bestblock"]), parse_hex(answer["muhash"]), answer["txouts"])
     if said != (pin.block_hash, found.muhash, found.outputs):
         raise VerificationError(
             "bitcoin/utxo-set", f"node {node.name} has another set of unspent outputs at the pinned block"
