@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_networks import Network, network
-from attest.reserves.control_bitcoin import MAX_SIGNATURE, message_bytes, script_of
+from attest.reserves.bitcoin_scripts import address_script, descriptor_scripts
+from attest.reserves.control_bitcoin import MAX_SIGNATURE, message_bytes
 
 if TYPE_CHECKING:
     from btclib_wallet.psbt import Psbt
@@ -35,8 +36,10 @@ def psbt_to_sign(chain: str, address: str, message: str, *, descriptor: str, ind
     from btclib_wallet.bip322 import to_sign_psbt
     from btclib_wallet.descriptors import parse
 
-    script = script_of(chain, address=address)
-    if script_of(chain, descriptor=descriptor, index=index) != script:
+    script = address_script(chain, address)
+    if ("*" in descriptor) != (index is not None):
+        raise MalformedError("control/descriptor", "a descriptor takes an index exactly when it has a *")
+    if descriptor_scripts(descriptor, (index or 0, index or 0), chain) != (script,):
         at = "" if index is None else f" at index {index}"
         raise MalformedError(
             "control/descriptor",

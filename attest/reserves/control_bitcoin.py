@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import ValidationError
-
 from attest.documents import parse_base64
 from attest.errors import MalformedError
 from attest.reserves.bip137 import SIGNATURE_BYTES, check_bip137
 from attest.reserves.bip322 import SignedOutput, check_bip322
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import scripts
-from attest.reserves.wallets import Wallet
+from attest.reserves.bitcoin_scripts import address_script
 
 MAX_MESSAGE: Final = 10_000
 MAX_SIGNATURE: Final = 2**18
@@ -41,7 +38,7 @@ def verify_message(chain: str, address: str, message: str, signature: str) -> Si
     Raises `VerificationError` (`control/…`) for a signature that does not show it, and `MalformedError` for what is
     no signature or message at all, or no address of that network.
     """
-    script = script_of(chain, address=address)
+    script = address_script(chain, address)
     data = message_bytes(message)
     if len(signature) > MAX_SIGNATURE:
         raise MalformedError("control/malformed", f"a signature has at most {MAX_SIGNATURE:,} characters")
@@ -58,33 +55,6 @@ def verify_message(chain: str, address: str, message: str, signature: str) -> Si
         check_bip137(network(chain), script, data, payload)
         return SignedBy("bip137")
     return SignedBy(kind or "bip322-simple", check_bip322(script, data, signature))
-
-
-def script_of(
-    chain: str, *, address: str | None = None, descriptor: str | None = None, index: int | None = None
-) -> bytes:
-    """The scriptPubKey of an `address`, or of a `descriptor`, at an `index` if it has a *.
-
-    Raises `MalformedError` for one that is none on the network `chain`.
-    """
-    network(chain)
-    try:
-        wallet = Wallet(
-            id="address",
-            chain=chain,
-            address=address,
-            descriptor=descriptor,
-            range=None if index is None else (index, index),
-            assets=("BTC",),
-            purpose="own",
-            storage="other",
-        )
-    except ValidationError:
-        raise MalformedError(
-            "bitcoin/address", "this is no address, nor a descriptor with an index exactly when it has a *"
-        ) from None
-    (script,) = scripts(wallet)
-    return script
 
 
 def message_bytes(message: str) -> bytes:

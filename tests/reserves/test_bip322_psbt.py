@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bip322_psbt import MAX_PSBTS, psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, script_of, verify_message
+from attest.reserves.bitcoin_scripts import descriptor_scripts
+from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
 from tests.reserves.bitcoin_signing import ALL, address_of, public
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"
@@ -60,7 +61,7 @@ def described(form: str = COLD, chain: str = BITCOIN, version: bytes | None = No
 
 
 def address_at(descriptor: str, chain: str = BITCOIN, index: int = INDEX) -> str:
-    return address_of(script_of(chain, descriptor=descriptor, index=index), chain)
+    return address_of(descriptor_scripts(descriptor, (index, index), chain)[0], chain)
 
 
 def unsigned(form: str = COLD, chain: str = BITCOIN, message: str = MESSAGE) -> str:
