@@ -66,10 +66,9 @@ class Challenges(Document):
 class Returned(NamedTuple):
     """A signature that holds, and how it was made."""
 
-    name: str
-    wallet: str
-    address: str
+    item: Item
     method: Method
+    signature: str
 
 
 class Standing(NamedTuple):
@@ -166,33 +165,38 @@ def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
 
 def standing(folder: Path) -> Standing:
     """Check every signature in `folder` again, and say which are missing. Raises `AttestError`."""
+    return _standing(folder, read_challenges(folder))
+
+
+def _standing(folder: Path, challenges: Challenges) -> Standing:
     returned, missing = [], []
-    for item in read_challenges(folder).items:
+    for item in challenges.items:
         path = folder / SIGNATURES_FOLDER / f"{item.name}{SIGNATURE}"
         if not path.exists():
             missing.append(item)
             continue
         try:
-            method = check_signature(item.challenge, _text(path))
+            signature = _text(path)
+            method = check_signature(item.challenge, signature)
         except AttestError as error:
             raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
-        returned.append(Returned(item.name, item.wallet, item.challenge.address, method))
+        returned.append(Returned(item, method, signature))
     return Standing(returned, missing)
 
 
 def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | ControlProof]:
     """The signatures in `folder` as evidence, with the blocks that their challenges name. Raises `AttestError`."""
-    challenges = {item.name: item.challenge for item in read_challenges(folder).items}
+    challenges = read_challenges(folder)
     proofs = [
         ControlProof(
             type="control",
             salt=new_salt(),
-            wallet=returned.wallet,
-            challenge=challenges[returned.name],
-            method=returned.method,
-            signature=_text(folder / SIGNATURES_FOLDER / f"{returned.name}{SIGNATURE}"),
+            wallet=item.wallet,
+            challenge=item.challenge,
+            method=method,
+            signature=signature,
         )
-        for returned in standing(folder).returned
+        for item, method, signature in _standing(folder, challenges).returned
     ]
     blocks = [
         ChallengeBlock(
@@ -203,7 +207,7 @@ def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | Control
             header=block.header,
             max_age=max_age,
         )
-        for block in read_challenges(folder).blocks
+        for block in challenges.blocks
     ]
     return [*blocks, *proofs]
 

@@ -15,7 +15,8 @@ from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.control_recheck import place_of, places_of
+from attest.reserves.control_recheck import place_of
+from attest.reserves.counting import places_of
 from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck

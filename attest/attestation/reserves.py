@@ -18,7 +18,8 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
-from attest.reserves.control_recheck import Place, control_of
+from attest.reserves.control_recheck import control_of
+from attest.reserves.counting import Place
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinLostError

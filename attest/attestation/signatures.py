@@ -10,7 +10,8 @@ from typing import NamedTuple
 from attest.attestation.config import Config
 from attest.attestation.control import control_records
 from attest.attestation.reserves import Reserves
-from attest.reserves.control_recheck import Place, Terms, place_of, places_of, signed_places
+from attest.reserves.control_recheck import Terms, challenged_places, place_of
+from attest.reserves.counting import Place, places_of
 from attest.reserves.records import ChallengeBlock, ControlProof, Reading
 
 
@@ -37,7 +38,8 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
                 signed.add(place)
             records.append(record)
     terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
-    return SignedChallenges(records, signed_places(dict(enumerate(records)), terms))
+    # `control_records` has checked the signatures themselves.
+    return SignedChallenges(records, challenged_places(dict(enumerate(records)), terms))
 
 
 def add_control(reserves: Reserves, signed: SignedChallenges) -> None:

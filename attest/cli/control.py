@@ -71,7 +71,15 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
         {
             "command": "control add",
             "status": "incomplete" if standing.missing else "verified",
-            "returned": [item._asdict() for item in standing.returned],
+            "returned": [
+                {
+                    "name": item.name,
+                    "wallet": item.wallet,
+                    "address": item.challenge.address,
+                    "method": method,
+                }
+                for item, method, _ in standing.returned
+            ],
             "missing": [item.to_value() for item in standing.missing],
         },
         _text(standing),
@@ -82,8 +90,8 @@ def _text(standing: Standing) -> str:
     from attest.cli.tables import new_table, render
 
     table = new_table("challenge", "wallet", "address", "signature")
-    for returned in standing.returned:
-        table.add_row(returned.name, returned.wallet, returned.address, f"VERIFIED, {returned.method}")
+    for item, method, _ in standing.returned:
+        table.add_row(item.name, item.wallet, item.challenge.address, f"VERIFIED, {method}")
     for item in standing.missing:
         table.add_row(item.name, item.wallet, item.challenge.address, "missing")
     total = len(standing.returned) + len(standing.missing)

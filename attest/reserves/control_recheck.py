@@ -12,21 +12,10 @@ from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, 
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import Challenge
 from attest.reserves.control import check_signature
+from attest.reserves.counting import Place, places_of
 from attest.reserves.ethereum_proof import checksum_address, decode_header
-from attest.reserves.records import (
-    BitcoinUtxos,
-    ChallengeBlock,
-    ControlProof,
-    EthereumBalance,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
-    Reading,
-    Record,
-)
+from attest.reserves.records import ChallengeBlock, ControlProof, Reading, Record
 from attest.reserves.wallets import Control, ReserveLine
-
-Place = tuple[str, str | bytes]
-"""A chain, and an EIP-55 address or a scriptPubKey there."""
 
 
 class Terms(NamedTuple):
@@ -85,16 +74,27 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
 
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose keys signed their challenge. Raises `VerificationError` naming the record."""
-    blocks: dict[tuple[str, int, bytes], ChallengeBlock] = {}
+    places = challenged_places(records, terms)
+    for index, record in records.items():
+        if isinstance(record, ControlProof):
+            with _naming(index, record):
+                if check_signature(record.challenge, record.signature) != record.method:
+                    raise VerificationError("control/method", f"the signature is not one of {record.method}")
+    return places
+
+
+def challenged_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
+    """The places whose challenges keep the `terms`, whatever their signatures. Raises `VerificationError`."""
+    blocks: set[tuple[str, int, bytes]] = set()
     for index, record in records.items():
         if isinstance(record, ChallengeBlock):
             with _naming(index, record):
-                blocks[record.chain, record.height, _checked_block(record, terms)] = record
+                blocks.add((record.chain, record.height, _checked_block(record, terms)))
     places: set[Place] = set()
     for index, record in records.items():
         if isinstance(record, ControlProof):
             with _naming(index, record):
-                place = _signed_place(record, blocks, terms)
+                place = _challenged_place(record.challenge, blocks, terms)
                 if place in places:
                     raise VerificationError("control/twice", "another record has a signature of its address")
                 places.add(place)
@@ -105,15 +105,6 @@ def control_of(reading: Reading, places: Collection[Place]) -> Control:
     """`signature` when the keys of every place that holds some of the balance signed."""
     held = places_of(reading)
     return "signature" if held and held.issubset(places) else "none"
-
-
-def places_of(reading: Reading) -> set[Place]:
-    """Where a balance lies; nowhere when a Bitcoin wallet has no output."""
-    if isinstance(reading, BitcoinUtxos):
-        return {(reading.chain, utxo.script) for utxo in reading.utxos}
-    if isinstance(reading, EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer):
-        return {(reading.chain, checksum_address(reading.address))}
-    raise TypeError(type(reading))
 
 
 def block_of(record: ChallengeBlock) -> tuple[bytes, datetime]:
@@ -142,8 +133,7 @@ def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
     return block_hash
 
 
-def _signed_place(record: ControlProof, blocks: Mapping[tuple[str, int, bytes], ChallengeBlock], terms: Terms) -> Place:
-    challenge = record.challenge
+def _challenged_place(challenge: Challenge, blocks: Collection[tuple[str, int, bytes]], terms: Terms) -> Place:
     for name, said, expected in (
         ("entity", challenge.entity, terms.entity),
         ("period", challenge.period, terms.period),
@@ -152,8 +142,6 @@ def _signed_place(record: ControlProof, blocks: Mapping[tuple[str, int, bytes], 
             raise VerificationError("control/challenge", f"the challenge is for the {name} {said}, not {expected}")
     if (challenge.chain, challenge.height, challenge.block_hash) not in blocks:
         raise VerificationError("control/block", "no record has the header of the block that the challenge names")
-    if check_signature(challenge, record.signature) != record.method:
-        raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return place_of(challenge)
 
 

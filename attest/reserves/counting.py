@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from attest.errors import VerificationError
+from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Reading
 
 ASKED: Final = "balanceOf"  # the end of a `source` that is no slot
 _SHORT_SLOT: Final = 2**32
+
+Place = tuple[str, str | bytes]
+"""A chain, and an EIP-55 address or a scriptPubKey there."""
 
 
 def refuse_double_counting(readings: Iterable[Reading]) -> None:
@@ -40,12 +44,12 @@ def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
 def refuse_two_purposes(readings: Iterable[Reading]) -> None:
     """Raises `VerificationError` when what lies at one place serves two purposes or kinds of storage.
 
-    One key moves everything at an address: it cannot hold coins for two.
+    One key moves everything at an address: it cannot hold coins for two. Raises `MalformedError` for no address.
     """
-    tenant: dict[tuple[str, str | bytes], Reading] = {}
+    tenant: dict[Place, Reading] = {}
     for reading in readings:
-        for place in _addresses(reading):
-            other = tenant.setdefault((reading.chain, place), reading)
+        for place in places_of(reading):
+            other = tenant.setdefault(place, reading)
             if (other.purpose, other.storage) != (reading.purpose, reading.storage):
                 raise VerificationError(
                     "recheck/two-purposes",
@@ -53,14 +57,14 @@ def refuse_two_purposes(readings: Iterable[Reading]) -> None:
                 )
 
 
-def _addresses(reading: Reading) -> set[str | bytes]:
-    """Where a reading's coins lie on its chain."""
+def places_of(reading: Reading) -> set[Place]:
+    """Where a balance lies; nowhere when a Bitcoin wallet has no output. Raises `MalformedError` for no address."""
     match reading:
-        case EthereumBalance() | EthereumTokenBalance() | EthereumTokenAnswer():
-            return {reading.address.lower()}
         case BitcoinUtxos():
-            return {utxo.script for utxo in reading.utxos}
-    return set()
+            return {(reading.chain, utxo.script) for utxo in reading.utxos}
+        case EthereumBalance() | EthereumTokenBalance() | EthereumTokenAnswer():
+            return {(reading.chain, checksum_address(reading.address))}
+    raise TypeError(type(reading))
 
 
 def coins(readings: Iterable[Reading]) -> dict[str, str]:

@@ -359,7 +359,7 @@ def test_a_name_with_a_dot_is_not_taken_for_a_shorter_one(signed: Round, tmp_pat
     (sig,) = [path for path in signed.signatures if path.name == "eth-hot-0001.sig"]
     shutil.copy(sig, tmp_path / "eth-cold-0001.hot-0001.sig")
     standing = add_signatures(control, [tmp_path / "eth-cold-0001.hot-0001.sig"])
-    assert [item.name for item in standing.returned] == ["eth-cold-0001.hot-0001"]
+    assert [returned.item.name for returned in standing.returned] == ["eth-cold-0001.hot-0001"]
 
 
 def test_a_psbt_file_may_be_binary(signed: Round, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_psbt_file_may_be_binary(signed: Round, tmp_path: Path) -> None:
         if path.name.startswith("btc-cold-0001."):
             (tmp_path / path.name).write_bytes(base64.b64decode(path.read_bytes()))
     standing = add_signatures(control, sorted(tmp_path.glob("*.psbt")))
-    assert [item.name for item in standing.returned] == ["btc-cold-0001"]
+    assert [returned.item.name for returned in standing.returned] == ["btc-cold-0001"]
 
 
 @pytest.mark.parametrize(
