@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -22,9 +22,9 @@ from attest.reserves.control_recheck import control_of
 from attest.reserves.counting import Place
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Block, PinLostError
+from attest.reserves.pins import PinLostError
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, confirm_pin, read_chain
+from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
@@ -191,7 +191,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         money=tuple(reserves.money),
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
-        leaves=tuple(record.leaf for record in reserves.records),
+        leaves=tree.leaves,
         private=tuple(sorted(reserves.private)),
     )
 
@@ -200,9 +200,7 @@ def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> N
     """See that every pinned block is still on its chain. Raises `PinLostError` when one is not, `AttestError`."""
     for pin in pins:
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
-        confirm_pin(
-            chain_reader(chain, Register({}, {}), config.decimals, around.folder), node_quorum(chain, around), pin
-        )
+        confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
 
 
 def _hidden(config: Config) -> set[str]:
@@ -247,32 +245,11 @@ def _read(
     reserves.records += records
     unlisted = journal.unlisted(chain.id)
     if unlisted is None:
-        unlisted = journal.keep_unlisted(chain.id, _unlisted(reader, quorum, chain, block, wallets))
+        unlisted = journal.keep_unlisted(chain.id, reader.unlisted(quorum, block, wallets))
     for item in unlisted:
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
-
-
-def _unlisted(
-    reader: ChainReader, quorum: Quorum, chain: Chain, block: Block, wallets: Sequence[Wallet]
-) -> Iterator[Unlisted]:
-    for wallet, asset, amount in reader.unlisted(quorum, block, wallets):
-        yield Unlisted(wallet=wallet.id, asset=asset, amount=str(amount))
-    if chain.tokens_since is not None:
-        yield from _unknown_tokens(chain, quorum, block, wallets, chain.tokens_since)
-
-
-def _unknown_tokens(
-    chain: Chain, quorum: Quorum, block: Block, wallets: Sequence[Wallet], since: int
-) -> Iterator[Unlisted]:
-    from attest.reserves.ethereum_proof import checksum_address
-    from attest.reserves.unknown_tokens import unknown_tokens
-
-    known = frozenset(checksum_address(token.contract) for token in chain.tokens)
-    owners = {checksum_address(wallet.address or ""): wallet.id for wallet in wallets}
-    for token in unknown_tokens(quorum, block.pin, since, known, list(owners)):
-        yield Unlisted(wallet=owners[token.address], asset=token.contract, amount=str(token.amount))
 
 
 def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
@@ -304,7 +281,7 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
         contract = checksum_address(item.contract)
         place = None if item.slot is None else Token(contract, item.slot, item.balance_layout)
         tokens[item.asset] = TokenContract(contract, place)
-    return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses)
+    return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses, chain.tokens_since)
 
 
 def _register(config: Config, period: str) -> bytes:

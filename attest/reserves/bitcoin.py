@@ -37,7 +37,7 @@ from attest.reserves.records import (
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.utxo_proof import prove_unspent
-from attest.reserves.wallets import Pin, Wallet
+from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _MEDIAN_BLOCKS: Final = 11  # BIP-113
 
@@ -111,7 +111,7 @@ class BitcoinReader:
         progress(len(kept))
         return [*kept, *(_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None)]
 
-    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:  # noqa: ARG002
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:  # noqa: ARG002
         """Nothing: a Bitcoin script holds one asset."""
         return []
 

@@ -46,7 +46,8 @@ from attest.reserves.records import (
 )
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
-from attest.reserves.wallets import Pin, Wallet
+from attest.reserves.unknown_tokens import unknown_tokens
+from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
 _SLOT_BYTES: Final = 32
@@ -69,7 +70,8 @@ class _Place(NamedTuple):
 class EthereumReader:
     """Reads one chain. `native` is the asset of the chain's coin, `tokens` those of contracts.
 
-    `addresses` has the address of each wallet by id, in its EIP-55 spelling.
+    `addresses` has the address of each wallet by id, in its EIP-55 spelling. From the block `tokens_since` on, tokens
+    that are not named are looked for.
     """
 
     chain: str
@@ -77,6 +79,7 @@ class EthereumReader:
     tokens: Mapping[str, TokenContract]
     decimals: Mapping[str, int]
     addresses: Mapping[str, str]
+    tokens_since: int | None = None
 
     def check_chain(self, node: Node) -> None:
         """Raises `VerificationError` when `node` is on another chain."""
@@ -152,17 +155,20 @@ class EthereumReader:
                 progress(len(readings))
         return readings
 
-    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:
-        """What lies at the addresses in assets of this chain that no wallet there lists: it does not count."""
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
+        """What lies at the addresses and does not count: assets that no wallet there lists, tokens without a name."""
+        owners = {self.addresses[wallet.id]: wallet.id for wallet in wallets}
         listed = {(self.addresses[wallet.id], asset) for wallet in wallets for asset in wallet.assets}
         at = at_block(block.pin.block_hash)
         found = []
         for asset in (self.native, *self.tokens):
-            places = {self.addresses[wallet.id]: wallet for wallet in wallets}
-            left = [address for address in places if (address, asset) not in listed]
-            amounts = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
-            found += [(places[address], asset, amount) for address, amount in zip(left, amounts, strict=True) if amount]
-        return found
+            left = [address for address in owners if (address, asset) not in listed]
+            said = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
+            found += [(address, asset, amount) for address, amount in zip(left, said, strict=True) if amount]
+        if self.tokens_since is not None:
+            known = frozenset(token.contract for token in self.tokens.values())
+            found += unknown_tokens(quorum, block.pin, self.tokens_since, known, list(owners))
+        return [Unlisted(wallet=owners[address], asset=asset, amount=str(amount)) for address, asset, amount in found]
 
     def _token(self, quorum: Quorum, asset: str, header: Header, holder: str) -> Token | None:
         contract, token = self.tokens[asset]

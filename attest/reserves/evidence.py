@@ -41,8 +41,9 @@ def join(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTree:
-    """The tree over the leaves of all records, built by merkletools."""
+    """The tree over the `leaves` of all records, built by merkletools."""
 
+    leaves: tuple[bytes, ...]
     _tree: MerkleTools
 
     @classmethod
@@ -51,7 +52,7 @@ class EvidenceTree:
         tree = MerkleTools(hash_type="sha256")
         tree.add_leaf([leaf.hex() for leaf in leaves])
         tree.make_tree()
-        return cls(tree)
+        return cls(tuple(leaves), tree)
 
     @property
     def root(self) -> bytes:

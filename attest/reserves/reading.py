@@ -12,7 +12,7 @@ from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import Record
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
+from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 
 class ChainReader(Protocol):
@@ -44,8 +44,16 @@ class ChainReader(Protocol):
     ) -> list[Record]:
         """Every balance of `wallets` at `block`."""
 
-    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[tuple[Wallet, str, int]]:
-        """What lies at the wallets in assets that they do not list."""
+    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
+        """What lies at the wallets and does not count."""
+
+
+def block_reader(chain: str) -> ChainReader:
+    """A reader of no wallets, to ask nodes about the blocks of `chain`."""
+    from attest.reserves.bitcoin import BitcoinReader
+    from attest.reserves.ethereum import EthereumReader
+
+    return BitcoinReader(chain, "", {}) if chain.startswith("bip122:") else EthereumReader(chain, "", {}, {}, {})
 
 
 def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:

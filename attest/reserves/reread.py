@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attest.errors import VerificationError
-from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.control_recheck import block_of
-from attest.reserves.ethereum import EthereumReader
 from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.pins import PinLostError
-from attest.reserves.reading import ChainReader
+from attest.reserves.reading import ChainReader, block_reader
 from attest.reserves.records import (
     BitcoinUtxos,
     ChallengeBlock,
@@ -36,7 +34,7 @@ def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable
     be asked for. Raises `VerificationError` naming the record and the node,
     `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
     """
-    reader = _reader(pin.chain)
+    reader = block_reader(pin.chain)
     reader.check_chain(node)
     _confirm(node, reader, pin, "the pinned one")
     if pin.chain.startswith("bip122:"):
@@ -53,11 +51,7 @@ def reread_blocks(node: Node, blocks: Iterable[ChallengeBlock]) -> None:
     for block in blocks:
         block_hash, time = block_of(block)
         pin = Pin(chain=block.chain, height=block.height, block_hash=block_hash, time=time)
-        _confirm(node, _reader(block.chain), pin, "that which challenges name")
-
-
-def _reader(chain: str) -> ChainReader:
-    return BitcoinReader(chain, "", {}) if chain.startswith("bip122:") else EthereumReader(chain, "", {}, {}, {})
+        _confirm(node, block_reader(block.chain), pin, "that which challenges name")
 
 
 def _confirm(node: Node, reader: ChainReader, pin: Pin, which: str) -> None:

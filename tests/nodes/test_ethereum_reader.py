@@ -216,7 +216,8 @@ def test_what_no_wallet_lists_is_told_and_not_counted(chain: Chain) -> None:
     listed = replace(chain, wallets=[wallet("safe", chain.wallets[0].address or "", "DUSD")])
     quorum = Quorum(CHAIN, chain.nodes, 2, lambda _: None)
     block = pin_block(listed.reader, quorum, "finalized", chain.twins.time)
-    found = {(item.id, asset): amount for item, asset, amount in listed.reader.unlisted(quorum, block, listed.wallets)}
+    unlisted = listed.reader.unlisted(quorum, block, listed.wallets)
+    found = {(item.wallet, item.asset): int(item.amount) for item in unlisted}
     assert found == {key: chain.funded[key] for key in (("safe", "ETH"), ("safe", "VYD"), ("safe", "SHR"))}
 
 
