@@ -1,0 +1,1 @@
+"""What the law asks to be held in reserve: rule sets as data, and verdicts with reasons."""
