@@ -170,6 +170,23 @@ class Money(Settings):
     public: bool = True
 
 
+class DeclarationForm(Settings):
+    """A form in which management declares what nobody else can say, signed by `signatory`.
+
+    `amount` is in units of `unit`; an encumbrance or borrowing without an amount says that there is none.
+    """
+
+    kind: Literal["encumbrance", "borrowing", "volume", "financial", "posture", "activity"]
+    name: Text
+    unit: AssetName | None = None
+    amount: Text | None = None
+    since: Time | None = None
+    until: Time | None = None
+    signatory: Text
+    document: Text
+    public: bool = True
+
+
 class Ledger(Settings):
     """Where the ledger is; it holds the balances at the end of the period in `time_zone`.
 
@@ -264,6 +281,7 @@ class Config(Settings):
     chains: tuple[Chain, ...] = ()
     wallets: tuple[Wallet, ...] = ()
     money: tuple[Money, ...] = ()
+    declarations: tuple[DeclarationForm, ...] = ()
 
     @property
     def decimals(self) -> dict[str, int]:
@@ -282,6 +300,9 @@ class Config(Settings):
             self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
+        for form in self.declarations:
+            if form.unit is not None:
+                self._known(form.unit, f"declaration {form.kind} {form.name}")
         return self
 
     def _offered(self, chain: Chain) -> set[str]:

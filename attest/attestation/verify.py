@@ -6,7 +6,7 @@ A step that cannot be run is reported as not checked, never as verified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,10 @@ from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
+from attest.attestation.declarations import recheck_declarations
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
+from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Coverage,
@@ -34,8 +36,8 @@ from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Terms, recheck_control
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import ControlProof
-from attest.reserves.wallets import Level
+from attest.reserves.records import ControlProof, Reading
+from attest.reserves.wallets import Control, Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -79,11 +81,16 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A statement whose signatures hold, what follows from it, and every step that was run."""
+    """A statement whose signatures hold, what follows from it, and every step that was run.
+
+    `checks` are those of segregation; `wallets` tell who controls each wallet whose records are at hand.
+    """
 
     statement: Statement
     digest: bytes
     coverage: tuple[Coverage, ...]
+    checks: tuple[Check, ...]
+    wallets: tuple[WalletRow, ...]
     rechecked: Rechecked
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
@@ -223,7 +230,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(12) as detail:
         detail.open("no node was asked")
-    _recheck_control(report, predicate, records)
+    controls = _recheck_control(report, predicate, records)
     with report.step(14) as detail:
         detail.open("the statement evaluates no policy")
 
@@ -235,7 +242,16 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    return Verified(statement, digest, coverage(predicate), rechecked, holdings, tuple(report.steps))
+    return Verified(
+        statement,
+        digest,
+        coverage(predicate),
+        segregation_checks(predicate, records, rechecked.lines),
+        wallet_rows(records, controls),
+        rechecked,
+        holdings,
+        tuple(report.steps),
+    )
 
 
 def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
@@ -276,18 +292,27 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         )
         detail.append(f"{result.readings} of {result.readings_stated} balances recomputed from their evidence")
         detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
+        forms, figures = recheck_declarations(records, predicate.declarations, result.whole_assets(predicate.reserves))
+        if predicate.declarations:
+            detail.append(
+                f"of {len(predicate.declarations)} declarations, {forms} signed forms named by digest and "
+                f"{figures} figures recomputed"
+            )
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
     return result
 
 
-def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> None:
-    """Step 13. A statement with signatures for some of its wallets and not for all is verified, and not met."""
+def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Mapping[int, Control]:
+    """Step 13: who controls each balance at hand.
+
+    A statement with signatures for some of its wallets and not for all is verified, and not met.
+    """
     with report.step(13) as detail:
-        claimed = [line for line in predicate.reserves if line.control == "signature"]
+        claimed = [line for line in predicate.reserves if line.control != "none"]
         if not claimed and not any(isinstance(record, ControlProof) for record in records.values()):
             detail.open("the evidence holds no proof of control")
-            return
+            return {index: "none" for index, record in records.items() if isinstance(record, Reading)}
         terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
         found = recheck_control(records, terms, predicate.reserves)
         held = [line for line in predicate.reserves if line.amount]
@@ -301,3 +326,4 @@ def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, A
         if any(line.key not in found.lines for line in claimed):
             detail.open("the signatures of the others are not at hand")
         detail.unmet = any(line.control == "none" for line in held)
+    return found.controls

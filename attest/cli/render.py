@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.keys import PublicKey
-from attest.attestation.statement import Coverage, segregation
+from attest.attestation.segregation import WalletRow
+from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
 from attest.reserves.wallets import Level
+
+MAX_SHOWN: Final = 10
+_CONTROLS: Final = {
+    "none": "nothing",
+    "custodian": "a custodian's confirmation",
+    "signature": "signatures of its keys",
+    "empty": "nothing, and it is empty",
+    "own": "nothing: the exchange's own, not counted",
+}
 
 
 def coverage_table(verified: Verified) -> str:
@@ -47,33 +57,61 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 
 def segregation_table(verified: Verified) -> str:
-    """Per asset: how the customers' coins are kept, rounded down, and what matches those outside cold storage."""
-    table = new_table("asset", ">in cold storage", ">hot or other", ">matched by guarantee coins", ">keys signed for")
-    for item in segregation(verified.statement.predicate):
-        warm = item.hot + item.other
-        table.add_row(
-            item.asset,
-            ratio_percent(item.cold, item.customer) or "nothing held",
-            format_amount(warm, item.decimals),
-            ("yes, " if item.matched else "NO, ") + format_amount(item.guarantee, item.decimals)
-            if warm
-            else "none needed",
-            ratio_percent(item.signed, item.customer) or "nothing held",
-        )
+    """Whether the customers' coins are kept apart and cold, with the records behind each verdict."""
+    table = new_table("asset", "segregation", "verdict", "detail", "records")
+    for check in verified.checks:
+        table.add_row(check.asset, check.what, check.verdict, check.detail, spans(check.records))
     return render(table)
 
 
 def segregation_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units."""
+    """The same for programs."""
     return [
         {
-            "asset": item.asset,
-            "decimals": item.decimals,
-            **{name: str(getattr(item, name)) for name in ("cold", "hot", "other", "guarantee", "signed")},
-            "matched": item.matched,
+            "check": check.what,
+            **({"asset": check.asset} if check.asset else {}),
+            "verdict": check.verdict,
+            "detail": check.detail,
+            "records": list(check.records),
         }
-        for item in segregation(verified.statement.predicate)
+        for check in verified.checks
     ]
+
+
+def wallets_table(verified: Verified) -> str:
+    """What shows control of the customers', guarantee and compensation wallets: how many of each, and which."""
+    rows: dict[str, list[WalletRow]] = {}
+    for row in verified.wallets:
+        rows.setdefault(row.control, []).append(row)
+    table = new_table("control shown by", ">wallets", "of them")
+    for control, label in _CONTROLS.items():
+        if found := rows.get(control):
+            names = ", ".join(row.wallet for row in found[:MAX_SHOWN])
+            more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
+            table.add_row(label, f"{len(found):,}", names + more)
+    hidden = sum(line.wallets for line in verified.statement.predicate.reserves) - sum(
+        len(row.records) for row in verified.wallets if row.control != "own"
+    )
+    if hidden:
+        table.add_row("not at hand", f"{hidden:,} balances", "shown to the auditor")
+    return render(table)
+
+
+def wallets_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: one row a wallet."""
+    return [{**row._asdict(), "records": list(row.records)} for row in verified.wallets]
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Ascending numbers, runs of them joined: `3-7, 9`; at most some ten runs."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:MAX_SHOWN]]
+    return ", ".join([*shown, "…"] if len(runs) > MAX_SHOWN else shown)
 
 
 def pins_table(verified: Verified) -> str:
@@ -139,6 +177,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
         "segregation": segregation_document(verified),
+        "wallets": wallets_document(verified),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -158,7 +197,8 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         steps_table(verified.steps),
         f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
         coverage_table(verified),
-        f"Customers' coins on chains:\n\n{segregation_table(verified)}",
+        segregation_table(verified),
+        wallets_table(verified),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}

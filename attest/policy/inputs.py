@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time
 from attest.errors import MalformedError
@@ -19,8 +19,8 @@ _RATIONAL: Final = r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,37})?(/[1-9][0-9]{0,37})?"
 CoverForm = Literal["insurance", "bank-guarantee", "trust-deposit", "escrow"]
 PriceBasis = Literal["spot", "mean-12-months"]
 DeclarationKind = Literal[
-    "encumbrance",  # coins that are pledged or charged: `unit` is the asset, `name` the purpose they serve
-    "borrowing",  # coins that are borrowed: likewise
+    "encumbrance",  # coins held for customers that are pledged or charged, to `name`; none at all without an amount
+    "borrowing",  # coins held for customers that were borrowed, from `name`; none at all without an amount
     "volume",  # trading in one fiscal year, from `since` until `until`: `name` is the bucket of a rule
     "financial",  # a figure of the accounts, such as net-assets
     "posture",  # a security measure that is in place, until `until`
@@ -28,6 +28,13 @@ DeclarationKind = Literal[
     "custodian",  # what the custodian `name` keeps of the customers' coins
     "largest-wallet",  # what the wallet `name`, the largest one of an asset, keeps of the customers' coins
 ]
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "volume": ("amount", "since", "until"),
+    "financial": ("amount",),
+    "activity": ("since",),
+    "custodian": ("amount",),
+    "largest-wallet": ("amount",),
+}
 
 
 def parse_rational(text: str) -> Fraction:
@@ -81,6 +88,17 @@ class Declaration(Document):
     since: Time | None = None
     until: Time | None = None
     evidence_leaf: Digest
+
+    @model_validator(mode="after")
+    def _says_what_its_kind_needs(self) -> Self:
+        if (self.unit is None) != (self.amount is None):
+            raise ValueError("an amount needs a unit, and a unit an amount")
+        for name in _NEEDED.get(self.kind, ()):
+            if getattr(self, name) is None:
+                raise ValueError(f"a declaration of kind {self.kind} needs {name}")
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise ValueError("it ends before it begins")
+        return self
 
 
 class Price(Document):

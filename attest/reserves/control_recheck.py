@@ -30,13 +30,15 @@ class Terms(NamedTuple):
 class Controlled(NamedTuple):
     """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
 
-    `max_age` is how many days before the snapshot the oldest block of a challenge might be, `nonces` what was drawn.
+    `controls` has the control of each reading by its index, `max_age` is how many days before the snapshot the oldest
+    block of a challenge might be, `nonces` what was drawn.
     """
 
     signed: int
     lines: frozenset[tuple[str, ...]]
     max_age: int
     nonces: tuple[str, ...]
+    controls: Mapping[int, Control]
 
 
 def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Sequence[ReserveLine]) -> Controlled:
@@ -46,9 +48,10 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
     """
     places = signed_places(records, terms)
     sums: dict[tuple[str, ...], list[int]] = {}
-    for record in records.values():
+    controls = {index: control_of(record, places) for index, record in records.items() if isinstance(record, Reading)}
+    for index, record in records.items():
         if isinstance(record, Reading):
-            count = sums.setdefault((*record.line, control_of(record, places)), [0, 0])
+            count = sums.setdefault((*record.line, controls[index]), [0, 0])
             count[0] += 1
             count[1] += record.amount
     disclosed: dict[tuple[str, ...], int] = {}
@@ -69,7 +72,7 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
         checked.add(line.key)
     ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
     nonces = {record.challenge.nonce for record in records.values() if isinstance(record, ControlProof)}
-    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)))
+    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)), controls)
 
 
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
