@@ -72,7 +72,7 @@ def format_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _from_wire(parse: Callable[[str], object]) -> BeforeValidator:
+def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
     """In a document the value is a string that `parse` takes; in Python it is the parsed value itself."""
 
     def convert(value: object, info: ValidationInfo) -> object:
@@ -89,11 +89,11 @@ def _from_wire(parse: Callable[[str], object]) -> BeforeValidator:
 
 
 AssetName = Annotated[str, StringConstraints(pattern=ASSET_PATTERN)]
-Amount = Annotated[int, _from_wire(parse_amount), PlainSerializer(str, return_type=str)]
-Hex = Annotated[bytes, _from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
+Amount = Annotated[int, from_wire(parse_amount), PlainSerializer(str, return_type=str)]
+Hex = Annotated[bytes, from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
 Digest = Annotated[Hex, Field(min_length=32, max_length=32)]
-Base64 = Annotated[bytes, _from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
-Time = Annotated[datetime, _from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
+Base64 = Annotated[bytes, from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
+Time = Annotated[datetime, from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 # A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
 _PLAIN: Final = r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
@@ -145,6 +145,12 @@ class Document(BaseModel):
     def to_bytes(self) -> bytes:
         """The RFC 8785 bytes that are hashed, signed or published."""
         return dumps(self.to_value())
+
+
+class Settings(Document):
+    """What people write in TOML: like a document, with field names as TOML has them."""
+
+    model_config = ConfigDict(alias_generator=None)
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
-from attest.documents import AssetName, Count, Digest, Document, Text, Time
+from attest.documents import AssetName, Count, Digest, Settings, Text, Time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
@@ -26,12 +26,6 @@ from attest.reserves.wallets import ChainId, Wallet, native_decimals
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
 _DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class Settings(Document):
-    """A table of the config: like a document, with field names as TOML writes them."""
-
-    model_config = ConfigDict(alias_generator=None)
 
 
 def expand(text: str, environment: Mapping[str, str], what: str) -> str:
