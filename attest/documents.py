@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NoReturn, Self
 
@@ -112,8 +112,11 @@ class Document(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
     @classmethod
-    def from_value(cls, value: object, *, what: str) -> Self:
-        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong."""
+    def from_value(cls, value: object, *, what: str, place: Callable[[Any], str] | None = None) -> Self:
+        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong.
+
+        `place` turns an error of pydantic into where it is; without it, that is the path of the field.
+        """
         try:
             text = json.dumps(value, default=_refuse)
         except ValueError as error:
@@ -121,7 +124,8 @@ class Document(BaseModel):
         try:
             return cls.model_validate_json(text, by_name=False, by_alias=True)
         except ValidationError as error:
-            first, *others = (f"{field_path(item['loc'])}: {_sentence(item)}" for item in error.errors())
+            place = place or (lambda item: field_path(item["loc"]))
+            first, *others = (f"{place(item)}: {_sentence(item)}" for item in _innermost(error.errors()))
             raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None
 
     @classmethod
@@ -159,12 +163,22 @@ def field_path(location: tuple[int | str, ...]) -> str:
     return path.removeprefix(".") or "the document"
 
 
+def _innermost(items: Sequence[Any]) -> list[Any]:
+    """Without what a list says of itself only because an item in it is wrong."""
+    places = [item["loc"] for item in items]
+    return [item for item in items if not any(item["loc"] == loc[: len(item["loc"])] != loc for loc in places)]
+
+
 def _sentence(item: Any) -> str:
     match item["type"]:
         case "extra_forbidden":
             return "unknown field"
         case "missing":
             return "missing"
+        case "union_tag_invalid":
+            return f"unknown {item['ctx']['tag'][:60]!r}; there are {item['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return f"{item['ctx']['discriminator']} is missing"
         case "string_pattern_mismatch":
             shown = re.sub(r"\s+", " ", repr(item["input"]))[:60]
             return f"{shown} does not have the form {item['ctx']['pattern']}"
