@@ -26,6 +26,7 @@ class BaseRule(Settings):
     """
 
     id: RuleId
+    kind: str
     citation: LongText
     note: LongText | None = None
     authority_status: AuthorityStatus | None = None
