@@ -15,8 +15,8 @@ from attest.reserves.wallets import Control, Purpose, Storage, Wallet
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
 WalletControl = Literal[Control, "empty", "own"]
 _BURDENS: Final = (
-    ("encumbrance", "pledged coins", "pledged to"),
-    ("borrowing", "borrowed coins", "borrowed from"),
+    ("encumbrance", "pledged coins", "pledged"),
+    ("borrowing", "borrowed coins", "borrowed"),
 )
 
 
@@ -136,12 +136,12 @@ class _Checks:
             detail += "; the auditor sees whether there are others"
         return Check("own wallets apart", "", "VERIFIED" if whole else "NOT CHECKED", detail, found)
 
-    def burden(self, kind: str, what: str, verb: str) -> Check:
+    def burden(self, kind: str, what: str, past: str) -> Check:
         """What nobody can see on a chain, as management declares it."""
-        declared = [item for item in self._predicate.declarations if item.kind == kind]
+        declared = [item for item in self._predicate.declarations if (item.kind, item.name) == (kind, "customer")]
         burdens = [item for item in declared if item.amount]
         if burdens:
-            detail = "management declares: " + ", ".join(f"{self._amount(item)} {verb} {item.name}" for item in burdens)
+            detail = "management declares: " + ", ".join(f"{self._amount(item)} {past}" for item in burdens)
         elif declared:
             detail = "management declares that there are none; no chain shows it"
         else:

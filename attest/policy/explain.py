@@ -153,8 +153,10 @@ def explain(evaluation: Evaluation, rule_id: str) -> str:
         there = ", ".join(item.rule.id for item in evaluation.results)
         raise MalformedError("policy/unknown-rule", f"{policy.id} has no rule {rule_id[:80]!r}", hint=f"it has {there}")
     said = [
-        f"Rule {rule_id} of {policy.title} ({policy.id}, version {policy.version}), at "
-        f"{format_time(evaluation.snapshot_at)}",
+        (
+            f"Rule {rule_id} of {policy.title} ({policy.id}, version {policy.version}), at "
+            f"{format_time(evaluation.snapshot_at)}"
+        ),
         f"Verdict: {VERDICT_NAMES[result.verdict]}{_beside(result)}",
         f"What it asks: {asks(result.rule, policy)}",
         f"Where it stands written: {result.rule.citation} (as of {policy.as_of}).",

@@ -198,10 +198,10 @@ def test_what_management_declares_is_never_verified(exchange: Exchange) -> None:
 
     def pledge(value: Any) -> None:
         (line,) = [item for item in value["predicate"]["declarations"] if item["kind"] == "encumbrance"]
-        line.update(name="Lender Ltd", unit="BTC", amount="1250000000")
+        line.update(unit="BTC", amount="1250000000")
 
     found = checks(exchange, exchange.resigned(pledge), files=lambda _: None)["", "pledged coins"]
-    assert (found.verdict, found.detail) == ("NOT MET", "management declares: 12.50000000 BTC pledged to Lender Ltd")
+    assert (found.verdict, found.detail) == ("NOT MET", "management declares: 12.50000000 BTC pledged")
 
     def nothing(value: Any) -> None:
         value["predicate"]["declarations"] = []
@@ -235,7 +235,7 @@ FALSE: dict[str, tuple[Callable[[list[Any]], object], tuple[int, str]]] = {
         (11, "declaration/figure"),
     ),
     "another reading of the form": (
-        lambda items: of_kind(items, "encumbrance").update(name="somebody"),
+        lambda items: of_kind(items, "encumbrance").update(name="guarantee"),
         (11, "declaration/record"),
     ),
     "a form whose declaration is gone": (
@@ -300,7 +300,7 @@ def test_a_form_that_says_nothing_clear_stops_the_run_and_is_named(
     text = (exchange.folder / CONFIG_FILE).read_text(encoding="utf-8")
     text = text.replace('kind = "encumbrance"\n', f'kind = "encumbrance"\n{fields}\n')
     (tmp_path / CONFIG_FILE).write_text(text, encoding="utf-8")
-    with pytest.raises(MalformedError, match="declaration encumbrance nobody") as caught:
+    with pytest.raises(MalformedError, match="declaration encumbrance customer") as caught:
         signed_forms(read_config(tmp_path / CONFIG_FILE), "2026-10", exchange.folder)
     assert told in str(caught.value)
 
