@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,12 @@ from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.statement import PAYLOAD_TYPE
+from attest.attestation.policies import PolicyFile, read_policies, verdicts
+from attest.attestation.statement import PAYLOAD_TYPE, Statement
 from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
+from attest.errors import AttestError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
@@ -56,10 +59,20 @@ class Exchange:
         return snapshots.prove_account(self.outcome.private, account).to_bytes()
 
     def resigned(self, change: Callable[[Any], object]) -> bytes:
-        """The bundle after the exchange itself changed its statement and signed that."""
+        """The bundle after the exchange itself changed its statement, evaluated its policies over that, and signed."""
         value = json.loads(self.payload)
+        policies = json.dumps(value["predicate"].get("policies"))
         change(value)
+        if json.dumps(value["predicate"].get("policies")) == policies:
+            with suppress(AttestError):
+                predicate = Statement.from_value(value, what="a statement").predicate
+                found = verdicts(self.policies, predicate)
+                value["predicate"]["policies"] = [item.to_value() for item in found]
         return signed_bundle(dumps(value), self.signer)
+
+    @property
+    def policies(self) -> list[PolicyFile]:
+        return read_policies(read_config(self.folder / demo_exchange.CONFIG_FILE), self.folder)
 
     def verify(self, bundle: bytes | None = None, **options: Any) -> Verified:
         return verify(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -19,6 +19,7 @@ from attest.documents import AssetName, Count, Digest, Settings, Text, Time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
+from attest.policy.inputs import CoverForm
 from attest.reserves.ethereum_proof import Layout
 from attest.reserves.pins import Before, Confirmations, PinRule
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
@@ -164,13 +165,36 @@ class Money(Settings):
     public: bool = True
 
 
+class CoverContract(Settings):
+    """A contract of insurance or guarantee, or a deposit on trust that is not in `money`.
+
+    `limit` is in units of `currency`. `conditions` are those of `attest.policy.inputs.Conditions`; what is absent is
+    not known, and fulfils nothing.
+    """
+
+    form: CoverForm
+    currency: AssetName
+    limit: Text
+    institution: Text
+    document: Text
+    conditions: dict[str, Any] = Field(default_factory=dict)
+    public: bool = True
+
+
+class Policies(Settings):
+    """Which policies are evaluated: rule sets that come with attest, and TOML files. `prices` is a CSV file."""
+
+    evaluate: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    prices: Text | None = None
+
+
 class DeclarationForm(Settings):
     """A form in which management declares what nobody else can say, signed by `signatory`.
 
     `amount` is in units of `unit`; an encumbrance or borrowing without an amount says that there is none.
     """
 
-    kind: Literal["encumbrance", "borrowing", "volume", "financial", "posture", "activity"]
+    kind: Literal["encumbrance", "borrowing", "volume", "financial", "posture", "activity", "licence"]
     name: Text
     unit: AssetName | None = None
     amount: Text | None = None
@@ -275,7 +299,9 @@ class Config(Settings):
     chains: tuple[Chain, ...] = ()
     wallets: tuple[Wallet, ...] = ()
     money: tuple[Money, ...] = ()
+    cover: tuple[CoverContract, ...] = ()
     declarations: tuple[DeclarationForm, ...] = ()
+    policies: Policies = Policies()
 
     @property
     def decimals(self) -> dict[str, int]:
@@ -294,6 +320,8 @@ class Config(Settings):
             self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
+        for contract in self.cover:
+            self._known(contract.currency, f"cover of {contract.institution}")
         for form in self.declarations:
             if form.unit is not None:
                 self._known(form.unit, f"declaration {form.kind} {form.name}")

@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
-from attest.attestation.declarations import signed_forms
+from attest.attestation.documents import read_documents
 from attest.attestation.envelope import sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
+from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
-    add_declarations,
     confirm_pins,
     load_reserves,
     read_reserves,
@@ -98,7 +98,8 @@ def run(
 
     # Before the chains, which may take an hour.
     signed = read_control(config, period, control, now) if control else None
-    forms = signed_forms(config, period, folder)
+    policies = read_policies(config, folder)
+    documents = read_documents(config, period, folder)
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:
@@ -107,7 +108,7 @@ def run(
         reserves = load_reserves(config, period, read, around)
     if signed is not None:
         add_control(reserves, signed)
-    add_declarations(config, forms, reserves)
+    documents.add_to(reserves, config)
     with (
         _keeping(journal, tell),
         new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,
@@ -134,18 +135,21 @@ def run(
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
             reserves=reserves.lines,
             money=tuple(reserves.money),
-            cover=(),
+            cover=documents.contracts.lines,
             declarations=tuple(reserves.declarations),
-            prices=(),
+            prices=documents.prices.prices,
             policies=(),
             evidence=EvidenceRoot(root=evidence.root, count=evidence.count),
             tool=Tool(name="attest-por", version=__version__),
         )
+        beside = {PUBLIC_EVIDENCE: public, **{item.name: item.data for item in policies}}
         statement = Statement(
             type=STATEMENT_TYPE,
-            subject=(Subject(name=PUBLIC_EVIDENCE, digest=Sha256(sha256=sha256(public).digest())),),
+            subject=tuple(
+                Subject(name=name, digest=Sha256(sha256=sha256(data).digest())) for name, data in sorted(beside.items())
+            ),
             predicate_type=PREDICATE_TYPE,
-            predicate=predicate,
+            predicate=predicate.model_copy(update={"policies": verdicts(policies, predicate)}),
         )
         tell("seeing that the pinned blocks are still on their chains")
         try:
@@ -165,7 +169,7 @@ def run(
             trust_roots=(),
             auditor_reports=(),
         ).to_bytes()
-        published = {f"{period}.attest.json": bundle, PUBLIC_EVIDENCE: public}
+        published = {f"{period}.attest.json": bundle, **beside}
         kept = {
             STATEMENT_FILE: payload,
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from attest.amounts import format_amount
-from attest.attestation.config import Chain, Config
+from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, Money
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
@@ -31,9 +31,11 @@ from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
     ControlProof,
+    CoverDocument,
     DeclarationRecord,
     MoneyDocument,
     OwnWallet,
+    PriceList,
     Reading,
     Record,
     new_salt,
@@ -118,7 +120,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     reserves.records += concentration(reserves.records, frozenset(_hidden(config)))
     reserves.private |= _private(reserves.records, config)
     reserves.declarations = declaration_lines(reserves.records)
-    _add_documents(documents, config, reserves)
+    _add_money(documents, config, reserves)
     if not reserves.records:
         raise MalformedError(
             "config/reserves", "the config names neither a wallet nor money, so nothing can be attested"
@@ -178,7 +180,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     folder = open_evidence(read)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
-    later = MoneyDocument | ChallengeBlock | ControlProof
+    later = MoneyDocument | ChallengeBlock | ControlProof | CoverDocument | PriceList
     chains: list[Record] = [
         record
         for record in folder.whole()
@@ -193,7 +195,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
         private={index for index in own.private if index < len(chains)},
         unlisted=list(own.unlisted),
     )
-    _add_documents(bank_documents(config, period, around.folder), config, reserves)
+    _add_money(bank_documents(config, period, around.folder), config, reserves)
     return reserves
 
 
@@ -337,19 +339,23 @@ def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:
 
 def add_declarations(config: Config, forms: Sequence[DeclarationRecord], reserves: Reserves) -> None:
     """Add the signed `forms` of the config to the evidence."""
-    for form, record in zip(config.declarations, forms, strict=True):
-        if not form.public:
-            reserves.private.add(len(reserves.records))
-        reserves.records.append(record)
+    add_documents(reserves, zip(forms, config.declarations, strict=True))
     reserves.declarations = declaration_lines(reserves.records)
 
 
-def _add_documents(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
-    for money, document in zip(config.money, documents, strict=True):
-        reserves.money.append(money_line(document))
-        if not money.public:
+def add_documents(
+    reserves: Reserves, documents: Iterable[tuple[Record, Money | CoverContract | DeclarationForm]]
+) -> None:
+    """Add records of documents, each with the table of the config that names it, to the evidence."""
+    for record, table in documents:
+        if not table.public:
             reserves.private.add(len(reserves.records))
-        reserves.records.append(document)
+        reserves.records.append(record)
+
+
+def _add_money(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
+    reserves.money += [money_line(document) for document in documents]
+    add_documents(reserves, zip(documents, config.money, strict=True))
 
 
 def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> tuple[ReserveLine, ...]:

@@ -15,7 +15,8 @@ from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import VerificationError
 from attest.liabilities.tree import EMPTY_ROOT, StatedTree
-from attest.policy.inputs import Declaration
+from attest.policy.inputs import Cover, Declaration, Price
+from attest.policy.results import PolicyResults
 from attest.reserves.wallets import Level, MoneyLine, Pin, ReserveLine
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -95,7 +96,7 @@ class Tool(Document):
 
 
 class Predicate(Document):
-    """What is stated. The last fields of the protocol stay empty until this tool evaluates policies."""
+    """What is stated."""
 
     entity: Entity
     period: Period
@@ -110,10 +111,10 @@ class Predicate(Document):
     liabilities: Liabilities
     reserves: Annotated[tuple[ReserveLine, ...], Many]
     money: Annotated[tuple[MoneyLine, ...], Many]
-    cover: tuple[()]
+    cover: Annotated[tuple[Cover, ...], Many]
     declarations: Annotated[tuple[Declaration, ...], Many]
-    prices: tuple[()]
-    policies: tuple[()]
+    prices: Annotated[tuple[Price, ...], Many]
+    policies: Annotated[tuple[PolicyResults, ...], Field(max_length=100)]
     evidence: EvidenceRoot
     tool: Tool
 
@@ -211,14 +212,23 @@ def check_arithmetic(predicate: Predicate) -> None:
     for asset in assets:
         held = [line.amount for line in predicate.reserves if line.asset == asset]
         _require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
-    leaves = [money.evidence_leaf for money in predicate.money]
-    _require(len(set(leaves)) == len(leaves), "one bank document stands behind two lines of money")
-    declared = [item.evidence_leaf for item in predicate.declarations]
-    _require(len({*leaves, *declared}) == len(leaves) + len(declared), "one record stands behind two declarations")
+    leaves = [
+        *(money.evidence_leaf for money in predicate.money),
+        *(cover.evidence_leaf for cover in predicate.cover),
+        *(item.evidence_leaf for item in predicate.declarations),
+    ]
+    _require(len(set(leaves)) == len(leaves), "one document stands behind two lines of money, cover or declarations")
     said = [(item.kind, item.name, item.unit, item.since, item.until) for item in predicate.declarations]
     _require(len(set(said)) == len(said), "the same is declared twice")
     for item in predicate.declarations:
         _require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
+    for cover in predicate.cover:
+        _require(cover.currency in assets, f"cover names {cover.currency}, which is not in assets")
+    for price in predicate.prices:
+        _require({price.asset, price.currency} <= assets, "a price names an asset or currency which is not in assets")
+        _require(price.time <= predicate.issued_at, f"the price of {price.asset} is younger than the statement")
+    _ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
+    _ascending("policies", predicate.policies, lambda item: item.id)
 
 
 def _times(predicate: Predicate) -> None:

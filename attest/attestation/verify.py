@@ -6,6 +6,7 @@ A step that cannot be run is reported as not checked, never as verified.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from attest.attestation.bundle import parse_bundle
 from attest.attestation.declarations import recheck_declarations
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
+from attest.attestation.policies import recheck_documents, recompute
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
@@ -32,6 +34,8 @@ from attest.attestation.statement import (
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
+from attest.policy.explain import STANDINGS, VERDICT_NAMES
+from attest.policy.results import Evaluation
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Terms, recheck_control
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
@@ -91,6 +95,7 @@ class Verified:
     coverage: tuple[Coverage, ...]
     checks: tuple[Check, ...]
     wallets: tuple[WalletRow, ...]
+    evaluations: tuple[Evaluation, ...]
     rechecked: Rechecked
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
@@ -231,8 +236,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     with report.step(12) as detail:
         detail.open("no node was asked")
     controls = _recheck_control(report, predicate, records)
-    with report.step(14) as detail:
-        detail.open("the statement evaluates no policy")
+    evaluations = _recompute_policies(report, predicate, files)
 
     if predicate.issued_at <= now < predicate.expires_at:
         report.add(
@@ -248,6 +252,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         coverage(predicate),
         segregation_checks(predicate, records, rechecked.lines),
         wallet_rows(records, controls),
+        evaluations,
         rechecked,
         holdings,
         tuple(report.steps),
@@ -298,9 +303,32 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
                 f"of {len(predicate.declarations)} declarations, {forms} signed forms named by digest and "
                 f"{figures} figures recomputed"
             )
+        if predicate.cover or predicate.prices:
+            found = recheck_documents(records, predicate)
+            detail.append(f"{found} contracts and price lists named by digest")
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
     return result
+
+
+def _recompute_policies(report: _Report, predicate: Predicate, files: Files) -> tuple[Evaluation, ...]:
+    """Step 14. A policy that is not met was verified, and is not met."""
+    with report.step(14) as detail:
+        found = recompute(predicate, files)
+        if not predicate.policies:
+            detail.open("the statement evaluates no policy")
+        for evaluation in found.evaluations:
+            policy = evaluation.policy
+            count = Counter(result.verdict for result in evaluation.results)
+            said = ", ".join(
+                f"{count[verdict]} {VERDICT_NAMES[verdict]}" for verdict in VERDICT_NAMES if count[verdict]
+            )
+            own = "" if policy.id in found.shipped else ", the exchange's own rules"
+            detail.append(f"{policy.id} ({STANDINGS[policy.authority_status]}{own}): {said}")
+        for name in found.missing:
+            detail.open(f"the file of {name} is not beside the bundle")
+        detail.unmet = any(evaluation.not_met for evaluation in found.evaluations)
+    return found.evaluations
 
 
 def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Mapping[int, Control]:

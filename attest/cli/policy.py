@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from attest.policy.model import Policy
     from attest.policy.results import Evaluation
 
-_INPUTS = click.option(
-    "--inputs",
-    "inputs_file",
+_STATEMENT = click.option(
+    "--statement",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The figures to evaluate over, as JSON.",
+    help="The bundle or private statement.json to take the figures from; its signatures are for attest verify.",
 )
 
 
@@ -68,26 +67,26 @@ def show(name: str, *, toml: bool, as_json: bool) -> Result:  # noqa: ARG001
 
 @policy.command()
 @click.argument("names", nargs=-1, required=True, metavar="POLICY…")
-@_INPUTS
+@_STATEMENT
 @json_option
-def evaluate(names: tuple[str, ...], *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
+def evaluate(names: tuple[str, ...], *, statement: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Evaluate each POLICY over the same figures. Exits 5 when a rule is not met."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    inputs = _inputs(inputs_file)
+    inputs = _inputs(statement)
     return evaluated([evaluate_policy(chosen, inputs) for chosen in map(_read, names)])
 
 
 @policy.command()
 @click.argument("name", metavar="POLICY")
 @click.argument("rule")
-@_INPUTS
+@_STATEMENT
 @json_option
-def explain(name: str, rule: str, *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
+def explain(name: str, rule: str, *, statement: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Say in sentences how the verdict on one RULE of a POLICY came about."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    return explained(evaluate_policy(_read(name), _inputs(inputs_file)), rule)
+    return explained(evaluate_policy(_read(name), _inputs(statement)), rule)
 
 
 def evaluated(evaluations: Sequence[Evaluation]) -> Result:
@@ -144,8 +143,6 @@ def _is_file(name: str) -> bool:
 
 
 def _inputs(path: Path) -> Inputs:
-    from attest.files import read_bounded
-    from attest.policy.inputs import MAX_INPUTS_BYTES, Inputs
+    from attest.attestation.policies import read_inputs
 
-    data = read_bounded(path, MAX_INPUTS_BYTES)
-    return Inputs.from_json(data, what=path.name, max_bytes=MAX_INPUTS_BYTES)
+    return read_inputs(path)

@@ -10,6 +10,7 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
 from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
+from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
@@ -178,6 +179,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "coverage": coverage_document(verified),
         "segregation": segregation_document(verified),
         "wallets": wallets_document(verified),
+        "policies": [evaluation_document(item) for item in verified.evaluations],
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -199,6 +201,7 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         coverage_table(verified),
         segregation_table(verified),
         wallets_table(verified),
+        *([evaluations_text(verified.evaluations)] if verified.evaluations else []),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}

@@ -23,8 +23,16 @@ ETHEREUM_VARIABLES: Final = ("ATTEST_DEMO_ETHEREUM", "ATTEST_DEMO_ETHEREUM_2")
 _FILES: Final = {
     CONFIG_FILE: "demo/attest.toml",
     "ledger.csv": "demo/ledger.csv",
-    f"documents/trust-{PERIOD}.txt": f"demo/trust-{PERIOD}.txt",
-    f"documents/declaration-{PERIOD}.txt": f"demo/declaration-{PERIOD}.txt",
+    **{
+        f"documents/{name}": f"demo/{name}"
+        for name in (
+            f"declaration-{PERIOD}.txt",
+            f"insurance-{PERIOD}.txt",
+            f"prices-{PERIOD}.csv",
+            f"reserve-deposit-{PERIOD}.txt",
+            f"trust-{PERIOD}.txt",
+        )
+    },
 }
 
 

@@ -222,6 +222,27 @@ class MoneyDocument(Record):
         return (self.sha256, self.currency, self.purpose)
 
 
+class CoverDocument(Record):
+    """A contract of insurance or guarantee, with the SHA-256 of its document; its conditions are in the statement."""
+
+    type: Literal["cover"]
+    form: Text
+    currency: AssetName
+    limit: Amount
+    institution: Text
+    document: Text
+    sha256: Digest
+
+
+class PriceList(Record):
+    """Where the statement's prices, `count` of them, were taken from: a file, with its SHA-256."""
+
+    type: Literal["prices"]
+    document: Text
+    sha256: Digest
+    count: Count
+
+
 class DeclarationRecord(Record):
     """What management declares, with the SHA-256 of the form that `signatory` signed; or what the readings add up to.
 
@@ -262,6 +283,8 @@ AnyRecord = Annotated[
     | ChallengeBlock
     | ControlProof
     | MoneyDocument
+    | CoverDocument
+    | PriceList
     | DeclarationRecord,
     Field(discriminator="type"),
 ]

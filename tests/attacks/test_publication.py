@@ -100,6 +100,10 @@ def test_each_changed_byte_of_the_evidence_fails_at_step_9(exchange: Exchange) -
         assert exchange.failing_step(files={EVIDENCE: changed}.get) == (9, "subject/digest")
 
 
+def leaf_of(record: Any) -> str:
+    return tagged_hash("attest/v1/evidence", dumps(record)).hex()
+
+
 class Forger:
     """The exchange itself, which rewrites its evidence, rebuilds the tree and signs anew."""
 
@@ -107,6 +111,7 @@ class Forger:
         self.exchange = exchange
         lines = (exchange.outcome.private / "evidence.jsonl").read_bytes().splitlines()
         self.records = [json.loads(line) for line in lines]
+        self._leaves = {id(record): leaf_of(record) for record in self.records}
 
     def reading(self, wallet: str, asset: str) -> Any:
         return next(r for r in self.records if r.get("wallet") == wallet and r.get("asset") == asset)
@@ -126,12 +131,14 @@ class Forger:
         if tamper is not None:
             tamper(lines)
         public = b"".join(dumps(line) + b"\n" for line in lines)
-        leaves = {r["type"]: tagged_hash("attest/v1/evidence", dumps(r)).hex() for r in self.records}
+        leaves = {self._leaves[id(item)]: leaf_of(item) for item in self.records if id(item) in self._leaves}
 
         def rewrite(value: Any) -> None:
             value["subject"][0]["digest"]["sha256"] = sha256(public).hexdigest()
             value["predicate"]["evidence"] = {"count": len(data), "root": tree.root.hex()}
-            value["predicate"]["money"][0]["evidenceLeaf"] = leaves["money"]
+            for field in ("money", "cover", "declarations"):
+                for item in value["predicate"][field]:
+                    item["evidenceLeaf"] = leaves.get(item["evidenceLeaf"], item["evidenceLeaf"])
             change(value["predicate"])
 
         return self.exchange.failing_step(self.exchange.resigned(rewrite), files={EVIDENCE: public}.get)
@@ -557,8 +564,11 @@ def auditors(exchange: Exchange, records: list[Any], write: Callable[[Any], byte
     def rewrite(value: Any) -> None:
         value["predicate"]["evidence"] = {"count": len(data), "root": tree.root.hex()}
         value["subject"][0]["digest"]["sha256"] = sha256(b"").hexdigest()
-        (money,) = (record for record in data if b'"money"' in record)
-        value["predicate"]["money"][0]["evidenceLeaf"] = tagged_hash("attest/v1/evidence", money).hex()
+        written = dict(zip(map(leaf_of, records), data, strict=True))
+        for field in ("money", "cover", "declarations"):
+            for item in value["predicate"][field]:
+                record = written[item["evidenceLeaf"]]
+                item["evidenceLeaf"] = tagged_hash("attest/v1/evidence", record).hex()
 
     files = {EVIDENCE: b"", "evidence.jsonl": b"".join(record + b"\n" for record in data)}
     return exchange.failing_step(exchange.resigned(rewrite), files=files.get)

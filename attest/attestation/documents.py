@@ -1,0 +1,148 @@
+"""The documents of a month that policies rest on: signed forms, contracts of insurance, prices."""
+
+from __future__ import annotations
+
+import csv
+import io
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic.alias_generators import to_camel
+
+from attest.amounts import parse_decimal
+from attest.attestation.config import Config, CoverContract
+from attest.attestation.declarations import signed_forms
+from attest.attestation.money import MAX_DOCUMENT_BYTES
+from attest.attestation.reserves import Reserves, add_declarations, add_documents
+from attest.errors import MalformedError
+from attest.files import read_bounded
+from attest.policy.inputs import Conditions, Cover, Price
+from attest.reserves.records import CoverDocument, DeclarationRecord, PriceList, new_salt
+
+MAX_PRICES_BYTES: Final = 1024 * 1024
+_COLUMNS: Final = ["asset", "currency", "price", "basis", "source", "time"]
+
+
+class Contracts(NamedTuple):
+    """The contracts of insurance and guarantee: a record for each, and its line in the statement."""
+
+    records: list[CoverDocument]
+    lines: tuple[Cover, ...]
+
+
+class Prices(NamedTuple):
+    """The prices of a month, and the record of the file that they are from, if there is one."""
+
+    records: list[PriceList]
+    prices: tuple[Price, ...]
+
+
+class Documents(NamedTuple):
+    """What stands behind a month's declarations, cover and prices; all of it was there when it was read."""
+
+    forms: list[DeclarationRecord]
+    contracts: Contracts
+    prices: Prices
+
+    def add_to(self, reserves: Reserves, config: Config) -> None:
+        """Add the records to the evidence, after those of the chains."""
+        add_declarations(config, self.forms, reserves)
+        add_documents(reserves, zip(self.contracts.records, config.cover, strict=True))
+        reserves.records += self.prices.records
+
+
+def read_documents(config: Config, period: str, folder: Path) -> Documents:
+    """The documents of `period` that the config in `folder` names. Raises `AttestError`."""
+    return Documents(
+        signed_forms(config, period, folder),
+        read_contracts(config, period, folder),
+        read_prices(config, period, folder),
+    )
+
+
+def read_contracts(config: Config, period: str, folder: Path) -> Contracts:
+    """The contracts of insurance and guarantee that the config in `folder` names. Raises `AttestError`."""
+    records = [_contract(contract, config, period, folder) for contract in config.cover]
+    if len({(record.sha256, record.form, record.currency) for record in records}) != len(records):
+        raise MalformedError("config/cover", "one document stands behind two [[cover]] tables")
+    lines = tuple(
+        Cover(
+            form=contract.form,
+            currency=contract.currency,
+            limit=record.limit,
+            conditions=_conditions(contract, config.decimals[contract.currency]),
+            evidence_leaf=record.leaf,
+        )
+        for contract, record in zip(config.cover, records, strict=True)
+    )
+    return Contracts(records, tuple(sorted(lines, key=lambda line: line.evidence_leaf)))
+
+
+def read_prices(config: Config, period: str, folder: Path) -> Prices:
+    """The file of prices that the config in `folder` names, if it does: its record, and each price.
+
+    The file is CSV with the columns asset, currency, price, basis, source and time. Raises `MalformedError` naming the
+    row and field, `UnavailableError`.
+    """
+    if config.policies.prices is None:
+        return Prices([], ())
+    path = folder / config.policies.prices.replace("{period}", period)
+    data = read_bounded(path, MAX_PRICES_BYTES)
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
+    except (ValueError, csv.Error) as error:
+        raise MalformedError("prices/malformed", f"{path.name} is not CSV in UTF-8: {error}") from None
+    if not rows or rows[0] != _COLUMNS:
+        raise MalformedError("prices/columns", f"{path.name} row 1: the columns are {', '.join(_COLUMNS)}")
+    prices: dict[tuple[str, ...], Price] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        what = f"{path.name} row {number}"
+        if len(row) != len(_COLUMNS):
+            raise MalformedError("prices/columns", f"{what}: {len(row)} fields instead of {len(_COLUMNS)}")
+        price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
+        if prices.setdefault(_price_key(price), price) is not price:
+            raise MalformedError("prices/twice", f"{what}: the {' '.join(_price_key(price))} price stands there twice")
+    record = PriceList(
+        type="prices", salt=new_salt(), document=path.name, sha256=sha256(data).digest(), count=len(prices)
+    )
+    return Prices([record], tuple(prices[key] for key in sorted(prices)))
+
+
+def _price_key(price: Price) -> tuple[str, ...]:
+    return (price.asset, price.currency, price.basis)
+
+
+def _conditions(contract: CoverContract, decimals: int) -> Conditions:
+    """The conditions as the config has them, with the names and amounts of a statement."""
+    what = f"cover of {contract.institution}: conditions"
+    value = dict(contract.conditions)
+    for name in ("deductible", "used"):
+        if name in value:
+            try:
+                value[name] = str(parse_decimal(str(value[name]), decimals))
+            except MalformedError as error:
+                raise MalformedError("config/cover", f"{what}.{name}: {error.message}") from None
+    if unknown := sorted(value.keys() - Conditions.model_fields.keys()):
+        raise MalformedError("config/cover", f"{what}.{unknown[0]}: unknown field")
+    return Conditions.from_value({to_camel(name): item for name, item in value.items()}, what=what)
+
+
+def _contract(contract: CoverContract, config: Config, period: str, folder: Path) -> CoverDocument:
+    path = folder / contract.document.replace("{period}", period)
+    try:
+        limit = parse_decimal(contract.limit, config.decimals[contract.currency])
+    except MalformedError as error:
+        raise MalformedError("config/cover", f"cover of {contract.institution}: {error.message}") from None
+    if limit < 0:
+        raise MalformedError("config/cover", f"cover of {contract.institution}: its limit is negative")
+    return CoverDocument(
+        type="cover",
+        salt=new_salt(),
+        form=contract.form,
+        currency=contract.currency,
+        limit=limit,
+        institution=contract.institution,
+        document=path.name,
+        sha256=sha256(read_bounded(path, MAX_DOCUMENT_BYTES)).digest(),
+    )

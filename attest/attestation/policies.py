@@ -1,0 +1,176 @@
+"""The policies of a month: what they are evaluated over, their verdicts, and how anyone comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.config import Config
+from attest.attestation.snapshot import STATEMENT_FILE
+from attest.attestation.statement import Predicate, parse_statement
+from attest.errors import MalformedError, VerificationError
+from attest.files import read_bounded
+from attest.policy.inputs import Coins, Deposit, Inputs, check_inputs
+from attest.policy.model import Policy
+from attest.policy.results import Evaluation, PolicyResults, policy_results
+from attest.policy.rules import evaluate
+from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
+from attest.reserves.records import CoverDocument, PriceList
+
+
+class PolicyFile(NamedTuple):
+    """A policy, and the file in which it is published beside the bundle."""
+
+    name: str
+    data: bytes
+    policy: Policy
+
+
+class Recomputed(NamedTuple):
+    """The policies of a statement whose verdicts were recomputed, and those of which no file was at hand.
+
+    `shipped` are the ids of those that are rule sets of this release, whoever published them.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    shipped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def policy_file_name(policy_id: str) -> str:
+    """The name of the file that holds a policy, beside the bundle."""
+    return f"policy-{policy_id}.toml"
+
+
+def read_policies(config: Config, folder: Path) -> list[PolicyFile]:
+    """The policies that the config in `folder` names: rule sets of this release, and files. Raises `AttestError`."""
+    found: list[PolicyFile] = []
+    for name in config.policies.evaluate:
+        data = read_bounded(folder / name, MAX_POLICY_BYTES) if name.endswith(".toml") else ruleset_source(name)
+        policy = parse_policy(data, name)
+        if any(other.policy.id == policy.id for other in found):
+            raise MalformedError("config/policy", f"two policies have the id {policy.id}")
+        found.append(PolicyFile(policy_file_name(policy.id), data, policy))
+    return sorted(found, key=lambda item: item.policy.id)
+
+
+def inputs_of(predicate: Predicate) -> Inputs:
+    """What a statement gives policies to be evaluated over. Raises `VerificationError` when something counts twice."""
+    coins: dict[tuple[str, str, str], int] = {}
+    for line in predicate.reserves:
+        key = (line.asset, line.purpose, line.storage)
+        coins[key] = coins.get(key, 0) + line.amount
+    inputs = Inputs(
+        snapshot_at=predicate.snapshot_at,
+        decimals={item.asset: item.decimals for item in predicate.assets},
+        owed={tree.asset: tree.total for tree in predicate.liabilities.trees},
+        coins=tuple(
+            Coins(asset=asset, purpose=purpose, storage=storage, amount=amount)  # type: ignore[arg-type]
+            for (asset, purpose, storage), amount in sorted(coins.items())
+        ),
+        deposits=tuple(
+            Deposit(currency=line.currency, purpose=line.purpose, amount=line.amount, evidence_leaf=line.evidence_leaf)
+            for line in predicate.money
+        ),
+        cover=predicate.cover,
+        declarations=predicate.declarations,
+        prices=predicate.prices,
+    )
+    try:
+        check_inputs(inputs)
+    except MalformedError as error:
+        raise VerificationError(error.code, error.message) from None
+    return inputs
+
+
+def read_inputs(path: Path) -> Inputs:
+    """The figures in a bundle or `statement.json`, whoever signed it. Raises `AttestError`."""
+    data = read_bounded(path, MAX_BUNDLE_BYTES)
+    payload = data if path.name == STATEMENT_FILE else parse_bundle(data).envelope.payload
+    return inputs_of(parse_statement(payload).predicate)
+
+
+def verdicts(policies: Iterable[PolicyFile], predicate: Predicate) -> tuple[PolicyResults, ...]:
+    """What a statement says of policies, whatever it says of them now. Raises `VerificationError`."""
+    inputs = inputs_of(predicate)
+    return tuple(policy_results(evaluate(item.policy, inputs)) for item in policies)
+
+
+def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Recomputed:
+    """Evaluate the policies of a statement again, over the statement alone (verification step 14).
+
+    A policy is a rule set of this release when its SHA-256 is that of one; else its file is taken from `files`, those
+    beside the bundle. Raises `VerificationError` when a verdict or figure is another, or a file is not the policy.
+    """
+    inputs = inputs_of(predicate)
+    ours = {policy.sha256: policy for policy in map(load_ruleset, ruleset_names())}
+    evaluations: list[Evaluation] = []
+    shipped, missing = [], []
+    for stated in predicate.policies:
+        policy = ours.get(stated.sha256)
+        if policy is not None:
+            shipped.append(policy.id)
+        elif (data := files(policy_file_name(stated.id))) is not None:
+            policy = parse_policy(data, policy_file_name(stated.id))
+            if policy.sha256 != stated.sha256:
+                raise VerificationError(
+                    "policy/other", f"{policy_file_name(stated.id)} is not the policy that was signed for"
+                )
+        else:
+            missing.append(stated.id)
+            continue
+        evaluation = evaluate(policy, inputs)
+        _compare(policy_results(evaluation), stated)
+        evaluations.append(evaluation)
+    return Recomputed(tuple(evaluations), tuple(shipped), tuple(missing))
+
+
+def recheck_documents(records: Mapping[int, Any], predicate: Predicate) -> int:
+    """How many of the contracts and price lists that the statement rests on have a record at hand.
+
+    Raises `VerificationError` when a record says something else than the statement, or belongs to nothing in it.
+    """
+    cover = {line.evidence_leaf: line for line in predicate.cover}
+    found = 0
+    contracts: set[tuple[object, ...]] = set()
+    for record in records.values():
+        if isinstance(record, CoverDocument):
+            line = cover.get(record.leaf)
+            if line is None or (line.form, line.currency, line.limit) != (record.form, record.currency, record.limit):
+                raise VerificationError(
+                    "policy/cover", f"the statement says something else than the contract {record.document}"
+                )
+            key = (record.sha256, record.form, record.currency)
+            if key in contracts:
+                raise VerificationError("policy/cover", f"the contract {record.document} is counted twice")
+            contracts.add(key)
+        elif isinstance(record, PriceList):
+            if record.count != len(predicate.prices):
+                raise VerificationError(
+                    "policy/prices", f"{record.document} has {record.count} prices, not {len(predicate.prices)}"
+                )
+        else:
+            continue
+        found += 1
+    return found
+
+
+def _compare(found: PolicyResults, stated: PolicyResults) -> None:
+    if found == stated:
+        return
+    if (found.version, found.authority_status) != (stated.version, stated.authority_status):
+        raise VerificationError("policy/other", f"the policy {stated.id} has another version or standing than stated")
+    for ours, theirs in zip(found.results, stated.results, strict=False):
+        if ours != theirs:
+            raise VerificationError(
+                "policy/verdict",
+                f"{stated.id}, rule {ours.rule}: the statement gives {_result(theirs)}, its figures {_result(ours)}",
+            )
+    raise VerificationError("policy/verdict", f"{stated.id}: the statement has other rules than the policy")
+
+
+def _result(item: Any) -> str:
+    figures = f", required {item.required}, available {item.available}" if item.required is not None else ""
+    return f"{item.rule} {item.verdict}{figures}"
