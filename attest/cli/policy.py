@@ -127,7 +127,7 @@ def explained(evaluation: Evaluation, rule: str) -> Result:
 def _read(name: str) -> Policy:
     from attest.policy.source import parse_policy
 
-    return parse_policy(_source(name), name if _is_file(name) else f"{name}.toml")
+    return parse_policy(_source(name), Path(name).name if _is_file(name) else f"{name}.toml")
 
 
 def _source(name: str) -> bytes:

@@ -29,7 +29,7 @@ from attest.policy.model import (
     WeightedSumCover,
 )
 from attest.policy.results import RATIO, Evaluation, Line, Result, Verdict
-from attest.policy.terms import Accepted, AuthorityStatus, format_rational
+from attest.policy.terms import Accepted, AuthorityStatus, ContractAccepted, format_rational
 from attest.policy.working import BASIS_NAMES
 
 VERDICT_NAMES: Final[dict[Verdict, str]] = {
@@ -153,10 +153,8 @@ def explain(evaluation: Evaluation, rule_id: str) -> str:
         there = ", ".join(item.rule.id for item in evaluation.results)
         raise MalformedError("policy/unknown-rule", f"{policy.id} has no rule {rule_id[:80]!r}", hint=f"it has {there}")
     said = [
-        (
-            f"Rule {rule_id} of {policy.title} ({policy.id}, version {policy.version}), at "
-            f"{format_time(evaluation.snapshot_at)}"
-        ),
+        f"Rule {rule_id} of {policy.title}",
+        f"Policy: {policy.id}, version {policy.version}, at {format_time(evaluation.snapshot_at)}",
         f"Verdict: {VERDICT_NAMES[result.verdict]}{_beside(result)}",
         f"What it asks: {asks(result.rule, policy)}",
         f"Where it stands written: {result.rule.citation} (as of {policy.as_of}).",
@@ -239,7 +237,26 @@ def _accepts(accepted: Accepted) -> str:
     if accepted.deposits:
         parts.append("money set aside for compensation")
     parts += [f"{name} of the accounts" for name in accepted.accounts]
-    for contract in accepted.contracts:
-        share = f" for at most {contract.max_share} of the requirement" if contract.max_share is not None else ""
-        parts.append(f"{contract.form}{share}")
+    parts += [_contract(contract) for contract in accepted.contracts]
     return f"What counts towards it: {'; '.join(parts)}." if parts else "Nothing counts towards it."
+
+
+def _contract(terms: ContractAccepted) -> str:
+    """What cover of one form counts for, and what its document must say."""
+    share = f" for at most {terms.max_share} of the requirement" if terms.max_share is not None else ""
+    part = f", at {1 - terms.haircut} of it" if terms.haircut else ""
+    asked = [
+        text
+        for text, is_asked in (
+            ("its insurer is authorised", terms.insurer_authorised),
+            ("its insurer is independent", terms.insurer_independent),
+            (f"its initial term is at least {terms.initial_term_months} months", terms.initial_term_months),
+            (f"its notice is at least {terms.cancellation_notice_days} days", terms.cancellation_notice_days),
+            (f"it covers {', '.join(terms.covers)} and excludes none of it", terms.covers),
+            ("it is for the customers", terms.customers_benefit),
+            (f"it is there on demand or within {terms.maturity_within}", terms.maturity_within),
+        )
+        if is_asked
+    ]
+    conditions = f", if {' and '.join(asked)}" if asked else ""
+    return f"{terms.form}{share}, less deductible and use{part}{conditions}"

@@ -71,6 +71,8 @@ def _error_place(text: str, value: Any, error: Any) -> str:
 
 
 def _place(text: str, value: Any, path: _Path) -> str:
+    if not path:
+        return "the policy"
     line = f"line {_line(text, value, path)}"
     if path[:1] != ("rules",) or not isinstance(rule := _at(value, path[:2]), dict):
         return f"{line}: {field_path(path)}"
@@ -92,7 +94,7 @@ def _line(text: str, value: Any, path: _Path) -> int:
             so_far = tomllib.loads("\n".join(lines[:end]))
         except ValueError:
             continue  # within a value of several lines
-        if not path or _at(so_far, path) is not None:
+        if _at(so_far, path) is not None:
             break
         begin = end
     return begin + 1
