@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from attest.policy.source import ruleset_names
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -29,6 +31,7 @@ def test_the_wheel_holds_the_demo_and_the_specification_and_no_scripts(tmp_path:
         names = archive.namelist()
         archive.extractall(tmp_path / "installed")
     assert {"attest/protocol.md", "attest/py.typed", "attest/fixtures/demo/ledger.csv"} <= set(names)
+    assert {f"attest/policy/rulesets/{name}.toml" for name in ruleset_names()} <= set(names)
     assert not [name for name in names if name.endswith((".sol", "make_ledger.py", "record.py"))]
     ran = subprocess.run(
         [sys.executable, "-m", "attest", "demo"],
