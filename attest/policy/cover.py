@@ -82,9 +82,12 @@ def _contract(working: Working, terms: ContractAccepted, cover: Cover) -> Fracti
         return Fraction(0)
     said = cover.conditions
     less = (said.deductible or 0) + (said.used or 0)
-    left = {cover.currency: max(0, cover.limit - less)}
-    value = working.value(f"{named}: limit less deductible and use", left, "spot") * (1 - terms.haircut)
-    return working.keep(named, f"of it counts {1 - terms.haircut}", value, source="the rule's haircut")
+    limit, deductible, used = (
+        working.shown(Fraction(amount or 0), cover.currency) for amount in (cover.limit, said.deductible, said.used)
+    )
+    what = f"{named}: limit {limit}, less deductible {deductible}, less used {used}"
+    value = working.value(what, {cover.currency: max(0, cover.limit - less)}, "spot") * (1 - terms.haircut)
+    return working.keep(named, f"of that counts {1 - terms.haircut}", value, source="the rule's haircut")
 
 
 def _reasons_against(terms: ContractAccepted, cover: Cover, at: datetime) -> list[str]:

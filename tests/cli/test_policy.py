@@ -126,6 +126,7 @@ def test_an_explanation_has_every_figure_on_the_way(attest: Any, tmp_path: Path)
         "tier multiplier, 1 kept between 9/10 and 3/2 (tool_example): 1 (100.00 %, rounded down)",
         "the floor, below which nothing brings it: 2,000,000,000 JPY (the rule)",
         "money set aside for compensation: 1,200,000,000 JPY",
+        "limit 900,000,000 JPY, less deductible 100,000,000 JPY, less used 0 JPY: 800,000,000 JPY",
         "insurance, as far as it counts: 800,000,000 JPY",
         "to be met by other means than cover: 1,200,000,000 JPY",
         "The comparison (the requirement rounded up, what there is rounded down):",
