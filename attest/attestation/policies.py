@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.bundle import parse_bundle
 from attest.attestation.config import Config
-from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import Predicate, parse_statement
+from attest.canonical import loads
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
-from attest.policy.inputs import Coins, Deposit, Inputs, check_inputs
+from attest.policy.inputs import MAX_INPUTS_BYTES, Coins, Deposit, Inputs, check_inputs
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rules import evaluate
@@ -86,10 +86,15 @@ def inputs_of(predicate: Predicate) -> Inputs:
 
 
 def read_inputs(path: Path) -> Inputs:
-    """The figures in a bundle or `statement.json`, whoever signed it. Raises `AttestError`."""
-    data = read_bounded(path, MAX_BUNDLE_BYTES)
-    payload = data if path.name == STATEMENT_FILE else parse_bundle(data).envelope.payload
-    return inputs_of(parse_statement(payload).predicate)
+    """The figures in a bundle or statement, whoever signed it, or in a file of `Inputs`. Raises `AttestError`."""
+    data = read_bounded(path, MAX_INPUTS_BYTES)
+    value = loads(data, what=path.name, max_bytes=MAX_INPUTS_BYTES)
+    fields = value.keys() if isinstance(value, dict) else ()
+    if "envelope" in fields:
+        return inputs_of(parse_statement(parse_bundle(data).envelope.payload).predicate)
+    if "predicate" in fields:
+        return inputs_of(parse_statement(data).predicate)
+    return Inputs.from_value(value, what=path.name)
 
 
 def verdicts(policies: Iterable[PolicyFile], predicate: Predicate) -> tuple[PolicyResults, ...]:

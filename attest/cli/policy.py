@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from attest.policy.model import Policy
     from attest.policy.results import Evaluation
 
-_STATEMENT = click.option(
-    "--statement",
+_INPUTS = click.option(
+    "--inputs",
+    "inputs_file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The bundle or private statement.json to take the figures from; its signatures are for attest verify.",
+    help="A bundle or statement.json, whose signatures are for attest verify, or figures of one's own as JSON.",
 )
 
 
@@ -67,26 +68,26 @@ def show(name: str, *, toml: bool, as_json: bool) -> Result:  # noqa: ARG001
 
 @policy.command()
 @click.argument("names", nargs=-1, required=True, metavar="POLICY…")
-@_STATEMENT
+@_INPUTS
 @json_option
-def evaluate(names: tuple[str, ...], *, statement: Path, as_json: bool) -> Result:  # noqa: ARG001
+def evaluate(names: tuple[str, ...], *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Evaluate each POLICY over the same figures. Exits 5 when a rule is not met."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    inputs = _inputs(statement)
+    inputs = _inputs(inputs_file)
     return evaluated([evaluate_policy(chosen, inputs) for chosen in map(_read, names)])
 
 
 @policy.command()
 @click.argument("name", metavar="POLICY")
 @click.argument("rule")
-@_STATEMENT
+@_INPUTS
 @json_option
-def explain(name: str, rule: str, *, statement: Path, as_json: bool) -> Result:  # noqa: ARG001
+def explain(name: str, rule: str, *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Say in sentences how the verdict on one RULE of a POLICY came about."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    return explained(evaluate_policy(_read(name), _inputs(statement)), rule)
+    return explained(evaluate_policy(_read(name), _inputs(inputs_file)), rule)
 
 
 def evaluated(evaluations: Sequence[Evaluation]) -> Result:
