@@ -190,8 +190,7 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
 class Segregation(NamedTuple):
     """One asset that is held on chains: where the customers' coins are kept, in base units, and what is beside them.
 
-    `guarantee` are the exchange's own coins that match hot customer coins in kind and quantity; `signed` is how many of
-    the customers' coins lie wholly at places whose keys signed.
+    `guarantee` are the exchange's own coins that match hot customer coins in kind and quantity.
     """
 
     asset: str
@@ -200,7 +199,6 @@ class Segregation(NamedTuple):
     hot: int
     other: int
     guarantee: int
-    signed: int
 
     @property
     def customer(self) -> int:
@@ -232,7 +230,6 @@ def segregation(predicate: Predicate) -> tuple[Segregation, ...]:
                     kept["hot"],
                     kept["other"],
                     sum(line.amount for line in lines if line.purpose == "guarantee"),
-                    sum(line.amount for line in customer if line.control == "signature"),
                 )
             )
     return tuple(result)

@@ -6,14 +6,16 @@ A step that cannot be run is reported as not checked, never as verified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
+from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import (
@@ -30,11 +32,9 @@ from attest.attestation.statement import (
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
-from attest.reserves.challenge import NO_NONCE
-from attest.reserves.control_recheck import Terms, recheck_control
+from attest.reserves.control_recheck import Controlled
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import ControlProof
 from attest.reserves.wallets import Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
@@ -79,12 +79,16 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A statement whose signatures hold, what follows from it, and every step that was run."""
+    """A statement whose signatures hold, what follows from it, and every step that was run.
+
+    `controlled` is None when the evidence holds no proof of control.
+    """
 
     statement: Statement
     digest: bytes
     coverage: tuple[Coverage, ...]
     rechecked: Rechecked
+    controlled: Controlled | None
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
 
@@ -147,13 +151,17 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     now: datetime,
     files: Files,
     proof_bytes: bytes | None = None,
+    nonce: str | None = None,
+    custodians: Mapping[str, PublicKey] = MappingProxyType({}),
     tell: Callable[[Step], None] = lambda _: None,
 ) -> Verified:
     """Verify a bundle, and an inclusion proof where one is given.
 
     `exchange_keys` and `threshold` say whose signatures count; `files` returns the bytes of a file that was
-    published beside the bundle, or None; `tell` hears of each step as it ends. Raises `VerificationError`
-    for what is false and `MalformedError` for what cannot be read, after telling the step that failed.
+    published beside the bundle, or None; `nonce` is the hex that the auditor drew for this month, `custodians` has the
+    keys of custodians by name, as far as the caller knows them; `tell` hears of each step as it ends.
+    Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step
+    that failed.
     """
     if not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
         raise ValueError("a threshold of signatures needs at least as many distinct keys")
@@ -223,7 +231,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(12) as detail:
         detail.open("no node was asked")
-    _recheck_control(report, predicate, records)
+    with report.step(13) as detail:
+        controlled = _told_control(
+            detail,
+            check_control(predicate, records, nonce=nonce, custodians=custodians, exchange_keys=exchange_keys),
+        )
     with report.step(14) as detail:
         detail.open("the statement evaluates no policy")
 
@@ -235,7 +247,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    return Verified(statement, digest, coverage(predicate), rechecked, holdings, tuple(report.steps))
+    return Verified(statement, digest, coverage(predicate), rechecked, controlled, holdings, tuple(report.steps))
 
 
 def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
@@ -281,23 +293,13 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
     return result
 
 
-def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> None:
-    """Step 13. A statement with signatures for some of its wallets and not for all is verified, and not met."""
-    with report.step(13) as detail:
-        claimed = [line for line in predicate.reserves if line.control == "signature"]
-        if not claimed and not any(isinstance(record, ControlProof) for record in records.values()):
-            detail.open("the evidence holds no proof of control")
-            return
-        terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
-        found = recheck_control(records, terms, predicate.reserves)
-        held = [line for line in predicate.reserves if line.amount]
-        covered = sum(line.wallets for line in held if line.control == "signature")
-        detail.append(
-            f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
-            f"{covered} of {sum(line.wallets for line in held)} balances lie wholly at addresses that signed"
-        )
-        if found.nonces:
-            detail.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
-        if any(line.key not in found.lines for line in claimed):
-            detail.open("the signatures of the others are not at hand")
-        detail.unmet = any(line.control == "none" for line in held)
+def _told_control(detail: _Detail, found: ControlStep | None) -> Controlled | None:
+    """Step 13. A statement with proofs for some of its wallets and not for all is verified, and not met."""
+    if found is None:
+        detail.open("the evidence holds no proof of control")
+        return None
+    detail += found.said
+    for sentence in found.open:
+        detail.open(sentence)
+    detail.unmet = found.unmet
+    return found.controlled

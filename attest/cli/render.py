@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attest.amounts import format_amount, ratio_percent
+from attest.attestation.control_step import customers_coins
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Coverage, segregation
 from attest.attestation.verify import TITLES, Step, Verified
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
+from attest.reserves.covering import Value
 from attest.reserves.wallets import Level
 
 
@@ -48,7 +50,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 def segregation_table(verified: Verified) -> str:
     """Per asset: how the customers' coins are kept, rounded down, and what matches those outside cold storage."""
-    table = new_table("asset", ">in cold storage", ">hot or other", ">matched by guarantee coins", ">keys signed for")
+    table = new_table("asset", ">in cold storage", ">hot or other", ">matched by guarantee coins")
     for item in segregation(verified.statement.predicate):
         warm = item.hot + item.other
         table.add_row(
@@ -58,7 +60,6 @@ def segregation_table(verified: Verified) -> str:
             ("yes, " if item.matched else "NO, ") + format_amount(item.guarantee, item.decimals)
             if warm
             else "none needed",
-            ratio_percent(item.signed, item.customer) or "nothing held",
         )
     return render(table)
 
@@ -69,11 +70,40 @@ def segregation_document(verified: Verified) -> list[dict[str, Any]]:
         {
             "asset": item.asset,
             "decimals": item.decimals,
-            **{name: str(getattr(item, name)) for name in ("cold", "hot", "other", "guarantee", "signed")},
+            **{name: str(getattr(item, name)) for name in ("cold", "hot", "other", "guarantee")},
             "matched": item.matched,
         }
         for item in segregation(verified.statement.predicate)
     ]
+
+
+def control_table(verified: Verified) -> str:
+    """Per asset: for how much of the customers' coins keys signed, and what is shown otherwise, each rounded down.
+
+    `not at hand` are balances whose evidence was not there to be checked.
+    """
+    table = new_table(
+        "asset", ">keys signed for", ">custodians confirmed", ">by sample", ">nothing shown", ">not at hand"
+    )
+    for asset, total, value in _control(verified):
+        nothing = value.held - value.signed - value.confirmed - value.sampled
+        amounts = (value.signed, value.confirmed, value.sampled, nothing, total - value.held)
+        table.add_row(asset, *(ratio_percent(amount, total) or "nothing held" for amount in amounts))
+    return render(table)
+
+
+def control_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: amounts in base units; `held` is what is at hand of `customer`."""
+    return [
+        {"asset": asset, "customer": str(total)} | {name: str(amount) for name, amount in value._asdict().items()}
+        for asset, total, value in _control(verified)
+    ]
+
+
+def _control(verified: Verified) -> Iterator[tuple[str, int, Value]]:
+    found = verified.controlled
+    for asset, total in sorted(customers_coins(verified.statement.predicate).items()):
+        yield asset, total, Value() if found is None else found.values.get(asset, Value())
 
 
 def pins_table(verified: Verified) -> str:
@@ -139,6 +169,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
         "segregation": segregation_document(verified),
+        "control": control_document(verified),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -159,6 +190,7 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
         coverage_table(verified),
         f"Customers' coins on chains:\n\n{segregation_table(verified)}",
+        *([] if verified.controlled is None else [f"Whose keys were at hand for them:\n\n{control_table(verified)}"]),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}

@@ -464,9 +464,9 @@ def test_a_claim_of_control_without_signatures_fails(exchange: Exchange) -> None
     assert exchange.failing_step(exchange.resigned(claim)) == (13, "control/line")
 
 
-def test_what_a_custodian_confirms_is_not_read(exchange: Exchange) -> None:
+def test_what_no_custodian_confirmed_is_not_a_custodians(exchange: Exchange) -> None:
     bundle = exchange.resigned(lambda value: value["predicate"]["reserves"][0].update(control="custodian"))
-    assert exchange.failing_step(bundle) == (5, "document/invalid")
+    assert exchange.failing_step(bundle) == (13, "control/line")
 
 
 @pytest.mark.parametrize(("asset", "decimals"), [("BTC", 2), ("ETH", 15)])
