@@ -46,12 +46,12 @@ def check_control(
     terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
     custody = recheck_custody(records, terms, custodians=custodians, exchange_keys=exchange_keys)
     found = recheck_control(records, terms, predicate.reserves, custody.places)
-    left = []
-    if any(line.control == "custodian" for line in claimed):
-        left += [
-            f"the key {fingerprint} signed as {name}, and nobody here vouched for it"
-            for name, fingerprint in sorted(custody.unknown)
-        ]
+    strangers = [
+        f"the key {fingerprint} signed as {name}, and nobody here vouched for it"
+        for name, fingerprint in sorted(custody.unknown)
+    ]
+    rests_on_custodians = any(line.control == "custodian" for line in claimed)
+    left = strangers if rests_on_custodians else []
     if found.sample is not None and nonce is None:
         left.append("nobody here said that an auditor drew the nonce of the sample")
     if found.sample is not None and not found.reading_seen:
@@ -60,7 +60,10 @@ def check_control(
         left.append("the signatures of the others are not at hand")
     held = [line for line in predicate.reserves if line.amount]
     return ControlStep(
-        found, tuple(_sentences(predicate, found)), tuple(left), any(line.control == "none" for line in held)
+        found,
+        (*_sentences(predicate, found), *([] if rests_on_custodians else strangers)),
+        tuple(left),
+        any(line.control == "none" for line in held),
     )
 
 

@@ -22,13 +22,12 @@ MAX_CONFIRMATION_BYTES: Final = 16 * 1024 * 1024
 
 
 class Custody(NamedTuple):
-    """The places that custodians confirmed, each by its custodian's name, and whose word that is.
+    """The places that custodians confirmed, each by its custodian's name.
 
     `unknown` names the custodians under whose name a key signed that nobody vouched for, with the key's fingerprint.
     """
 
     places: Mapping[Place, str]
-    vouched: frozenset[str]
     unknown: frozenset[tuple[str, str]]
 
 
@@ -125,7 +124,7 @@ def recheck_custody(
     """
     places = confirmed_places(records, terms)
     own = {key.fingerprint for key in exchange_keys}
-    unknown, vouched = set(), set()
+    unknown = set()
     for index, record in records.items():
         if not isinstance(record, CustodyConfirmation):
             continue
@@ -140,9 +139,7 @@ def recheck_custody(
                     "custody/key",
                     f"it is signed by the key {fingerprint}, that of {name} is {custodians[name].fingerprint}",
                 )
-            else:
-                vouched.add(name)
-    return Custody(places, frozenset(vouched), frozenset(unknown))
+    return Custody(places, frozenset(unknown))
 
 
 def public_key(record: CustodyConfirmation) -> PublicKey:
