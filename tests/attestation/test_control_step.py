@@ -12,15 +12,16 @@ import pytest
 import wallycore
 from btclib.b58 import prv_key_data_from_wif
 from btclib_wallet import bip322
+from cryptography.hazmat.primitives import serialization
 
 from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
 from attest.attestation.envelope import sign
-from attest.attestation.keys import Signer
+from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.reserves import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
-from attest.errors import VerificationError
+from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import Challenge, Confirmation
@@ -253,6 +254,17 @@ def test_a_challenge_changed_in_one_field_breaks_the_signature(field: str, verif
 
 
 def test_another_spelling_of_a_key_is_refused(verifier: Verifier) -> None:
+    """A point that is written compressed is the same key under another digest."""
+    plain = STRANGER.public.to_der()
+    assert plain[26] == 4
+    # 32 bytes less, in the lengths of the sequence and of the bit string.
+    header = bytes([plain[0], plain[1] - 32, *plain[2:24], plain[24] - 32, 0])
+    compressed = header + bytes([2 + plain[-1] % 2]) + plain[27:59]
+    assert serialization.load_der_public_key(compressed).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    ) == plain  # fmt: skip
+    with pytest.raises(MalformedError):
+        PublicKey.from_der(compressed, what="a key")
     bad = confirmation(*EVERY).model_copy(update={"public_key": KEY.public.to_der() + b"\0"})
     assert verifier.refused("custodian", reading(), bad) == "key/malformed"
     with pytest.raises(VerificationError, match=r"record 2 \(custody-confirmation of Vault Trust\)"):

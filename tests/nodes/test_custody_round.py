@@ -22,6 +22,7 @@ from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
 from attest.attestation.verify import PUBLIC_EVIDENCE, Step, Verified, verify
 from attest.cli.render import control_document, control_table, verified_text
+from attest.cli.render_evidence import records_table
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError
@@ -169,6 +170,9 @@ def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_
     assert (by_asset["ETH"]["confirmed"], by_asset["DUSD"]["confirmed"]) == (str(hot.eth), str(hot.dusd))
     key = monthly.read_signer(month.folder / demo.KEY_FILE, lambda: "").public
     assert control_table(verified) in verified_text(verified, key)
+    shown = records_table(open_evidence(outcome.private))
+    assert f"1 addresses, confirmed by {NAME}" in shown
+    assert f"2 draws a wallet by {NONCE}" in shown
 
 
 def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: monthly.Outcome) -> None:
