@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NoReturn, Self
 
@@ -72,7 +72,7 @@ def format_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _from_wire(parse: Callable[[str], object]) -> BeforeValidator:
+def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
     """In a document the value is a string that `parse` takes; in Python it is the parsed value itself."""
 
     def convert(value: object, info: ValidationInfo) -> object:
@@ -89,11 +89,11 @@ def _from_wire(parse: Callable[[str], object]) -> BeforeValidator:
 
 
 AssetName = Annotated[str, StringConstraints(pattern=ASSET_PATTERN)]
-Amount = Annotated[int, _from_wire(parse_amount), PlainSerializer(str, return_type=str)]
-Hex = Annotated[bytes, _from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
+Amount = Annotated[int, from_wire(parse_amount), PlainSerializer(str, return_type=str)]
+Hex = Annotated[bytes, from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
 Digest = Annotated[Hex, Field(min_length=32, max_length=32)]
-Base64 = Annotated[bytes, _from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
-Time = Annotated[datetime, _from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
+Base64 = Annotated[bytes, from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
+Time = Annotated[datetime, from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 # A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
 _PLAIN: Final = r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
@@ -112,8 +112,11 @@ class Document(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
     @classmethod
-    def from_value(cls, value: object, *, what: str) -> Self:
-        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong."""
+    def from_value(cls, value: object, *, what: str, place: Callable[[Any], str] | None = None) -> Self:
+        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong.
+
+        `place` turns an error of pydantic into where it is; without it, that is the path of the field.
+        """
         try:
             text = json.dumps(value, default=_refuse)
         except ValueError as error:
@@ -121,7 +124,8 @@ class Document(BaseModel):
         try:
             return cls.model_validate_json(text, by_name=False, by_alias=True)
         except ValidationError as error:
-            first, *others = (f"{field_path(item['loc'])}: {_sentence(item)}" for item in error.errors())
+            place = place or (lambda item: field_path(item["loc"]))
+            first, *others = (f"{place(item)}: {_sentence(item)}" for item in _innermost(error.errors()))
             raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None
 
     @classmethod
@@ -147,10 +151,22 @@ class Document(BaseModel):
         return dumps(self.to_value())
 
 
+class Settings(Document):
+    """What people write in TOML: like a document, with field names as TOML has them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
 def field_path(location: tuple[int | str, ...]) -> str:
     """`("reserves", 0, "amount")` as `reserves[0].amount`."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return path.removeprefix(".") or "the document"
+
+
+def _innermost(items: Sequence[Any]) -> list[Any]:
+    """Without what a list says of itself only because an item in it is wrong."""
+    places = [item["loc"] for item in items]
+    return [item for item in items if not any(item["loc"] == loc[: len(item["loc"])] != loc for loc in places)]
 
 
 def _sentence(item: Any) -> str:
@@ -159,6 +175,10 @@ def _sentence(item: Any) -> str:
             return "unknown field"
         case "missing":
             return "missing"
+        case "union_tag_invalid":
+            return f"unknown {item['ctx']['tag'][:60]!r}; there are {item['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return f"{item['ctx']['discriminator']} is missing"
         case "string_pattern_mismatch":
             shown = re.sub(r"\s+", " ", repr(item["input"]))[:60]
             return f"{shown} does not have the form {item['ctx']['pattern']}"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
-from attest.documents import AssetName, Count, Digest, Document, Text, Time
+from attest.documents import AssetName, Count, Digest, Settings, Text, Time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
@@ -27,12 +27,6 @@ from attest.reserves.wallets import ChainId, Wallet, native_decimals
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
 _DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class Settings(Document):
-    """A table of the config: like a document, with field names as TOML writes them."""
-
-    model_config = ConfigDict(alias_generator=None)
 
 
 def expand(text: str, environment: Mapping[str, str], what: str) -> str:
@@ -171,6 +165,23 @@ class Money(Settings):
     public: bool = True
 
 
+class DeclarationForm(Settings):
+    """A form in which management declares what nobody else can say, signed by `signatory`.
+
+    `amount` is in units of `unit`; an encumbrance or borrowing without an amount says that there is none.
+    """
+
+    kind: Literal["encumbrance", "borrowing", "volume", "financial", "posture", "activity"]
+    name: Text
+    unit: AssetName | None = None
+    amount: Text | None = None
+    since: Time | None = None
+    until: Time | None = None
+    signatory: Text
+    document: Text
+    public: bool = True
+
+
 class Ledger(Settings):
     """Where the ledger is; it holds the balances at the end of the period in `time_zone`.
 
@@ -278,6 +289,7 @@ class Config(Settings):
     wallets: tuple[Wallet, ...] = ()
     custodians: tuple[Custodian, ...] = ()
     money: tuple[Money, ...] = ()
+    declarations: tuple[DeclarationForm, ...] = ()
 
     @property
     def decimals(self) -> dict[str, int]:
@@ -299,6 +311,9 @@ class Config(Settings):
             self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
+        for form in self.declarations:
+            if form.unit is not None:
+                self._known(form.unit, f"declaration {form.kind} {form.name}")
         return self
 
     def _offered(self, chain: Chain) -> set[str]:

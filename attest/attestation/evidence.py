@@ -8,12 +8,14 @@ from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
+from attest.attestation.declarations import recheck_declarations
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
+from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
@@ -56,6 +58,7 @@ class ReservesFile(Document):
     chains: tuple[Pin, ...]
     reserves: tuple[ReserveLine, ...]
     money: tuple[MoneyLine, ...]
+    declarations: tuple[Declaration, ...]
     unlisted: tuple[Unlisted, ...]
     evidence: EvidenceRoot
     leaves: tuple[Digest, ...]
@@ -70,6 +73,7 @@ class Basis(NamedTuple):
     chains: Sequence[Pin]
     reserves: Sequence[ReserveLine]
     money: Sequence[MoneyLine]
+    declarations: Sequence[Declaration]
     evidence: EvidenceRoot
 
 
@@ -81,7 +85,7 @@ class EvidenceFolder(NamedTuple):
 
     def check(self, dumps: Mapping[str, UtxoSet]) -> Rechecked:
         """Recompute every balance from its evidence. Raises `VerificationError` naming the record."""
-        return recheck(
+        found = recheck(
             self.records,
             decimals={item.asset: item.decimals for item in self.basis.assets},
             pins=self.basis.chains,
@@ -89,6 +93,8 @@ class EvidenceFolder(NamedTuple):
             money=self.basis.money,
             dumps=dumps,
         )
+        recheck_declarations(self.records, self.basis.declarations, found.whole_assets(self.basis.reserves))
+        return found
 
     def readings(self, chain: str) -> dict[int, Any]:
         """The readings of one chain by index."""
@@ -251,7 +257,9 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
         found.append(_of_statement(STATEMENT_FILE, read_bounded(folder / STATEMENT_FILE, MAX_PAYLOAD_BYTES)))
     if (folder / RESERVES_FILE).exists():
         own = read_reserves_file(folder)
-        found.append(Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.evidence))
+        found.append(
+            Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.declarations, own.evidence)
+        )
         leaves = own.leaves
     if not found:
         raise UnavailableError(
@@ -278,7 +286,9 @@ def _bundles(folder: Path) -> Iterator[Path]:
 
 def _of_statement(name: str, payload: bytes) -> Basis:
     stated = parse_statement(payload).predicate
-    return Basis(name, stated.assets, stated.chains, stated.reserves, stated.money, stated.evidence)
+    return Basis(
+        name, stated.assets, stated.chains, stated.reserves, stated.money, stated.declarations, stated.evidence
+    )
 
 
 def read_reserves_file(folder: Path) -> ReservesFile:

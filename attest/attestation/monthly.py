@@ -16,17 +16,20 @@ from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
 from attest.attestation.custody import custodian_keys
+from attest.attestation.declarations import signed_forms
 from attest.attestation.envelope import sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
+    add_declarations,
     confirm_pins,
     load_reserves,
     read_reserves,
     reserves_file,
 )
+from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signatures import add_control, read_control
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
 from attest.attestation.statement import (
@@ -97,6 +100,7 @@ def run(
     # Before the chains, which may take an hour.
     custodians = custodian_keys(config.custodians, folder)
     signed = read_control(config, period, control, now) if control else None
+    forms = signed_forms(config, period, folder)
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:
@@ -105,6 +109,7 @@ def run(
         reserves = load_reserves(config, period, read, around)
     if signed is not None:
         add_control(reserves, signed)
+    add_declarations(config, forms, reserves)
     with (
         _keeping(journal, tell),
         new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,
@@ -132,7 +137,7 @@ def run(
             reserves=reserves.lines,
             money=tuple(reserves.money),
             cover=(),
-            declarations=(),
+            declarations=tuple(reserves.declarations),
             prices=(),
             policies=(),
             evidence=EvidenceRoot(root=evidence.root, count=evidence.count),
@@ -176,6 +181,7 @@ def run(
             files=(published | kept).get,
             custodians=custodians,
         )
+        require_every_wallet(config.wallets, dict(enumerate(reserves.records)), verified.wallets)
         fill_folder(private_partial, kept, mode=SECRET_MODE)
         fill_folder(public_partial, published, mode=PUBLIC_MODE)
     journal.unlink(missing_ok=True)

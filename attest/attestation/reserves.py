@@ -11,6 +11,7 @@ from typing import Final
 
 from attest.amounts import format_amount
 from attest.attestation.config import Chain, Config
+from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
@@ -18,6 +19,7 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
+from attest.policy.inputs import Declaration
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
@@ -30,9 +32,12 @@ from attest.reserves.records import (
     ControlProof,
     ControlSample,
     CustodyConfirmation,
+    DeclarationRecord,
     MoneyDocument,
+    OwnWallet,
     Reading,
     Record,
+    new_salt,
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
@@ -44,7 +49,7 @@ _FOLDER_MODE: Final = 0o700
 
 @dataclass(slots=True)
 class Reserves:
-    """The pinned blocks, all records, the lines of money, and the indices of the records that stay with the auditor.
+    """The pinned blocks, all records, the lines of money, what is declared, and which records stay with the auditor.
 
     `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `shown` is whose
     keys are shown to be at hand.
@@ -53,6 +58,7 @@ class Reserves:
     pins: list[Pin] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     money: list[MoneyLine] = field(default_factory=list)
+    declarations: list[Declaration] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     shown: Shown = NOBODY
@@ -109,6 +115,10 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     shared = share_nodes(reserves.records, _hidden(config))
     reserves.records = [*shared.private, *shared.public, *shared.records]
     reserves.private = set(range(len(shared.private))) | _private(reserves.records, config)
+    reserves.records += own_wallets(config.wallets, places)
+    reserves.records += concentration(reserves.records, frozenset(_hidden(config)))
+    reserves.private |= _private(reserves.records, config)
+    reserves.declarations = declaration_lines(reserves.records)
     _add_documents(documents, config, reserves)
     if not reserves.records:
         raise MalformedError(
@@ -170,11 +180,19 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = MoneyDocument | ChallengeBlock | ControlProof | CustodyConfirmation | ControlSample
-    chains: list[Record] = [record for record in folder.whole() if not isinstance(record, later)]
+    chains: list[Record] = [
+        record
+        for record in folder.whole()
+        if not (isinstance(record, later) or (isinstance(record, DeclarationRecord) and record.document is not None))
+    ]
     for index in sorted(_private(chains, config) - {*own.private}):
         raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
     reserves = Reserves(
-        list(own.chains), chains, [], {index for index in own.private if index < len(chains)}, list(own.unlisted)
+        list(own.chains),
+        chains,
+        declarations=declaration_lines(chains),
+        private={index for index in own.private if index < len(chains)},
+        unlisted=list(own.unlisted),
     )
     _add_documents(bank_documents(config, period, around.folder), config, reserves)
     return reserves
@@ -190,6 +208,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
         reserves=reserves.lines,
         money=tuple(reserves.money),
+        declarations=tuple(reserves.declarations),
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
@@ -214,7 +233,8 @@ def _private(records: Sequence[Record], config: Config) -> set[int]:
     return {
         index
         for index, record in enumerate(records)
-        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
+        if isinstance(record, BitcoinDescriptor | OwnWallet)
+        or (isinstance(record, Reading) and record.wallet in hidden)
     }
 
 
@@ -295,6 +315,34 @@ def _register(config: Config, period: str) -> bytes:
     read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}
     decimals = {asset: config.decimals[asset] for asset in read}
     return sha256(dumps({"period": period, "chains": chains, "wallets": wallets, "decimals": decimals})).digest()
+
+
+def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:
+    """A record for each wallet of the exchange's own coins, which stand at `places`."""
+    return [
+        OwnWallet(
+            type="own-wallet",
+            salt=new_salt(),
+            chain=wallet.chain,
+            wallet=wallet.id,
+            **(
+                {"scripts": places.scripts[wallet.id]}
+                if wallet.id in places.scripts
+                else {"address": places.addresses[wallet.id]}
+            ),
+        )
+        for wallet in wallets
+        if wallet.purpose == "own"
+    ]
+
+
+def add_declarations(config: Config, forms: Sequence[DeclarationRecord], reserves: Reserves) -> None:
+    """Add the signed `forms` of the config to the evidence."""
+    for form, record in zip(config.declarations, forms, strict=True):
+        if not form.public:
+            reserves.private.add(len(reserves.records))
+        reserves.records.append(record)
+    reserves.declarations = declaration_lines(reserves.records)
 
 
 def _add_documents(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:

@@ -15,6 +15,7 @@ from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import VerificationError
 from attest.liabilities.tree import EMPTY_ROOT, StatedTree
+from attest.policy.inputs import Declaration
 from attest.reserves.wallets import Level, MoneyLine, Pin, ReserveLine
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -110,7 +111,7 @@ class Predicate(Document):
     reserves: Annotated[tuple[ReserveLine, ...], Many]
     money: Annotated[tuple[MoneyLine, ...], Many]
     cover: tuple[()]
-    declarations: tuple[()]
+    declarations: Annotated[tuple[Declaration, ...], Many]
     prices: tuple[()]
     policies: tuple[()]
     evidence: EvidenceRoot
@@ -187,54 +188,6 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
     return tuple(result)
 
 
-class Segregation(NamedTuple):
-    """One asset that is held on chains: where the customers' coins are kept, in base units, and what is beside them.
-
-    `guarantee` are the exchange's own coins that match hot customer coins in kind and quantity.
-    """
-
-    asset: str
-    decimals: int
-    cold: int
-    hot: int
-    other: int
-    guarantee: int
-
-    @property
-    def customer(self) -> int:
-        """The customers' coins, wherever they are kept."""
-        return self.cold + self.hot + self.other
-
-    @property
-    def matched(self) -> bool:
-        """Whether guarantee coins match all customer coins that are not in cold storage."""
-        return self.guarantee >= self.hot + self.other
-
-
-def segregation(predicate: Predicate) -> tuple[Segregation, ...]:
-    """Per asset with a line of reserves, in the order of the statement; money is not in it."""
-    result = []
-    for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
-        lines = [line for line in predicate.reserves if line.asset == asset]
-        customer = [line for line in lines if line.purpose == "customer"]
-        kept = {
-            storage: sum(line.amount for line in customer if line.storage == storage)
-            for storage in ("cold", "hot", "other")
-        }
-        if lines:
-            result.append(
-                Segregation(
-                    asset,
-                    decimals,
-                    kept["cold"],
-                    kept["hot"],
-                    kept["other"],
-                    sum(line.amount for line in lines if line.purpose == "guarantee"),
-                )
-            )
-    return tuple(result)
-
-
 def check_arithmetic(predicate: Predicate) -> None:
     """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
     assets = _ascending("assets", predicate.assets, lambda item: item.asset)
@@ -260,6 +213,12 @@ def check_arithmetic(predicate: Predicate) -> None:
         _require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
     leaves = [money.evidence_leaf for money in predicate.money]
     _require(len(set(leaves)) == len(leaves), "one bank document stands behind two lines of money")
+    declared = [item.evidence_leaf for item in predicate.declarations]
+    _require(len({*leaves, *declared}) == len(leaves) + len(declared), "one record stands behind two declarations")
+    said = [(item.kind, item.name, item.unit, item.since, item.until) for item in predicate.declarations]
+    _require(len(set(said)) == len(said), "the same is declared twice")
+    for item in predicate.declarations:
+        _require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
 
 
 def _times(predicate: Predicate) -> None:

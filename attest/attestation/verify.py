@@ -16,8 +16,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
+from attest.attestation.declarations import recheck_declarations
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
+from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Coverage,
@@ -35,7 +37,8 @@ from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, v
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.wallets import Level
+from attest.reserves.records import Reading
+from attest.reserves.wallets import Control, Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -81,12 +84,15 @@ class Step(NamedTuple):
 class Verified:
     """A statement whose signatures hold, what follows from it, and every step that was run.
 
-    `controlled` is None when the evidence holds no proof of control.
+    `checks` are those of segregation; `wallets` tell who controls each wallet whose records are at hand; `controlled`
+    is None when the evidence holds no proof of control.
     """
 
     statement: Statement
     digest: bytes
     coverage: tuple[Coverage, ...]
+    checks: tuple[Check, ...]
+    wallets: tuple[WalletRow, ...]
     rechecked: Rechecked
     controlled: Controlled | None
     holdings: tuple[Holding, ...]
@@ -247,7 +253,17 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    return Verified(statement, digest, coverage(predicate), rechecked, controlled, holdings, tuple(report.steps))
+    return Verified(
+        statement,
+        digest,
+        coverage(predicate),
+        segregation_checks(predicate, records, rechecked.lines),
+        wallet_rows(records, _controls(records, controlled)),
+        rechecked,
+        controlled,
+        holdings,
+        tuple(report.steps),
+    )
 
 
 def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
@@ -288,6 +304,12 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         )
         detail.append(f"{result.readings} of {result.readings_stated} balances recomputed from their evidence")
         detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
+        forms, figures = recheck_declarations(records, predicate.declarations, result.whole_assets(predicate.reserves))
+        if predicate.declarations:
+            detail.append(
+                f"of {len(predicate.declarations)} declarations, {forms} signed forms named by digest and "
+                f"{figures} figures recomputed"
+            )
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
     return result
@@ -303,3 +325,10 @@ def _told_control(detail: _Detail, found: ControlStep | None) -> Controlled | No
         detail.open(sentence)
     detail.unmet = found.unmet
     return found.controlled
+
+
+def _controls(records: Mapping[int, Any], found: Controlled | None) -> Mapping[int, Control]:
+    """The control of each balance at hand, by the index of its record."""
+    if found is not None:
+        return found.controls
+    return {index: "none" for index, record in records.items() if isinstance(record, Reading)}

@@ -17,6 +17,7 @@ from attest.cli.demo import demo
 from attest.cli.evidence import evidence
 from attest.cli.key import key
 from attest.cli.liabilities import liabilities
+from attest.cli.policy import policy
 from attest.cli.prove import prove
 from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, printable
@@ -35,7 +36,7 @@ def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
-for command in (run, verify, prove, liabilities, reserves, evidence, control, key, demo):
+for command in (run, verify, prove, liabilities, reserves, evidence, control, policy, key, demo):
     group.add_command(command)
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from attest.amounts import format_amount, ratio_percent
-from attest.attestation.control_step import customers_coins
 from attest.attestation.keys import PublicKey
-from attest.attestation.statement import Coverage, segregation
+from attest.attestation.segregation import WalletRow
+from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
+from attest.cli.render_control import control_document, control_table
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
-from attest.reserves.covering import Value
 from attest.reserves.wallets import Level
+
+MAX_SHOWN: Final = 10
+_CONTROLS: Final = {
+    "none": "nothing",
+    "custodian": "a custodian's confirmation",
+    "signature": "signatures of its keys",
+    "empty": "nothing, and it is empty",
+    "own": "nothing: the exchange's own, not counted",
+}
 
 
 def coverage_table(verified: Verified) -> str:
@@ -49,61 +58,66 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 
 def segregation_table(verified: Verified) -> str:
-    """Per asset: how the customers' coins are kept, rounded down, and what matches those outside cold storage."""
-    table = new_table("asset", ">in cold storage", ">hot or other", ">matched by guarantee coins")
-    for item in segregation(verified.statement.predicate):
-        warm = item.hot + item.other
-        table.add_row(
-            item.asset,
-            ratio_percent(item.cold, item.customer) or "nothing held",
-            format_amount(warm, item.decimals),
-            ("yes, " if item.matched else "NO, ") + format_amount(item.guarantee, item.decimals)
-            if warm
-            else "none needed",
-        )
+    """Whether the customers' coins are kept apart and cold, with the records behind each verdict."""
+    table = new_table("asset", "segregation", "verdict", "detail", "records")
+    for check in verified.checks:
+        table.add_row(check.asset, check.what, check.verdict, check.detail, spans(check.records))
     return render(table)
 
 
 def segregation_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units."""
+    """The same for programs."""
     return [
         {
-            "asset": item.asset,
-            "decimals": item.decimals,
-            **{name: str(getattr(item, name)) for name in ("cold", "hot", "other", "guarantee")},
-            "matched": item.matched,
+            "check": check.what,
+            **({"asset": check.asset} if check.asset else {}),
+            "verdict": check.verdict,
+            "detail": check.detail,
+            "records": list(check.records),
         }
-        for item in segregation(verified.statement.predicate)
+        for check in verified.checks
     ]
 
 
-def control_table(verified: Verified) -> str:
-    """Per asset: for how much of the customers' coins keys signed, and what is shown otherwise, each rounded down.
-
-    `not at hand` are balances whose evidence was not there to be checked.
-    """
-    table = new_table(
-        "asset", ">keys signed for", ">custodians confirmed", ">by sample", ">nothing shown", ">not at hand"
+def wallets_table(verified: Verified) -> str:
+    """What shows control of the customers', guarantee and compensation wallets: how many of each, and which."""
+    rows: dict[str, list[WalletRow]] = {}
+    for row in verified.wallets:
+        rows.setdefault(row.control, []).append(row)
+    table = new_table("control shown by", ">wallets", "of them")
+    for control, label in _CONTROLS.items():
+        if found := rows.get(control):
+            drawn = (
+                control in {"signature", "custodian"}
+                and verified.controlled is not None
+                and verified.controlled.sample is not None
+            )
+            names = ", ".join(row.wallet for row in found[:MAX_SHOWN])
+            more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
+            table.add_row(f"{label}, of some by sample" if drawn else label, f"{len(found):,}", names + more)
+    hidden = sum(line.wallets for line in verified.statement.predicate.reserves) - sum(
+        len(row.records) for row in verified.wallets if row.control != "own"
     )
-    for asset, total, value in _control(verified):
-        nothing = value.held - value.signed - value.confirmed - value.sampled
-        amounts = (value.signed, value.confirmed, value.sampled, nothing, total - value.held)
-        table.add_row(asset, *(ratio_percent(amount, total) or "nothing held" for amount in amounts))
+    if hidden:
+        table.add_row("not at hand", f"{hidden:,} balances", "shown to the auditor")
     return render(table)
 
 
-def control_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units; `held` is what is at hand of `customer`."""
-    return [
-        {"asset": asset, "customer": str(total)} | {name: str(amount) for name, amount in value._asdict().items()}
-        for asset, total, value in _control(verified)
-    ]
+def wallets_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: one row a wallet."""
+    return [{**row._asdict(), "records": list(row.records)} for row in verified.wallets]
 
 
-def _control(verified: Verified) -> Iterator[tuple[str, int, Value]]:
-    found = verified.controlled
-    for asset, total in sorted(customers_coins(verified.statement.predicate).items()):
-        yield asset, total, Value() if found is None else found.values.get(asset, Value())
+def spans(numbers: Sequence[int]) -> str:
+    """Ascending numbers, runs of them joined: `3-7, 9`; at most some ten runs."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:MAX_SHOWN]]
+    return ", ".join([*shown, "…"] if len(runs) > MAX_SHOWN else shown)
 
 
 def pins_table(verified: Verified) -> str:
@@ -170,6 +184,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "coverage": coverage_document(verified),
         "segregation": segregation_document(verified),
         "control": control_document(verified),
+        "wallets": wallets_document(verified),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -189,8 +204,9 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         steps_table(verified.steps),
         f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
         coverage_table(verified),
-        f"Customers' coins on chains:\n\n{segregation_table(verified)}",
-        *([] if verified.controlled is None else [f"Whose keys were at hand for them:\n\n{control_table(verified)}"]),
+        segregation_table(verified),
+        wallets_table(verified),
+        *([] if verified.controlled is None else [f"Of the customers' coins on chains:\n\n{control_table(verified)}"]),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}

@@ -24,6 +24,7 @@ _FILES: Final = {
     CONFIG_FILE: "demo/attest.toml",
     "ledger.csv": "demo/ledger.csv",
     f"documents/trust-{PERIOD}.txt": f"demo/trust-{PERIOD}.txt",
+    f"documents/declaration-{PERIOD}.txt": f"demo/declaration-{PERIOD}.txt",
 }
 
 

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time
+from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
+from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time, format_time
 from attest.errors import MalformedError
 
+MAX_INPUTS_BYTES: Final = 16 * 1024 * 1024
 _RATIONAL: Final = r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,37})?(/[1-9][0-9]{0,37})?"
+_Many: Final = Field(max_length=10_000)
 
+Purpose = Literal["customer", "guarantee", "compensation"]
+Storage = Literal["cold", "hot", "other"]
 CoverForm = Literal["insurance", "bank-guarantee", "trust-deposit", "escrow"]
 PriceBasis = Literal["spot", "mean-12-months"]
 DeclarationKind = Literal[
-    "encumbrance",  # coins that are pledged or charged: `unit` is the asset, `name` the purpose they serve
-    "borrowing",  # coins that are borrowed: likewise
+    "encumbrance",  # coins of the purpose `name` that are pledged or charged; none at all without an amount
+    "borrowing",  # coins of the purpose `name` that were borrowed; none at all without an amount
     "volume",  # trading in one fiscal year, from `since` until `until`: `name` is the bucket of a rule
-    "financial",  # a figure of the accounts, such as net-assets
+    "financial",  # a figure of the accounts of `until`, such as net-assets
     "posture",  # a security measure that is in place, until `until`
     "activity",  # something that was done, such as a segregation audit, at `since`
-    "custodian",  # what the custodian `name` keeps of the customers' coins
-    "largest-wallet",  # what the wallet `name`, the largest one of an asset, keeps of the customers' coins
+    "custodian",  # what the custodian `name` of `tier` keeps of the customers' coins
+    "largest-wallet",  # what the wallet `name`, one of the largest, keeps of the customers' coins
+    "licence",  # what the exchange is licensed as: `name` is what the table of a rule calls it
 ]
+_NEEDED: Final = {
+    "encumbrance": (),
+    "borrowing": (),
+    "volume": ("amount", "since", "until"),
+    "financial": ("amount", "until"),
+    "posture": ("until",),
+    "activity": ("since",),
+    "custodian": ("amount",),
+    "largest-wallet": ("amount",),
+    "licence": (),
+}
 
 
 def parse_rational(text: str) -> Fraction:
@@ -41,7 +58,8 @@ def parse_rational(text: str) -> Fraction:
 class Conditions(Document):
     """What a contract of insurance or guarantee says; what is absent is not known, and never fulfils a condition.
 
-    `deductible` and `used` are what the limit does not pay for, in minor units.
+    `deductible` and `used` are what the limit does not pay for, in minor units. `on_demand` says that money is there
+    whenever it is asked for, `maturity` when it is there otherwise.
     """
 
     deductible: Amount | None = None
@@ -55,6 +73,7 @@ class Conditions(Document):
     covers: Annotated[tuple[Text, ...], Field(max_length=100)] | None = None
     excludes: Annotated[tuple[Text, ...], Field(max_length=100)] | None = None
     customers_benefit: bool | None = None
+    on_demand: bool | None = None
     maturity: Time | None = None
 
 
@@ -78,13 +97,30 @@ class Declaration(Document):
     name: Text
     unit: AssetName | None = None
     amount: Amount | None = None
+    tier: Text | None = None
     since: Time | None = None
     until: Time | None = None
     evidence_leaf: Digest
 
+    @model_validator(mode="after")
+    def _says_what_its_kind_needs(self) -> Self:
+        if (self.unit is None) != (self.amount is None):
+            raise ValueError("an amount needs a unit, and a unit an amount")
+        missing = [field for field in _NEEDED[self.kind] if getattr(self, field) is None]
+        if missing:
+            raise ValueError(f"a declaration of the kind {self.kind} needs {' and '.join(missing)}")
+        if self.kind in {"encumbrance", "borrowing"} and self.name not in get_args(Purpose):
+            raise ValueError(f"the name of an {self.kind} is a purpose of coins: {', '.join(get_args(Purpose))}")
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise ValueError("it ends before it begins")
+        return self
+
 
 class Price(Document):
-    """What one whole unit of `asset` costs in whole units of `currency`, as an exact rational."""
+    """What one whole unit of `asset` costs in whole units of `currency`, as an exact rational.
+
+    `time` is when it was so; of a mean, the end of the twelve months.
+    """
 
     asset: AssetName
     currency: AssetName
@@ -99,32 +135,85 @@ class Price(Document):
         return parse_rational(self.price)
 
 
-class Coins(NamedTuple):
+class Coins(Document):
     """Coins on chains that share a purpose and a kind of storage, in base units."""
 
-    asset: str
-    purpose: Literal["customer", "guarantee", "compensation"]
-    storage: Literal["cold", "hot", "other"]
-    amount: int
+    asset: AssetName
+    purpose: Purpose
+    storage: Storage
+    amount: Amount
 
 
-class Deposit(NamedTuple):
+class Deposit(Document):
     """Fiat money at a bank or trustee, in minor units."""
 
-    currency: str
+    currency: AssetName
     purpose: Literal["customer", "compensation"]
-    amount: int
+    amount: Amount
+    evidence_leaf: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """The figures of one statement. `owed` is what customers are owed, per asset and currency, in base units."""
+class Inputs(Document):
+    """The figures of one statement. `owed` is what customers are owed, per asset and currency, in base units.
 
-    snapshot_at: datetime
-    decimals: Mapping[str, int]
-    owed: Mapping[str, int]
-    coins: tuple[Coins, ...]
-    deposits: tuple[Deposit, ...]
-    cover: tuple[Cover, ...]
-    declarations: tuple[Declaration, ...]
-    prices: tuple[Price, ...]
+    `decimals` has every asset and currency of the statement; a base unit is 10^-decimals.
+    """
+
+    snapshot_at: Time
+    decimals: dict[AssetName, Annotated[Count, Field(le=MAX_DECIMALS)]]
+    owed: dict[AssetName, Amount]
+    coins: Annotated[tuple[Coins, ...], _Many]
+    deposits: Annotated[tuple[Deposit, ...], _Many]
+    cover: Annotated[tuple[Cover, ...], _Many]
+    declarations: Annotated[tuple[Declaration, ...], _Many]
+    prices: Annotated[tuple[Price, ...], _Many]
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """That nothing counts twice, and that every figure is one. Raises `MalformedError`."""
+    _once("price", ((price.asset, price.currency, price.basis) for price in inputs.prices))
+    leaves = [*(item.evidence_leaf for item in inputs.deposits), *(item.evidence_leaf for item in inputs.cover)]
+    for leaf, count in Counter(leaves).items():
+        if count > 1:
+            raise _refused(f"one document, evidence leaf {leaf.hex()}, stands behind two lines of money or cover")
+    _once("declaration", map(_identity, inputs.declarations))
+    for asset in {*inputs.owed, *(coins.asset for coins in inputs.coins)}:
+        if asset not in inputs.decimals:
+            raise _refused(f"{asset} has no decimals")
+    amounts = [
+        *inputs.owed.values(),
+        *(coins.amount for coins in inputs.coins),
+        *(deposit.amount for deposit in inputs.deposits),
+        *(cover.limit for cover in inputs.cover),
+        *(item.amount for item in inputs.declarations if item.amount is not None),
+    ]
+    if not all(0 <= amount <= MAX_AMOUNT for amount in amounts):
+        raise _refused("an amount is negative or does not fit in 128 bits")
+
+
+def _identity(item: Declaration) -> tuple[Hashable, ...]:
+    """What no two declarations share: else a figure would count twice, or nobody could say which one counts."""
+    match item.kind:
+        case "financial":
+            return (item.kind, item.name, item.until)
+        case "volume":
+            return (item.kind, item.name, item.since, item.until)
+        case "custodian" | "largest-wallet":
+            return (item.kind, item.name, item.unit)
+        case _:
+            return (item.kind, item.name, item.unit, item.since, item.until, item.evidence_leaf)
+
+
+def _once(what: str, keys: Iterable[tuple[Hashable, ...]]) -> None:
+    for key, count in Counter(keys).items():
+        if count > 1:
+            raise _refused(f"the {what} {_shown(key)} stands there twice")
+
+
+def _shown(key: tuple[Hashable, ...]) -> str:
+    parts = (format_time(part) if isinstance(part, datetime) else part for part in key if part is not None)
+    return " ".join(part.hex() if isinstance(part, bytes) else str(part) for part in parts)
+
+
+def _refused(message: str) -> MalformedError:
+    return MalformedError("policy/inputs", f"a policy cannot be evaluated: {message}")

@@ -25,7 +25,7 @@ from attest.reserves.records import (
 )
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
 from attest.reserves.sampling import Sample
-from attest.reserves.wallets import ReserveLine
+from attest.reserves.wallets import Control, ReserveLine
 
 Blocks = frozenset[tuple[str, int, bytes]]
 """The blocks that challenges may name: chain, height and hash."""
@@ -47,19 +47,21 @@ class Terms(NamedTuple):
 class Controlled(NamedTuple):
     """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
 
-    `max_age` is how many days before the snapshot the oldest block of a challenge might be, `nonces` what was drawn.
-    `values` has how much of the customers' coins at hand is shown in which way, by asset. `sample` is what was drawn by
-    sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand.
+    `controls` has the control of each reading by its index, `max_age` is how many days before the snapshot the oldest
+    block of a challenge might be, `nonces` what was drawn. `values` has how much of the customers' coins at hand is
+    shown in which way, by asset, `confirmed` how many addresses only a custodian speaks for. `sample` is what was drawn
+    by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand.
     """
 
     signed: int
     lines: frozenset[tuple[str, ...]]
     max_age: int
     nonces: tuple[str, ...]
-    values: Mapping[str, Value] = MappingProxyType({})
-    confirmed: int = 0
-    sample: Sample | None = None
-    reading_seen: bool = False
+    controls: Mapping[int, Control]
+    values: Mapping[str, Value]
+    confirmed: int
+    sample: Sample | None
+    reading_seen: bool
 
 
 def recheck_control(
@@ -77,9 +79,10 @@ def recheck_control(
     shown = Shown(places, confirmed, sample_of(records, terms.nonce))
     refuse_other_custodians(records, confirmed)
     sums: dict[tuple[str, ...], list[int]] = {}
-    for record in records.values():
+    controls = {index: shown.control_of(record) for index, record in records.items() if isinstance(record, Reading)}
+    for index, record in records.items():
         if isinstance(record, Reading):
-            count = sums.setdefault((*record.line, shown.control_of(record)), [0, 0])
+            count = sums.setdefault((*record.line, controls[index]), [0, 0])
             count[0] += 1
             count[1] += record.amount
     disclosed: dict[tuple[str, ...], int] = {}
@@ -105,6 +108,7 @@ def recheck_control(
         frozenset(checked),
         max(ages, default=0),
         tuple(sorted(nonces)),
+        controls,
         customers_values(records, shown),
         len(confirmed.keys() - places),
         shown.sample,

@@ -7,7 +7,14 @@ from typing import Final
 
 from attest.errors import VerificationError
 from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.records import BitcoinUtxos, EthereumBalance, EthereumTokenAnswer, EthereumTokenBalance, Reading
+from attest.reserves.records import (
+    BitcoinUtxos,
+    EthereumBalance,
+    EthereumTokenAnswer,
+    EthereumTokenBalance,
+    OwnWallet,
+    Reading,
+)
 
 ASKED: Final = "balanceOf"  # the end of a `source` that is no slot
 _SHORT_SLOT: Final = 2**32
@@ -55,6 +62,24 @@ def refuse_two_purposes(readings: Iterable[Reading]) -> None:
                     "recheck/two-purposes",
                     f"wallets {other.wallet} and {reading.wallet} hold coins at one place for two purposes",
                 )
+
+
+def refuse_own(readings: Iterable[Reading], wallets: Iterable[OwnWallet]) -> None:
+    """Raises `VerificationError` when one of `readings` counts what lies in one of the exchange's own `wallets`."""
+    owner = {place: wallet for wallet in wallets for place in _own_places(wallet)}
+    for reading in readings:
+        for place in places_of(reading) & owner.keys():
+            raise VerificationError(
+                "recheck/own",
+                f"wallet {reading.wallet} counts coins of the exchange's own wallet {owner[place].wallet}",
+            )
+
+
+def _own_places(wallet: OwnWallet) -> Iterable[Place]:
+    if wallet.address is not None:
+        yield wallet.chain, checksum_address(wallet.address)
+    for script in wallet.scripts or ():
+        yield wallet.chain, script
 
 
 def places_of(reading: Reading) -> set[Place]:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.counting import coins, refuse_double_counting, refuse_two_purposes, source
+from attest.reserves.counting import coins, refuse_double_counting, refuse_own, refuse_two_purposes, source
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -25,6 +25,7 @@ from attest.reserves.records import (
     EthereumTokenBalance,
     MoneyDocument,
     NodeAgreement,
+    OwnWallet,
     Reading,
     Record,
     TrieNodes,
@@ -58,6 +59,12 @@ class Rechecked(NamedTuple):
     def complete(self) -> bool:
         """Whether nothing that the statement counts was withheld."""
         return self.readings == self.readings_stated and self.documents == self.documents_stated
+
+    def whole_assets(self, reserves: Sequence[ReserveLine]) -> frozenset[str]:
+        """The assets of which every reading of customers' coins is at hand."""
+        customer = [line for line in reserves if line.purpose == "customer"]
+        missing = {line.asset for line in customer if line.key[:-1] not in self.lines}
+        return frozenset(line.asset for line in customer if line.asset not in missing)
 
 
 @dataclass(slots=True)
@@ -108,6 +115,7 @@ def recheck(
             unchecked.add(reading.line)
     refuse_double_counting(readings.values())
     refuse_two_purposes(readings.values())
+    refuse_own(readings.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
     whole = _check_lines(readings.values(), reserves)
     documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(

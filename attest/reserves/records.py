@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text
+from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
 from attest.merkle import tagged_hash
 from attest.reserves.challenge import Challenge, Confirmation, Method
 from attest.reserves.ethereum_proof import Layout
@@ -176,6 +176,16 @@ class BitcoinDescriptor(Record):
     range: tuple[Count, Count] | None = None
 
 
+class OwnWallet(Record):
+    """Where the exchange keeps coins of its own, none of which count: an address, or a Bitcoin wallet's scripts."""
+
+    type: Literal["own-wallet"]
+    chain: ChainId
+    wallet: WalletId
+    address: Address | None = None
+    scripts: Annotated[tuple[Hex, ...], Field(min_length=1)] | None = None
+
+
 class ChallengeBlock(Record):
     """The header of a block that challenges name; it may be `max_age` days older than the snapshot."""
 
@@ -232,6 +242,24 @@ class MoneyDocument(Record):
         return (self.sha256, self.currency, self.purpose)
 
 
+class DeclarationRecord(Record):
+    """What management declares, with the SHA-256 of the form that `signatory` signed; or what the readings add up to.
+
+    The fields are those of the statement's declaration, which names this record's leaf.
+    """
+
+    type: Literal["declaration"]
+    kind: Text
+    name: Text
+    unit: AssetName | None = None
+    amount: Amount | None = None
+    since: Time | None = None
+    until: Time | None = None
+    signatory: Text | None = None
+    document: Text | None = None
+    sha256: Digest | None = None
+
+
 AnyReading = Annotated[
     EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos, Field(discriminator="type")
 ]
@@ -250,10 +278,12 @@ AnyRecord = Annotated[
     | BitcoinUtxos
     | BitcoinUtxoSet
     | BitcoinDescriptor
+    | OwnWallet
     | ChallengeBlock
     | ControlProof
     | CustodyConfirmation
     | ControlSample
-    | MoneyDocument,
+    | MoneyDocument
+    | DeclarationRecord,
     Field(discriminator="type"),
 ]

@@ -14,7 +14,7 @@ Purpose = Literal["customer", "guarantee", "compensation"]
 RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice
 Storage = Literal["cold", "hot", "other"]
 Level = Literal["proven", "agreed", "single", "declared"]  # protocol.md, section 6
-Control = Literal["signature", "custodian", "none"]  # protocol.md, section 8
+Control = Literal["signature", "custodian", "none"]
 
 
 BITCOIN_DECIMALS: Final = 8

@@ -464,7 +464,7 @@ def test_a_claim_of_control_without_signatures_fails(exchange: Exchange) -> None
     assert exchange.failing_step(exchange.resigned(claim)) == (13, "control/line")
 
 
-def test_what_no_custodian_confirmed_is_not_a_custodians(exchange: Exchange) -> None:
+def test_a_custodian_whose_confirmation_is_not_there(exchange: Exchange) -> None:
     bundle = exchange.resigned(lambda value: value["predicate"]["reserves"][0].update(control="custodian"))
     assert exchange.failing_step(bundle) == (13, "control/line")
 
@@ -483,7 +483,7 @@ def test_one_bank_document_under_two_salts(forger: Forger) -> None:
     leaf = tagged_hash("attest/v1/evidence", dumps(twin)).hex()
 
     def both(predicate: Any) -> None:
-        honest = tagged_hash("attest/v1/evidence", dumps(forger.records[-2])).hex()
+        honest = tagged_hash("attest/v1/evidence", dumps(forger.of_type("money"))).hex()
         line = predicate["money"][0]
         predicate["money"] = [{**line, "evidenceLeaf": honest}, {**line, "evidenceLeaf": leaf}]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.evidence import Basis, EvidenceFolder
 from attest.attestation.reserves import reserve_lines
 from attest.attestation.statement import Asset, EvidenceRoot
@@ -19,7 +20,8 @@ WALLETS = [f"w{number}" for number in range(16)]
 def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidden: list[str]) -> None:
     one = world(CHAINS[0], WALLETS, 60)
     shared = share_nodes(one.readings, hidden)
-    records = [*shared.private, *shared.public, one.header, *shared.records]
+    figures = concentration(one.readings, frozenset(hidden))
+    records = [*shared.private, *shared.public, one.header, *shared.records, *figures]
     tree = EvidenceTree.build([record.leaf for record in records])
     basis = Basis(
         "x",
@@ -27,6 +29,7 @@ def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidde
         [one.pin],
         reserve_lines(records),
         [],
+        declaration_lines(figures),
         EvidenceRoot(root=tree.root, count=tree.count),
     )
     folder = EvidenceFolder(basis, dict(enumerate(records)))

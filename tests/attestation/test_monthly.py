@@ -134,7 +134,8 @@ def test_a_hidden_wallet_and_document_stay_with_the_auditor(folder: Path, nodes:
 
 def test_the_next_month_names_this_one(folder: Path, nodes: dict[str, str]) -> None:
     first = run(folder, nodes)
-    shutil.copy(folder / "documents" / "trust-2026-10.txt", folder / "documents" / "trust-2026-11.txt")
+    for name in ("trust", "declaration"):
+        shutil.copy(folder / "documents" / f"{name}-2026-10.txt", folder / "documents" / f"{name}-2026-11.txt")
     # The recorded nodes know the end of October only.
     replace(folder / "attest.toml", 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }')
     replace(folder / "attest.toml", 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }')
@@ -278,7 +279,7 @@ def test_a_run_that_failed_while_reading_reads_the_rest_the_next_time(
     assert (folder / "private" / "2026-10.reading").exists()
     outcome = run(folder, nodes)
     assert outcome.verified.statement.predicate.reserves == exchange.outcome.verified.statement.predicate.reserves
-    assert outcome.verified.statement.predicate.evidence.count == 17
+    assert outcome.verified.statement.predicate.evidence.count == 22
 
 
 def test_a_node_that_differed_before_a_run_failed_is_not_said_to_have_agreed(
@@ -378,6 +379,7 @@ def test_reserves_that_were_read_before_are_attested(folder: Path, nodes: dict[s
     outcome = run(folder, nodes, read=folder / "read")
     assert [item.met for item in outcome.verified.coverage] == [True] * 4
     assert [list(item.held) for item in outcome.verified.coverage] == [["agreed"], ["proven"], ["proven"], ["declared"]]
+    shutil.copy(folder / "documents" / "declaration-2026-10.txt", folder / "documents" / "declaration-2026-11.txt")
     with pytest.raises(MalformedError, match="another period"):
         run(folder, nodes, read=folder / "read", period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
 

@@ -57,7 +57,7 @@ def reader(secretive: Secretive, tmp_path: Path) -> Path:
 def test_a_disclosed_wallet_counts_for_its_reader_and_shows_nothing_of_others(
     attest: Any, secretive: Secretive, reader: Path
 ) -> None:
-    assert balances(attest, reader) == (5, 10)
+    assert balances(attest, reader) == (5, 15)
     disclosed = reader / "eth-cold.disclosed.jsonl"
     ran = attest("evidence", "disclose", secretive.private, "eth-cold", "-o", disclosed)
     assert (ran.code, str(disclosed) in ran.out, "attest evidence check" in ran.out) == (0, True, True)
@@ -82,11 +82,11 @@ def test_a_disclosed_wallet_counts_for_its_reader_and_shows_nothing_of_others(
     btc = reader / "c.disclosed.jsonl"
     assert attest("evidence", "disclose", secretive.private, "btc-cold", "-o", btc).code == 0
     assert b"tpub" not in btc.read_bytes()
-    assert balances(attest, reader) == (10, 16)
+    assert balances(attest, reader) == (10, 21)
     ran = attest("evidence", "disclose", secretive.private, "btc-cold", "-o", btc, "--descriptor", "--force", "--json")
     assert (ran.code, ran.err, ran.document["records"]) == (0, "", 4)
     assert b"tpub" in btc.read_bytes()
-    assert balances(attest, reader) == (10, 17)
+    assert balances(attest, reader) == (10, 22)
 
 
 def test_what_was_disclosed_is_checked_like_everything(attest: Any, secretive: Secretive, reader: Path) -> None:
@@ -132,4 +132,4 @@ def test_what_cannot_be_disclosed_is_told(
 
 def test_only_who_has_all_records_can_disclose_one(attest: Any, public: Path) -> None:
     ran = attest("evidence", "disclose", public, "eth-cold")
-    assert (ran.code, "only 16 of 17 records are here" in ran.err, "the private folder" in ran.err) == (4, True, True)
+    assert (ran.code, "only 21 of 22 records are here" in ran.err, "the private folder" in ran.err) == (4, True, True)

@@ -26,20 +26,20 @@ def test_evidence_is_listed_by_record(attest: Any, private: Path, public: Path) 
     hidden = index_of(private, "bitcoin-descriptor")
     ran = attest("evidence", "show", private)
     assert ran.code == 0
-    assert ran.out.startswith("NOT CHECKED: no balance was recomputed; 17 of 17 records lead to the root in ")
+    assert ran.out.startswith("NOT CHECKED: no balance was recomputed; 22 of 22 records lead to the root in ")
     assert "2 agreed, 2 needed: own bitcoind, second bitcoind" in ran.out
     assert "trust-2026-10.txt of Demo Trust Bank" in ran.out
     document = attest("evidence", "show", public, "--json").document
-    assert (document["status"], document["bound_by"], document["count"]) == ("unchecked", "2026-10.attest.json", 17)
-    assert [record["index"] for record in document["records"]] == [index for index in range(17) if index != hidden]
+    assert (document["status"], document["bound_by"], document["count"]) == ("unchecked", "2026-10.attest.json", 22)
+    assert [record["index"] for record in document["records"]] == [index for index in range(22) if index != hidden]
 
 
 @pytest.mark.parametrize("edition", ["private", "public"])
 def test_a_folder_that_was_copied_elsewhere_is_checked(edition: str, attest: Any, private: Path, public: Path) -> None:
-    folder, records = (private, 17) if edition == "private" else (public, 16)
+    folder, records = (private, 22) if edition == "private" else (public, 21)
     ran = attest("evidence", "check", folder)
     assert ran.code == 0
-    assert ran.out.splitlines()[0].startswith(f"VERIFIED: {records} of 17 records lead to the root in ")
+    assert ran.out.splitlines()[0].startswith(f"VERIFIED: {records} of 22 records lead to the root in ")
     assert ran.out.splitlines()[0].endswith(
         "10 of 10 balances recomputed from their evidence; 1 of 1 bank documents named by digest"
     )
@@ -74,7 +74,7 @@ def test_a_check_needs_no_network(private: Path) -> None:
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
         alone = []
     ran = subprocess.run([*alone, sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.startswith("VERIFIED: 17 of 17 records")
+    assert ran.stdout.startswith("VERIFIED: 22 of 22 records")
     assert ran.stderr.strip() == "[]"
 
 
@@ -172,18 +172,18 @@ def test_no_byte_of_evidence_changes_unnoticed_and_its_row_is_told(edition: str,
                 open_evidence(folder)
 
 
-@pytest.mark.parametrize("newline", range(17))
+@pytest.mark.parametrize("newline", range(22))
 def test_records_that_run_together_are_named(newline: int, private: Path) -> None:
     data = (private / AUDITOR).read_bytes()
     position = [place for place, byte in enumerate(data) if byte == ord("\n")][newline]
     (private / AUDITOR).write_bytes(data[:position] + b" " + data[position + 1 :])
     with pytest.raises(
-        AttestError, match=rf"row {newline + 1}: record {newline} is not" if newline < 16 else "line break"
+        AttestError, match=rf"row {newline + 1}: record {newline} is not" if newline < 21 else "line break"
     ):
         open_evidence(private)
 
 
-@pytest.mark.parametrize(("keep", "told"), [(16, "has 16 records, 17 were bound"), (0, "has 0 records, 17")])
+@pytest.mark.parametrize(("keep", "told"), [(16, "has 16 records, 22 were bound"), (0, "has 0 records, 22")])
 def test_records_that_are_missing_are_told(keep: int, told: str, attest: Any, private: Path) -> None:
     lines = (private / AUDITOR).read_bytes().splitlines(keepends=True)
     (private / AUDITOR).write_bytes(b"".join(lines[:keep]))
@@ -228,7 +228,7 @@ def test_evidence_of_nothing_is_not_verified(attest: Any, public: Path) -> None:
     (public / PUBLIC).write_bytes(b"")
     ran = attest("evidence", "check", public)
     assert (ran.code, "VERIFIED" in ran.out) == (4, False)
-    assert ran.out.startswith("NOT CHECKED: 0 of 17 records")
+    assert ran.out.startswith("NOT CHECKED: 0 of 22 records")
     as_json = attest("evidence", "check", public, "--json")
     assert (as_json.code, as_json.document["status"], as_json.document["balances"]) == (4, "unchecked", 0)
 

@@ -37,7 +37,7 @@ def test_reserves_are_read_shown_and_checked_by_themselves(attest: Any, config: 
     assert (shown.code, shown.out.startswith("NOT CHECKED: ")) == (0, True)
     assert shown.out.count("eth-hot") == 2
     checked = attest("evidence", "check", out)
-    assert (checked.code, "16 of 16 records lead to the root in reserves.json" in checked.out) == (0, True)
+    assert (checked.code, "19 of 19 records lead to the root in reserves.json" in checked.out) == (0, True)
     assert "NOT CHECKED: who says so: reserves.json is unsigned" in checked.out
     document = attest("reserves", "show", out, "--json").document
     assert document == {
@@ -127,7 +127,7 @@ def test_coins_of_its_own_are_not_read_and_a_custodian_is_in_the_record(
     out = tmp_path / "read"
     assert attest("reserves", "read", config, "--period", "2026-10", "-o", out).code == 0
     records = [json.loads(line) for line in (out / AUDITOR).read_text(encoding="utf-8").splitlines()]
-    assert {record["wallet"] for record in records if "wallet" in record} == {
+    assert {record["wallet"] for record in records if "amount" in record and "wallet" in record} == {
         "btc-cold",
         "btc-hot",
         "btc-guarantee",
@@ -138,7 +138,10 @@ def test_coins_of_its_own_are_not_read_and_a_custodian_is_in_the_record(
     assert {record["wallet"]: record["custodian"] for record in records if "custodian" in record} == {
         "eth-cold": "Vault Trust 株式会社"
     }
-    assert b"eth-guarantee" not in b"".join(path.read_bytes() for path in out.iterdir())
+    assert [(record["type"], record["wallet"]) for record in records if record.get("wallet") == "eth-guarantee"] == [
+        ("own-wallet", "eth-guarantee")
+    ]
+    assert b"eth-guarantee" not in (out / "evidence-public.jsonl").read_bytes()
     assert "8 of 8 balances" in attest("evidence", "check", out).out
 
 
@@ -200,7 +203,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "another register": (edit_reserves(lambda v: v.update(registerDigest="00" * 32)), 3, "read for another period"),
     "no leaves": (edit_reserves(lambda v: v.update(leaves=[])), 1, "do not lead to its evidence root"),
     "an unknown field": (edit_reserves(lambda v: v.update(note="")), 3, "note: unknown field"),
-    "no evidence": (lambda f: (f / "read" / AUDITOR).unlink(), 4, "only 13 of 16 records"),
+    "no evidence": (lambda f: (f / "read" / AUDITOR).unlink(), 4, "only 16 of 19 records"),
     "no folder": (lambda f: shutil.rmtree(f / "read"), 4, "cannot read"),
     "another folder": (lambda f: (f / "read" / "reserves.json").unlink(), 4, "there is no reserves.json"),
     "a wallet that moved": (

@@ -21,7 +21,8 @@ from attest.attestation.evidence import open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
 from attest.attestation.verify import PUBLIC_EVIDENCE, Step, Verified, verify
-from attest.cli.render import control_document, control_table, verified_text
+from attest.cli.render import verified_text
+from attest.cli.render_control import control_document, control_table
 from attest.cli.render_evidence import records_table
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan

@@ -1,0 +1,139 @@
+"""What management declares, and what the readings say of concentration: the statement's declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from attest.amounts import parse_decimal
+from attest.attestation.config import Config, DeclarationForm
+from attest.attestation.money import MAX_DOCUMENT_BYTES
+from attest.errors import MalformedError, VerificationError
+from attest.files import read_bounded
+from attest.policy.inputs import Declaration
+from attest.reserves.records import DeclarationRecord, Reading, new_salt
+
+HIDDEN: Final = "not public"
+_COMPUTED: Final = frozenset(("custodian", "largest-wallet"))  # of the readings, not said by management
+_FIELDS: Final = ("kind", "name", "unit", "amount", "since", "until")
+
+
+def signed_forms(config: Config, period: str, folder: Path) -> list[DeclarationRecord]:
+    """A record for each form that the config in `folder` names, in its order. Raises `AttestError`."""
+    return [_signed_form(form, folder, period, config.decimals) for form in config.declarations]
+
+
+def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[DeclarationRecord]:
+    """Per asset the largest wallet of the customers' coins, and what each custodian keeps of them, by the readings.
+
+    The id of a wallet in `hidden` is not told. A custodian or asset without coins has no record.
+    """
+    wallets: dict[tuple[str, str], int] = {}
+    custodians: dict[tuple[str, str], int] = {}
+    for reading in records:
+        if isinstance(reading, Reading) and reading.purpose == "customer":
+            wallets[reading.asset, reading.wallet] = wallets.get((reading.asset, reading.wallet), 0) + reading.amount
+            if reading.custodian is not None:
+                place = (reading.asset, reading.custodian)
+                custodians[place] = custodians.get(place, 0) + reading.amount
+    found = []
+    for asset in sorted({asset for asset, _ in wallets}):
+        amount, wallet = max((amount, wallet) for (held, wallet), amount in wallets.items() if held == asset)
+        if amount:
+            found.append(_computed("largest-wallet", HIDDEN if wallet in hidden else wallet, asset, amount))
+        found += [
+            _computed("custodian", name, asset, amount)
+            for (held, name), amount in sorted(custodians.items())
+            if held == asset and amount
+        ]
+    return found
+
+
+def declaration_lines(records: Iterable[Any]) -> list[Declaration]:
+    """What the statement declares: a line for each `DeclarationRecord`, in the order of its fields."""
+    lines = [declaration_line(record) for record in records if isinstance(record, DeclarationRecord)]
+    return sorted(lines, key=lambda line: [str(item or "") for item in _said(line)])
+
+
+def declaration_line(record: DeclarationRecord) -> Declaration:
+    """The declaration in the statement that a record stands behind. Raises `MalformedError`."""
+    value = {name: item for name, item in record.to_value().items() if name in _FIELDS}
+    return Declaration.from_value({**value, "evidenceLeaf": record.leaf.hex()}, what=f"the declaration {record.name}")
+
+
+def recheck_declarations(
+    records: Mapping[int, Any], stated: Sequence[Declaration], whole: frozenset[str]
+) -> tuple[int, int]:
+    """How many of the `stated` declarations have a form at hand, and how many were recomputed from readings.
+
+    `whole` are the assets of which every reading of customers' coins is at hand. Raises `VerificationError` when a
+    record says something else than its declaration, belongs to none, or is not what the readings add up to.
+    """
+    by_leaf = {record.leaf: record for record in records.values() if isinstance(record, DeclarationRecord)}
+    computed = {_said(record): record for record in concentration(records.values(), frozenset())}
+    largest = {record.unit: record.amount for record in computed.values() if record.kind == "largest-wallet"}
+    forms = recomputed = 0
+    for line in stated:
+        record = by_leaf.pop(line.evidence_leaf, None)
+        if record is not None and _said(record) != _said(line):
+            raise VerificationError("declaration/record", f"the record of {_name(line)} says something else")
+        if line.kind not in _COMPUTED:
+            if record is not None and record.sha256 is None:
+                raise VerificationError("declaration/form", f"no signed form stands behind {_name(line)}")
+            forms += record is not None
+            continue
+        if line.unit not in whole:
+            continue
+        recomputed += 1
+        holds = largest.get(line.unit) == line.amount if line.name == HIDDEN else _said(line) in computed
+        if not holds:
+            raise VerificationError("declaration/figure", f"the readings add up to something else than {_name(line)}")
+    if by_leaf:
+        raise VerificationError("declaration/record", "the record of a declaration belongs to none in the statement")
+    expected = sum(record.unit in whole for record in computed.values())
+    if recomputed != expected:
+        raise VerificationError(
+            "declaration/figure", f"the statement has {recomputed} figures of concentration, the readings {expected}"
+        )
+    return forms, recomputed
+
+
+def _signed_form(form: DeclarationForm, folder: Path, period: str, decimals: Mapping[str, int]) -> DeclarationRecord:
+    path = folder / form.document.replace("{period}", period)
+    fields: dict[str, Any] = {}
+    try:
+        if form.unit is not None:
+            fields["unit"] = form.unit
+        if form.amount is not None:
+            fields["amount"] = parse_decimal(form.amount, decimals.get(form.unit or "", 0))
+        fields |= {name: time for name in ("since", "until") if (time := getattr(form, name)) is not None}
+        if fields.get("amount", 0) < 0:
+            raise MalformedError("config/declaration", "its amount is negative")  # noqa: TRY301 (named below)
+        record = DeclarationRecord(
+            type="declaration",
+            salt=new_salt(),
+            kind=form.kind,
+            name=form.name,
+            **fields,
+            signatory=form.signatory,
+            document=path.name,
+            sha256=sha256(read_bounded(path, MAX_DOCUMENT_BYTES)).digest(),
+        )
+        declaration_line(record)
+    except MalformedError as error:
+        raise MalformedError("config/declaration", f"declaration {form.kind} {form.name}: {error.message}") from None
+    return record
+
+
+def _computed(kind: str, name: str, unit: str, amount: int) -> DeclarationRecord:
+    return DeclarationRecord(type="declaration", salt=new_salt(), kind=kind, name=name, unit=unit, amount=amount)
+
+
+def _said(item: DeclarationRecord | Declaration) -> tuple[object, ...]:
+    return tuple(getattr(item, name) for name in _FIELDS)
+
+
+def _name(line: Declaration) -> str:
+    return " ".join(filter(None, (line.kind, line.name, line.unit)))

@@ -1,0 +1,143 @@
+"""Policies and verdicts as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from attest.cli.tables import new_table, render
+from attest.documents import format_time
+from attest.policy.explain import STANDINGS, VERDICT_NAMES, asks, shown, standing
+from attest.policy.model import Policy
+from attest.policy.results import Evaluation, Result, policy_results
+from attest.policy.terms import format_rational
+
+
+def policies_table(policies: Sequence[Policy]) -> str:
+    """The rule sets, and whether they are law."""
+    table = new_table("policy", "jurisdiction", "title", "as of", "standing", ">rules")
+    for item in policies:
+        standing_ = STANDINGS[item.authority_status]
+        table.add_row(item.id, item.jurisdiction, item.title, str(item.as_of), standing_, str(len(item.rules)))
+    return render(table)
+
+
+def policies_document(policies: Sequence[Policy]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {
+            "id": item.id,
+            "version": item.version,
+            "title": item.title,
+            "jurisdiction": item.jurisdiction,
+            "currency": item.currency,
+            "authorityStatus": item.authority_status,
+            "asOf": str(item.as_of),
+            "sha256": item.sha256.hex(),
+            "rules": [rule.id for rule in item.rules],
+        }
+        for item in policies
+    ]
+
+
+def policy_text(policy: Policy) -> str:
+    """A policy's rules in sentences."""
+    said = [
+        f"{policy.title}",
+        f"{policy.id}, version {policy.version}, as of {policy.as_of}, {STANDINGS[policy.authority_status]}",
+        f"SHA-256 {policy.sha256.hex()}",
+        *([policy.note] if policy.note is not None else []),
+    ]
+    for rule in policy.rules:
+        beside = standing(policy.status_of(rule))
+        said += ["", f"{rule.id}: {rule.kind}{f' ({beside})' if beside else ''}", f"  {asks(rule, policy)}"]
+        said.append(f"  {rule.citation}")
+        if rule.effective_from is not None or rule.effective_to is not None:
+            said.append(f"  in effect from {rule.effective_from or 'ever'} to {rule.effective_to or 'now on'}")
+        if rule.note is not None:
+            said.append(f"  {rule.note}")
+    return "\n".join(said)
+
+
+def evaluations_text(evaluations: Sequence[Evaluation]) -> str:
+    """Policies one after the other, a line for each comparison; what is not law says so beside its verdict."""
+    parts = []
+    for item in evaluations:
+        policy = item.policy
+        table = new_table("rule", "of", ">required", ">there is", ">short by", "verdict", "standing")
+        for result in item.results:
+            beside = standing(result.authority_status)
+            for subject, required, available, short, verdict in _rows(result, item.decimals):
+                table.add_row(result.rule.id, subject, required, available, short, verdict, beside)
+        heading = f"{policy.title}\n{policy.id}, version {policy.version}, at {format_time(item.snapshot_at)}"
+        notes = [f"{result.rule.id}: {note}" for result in item.results for note in result.notes]
+        parts.append("\n\n".join([heading, render(table), *(["\n".join(notes)] if notes else [])]))
+    return "\n\n\n".join(parts)
+
+
+def _rows(result: Result, decimals: Mapping[str, int]) -> list[tuple[str, str, str, str, str]]:
+    if not result.lines:
+        return [("", "", "", "", VERDICT_NAMES[result.verdict])]
+    return [
+        (
+            line.subject,
+            ("at most " if line.at_most else "") + _short(line.required, line.unit, decimals),
+            _short(line.available, line.unit, decimals),
+            _short(line.shortfall, line.unit, decimals) if line.shortfall else "",
+            VERDICT_NAMES[line.verdict],
+        )
+        for line in result.lines
+    ]
+
+
+def _short(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:
+    return shown(value, unit, decimals).replace(", rounded down", "")
+
+
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """A policy's verdicts for programs: what a statement has of them, and each rule with its figures."""
+    return {
+        **policy_results(evaluation).to_value(),
+        "snapshotAt": format_time(evaluation.snapshot_at),
+        "decimals": dict(evaluation.decimals),
+        "rules": [result_document(result) for result in evaluation.results],
+    }
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """A verdict with everything it rests on; figures are exact, in base units."""
+    return {
+        "rule": result.rule.id,
+        "kind": result.rule.kind,
+        "citation": result.rule.citation,
+        "authorityStatus": result.authority_status,
+        "verdict": result.verdict,
+        "lines": [
+            {
+                "subject": line.subject,
+                "unit": line.unit,
+                "verdict": line.verdict,
+                "required": _exact(line.required),
+                "available": _exact(line.available),
+                "shortfall": _exact(line.shortfall),
+                "atMost": line.at_most,
+            }
+            for line in result.lines
+        ],
+        "figures": [
+            {
+                "name": item.name,
+                "text": item.text,
+                "value": format_rational(item.value),
+                "unit": item.unit,
+                "source": item.source,
+            }
+            for item in result.figures
+        ],
+        "notes": list(result.notes),
+    }
+
+
+def _exact(value: Fraction | None) -> str | None:
+    return None if value is None else format_rational(value)

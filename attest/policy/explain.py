@@ -1,0 +1,245 @@
+"""Verdicts in plain sentences, for who answers for them and reads no code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import floor
+from typing import Final
+
+from attest.amounts import format_amount, ratio_percent
+from attest.documents import format_time
+from attest.errors import MalformedError
+from attest.policy.model import (
+    Band,
+    BaseRule,
+    Cadence,
+    ConcentrationCap,
+    Coverage,
+    InKindMatch,
+    MaxOf,
+    MoneyInTrust,
+    NetWorthFloor,
+    PercentWithMinimum,
+    Policy,
+    ReconciliationGap,
+    StressExposure,
+    VolumeRate,
+    WalletRatio,
+    WeightedSumCover,
+)
+from attest.policy.results import RATIO, Evaluation, Line, Result, Verdict
+from attest.policy.terms import Accepted, AuthorityStatus, format_rational
+from attest.policy.working import BASIS_NAMES
+
+VERDICT_NAMES: Final[dict[Verdict, str]] = {
+    "MET": "MET",
+    "NOT_MET": "NOT MET",
+    "NOT_APPLICABLE": "NOT APPLICABLE",
+    "INSUFFICIENT_DATA": "INSUFFICIENT DATA",
+}
+STANDINGS: Final[dict[AuthorityStatus, str]] = {
+    "in_force": "in force",
+    "self_regulatory": "not law: a rule that the industry gave itself",
+    "enacted_not_in_force": "not law yet: enacted, not in force",
+    "bill": "not law: a bill",
+    "reported_proposal": "not law: a proposal, as reported",
+    "tool_example": "not law: an example of attest",
+}
+_IS: Final = {"held": "held for", "owed": "owed to"}
+
+
+def standing(status: AuthorityStatus) -> str:
+    """What stands beside a verdict whose rule is less than law; empty when it is in force."""
+    return "" if status == "in_force" else STANDINGS[status]
+
+
+def asks(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (one sentence for each kind)
+    """What a rule asks for, in a sentence or two."""
+    match rule:
+        case Coverage():
+            return (
+                f"For each asset and currency by itself, what is held for customers is at least {rule.min_ratio} "
+                f"times what they are owed.{_deducts(rule.deduct)}"
+            )
+        case WalletRatio():
+            bound = f"at most {rule.at_most}" if rule.at_most is not None else f"at least {rule.at_least}"
+            basis = f", at the {BASIS_NAMES[rule.price_basis]}" if rule.price_basis else ""
+            what = f"the value of all coins{basis}," if rule.measure == "value" else "each coin, counted in units,"
+            return (
+                f"Of {what} {_IS[rule.share_of]} customers, {bound} is in {' or '.join(rule.storage)} storage. "
+                "Exactly this share is within the bound."
+            )
+        case InKindMatch():
+            own, theirs = " or ".join(rule.own_storage), " or ".join(rule.storage)
+            return (
+                f"For each coin by itself, own guarantee coins in {own} storage are at least {rule.factor} times the "
+                f"customers' coins in {theirs} storage, in the same kind.{_deducts(rule.deduct)}"
+            )
+        case MoneyInTrust():
+            return "For each currency by itself, customers' money in trust is at least what they are owed."
+        case ReconciliationGap():
+            if rule.max_gap is None:
+                return "For each asset, what is owed and what is held are shown side by side."
+            return (
+                "For each asset, what is held differs from what is owed, in either direction, by at most "
+                f"{rule.max_gap} of what is owed."
+            )
+        case ConcentrationCap():
+            caps = ", ".join(f"{tier} {cap}" for tier, cap in rule.caps.items())
+            own = f"; the exchange itself keeps at most {rule.self_custody}" if rule.self_custody is not None else ""
+            return f"No custodian keeps more than the share of its tier of the value of customers' coins: {caps}{own}."
+        case Cadence():
+            return (
+                f"{rule.activity} was done at least {_times(rule.at_least)} within {rule.within} before the snapshot."
+            )
+    return _asks_for_money(rule, policy)
+
+
+def _asks_for_money(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (likewise)
+    match rule:
+        case WeightedSumCover():
+            parts = (
+                f"{rule.weights.hot} of the value in hot, {rule.weights.other} in other and {rule.weights.cold} in "
+                "cold storage"
+            )
+            return f"Of the customers' coins, {parts} must be covered. {_accepts(rule.accepts)}"
+        case PercentWithMinimum():
+            minimum = _table(rule.minimum_by_licence, policy)
+            return (
+                f"The requirement is {rule.percent} of the value of customers' coins in {' or '.join(rule.storage)} "
+                f"storage, at the {BASIS_NAMES[rule.price_basis]}, and no less than the minimum of the licence: "
+                f"{minimum}. {_accepts(rule.accepts)}"
+            )
+        case MaxOf():
+            less = f" less {', '.join(rule.deductions)}" if rule.deductions else ""
+            return (
+                f"The requirement is the larger of {rule.fraction} of {rule.base}{less}, and the figure of the "
+                f"licence: {_table(rule.table, policy)}. {_accepts(rule.accepts)}"
+            )
+        case VolumeRate():
+            return (
+                "Each year the reserve grows by a rate of the year's volume, up to a ceiling: a rate of the largest "
+                f"volume of the last {rule.fiscal_years} fiscal years. Both are added up over "
+                f"{', '.join(rule.buckets)}. The year adds the lower of that rate and what is free below the ceiling."
+            )
+        case Band():
+            tier = ", times the tier multiplier" if rule.tiered else ""
+            cap = f" and no more than {rule.cap:,}" if rule.cap is not None else ""
+            return (
+                f"The requirement is the {rule.figure} of rule {rule.of}{tier}; then no less than {rule.floor:,}{cap} "
+                f"{policy.currency}. {_accepts(rule.accepts)}"
+            )
+        case NetWorthFloor():
+            what = (
+                f"{rule.at_least:,} {policy.currency}"
+                if rule.at_least is not None
+                else f"the value of the {rule.value_of} coins"
+            )
+            return f"{rule.accounts} of the accounts is at least {what}."
+        case StressExposure():
+            return (
+                f"What customers would lose if the {rule.largest} largest wallets were emptied, beside what is there "
+                f"to compensate them. {_accepts(rule.accepts)}"
+            )
+    raise AssertionError(rule)
+
+
+def explain(evaluation: Evaluation, rule_id: str) -> str:
+    """How the verdict on a rule came about, without code. Raises `MalformedError` for a rule that is not there."""
+    result = evaluation.result(rule_id)
+    policy = evaluation.policy
+    if result is None:
+        there = ", ".join(item.rule.id for item in evaluation.results)
+        raise MalformedError("policy/unknown-rule", f"{policy.id} has no rule {rule_id[:80]!r}", hint=f"it has {there}")
+    said = [
+        (
+            f"Rule {rule_id} of {policy.title} ({policy.id}, version {policy.version}), at "
+            f"{format_time(evaluation.snapshot_at)}"
+        ),
+        f"Verdict: {VERDICT_NAMES[result.verdict]}{_beside(result)}",
+        f"What it asks: {asks(result.rule, policy)}",
+        f"Where it stands written: {result.rule.citation} (as of {policy.as_of}).",
+        f"Standing: {STANDINGS[result.authority_status]}.",
+    ]
+    if result.rule.note is not None:
+        said.append(f"Note: {result.rule.note}")
+    if result.figures:
+        said.append("How the figure came about:")
+        said += [
+            f"  - {item.text}: {shown(item.value, item.unit, evaluation.decimals)} ({item.source})"
+            for item in result.figures
+        ]
+    if result.lines:
+        said.append(f"The comparison ({_rounding(result)}):")
+        said += [f"  - {_compared(line, evaluation.decimals)}" for line in result.lines]
+    if result.notes:
+        said.append("Also:")
+        said += [f"  - {note}" for note in result.notes]
+    return "\n".join(said)
+
+
+def shown(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:
+    """A figure with its unit; an amount is rounded down to its smallest unit, and says so."""
+    if value is None:
+        return "not known"
+    if unit in decimals:
+        rest = "" if value.denominator == 1 else " and a fraction of its smallest unit"
+        return f"{format_amount(floor(value), decimals[unit])} {unit}{rest}"
+    if unit == RATIO:
+        return f"{format_rational(value)} ({ratio_percent(value.numerator, value.denominator)}, rounded down)"
+    return f"{format_rational(value)} {unit}"
+
+
+def _compared(line: Line, decimals: Mapping[str, int]) -> str:
+    required = shown(line.required, line.unit, decimals)
+    there = shown(line.available, line.unit, decimals)
+    word = "allowed" if line.at_most else "set against it" if line.only_shown else "required"
+    ends = f"{VERDICT_NAMES[line.verdict]}"
+    if line.shortfall:
+        by = shown(line.shortfall, line.unit, decimals)
+        ends += f", {'above the limit' if line.at_most else 'short'} by {by}"
+    subject = "" if line.subject == line.unit and line.unit not in decimals else f"{line.subject}: "
+    if line.only_shown:
+        return f"{subject}{required} on one side, {there} on the other: {ends}"
+    return f"{subject}{word} {required}, there is {there}: {ends}"
+
+
+def _rounding(result: Result) -> str:
+    if any(line.unit == RATIO for line in result.lines):
+        return "exact, not rounded"
+    if any(line.at_most for line in result.lines):
+        return "the limit rounded down, what there is rounded up"
+    return "the requirement rounded up, what there is rounded down"
+
+
+def _beside(result: Result) -> str:
+    beside = standing(result.authority_status)
+    return f", {beside}" if beside else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _table(table: Mapping[str, int], policy: Policy) -> str:
+    return ", ".join(f"{name} {amount:,} {policy.currency}" for name, amount in table.items())
+
+
+def _deducts(kinds: tuple[str, ...]) -> str:
+    words = {"encumbrance": "pledged", "borrowing": "borrowed"}
+    return f" Coins declared as {' or '.join(words[kind] for kind in kinds)} do not count." if kinds else ""
+
+
+def _accepts(accepted: Accepted) -> str:
+    parts = []
+    if accepted.coins is not None:
+        which = f" ({', '.join(accepted.coins.assets)})" if accepted.coins.assets else ""
+        parts.append(f"own coins in compensation wallets{which} at {1 - accepted.coins.haircut} of their value")
+    if accepted.deposits:
+        parts.append("money set aside for compensation")
+    parts += [f"{name} of the accounts" for name in accepted.accounts]
+    for contract in accepted.contracts:
+        share = f" for at most {contract.max_share} of the requirement" if contract.max_share is not None else ""
+        parts.append(f"{contract.form}{share}")
+    return f"What counts towards it: {'; '.join(parts)}." if parts else "Nothing counts towards it."
