@@ -188,3 +188,9 @@ def test_what_a_verifier_says_of_custodians_and_nonce_is_checked(
     key = exchange.folder / "keys" / "exchange.pem.pub"
     given = [option.format(key=key) for option in options]
     assert attest("verify", exchange.outcome.bundle, "--key", key, *given).code == code
+
+
+def test_a_folder_that_is_no_reading_is_told_before_a_node_is_asked(attest: Any, config: Path, tmp_path: Path) -> None:
+    made = ("control", "challenge", config, "--period", "2026-10", "-o", tmp_path / "c", "--reserves", tmp_path)
+    ran = attest(*made)
+    assert (ran.code, "reserves.json" in ran.err) == (4, True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
+from attest.attestation import monthly, reserves
 from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
 from attest.attestation.control import add_signatures, write_challenges
@@ -21,6 +21,7 @@ from attest.attestation.evidence import open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
 from attest.attestation.verify import PUBLIC_EVIDENCE, Step, Verified, verify
+from attest.cli import main
 from attest.cli.render import verified_text
 from attest.cli.render_control import control_document, control_table
 from attest.cli.render_evidence import records_table
@@ -267,3 +268,23 @@ def test_without_a_nonce_every_address_of_the_reading_signs(month: Month, tmp_pa
     written = write_challenges(config, demo.PERIOD, "-", tmp_path / "c", around, month.reading)
     assert written.sample is None
     assert len([item for item in written.items if item.wallet == "btc-cold"]) == 3
+
+
+def test_the_command_line_makes_challenges_of_a_reading_and_names_who_is_asked(
+    month: Month, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, url in month.nodes.items():
+        monkeypatch.setenv(name, url)
+    # The nodes' chains end in October, and only the clock is another.
+    monkeypatch.setattr(reserves, "Surroundings", lambda folder, _, *rest: Surroundings(folder, CHALLENGED, *rest))
+    config = str(month.folder / demo.CONFIG_FILE)
+    made = ["control", "challenge", config, "--period", demo.PERIOD, "--nonce", NONCE, "--reserves", str(month.reading)]
+    for name, options in (("a", []), ("b", ["--json"])):
+        with pytest.raises(SystemExit) as exited:
+            main([*made, "-o", str(tmp_path / name), *options])
+        assert not exited.value.code
+    text, _, document = capsys.readouterr().out.rpartition("\n{")
+    assert f"for {NAME}: {tmp_path / 'a' / 'custodian-1'}, 1 of them" in text
+    value = json.loads("{" + document)
+    assert value["custodians"] == {NAME: str(tmp_path / "b" / "custodian-1")}
+    assert (value["sample"]["draws"], value["sample"]["nonce"]) == (2, NONCE)
