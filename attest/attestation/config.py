@@ -22,6 +22,7 @@ from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.policy.inputs import CoverForm
 from attest.reserves.ethereum_proof import Layout
 from attest.reserves.pins import Before, Confirmations, PinRule
+from attest.reserves.sampling import MAX_DRAWS
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
 
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
@@ -274,9 +275,21 @@ class Publication(Settings):
 
 
 class ControlSettings(Settings):
-    """How many days before the snapshot a challenge of control may have been made: cold wallets sign ahead of time."""
+    """How many days before the snapshot a challenge of control may have been made: cold wallets sign ahead of time.
+
+    With `sample`, a descriptor with more funded addresses than that signs for those that so many draws by the auditor's
+    nonce fall on; see `attest control challenge --reserves`.
+    """
 
     max_age_days: Annotated[Count, Field(ge=1, le=366)] = 31
+    sample: Annotated[Count, Field(ge=1, le=MAX_DRAWS)] | None = None
+
+
+class Custodian(Settings):
+    """Who holds keys for the exchange, and the file of the public key by which it confirms that it does."""
+
+    name: Text
+    key: Text
 
 
 class Keys(Settings):
@@ -298,6 +311,7 @@ class Config(Settings):
     assets: Annotated[tuple[Asset, ...], Field(min_length=1)]
     chains: tuple[Chain, ...] = ()
     wallets: tuple[Wallet, ...] = ()
+    custodians: tuple[Custodian, ...] = ()
     money: tuple[Money, ...] = ()
     cover: tuple[CoverContract, ...] = ()
     declarations: tuple[DeclarationForm, ...] = ()
@@ -313,6 +327,9 @@ class Config(Settings):
         _each_once("asset", [item.asset for item in self.assets])
         _each_once("chain", [chain.id for chain in self.chains])
         _each_once("wallet", [wallet.id for wallet in self.wallets])
+        _each_once("custodian", [custodian.name for custodian in self.custodians])
+        for name in {item.name for item in self.custodians} - {wallet.custodian for wallet in self.wallets}:
+            raise ValueError(f"no wallet names the custodian {name}; is one of the two misspelt?")
         offered = {chain.id: self._offered(chain) for chain in self.chains}
         for wallet in self.wallets:
             _check_wallet(wallet, offered)

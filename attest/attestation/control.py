@@ -1,4 +1,4 @@
-"""Challenges for the wallets of a register, and the signatures that come back (protocol.md, section 8)."""
+"""Challenges for the wallets of a register, and what comes back: signatures, and what custodians confirm."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import Field, StringConstraints
-
+from attest.attestation.challenges import (
+    CHALLENGES_FILE,
+    SIGNATURES_FOLDER,
+    Challenges,
+    CustodianKey,
+    Header,
+    Item,
+    read_challenges,
+)
 from attest.attestation.config import Config
+from attest.attestation.confirming import confirmations_in, opened
+from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, custodian_keys
+from attest.attestation.keys import PublicKey
+from attest.attestation.population import Population, read_population
 from attest.attestation.reserves import Surroundings, chain_reader, node_quorum, refuse_published
-from attest.documents import Count, Document, Hex
 from attest.errors import AttestError, MalformedError
 from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing, write_file
 from attest.reserves.bitcoin_scripts import address_of
@@ -23,44 +34,19 @@ from attest.reserves.control import MAX_SIGNATURE, check_signature, typed_challe
 from attest.reserves.pins import Block, Confirmations
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block
-from attest.reserves.records import ChallengeBlock, ControlProof, new_salt
+from attest.reserves.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation, new_salt
 from attest.reserves.register import Register, register
+from attest.reserves.sampling import Sample
 from attest.reserves.unspent import difference, unspent_at
-from attest.reserves.wallets import ChainId, Wallet, WalletId
+from attest.reserves.wallets import Wallet
 
-CHALLENGES_FILE: Final = "challenges.json"
-SIGNATURES_FOLDER: Final = "signatures"
+CUSTODIAN_FOLDER: Final = "custodian-"
 SIGNATURE: Final = ".sig"
-MAX_CHALLENGES_BYTES: Final = 256 * 1024 * 1024
 _FOLDER_MODE: Final = 0o700
 _DEPTH: Final = 6
 _PSBT: Final = b"psbt\xff"  # how a PSBT begins that is not in base64
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9]{4,6}$")]
-
-
-class Item(Document):
-    """One challenge: the name of its files, and the wallet whose address it is."""
-
-    name: Name
-    wallet: WalletId
-    challenge: Challenge
-
-
-class Header(Document):
-    """The header of the block that a chain's challenges name."""
-
-    chain: ChainId
-    height: Count
-    header: Hex
-
-
-class Challenges(Document):
-    """`challenges.json`: what was asked of whom, and the blocks that show when."""
-
-    format: Literal["attest/challenges/v1"]
-    blocks: tuple[Header, ...]
-    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+ControlRecord = ChallengeBlock | ControlProof | CustodyConfirmation | ControlSample
 
 
 class Returned(NamedTuple):
@@ -72,21 +58,31 @@ class Returned(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The signatures that are there, all of which hold, and the challenges that wait for one."""
+    """The signatures and confirmations that are there, all of which hold, and the challenges that wait for one.
+
+    `confirmed` are those that only a custodian confirmed.
+    """
 
     returned: list[Returned]
+    confirmed: list[Item]
     missing: list[Item]
+    confirmations: list[CustodyConfirmation]
 
 
-def write_challenges(config: Config, period: str, nonce: str, out: Path, around: Surroundings) -> Challenges:
+def write_challenges(
+    config: Config, period: str, nonce: str, out: Path, around: Surroundings, read: Path | None = None
+) -> Challenges:
     """Write a challenge for every address of the register into the new folder `out`.
 
-    A descriptor's addresses are those that hold coins now; one that several wallets share is asked once. Each challenge
-    names a block that is settled now, and the auditor's `nonce`, hex or `-`. Raises `AttestError`, also when the block
-    would be too old at the end of the period.
+    A descriptor's addresses are those that hold coins now, or in the folder `read` of `write_reserves`, of which the
+    config may ask a sample; one that several wallets share is asked once. Each challenge names a block that is settled
+    now, and the auditor's `nonce`, hex or `-`. Raises `AttestError`, also when the block would be too old at the end of
+    the period.
     """
     refuse_published(config, out, around)
     refuse_existing(out)
+    keys = custodian_keys(config.custodians, around.folder)
+    population = None if read is None else read_population(config, period, read, nonce, around)
     oldest = config.ledger.period_end(period) - timedelta(days=config.control.max_age_days)
     asked: set[tuple[str, str]] = set()
     places = register(config.wallets)
@@ -113,9 +109,10 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
         blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
         for wallet in wallets:
             with _naming(wallet):
-                found = _addresses(quorum, block, wallet, places)
+                found = _addresses(quorum, block, wallet, places, population)
                 if not found:
                     around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
+                held = {"custodian": wallet.custodian} if wallet.custodian in keys else {}
                 for number, (address, index) in enumerate(found, start=1):
                     if (chain.id, address) in asked:
                         continue
@@ -129,28 +126,51 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
                         block_hash=block.pin.block_hash,
                         nonce=nonce,
                     )
-                    items.append(Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge))
+                    items.append(Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge, **held))
                     files |= _files(items[-1], wallet, index)
     if not items:
         raise MalformedError(
             "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
         )
-    challenges = Challenges(format="attest/challenges/v1", blocks=tuple(blocks), items=tuple(items))
+    challenges = _challenges(blocks, items, keys, None if population is None else population.sample)
     with new_folders((out, _FOLDER_MODE)) as (unfinished,):
         fill_folder(unfinished, {**files, CHALLENGES_FILE: challenges.to_bytes()}, mode=SECRET_MODE)
         (unfinished / SIGNATURES_FOLDER).mkdir(mode=_FOLDER_MODE)
+        for number, part in enumerate(challenges.parts(), start=1):
+            copy = unfinished / f"{CUSTODIAN_FOLDER}{number}"
+            copy.mkdir(mode=_FOLDER_MODE)
+            fill_folder(copy, {CHALLENGES_FILE: part.to_bytes()}, mode=SECRET_MODE)
     return challenges
 
 
+def _challenges(
+    blocks: Sequence[Header], items: Sequence[Item], keys: Mapping[str, PublicKey], sample: Sample | None
+) -> Challenges:
+    fields: dict[str, Any] = {}  # what is not set stays absent from the document
+    if keys:
+        fields["custodians"] = tuple(CustodianKey(name=name, public_key=key.to_der()) for name, key in keys.items())
+    if sample is not None:
+        fields["sample"] = sample
+    return Challenges(format="attest/challenges/v1", blocks=tuple(blocks), items=tuple(items), **fields)
+
+
 def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
-    """Check the signatures in `paths` and keep them in `folder`; all or none of them.
+    """Check the signatures and confirmations in `paths` and keep them in `folder`; all or none of them.
 
     A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, and every `NAME….psbt`
-    a PSBT that some of the signers signed. Raises `VerificationError`, `MalformedError` naming the file.
+    a PSBT that some of the signers signed. Every `….confirmation.json` is what a custodian confirms. Raises
+    `VerificationError`, `MalformedError` naming the file.
     """
-    items = {item.name: item for item in read_challenges(folder).items}
+    challenges = read_challenges(folder)
+    items = {item.name: item for item in challenges.items}
+    confirmed = [path for path in paths if path.name.endswith(CONFIRMATION)]
+    kept = {}
+    for path in confirmed:
+        data = read_bounded(path, MAX_CONFIRMATION_BYTES)
+        opened(path, data, challenges)
+        kept[f"{sha256(data).hexdigest()[:16]}{CONFIRMATION}"] = data
     signatures: dict[str, str] = {}
-    for name, parts in _by_name(paths, items).items():
+    for name, parts in _by_name([path for path in paths if path not in confirmed], items).items():
         item = items[name]
         try:
             signature = _signature(parts)
@@ -158,8 +178,9 @@ def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
         except AttestError as error:
             raise type(error)(error.code, f"{parts[0].name}: {error.message}", hint=error.hint) from None
         signatures[name] = signature
-    for name, signature in signatures.items():
-        write_file(folder / SIGNATURES_FOLDER / f"{name}{SIGNATURE}", signature.encode(), mode=SECRET_MODE, force=True)
+    kept |= {f"{name}{SIGNATURE}": signature.encode() for name, signature in signatures.items()}
+    for name, data in kept.items():
+        write_file(folder / SIGNATURES_FOLDER / name, data, mode=SECRET_MODE, force=True)
     return standing(folder)
 
 
@@ -169,11 +190,15 @@ def standing(folder: Path) -> Standing:
 
 
 def _standing(folder: Path, challenges: Challenges) -> Standing:
-    returned, missing = [], []
+    returned: list[Returned] = []
+    confirmed: list[Item] = []
+    missing: list[Item] = []
+    confirmations = confirmations_in(folder / SIGNATURES_FOLDER, challenges)
+    held = {challenge for record in confirmations for challenge in record.confirmation.challenges}
     for item in challenges.items:
         path = folder / SIGNATURES_FOLDER / f"{item.name}{SIGNATURE}"
         if not path.exists():
-            missing.append(item)
+            (confirmed if item.challenge in held else missing).append(item)
             continue
         try:
             signature = _text(path)
@@ -181,12 +206,13 @@ def _standing(folder: Path, challenges: Challenges) -> Standing:
         except AttestError as error:
             raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
         returned.append(Returned(item, method, signature))
-    return Standing(returned, missing)
+    return Standing(returned, confirmed, missing, confirmations)
 
 
-def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | ControlProof]:
-    """The signatures in `folder` as evidence, with the blocks that their challenges name. Raises `AttestError`."""
+def control_records(folder: Path, max_age: int) -> list[ControlRecord]:
+    """What is in `folder` as evidence, with the blocks that the challenges name. Raises `AttestError`."""
     challenges = read_challenges(folder)
+    standing = _standing(folder, challenges)
     proofs = [
         ControlProof(
             type="control",
@@ -196,7 +222,7 @@ def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | Control
             method=method,
             signature=signature,
         )
-        for item, method, signature in _standing(folder, challenges).returned
+        for item, method, signature in standing.returned
     ]
     blocks = [
         ChallengeBlock(
@@ -209,13 +235,9 @@ def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | Control
         )
         for block in challenges.blocks
     ]
-    return [*blocks, *proofs]
-
-
-def read_challenges(folder: Path) -> Challenges:
-    """The `challenges.json` in `folder`. Raises `AttestError`."""
-    data = read_bounded(folder / CHALLENGES_FILE, MAX_CHALLENGES_BYTES)
-    return Challenges.from_canonical(data, what=CHALLENGES_FILE, max_bytes=MAX_CHALLENGES_BYTES)
+    sample = challenges.sample
+    drawn = [] if sample is None else [ControlSample(type="control-sample", salt=new_salt(), sample=sample)]
+    return [*blocks, *drawn, *proofs, *standing.confirmations]
 
 
 @contextmanager
@@ -227,8 +249,13 @@ def _naming(wallet: Wallet) -> Iterator[None]:
         raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
 
 
-def _addresses(quorum: Quorum, block: Block, wallet: Wallet, places: Register) -> list[tuple[str, int | None]]:
-    """The addresses of a wallet that must sign, each with its index in the wallet's descriptor."""
+def _addresses(
+    quorum: Quorum, block: Block, wallet: Wallet, places: Register, population: Population | None
+) -> list[tuple[str, int | None]]:
+    """The addresses of a wallet that must sign, each with its index in the wallet's descriptor.
+
+    Those of a descriptor are the ones that hold coins in the `population`, or at the `block` now.
+    """
     if wallet.id in places.addresses:
         return [(places.addresses[wallet.id], None)]
     if wallet.address is not None:
@@ -236,8 +263,12 @@ def _addresses(quorum: Quorum, block: Block, wallet: Wallet, places: Register) -
     indexes: dict[bytes, int] = {}
     for index, script in enumerate(places.scripts[wallet.id], start=wallet.range[0] if wallet.range else 0):
         indexes.setdefault(script, index)
-    unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes)), difference)
-    funded = sorted({utxo.script for utxo in unspent}, key=indexes.__getitem__)
+    if population is None:
+        unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes)), difference)
+        scripts = frozenset(utxo.script for utxo in unspent)
+    else:
+        scripts = population.asked(wallet.id)
+    funded = sorted(scripts, key=indexes.__getitem__)
     return [(address_of(wallet.chain, script), indexes[script]) for script in funded]
 
 
@@ -274,7 +305,8 @@ def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list
             raise MalformedError(
                 "control/name",
                 f"{path.name} is not named after a challenge",
-                hint="NAME.sig holds the signature of NAME.txt, and NAME.….psbt a signed copy of NAME.psbt",
+                hint="NAME.sig holds the signature of NAME.txt, NAME.….psbt is a signed copy of NAME.psbt, and "
+                f"a custodian's file ends in {CONFIRMATION}",
             )
         found.setdefault(name, []).append(path)
     return found

@@ -17,7 +17,7 @@ from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.control_recheck import place_of
+from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
 from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
@@ -29,6 +29,8 @@ from attest.reserves.records import (
     BitcoinUtxoSet,
     ChallengeBlock,
     ControlProof,
+    ControlSample,
+    CustodyConfirmation,
     EthereumBalance,
     EthereumHeader,
     EthereumTokenBalance,
@@ -146,6 +148,8 @@ class EvidenceFolder(NamedTuple):
             if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
             or (isinstance(record, of_the_wallet) and record.wallet == wallet)
             or (isinstance(record, ControlProof) and place_of(record.challenge) in places)
+            or (isinstance(record, CustodyConfirmation) and confirmed_by(record) <= places)
+            or isinstance(record, ControlSample)
         }
         for chain in chains:
             shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])

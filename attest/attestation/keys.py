@@ -44,6 +44,17 @@ class PublicKey:
         return cls._of(key, what)
 
     @classmethod
+    def from_der(cls, der: bytes, *, what: str) -> PublicKey:
+        """Parse a DER SubjectPublicKeyInfo, in no other spelling than `to_der` writes. Raises `MalformedError`."""
+        try:
+            key = cls._of(serialization.load_der_public_key(der[:MAX_KEY_BYTES]), what)
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        if key is None or key.to_der() != der:
+            raise MalformedError("key/malformed", f"{what} is not a SubjectPublicKeyInfo in DER")
+        return key
+
+    @classmethod
     def _of(cls, key: object, what: str) -> PublicKey:
         match key:
             case ed25519.Ed25519PublicKey():
@@ -60,6 +71,12 @@ class PublicKey:
         """The PEM SubjectPublicKeyInfo."""
         return self._key._crypto_key().public_bytes(  # noqa: SLF001
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def to_der(self) -> bytes:
+        """The DER SubjectPublicKeyInfo, whose SHA-256 is the fingerprint."""
+        return self._key._crypto_key().public_bytes(  # noqa: SLF001
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
     def verify(self, signature: bytes, message: bytes) -> None:

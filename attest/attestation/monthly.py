@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
+from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.envelope import sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE
@@ -97,6 +98,7 @@ def run(
     sequence, previous = _previous(publication, period, signer.public)
 
     # Before the chains, which may take an hour.
+    custodians = custodian_keys(config.custodians, folder)
     signed = read_control(config, period, control, now) if control else None
     policies = read_policies(config, folder)
     documents = read_documents(config, period, folder)
@@ -175,7 +177,14 @@ def run(
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
             RESERVES_FILE: reserves_file(config, period, reserves, evidence).to_bytes(),
         }
-        verified = verify(bundle, exchange_keys=[signer.public], threshold=1, now=now, files=(published | kept).get)
+        verified = verify(
+            bundle,
+            exchange_keys=[signer.public],
+            threshold=1,
+            now=now,
+            files=(published | kept).get,
+            custodians=custodians,
+        )
         require_every_wallet(config.wallets, dict(enumerate(reserves.records)), verified.wallets)
         fill_folder(private_partial, kept, mode=SECRET_MODE)
         fill_folder(public_partial, published, mode=PUBLIC_MODE)

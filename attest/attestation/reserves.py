@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -20,8 +20,7 @@ from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
 from attest.policy.inputs import Declaration
-from attest.reserves.control_recheck import control_of
-from attest.reserves.counting import Place
+from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
@@ -31,7 +30,9 @@ from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
     ControlProof,
+    ControlSample,
     CoverDocument,
+    CustodyConfirmation,
     DeclarationRecord,
     MoneyDocument,
     OwnWallet,
@@ -52,8 +53,8 @@ _FOLDER_MODE: Final = 0o700
 class Reserves:
     """The pinned blocks, all records, the lines of money, what is declared, and which records stay with the auditor.
 
-    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `places` are those
-    whose keys signed a challenge.
+    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `shown` is whose
+    keys are shown to be at hand.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -62,12 +63,12 @@ class Reserves:
     declarations: list[Declaration] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
-    places: frozenset[Place] = frozenset()
+    shown: Shown = NOBODY
 
     @property
     def lines(self) -> tuple[ReserveLine, ...]:
         """The statement's lines that the readings add up to."""
-        return reserve_lines(self.records, self.places)
+        return reserve_lines(self.records, self.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,9 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     folder = open_evidence(read)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
-    later = MoneyDocument | ChallengeBlock | ControlProof | CoverDocument | PriceList
+    later = (
+        MoneyDocument | ChallengeBlock | ControlProof | CustodyConfirmation | ControlSample | CoverDocument | PriceList
+    )
     chains: list[Record] = [
         record
         for record in folder.whole()
@@ -358,12 +361,12 @@ def _add_money(documents: Sequence[MoneyDocument], config: Config, reserves: Res
     add_documents(reserves, zip(documents, config.money, strict=True))
 
 
-def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> tuple[ReserveLine, ...]:
-    """The statement's lines that the readings among `records` add up to, when the keys of `places` signed."""
+def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[ReserveLine, ...]:
+    """The statement's lines that the readings among `records` add up to, with the control that is `shown`."""
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
         if isinstance(record, Reading):
-            groups.setdefault((*record.line, control_of(record, places)), []).append(record)
+            groups.setdefault((*record.line, shown.control_of(record)), []).append(record)
     lines = [
         ReserveLine(
             asset=readings[0].asset,
@@ -371,7 +374,7 @@ def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> 
             purpose=readings[0].purpose,
             storage=readings[0].storage,
             evidence=readings[0].level,
-            control=control_of(readings[0], places),
+            control=shown.control_of(readings[0]),
             amount=sum(reading.amount for reading in readings),
             wallets=len(readings),
         )

@@ -1,4 +1,4 @@
-"""The signatures of control that came back, as a month's evidence."""
+"""The signatures and confirmations of control that came back, as a month's evidence."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attest.attestation.config import Config
-from attest.attestation.control import control_records
+from attest.attestation.control import ControlRecord, control_records
+from attest.attestation.custody import confirmed_places
 from attest.attestation.reserves import Reserves
-from attest.reserves.control_recheck import Terms, challenged_places, place_of
+from attest.errors import MalformedError
+from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
 from attest.reserves.counting import Place, places_of
-from attest.reserves.records import ChallengeBlock, ControlProof, Reading
+from attest.reserves.covering import Shown
+from attest.reserves.records import ControlProof, ControlSample, CustodyConfirmation, Reading
+from attest.reserves.sampling import Sample
 
 
 class SignedChallenges(NamedTuple):
-    """The evidence of the signatures that came back, all of which hold, and the places whose keys made them."""
+    """The evidence of what came back, all of which holds, and the places that it shows."""
 
-    records: list[ChallengeBlock | ControlProof]
-    places: frozenset[Place]
+    records: list[ControlRecord]
+    shown: Shown
 
 
 def read_control(config: Config, period: str, folders: Sequence[Path], now: datetime) -> SignedChallenges:
@@ -28,22 +32,36 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
     A later folder serves addresses that held nothing yet when the first was made. Raises `AttestError` when a signature
     does not hold.
     """
-    records: list[ChallengeBlock | ControlProof] = []
+    records: list[ControlRecord] = []
     signed: set[Place] = set()
+    confirmed: set[Place] = set()
+    samples: set[Sample] = set()
     for folder in folders:
         for record in control_records(folder, config.control.max_age_days):
             if isinstance(record, ControlProof):
                 if (place := place_of(record.challenge)) in signed:
                     continue
                 signed.add(place)
+            elif isinstance(record, CustodyConfirmation):
+                if confirmed.issuperset(places := confirmed_by(record)):
+                    continue
+                confirmed |= places
+            elif isinstance(record, ControlSample):
+                if record.sample in samples:
+                    continue
+                samples.add(record.sample)
             records.append(record)
+    if len(samples) > 1:
+        raise MalformedError("control/samples", "the folders have challenges of two samples; one serves a statement")
     terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
+    by_index = dict(enumerate(records))
     # `control_records` has checked the signatures themselves.
-    return SignedChallenges(records, challenged_places(dict(enumerate(records)), terms))
+    shown = Shown(challenged_places(by_index, terms), confirmed_places(by_index, terms), next(iter(samples), None))
+    return SignedChallenges(records, shown)
 
 
 def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
-    """Add signatures to the evidence; one is published when a balance at its address is."""
+    """Add what came back to the evidence; it is published when the balances at all of its addresses are."""
     shown: set[Place] = set()
     for index, reading in enumerate(reserves.records):
         if isinstance(reading, Reading) and index not in reserves.private:
@@ -52,5 +70,7 @@ def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
         # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
         if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
             reserves.private.add(len(reserves.records))
+        if isinstance(record, CustodyConfirmation) and not confirmed_by(record) <= shown:
+            reserves.private.add(len(reserves.records))
         reserves.records.append(record)
-    reserves.places = signed.places
+    reserves.shown = signed.shown

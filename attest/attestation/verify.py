@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
+from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.declarations import recheck_declarations
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
-from attest.attestation.policies import recheck_documents, recompute
+from attest.attestation.policies import Recomputed, recheck_documents, recompute
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
@@ -36,11 +38,10 @@ from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
 from attest.policy.explain import STANDINGS, VERDICT_NAMES
 from attest.policy.results import Evaluation
-from attest.reserves.challenge import NO_NONCE
-from attest.reserves.control_recheck import Terms, recheck_control
+from attest.reserves.control_recheck import Controlled
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import ControlProof, Reading
+from attest.reserves.records import Reading
 from attest.reserves.wallets import Control, Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
@@ -87,7 +88,8 @@ class Step(NamedTuple):
 class Verified:
     """A statement whose signatures hold, what follows from it, and every step that was run.
 
-    `checks` are those of segregation; `wallets` tell who controls each wallet whose records are at hand.
+    `checks` are those of segregation; `wallets` tell who controls each wallet whose records are at hand; `controlled`
+    is None when the evidence holds no proof of control.
     """
 
     statement: Statement
@@ -97,6 +99,7 @@ class Verified:
     wallets: tuple[WalletRow, ...]
     evaluations: tuple[Evaluation, ...]
     rechecked: Rechecked
+    controlled: Controlled | None
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
 
@@ -159,13 +162,17 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     now: datetime,
     files: Files,
     proof_bytes: bytes | None = None,
+    nonce: str | None = None,
+    custodians: Mapping[str, PublicKey] = MappingProxyType({}),
     tell: Callable[[Step], None] = lambda _: None,
 ) -> Verified:
     """Verify a bundle, and an inclusion proof where one is given.
 
     `exchange_keys` and `threshold` say whose signatures count; `files` returns the bytes of a file that was
-    published beside the bundle, or None; `tell` hears of each step as it ends. Raises `VerificationError`
-    for what is false and `MalformedError` for what cannot be read, after telling the step that failed.
+    published beside the bundle, or None; `nonce` is the hex that the auditor drew for this month, `custodians` has the
+    keys of custodians by name, as far as the caller knows them; `tell` hears of each step as it ends.
+    Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step
+    that failed.
     """
     if not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
         raise ValueError("a threshold of signatures needs at least as many distinct keys")
@@ -235,8 +242,13 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(12) as detail:
         detail.open("no node was asked")
-    controls = _recheck_control(report, predicate, records)
-    evaluations = _recompute_policies(report, predicate, files)
+    with report.step(13) as detail:
+        controlled = _told_control(
+            detail,
+            check_control(predicate, records, nonce=nonce, custodians=custodians, exchange_keys=exchange_keys),
+        )
+    with report.step(14) as detail:
+        evaluations = _told_policies(detail, recompute(predicate, files))
 
     if predicate.issued_at <= now < predicate.expires_at:
         report.add(
@@ -251,9 +263,10 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         digest,
         coverage(predicate),
         segregation_checks(predicate, records, rechecked.lines),
-        wallet_rows(records, controls),
+        wallet_rows(records, _controls(records, controlled)),
         evaluations,
         rechecked,
+        controlled,
         holdings,
         tuple(report.steps),
     )
@@ -311,47 +324,36 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
     return result
 
 
-def _recompute_policies(report: _Report, predicate: Predicate, files: Files) -> tuple[Evaluation, ...]:
+def _told_policies(detail: _Detail, found: Recomputed) -> tuple[Evaluation, ...]:
     """Step 14. A policy that is not met was verified, and is not met."""
-    with report.step(14) as detail:
-        found = recompute(predicate, files)
-        if not predicate.policies:
-            detail.open("the statement evaluates no policy")
-        for evaluation in found.evaluations:
-            policy = evaluation.policy
-            count = Counter(result.verdict for result in evaluation.results)
-            said = ", ".join(
-                f"{count[verdict]} {VERDICT_NAMES[verdict]}" for verdict in VERDICT_NAMES if count[verdict]
-            )
-            own = "" if policy.id in found.shipped else ", the exchange's own rules"
-            detail.append(f"{policy.id} ({STANDINGS[policy.authority_status]}{own}): {said}")
-        for name in found.missing:
-            detail.open(f"the file of {name} is not beside the bundle")
-        detail.unmet = any(evaluation.not_met for evaluation in found.evaluations)
+    if not (found.evaluations or found.missing):
+        detail.open("the statement evaluates no policy")
+    for evaluation in found.evaluations:
+        policy = evaluation.policy
+        count = Counter(result.verdict for result in evaluation.results)
+        said = ", ".join(f"{count[verdict]} {VERDICT_NAMES[verdict]}" for verdict in VERDICT_NAMES if count[verdict])
+        own = "" if policy.id in found.shipped else ", the exchange's own rules"
+        detail.append(f"{policy.id} ({STANDINGS[policy.authority_status]}{own}): {said}")
+    for name in found.missing:
+        detail.open(f"the file of {name} is not beside the bundle")
+    detail.unmet = any(evaluation.not_met for evaluation in found.evaluations)
     return found.evaluations
 
 
-def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Mapping[int, Control]:
-    """Step 13: who controls each balance at hand.
+def _told_control(detail: _Detail, found: ControlStep | None) -> Controlled | None:
+    """Step 13. A statement with proofs for some of its wallets and not for all is verified, and not met."""
+    if found is None:
+        detail.open("the evidence holds no proof of control")
+        return None
+    detail += found.said
+    for sentence in found.open:
+        detail.open(sentence)
+    detail.unmet = found.unmet
+    return found.controlled
 
-    A statement with signatures for some of its wallets and not for all is verified, and not met.
-    """
-    with report.step(13) as detail:
-        claimed = [line for line in predicate.reserves if line.control != "none"]
-        if not claimed and not any(isinstance(record, ControlProof) for record in records.values()):
-            detail.open("the evidence holds no proof of control")
-            return {index: "none" for index, record in records.items() if isinstance(record, Reading)}
-        terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
-        found = recheck_control(records, terms, predicate.reserves)
-        held = [line for line in predicate.reserves if line.amount]
-        covered = sum(line.wallets for line in held if line.control == "signature")
-        detail.append(
-            f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
-            f"{covered} of {sum(line.wallets for line in held)} balances lie wholly at addresses that signed"
-        )
-        if found.nonces:
-            detail.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
-        if any(line.key not in found.lines for line in claimed):
-            detail.open("the signatures of the others are not at hand")
-        detail.unmet = any(line.control == "none" for line in held)
-    return found.controls
+
+def _controls(records: Mapping[int, Any], found: Controlled | None) -> Mapping[int, Control]:
+    """The control of each balance at hand, by the index of its record."""
+    if found is not None:
+        return found.controls
+    return {index: "none" for index, record in records.items() if isinstance(record, Reading)}

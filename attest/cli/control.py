@@ -1,4 +1,4 @@
-"""`attest control`: challenges for cold storage, and the signatures that come back."""
+"""`attest control`: challenges for cold storage and custodians, and what comes back."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest.cli.passphrase import passphrase
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
+    from attest.attestation.challenges import Challenges
     from attest.attestation.control import Standing
 
 
@@ -23,34 +25,104 @@ def control() -> None:
 @click.option("--period", required=True, metavar="YYYY-MM", help="The month that the proofs are for.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
 @click.option("--nonce", metavar="HEX", help="What the auditor drew, 16 to 64 bytes.")
+@click.option(
+    "--reserves",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of `attest reserves read`: descriptors sign for the addresses that it found coins at.",
+)
 @json_option
-def challenge(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bool) -> Result:
+def challenge(
+    config: Path, *, period: str, out: Path, nonce: str | None, reserves: Path | None, as_json: bool
+) -> Result:
     """Write a challenge for every address of CONFIG, to be carried to the keys.
 
     NAME.txt is signed as it is, to the byte: by BIP-322 (P2PKH: BIP-137) on Bitcoin, by personal_sign on an EVM chain.
     NAME.typed.json is the same for eth_signTypedData_v4, NAME.psbt for wallets that sign PSBTs, such as those of
-    several signers. The addresses of a descriptor are those that hold coins now.
+    several signers. The addresses of a descriptor are those that hold coins now, or those in the reading of --reserves,
+    which is exactly what the statement counts.
+
+    With a sample in [control], --reserves and --nonce, a descriptor of more addresses signs for those that are drawn.
+    The auditor is told the evidence root of the reading first, and draws the nonce then.
+
+    A folder custodian-N holds what one custodian is asked, for `attest control confirm`.
     """
     import os
     from datetime import UTC, datetime
 
     from attest.attestation.config import read_config
-    from attest.attestation.control import write_challenges
+    from attest.attestation.control import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.monthly import parse_period
     from attest.attestation.reserves import Surroundings
     from attest.reserves.challenge import parse_nonce
 
     around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json))
-    written = write_challenges(read_config(config), parse_period(period), parse_nonce(nonce), out, around)
+    written = write_challenges(read_config(config), parse_period(period), parse_nonce(nonce), out, around, reserves)
     return Result(
         {
             "command": "control challenge",
             "status": "done",
             "folder": str(out),
             "challenges": [item.to_value() for item in written.items],
+            "sample": None if written.sample is None else written.sample.to_value(),
+            "custodians": {
+                part.custodians[0].name: str(out / f"{CUSTODIAN_FOLDER}{number}")
+                for number, part in enumerate(written.parts(), start=1)
+            },
         },
-        f"{len(written.items)} challenges  {out}\n\nSign each NAME.txt, write the signature to NAME.sig, and say:\n"
+        f"{len(written.items)} challenges  {out}\n{_custodians(written, out)}\n"
+        "Sign each NAME.txt, write the signature to NAME.sig, and say:\n"
         f"  attest control add {out} NAME.sig …",
+    )
+
+
+@control.command("confirm")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--custodian", required=True, metavar="NAME", help="Who confirms, by the name in the exchange's config.")
+@click.option(
+    "--key", "key_path", required=True, metavar="KEY", type=click.Path(path_type=Path, dir_okay=False),
+    help="The custodian's private key.",
+)  # fmt: skip
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A file ….confirmation.json.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@json_option
+def confirm_(
+    folder: Path,
+    *,
+    custodian: str,
+    key_path: Path,
+    out: Path,
+    force: bool,
+    as_json: bool,  # noqa: ARG001
+) -> Result:
+    """Confirm, as a custodian, that it holds the keys of the addresses that FOLDER asks it of. Check them first.
+
+    FOLDER is a copy of the custodian-N of `attest control challenge`. A passphrase of the key is asked for, or taken
+    from the environment variable ATTEST_PASSPHRASE.
+    """
+    from attest.attestation.confirming import write_confirmation
+    from attest.attestation.custody import CONFIRMATION
+    from attest.attestation.monthly import read_signer
+    from attest.cli.tables import new_table, render
+
+    if not out.name.endswith(CONFIRMATION):
+        raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")
+    signer = read_signer(key_path, passphrase)
+    items = write_confirmation(folder, custodian, signer, out, force=force)
+    table = new_table("entity", "period", "chain", "address")
+    for item in items:
+        asked = item.challenge
+        table.add_row(asked.entity, asked.period, asked.chain, asked.address)
+    return Result(
+        {
+            "command": "control confirm",
+            "status": "done",
+            "custodian": custodian,
+            "fingerprint": signer.public.fingerprint,
+            "confirmation": str(out),
+            "challenges": [item.challenge.to_value() for item in items],
+        },
+        f"{render(table)}\n\n{custodian} confirms that it holds the keys of these {len(items)} addresses  {out}\n"
+        f"signed by the key {signer.public.fingerprint}\n\nThe exchange says: attest control add FOLDER {out.name}",
     )
 
 
@@ -61,8 +133,8 @@ def challenge(config: Path, *, period: str, out: Path, nonce: str | None, as_jso
 def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:  # noqa: ARG001
     """Check SIGNATURES of the challenges in FOLDER, keep them there, and say what is still missing.
 
-    NAME.sig holds a signature as the wallet shows it, every NAME.….psbt a PSBT that some of the signers signed. Without
-    any, those that are there are checked again.
+    NAME.sig holds a signature as the wallet shows it, every NAME.….psbt a PSBT that some of the signers signed, a
+    ….confirmation.json what a custodian confirms. Without any, those that are there are checked again.
     """
     from attest.attestation.control import add_signatures
 
@@ -80,6 +152,15 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
                 }
                 for item, method, _ in standing.returned
             ],
+            "confirmed": [
+                {
+                    "name": item.name,
+                    "wallet": item.wallet,
+                    "address": item.challenge.address,
+                    "custodian": item.custodian,
+                }
+                for item in standing.confirmed
+            ],
             "missing": [item.to_value() for item in standing.missing],
         },
         _text(standing),
@@ -92,7 +173,20 @@ def _text(standing: Standing) -> str:
     table = new_table("challenge", "wallet", "address", "signature")
     for item, method, _ in standing.returned:
         table.add_row(item.name, item.wallet, item.challenge.address, f"VERIFIED, {method}")
+    for item in standing.confirmed:
+        table.add_row(item.name, item.wallet, item.challenge.address, f"VERIFIED, confirmed by {item.custodian}")
     for item in standing.missing:
         table.add_row(item.name, item.wallet, item.challenge.address, "missing")
-    total = len(standing.returned) + len(standing.missing)
-    return f"{render(table)}\n\n{len(standing.returned)} of {total} signatures are there"
+    there = len(standing.returned) + len(standing.confirmed)
+    confirmed = f", {len(standing.confirmed)} of them a custodian's word" if standing.confirmed else ""
+    return f"{render(table)}\n\n{there} of {there + len(standing.missing)} signatures are there{confirmed}"
+
+
+def _custodians(written: Challenges, out: Path) -> str:
+    """What to hand over to whom, in lines."""
+    from attest.attestation.control import CUSTODIAN_FOLDER
+
+    return "".join(
+        f"for {part.custodians[0].name}: {out / f'{CUSTODIAN_FOLDER}{number}'}, {len(part.items)} of them\n"
+        for number, part in enumerate(written.parts(), start=1)
+    )

@@ -10,6 +10,7 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
 from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
+from attest.cli.render_control import control_document, control_table
 from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
@@ -87,9 +88,14 @@ def wallets_table(verified: Verified) -> str:
     table = new_table("control shown by", ">wallets", "of them")
     for control, label in _CONTROLS.items():
         if found := rows.get(control):
+            drawn = (
+                control in {"signature", "custodian"}
+                and verified.controlled is not None
+                and verified.controlled.sample is not None
+            )
             names = ", ".join(row.wallet for row in found[:MAX_SHOWN])
             more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
-            table.add_row(label, f"{len(found):,}", names + more)
+            table.add_row(f"{label}, of some by sample" if drawn else label, f"{len(found):,}", names + more)
     hidden = sum(line.wallets for line in verified.statement.predicate.reserves) - sum(
         len(row.records) for row in verified.wallets if row.control != "own"
     )
@@ -178,6 +184,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
         "segregation": segregation_document(verified),
+        "control": control_document(verified),
         "wallets": wallets_document(verified),
         "policies": [evaluation_document(item) for item in verified.evaluations],
     }
@@ -201,6 +208,7 @@ def verified_text(verified: Verified, key: PublicKey) -> str:
         coverage_table(verified),
         segregation_table(verified),
         wallets_table(verified),
+        *([] if verified.controlled is None else [f"Of the customers' coins on chains:\n\n{control_table(verified)}"]),
         *([evaluations_text(verified.evaluations)] if verified.evaluations else []),
     ]
     if verified.holdings:

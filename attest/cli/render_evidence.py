@@ -13,6 +13,8 @@ from attest.reserves.counting import ASKED, source
 from attest.reserves.records import (
     BitcoinDescriptor,
     BitcoinUtxos,
+    ControlSample,
+    CustodyConfirmation,
     EthereumTokenAnswer,
     EthereumTokenBalance,
     MoneyDocument,
@@ -157,7 +159,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
     }
 
 
-def _rests_on(record: Any) -> str:
+def _rests_on(record: Any) -> str:  # noqa: PLR0911 (one for each type of record)
     match record:
         case NodeAgreement():
             dropped = "".join(f", not {node.name} ({node.reason})" for node in record.dropped)
@@ -170,4 +172,8 @@ def _rests_on(record: Any) -> str:
             return f"{len(record.utxos):,} outputs"
         case MoneyDocument():
             return f"{record.document} of {record.institution}"
+        case CustodyConfirmation():
+            return f"{len(record.confirmation.challenges):,} addresses, confirmed by {record.confirmation.custodian}"
+        case ControlSample():
+            return f"{record.sample.draws:,} draws a wallet by {record.sample.nonce.hex()}"
     return str(getattr(record, "address", ""))

@@ -23,7 +23,8 @@ def read(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     """Read every wallet that CONFIG names at one block per chain, with its evidence, without signing anything.
 
     Nodes keep the state of a block for minutes: read when the month ends, and give the folder to
-    `attest run --reserves` when the ledger is closed. A reading that fails goes on at the same blocks when it is
+    `attest run --reserves` when the ledger is closed. An auditor who is told the evidence root draws a nonce then, for
+    `attest control challenge --reserves`. A reading that fails goes on at the same blocks when it is
     started again.
     """
     import os
@@ -41,7 +42,7 @@ def read(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
         own = write_reserves(settings, parse_period(period), out, around)
     return Result(
         {"command": "reserves read", "status": "done", "reserves": str(out), **reserves_document(own)},
-        f"{lines_table(own)}\n\nreserves  {out}",
+        f"{lines_table(own)}\n\nreserves  {out}\nevidence  {own.evidence.root.hex()}",
     )
 
 

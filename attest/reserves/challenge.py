@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from attest.documents import Count, Digest, Document, Text
 from attest.errors import MalformedError
 from attest.reserves.wallets import ChainId
 
 NO_NONCE: Final = "-"
+MAX_CONFIRMED: Final = 20_000  # so that a confirmation fits into a line of the evidence
 _TITLE: Final = "attest/v1 proof of control"
 _LINES: Final = re.compile(
     rf"{_TITLE}\nentity: (?P<entity>[^\n]+)\nperiod: (?P<period>[^\n]+)\nchain: (?P<chain>[^\n]+)\n"
@@ -45,6 +46,17 @@ class Challenge(Document):
             f"{_TITLE}\nentity: {self.entity}\nperiod: {self.period}\nchain: {self.chain}\naddress: {self.address}\n"
             f"block: {self.height} {self.block_hash.hex()}\nnonce: {self.nonce}"
         )
+
+
+class Confirmation(Document):
+    """What a custodian signs: that it holds the keys of the addresses of `challenges`, for the entity in each.
+
+    Being made of the challenges themselves, it is of no use for another entity, period, address, block or nonce.
+    """
+
+    format: Literal["attest/custody-confirmation/v1"]
+    custodian: Text
+    challenges: Annotated[tuple[Challenge, ...], Field(min_length=1, max_length=MAX_CONFIRMED)]
 
 
 def parse_challenge(text: str, *, what: str) -> Challenge:

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from attest.errors import AttestError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import address_script
-from attest.reserves.challenge import Challenge
+from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.control import check_signature
-from attest.reserves.counting import Place, places_of
+from attest.reserves.counting import Place
+from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
 from attest.reserves.ethereum_proof import checksum_address, decode_header
-from attest.reserves.records import ChallengeBlock, ControlProof, Reading, Record
+from attest.reserves.records import (
+    ChallengeBlock,
+    ControlProof,
+    CustodyConfirmation,
+    Reading,
+    Record,
+)
+from attest.reserves.sample_recheck import is_drawn_from, sample_of
+from attest.reserves.sampling import Sample
 from attest.reserves.wallets import Control, ReserveLine
+
+Blocks = frozenset[tuple[str, int, bytes]]
+"""The blocks that challenges may name: chain, height and hash."""
 
 
 class Terms(NamedTuple):
-    """What a challenge must say, and between which times its block must lie."""
+    """What a challenge must say, and between which times its block must lie.
+
+    `nonce` is the hex that the auditor drew, where that is known.
+    """
 
     entity: str
     period: str
     snapshot_at: datetime
     issued_at: datetime
+    nonce: str | None = None
 
 
 class Controlled(NamedTuple):
     """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
 
     `controls` has the control of each reading by its index, `max_age` is how many days before the snapshot the oldest
-    block of a challenge might be, `nonces` what was drawn.
+    block of a challenge might be, `nonces` what was drawn. `values` has how much of the customers' coins at hand is
+    shown in which way, by asset, `confirmed` how many addresses only a custodian speaks for. `sample` is what was drawn
+    by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand.
     """
 
     signed: int
@@ -39,16 +58,28 @@ class Controlled(NamedTuple):
     max_age: int
     nonces: tuple[str, ...]
     controls: Mapping[int, Control]
+    values: Mapping[str, Value]
+    confirmed: int
+    sample: Sample | None
+    reading_seen: bool
 
 
-def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Sequence[ReserveLine]) -> Controlled:
+def recheck_control(
+    records: Mapping[int, Record],
+    terms: Terms,
+    reserves: Sequence[ReserveLine],
+    confirmed: Mapping[Place, str] = MappingProxyType({}),
+) -> Controlled:
     """Check every signature in `records`, and that the lines claim no more control than they give.
 
-    Raises `VerificationError` naming the record whose signature, challenge or block does not hold, or the line.
+    `confirmed` are the places that custodians confirmed among them, each by its custodian's name. Raises
+    `VerificationError` naming the record whose signature, challenge or block does not hold, or the line.
     """
     places = signed_places(records, terms)
+    shown = Shown(places, confirmed, sample_of(records, terms.nonce))
+    refuse_other_custodians(records, confirmed)
     sums: dict[tuple[str, ...], list[int]] = {}
-    controls = {index: control_of(record, places) for index, record in records.items() if isinstance(record, Reading)}
+    controls = {index: shown.control_of(record) for index, record in records.items() if isinstance(record, Reading)}
     for index, record in records.items():
         if isinstance(record, Reading):
             count = sums.setdefault((*record.line, controls[index]), [0, 0])
@@ -71,8 +102,27 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
             )
         checked.add(line.key)
     ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
-    nonces = {record.challenge.nonce for record in records.values() if isinstance(record, ControlProof)}
-    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)), controls)
+    nonces = {challenge.nonce for record in records.values() for challenge in _challenges(record)}
+    return Controlled(
+        len(places),
+        frozenset(checked),
+        max(ages, default=0),
+        tuple(sorted(nonces)),
+        controls,
+        customers_values(records, shown),
+        len(confirmed.keys() - places),
+        shown.sample,
+        shown.sample is not None and is_drawn_from(records, shown.sample),
+    )
+
+
+def _challenges(record: Record) -> tuple[Challenge, ...]:
+    match record:
+        case ControlProof():
+            return (record.challenge,)
+        case CustodyConfirmation():
+            return record.confirmation.challenges
+    return ()
 
 
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
@@ -80,7 +130,7 @@ def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Plac
     places = challenged_places(records, terms)
     for index, record in records.items():
         if isinstance(record, ControlProof):
-            with _naming(index, record):
+            with naming(index, record):
                 if check_signature(record.challenge, record.signature) != record.method:
                     raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return places
@@ -88,26 +138,26 @@ def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Plac
 
 def challenged_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose challenges keep the `terms`, whatever their signatures. Raises `VerificationError`."""
-    blocks: set[tuple[str, int, bytes]] = set()
-    for index, record in records.items():
-        if isinstance(record, ChallengeBlock):
-            with _naming(index, record):
-                blocks.add((record.chain, record.height, _checked_block(record, terms)))
+    blocks = challenge_blocks(records, terms)
     places: set[Place] = set()
     for index, record in records.items():
         if isinstance(record, ControlProof):
-            with _naming(index, record):
-                place = _challenged_place(record.challenge, blocks, terms)
+            with naming(index, record):
+                place = challenged_place(record.challenge, blocks, terms)
                 if place in places:
                     raise VerificationError("control/twice", "another record has a signature of its address")
                 places.add(place)
     return frozenset(places)
 
 
-def control_of(reading: Reading, places: Collection[Place]) -> Control:
-    """`signature` when the keys of every place that holds some of the balance signed."""
-    held = places_of(reading)
-    return "signature" if held and held.issubset(places) else "none"
+def challenge_blocks(records: Mapping[int, Record], terms: Terms) -> Blocks:
+    """The blocks among `records` that a challenge may name. Raises `VerificationError` naming the record."""
+    blocks: set[tuple[str, int, bytes]] = set()
+    for index, record in records.items():
+        if isinstance(record, ChallengeBlock):
+            with naming(index, record):
+                blocks.add((record.chain, record.height, _checked_block(record, terms)))
+    return frozenset(blocks)
 
 
 def block_of(record: ChallengeBlock) -> tuple[bytes, datetime]:
@@ -136,13 +186,17 @@ def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
     return block_hash
 
 
-def _challenged_place(challenge: Challenge, blocks: Collection[tuple[str, int, bytes]], terms: Terms) -> Place:
+def challenged_place(challenge: Challenge, blocks: Blocks, terms: Terms) -> Place:
+    """The place of a challenge that keeps the `terms` and names one of `blocks`. Raises `VerificationError`."""
     for name, said, expected in (
         ("entity", challenge.entity, terms.entity),
         ("period", challenge.period, terms.period),
     ):
         if said != expected:
             raise VerificationError("control/challenge", f"the challenge is for the {name} {said}, not {expected}")
+    if terms.nonce not in {None, challenge.nonce}:
+        said = "no nonce" if challenge.nonce == NO_NONCE else f"the nonce {challenge.nonce}"
+        raise VerificationError("control/nonce", f"the challenge names {said}, the auditor drew {terms.nonce}")
     if (challenge.chain, challenge.height, challenge.block_hash) not in blocks:
         raise VerificationError("control/block", "no record has the header of the block that the challenge names")
     return place_of(challenge)
@@ -155,11 +209,24 @@ def place_of(challenge: Challenge) -> Place:
     return challenge.chain, address_script(challenge.chain, challenge.address)
 
 
+def confirmed_by(record: CustodyConfirmation) -> frozenset[Place]:
+    """The places that a custodian confirms. Raises `MalformedError` for an address that is none."""
+    return frozenset(place_of(challenge) for challenge in record.confirmation.challenges)
+
+
 @contextmanager
-def _naming(index: int, record: ChallengeBlock | ControlProof) -> Iterator[None]:
+def naming(index: int, record: Record) -> Iterator[None]:
     """Name the record in an error about it."""
-    subject = f" of wallet {record.wallet}" if isinstance(record, ControlProof) else f" of {record.chain}"
+    match record:
+        case ControlProof():
+            subject = f"{record.type} of wallet {record.wallet}"
+        case CustodyConfirmation():
+            subject = f"{record.type} of {record.confirmation.custodian}"
+        case ChallengeBlock():
+            subject = f"{record.type} of {record.chain}"
+        case _:
+            raise TypeError(type(record))
     try:
         yield
     except AttestError as error:
-        raise VerificationError(error.code, f"record {index} ({record.type}{subject}): {error.message}") from None
+        raise VerificationError(error.code, f"record {index} ({subject}): {error.message}") from None

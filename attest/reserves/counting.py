@@ -84,11 +84,20 @@ def _own_places(wallet: OwnWallet) -> Iterable[Place]:
 
 def places_of(reading: Reading) -> set[Place]:
     """Where a balance lies; nowhere when a Bitcoin wallet has no output. Raises `MalformedError` for no address."""
+    return set(amounts_of(reading))
+
+
+def amounts_of(reading: Reading) -> dict[Place, int]:
+    """How much of a balance lies at each place, in base units. Raises `MalformedError` for no address."""
     match reading:
         case BitcoinUtxos():
-            return {(reading.chain, utxo.script) for utxo in reading.utxos}
+            amounts: dict[Place, int] = {}
+            for utxo in reading.utxos:
+                place = (reading.chain, utxo.script)
+                amounts[place] = amounts.get(place, 0) + utxo.amount
+            return amounts
         case EthereumBalance() | EthereumTokenBalance() | EthereumTokenAnswer():
-            return {(reading.chain, checksum_address(reading.address))}
+            return {(reading.chain, checksum_address(reading.address)): reading.amount}
     raise TypeError(type(reading))
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from attest.documents import Amount, AssetName, Count, Digest, Document, Hex, LongText, Text, Time
+from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
 from attest.merkle import tagged_hash
-from attest.reserves.challenge import Challenge, Method
+from attest.reserves.challenge import Challenge, Confirmation, Method
 from attest.reserves.ethereum_proof import Layout
+from attest.reserves.sampling import Sample
 from attest.reserves.wallets import ChainId, Level, Purpose, Storage, Wallet, WalletId
 
 Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
@@ -205,6 +206,25 @@ class ControlProof(Record):
     signature: Annotated[str, StringConstraints(min_length=1, max_length=2**18, pattern=r"^[!-~]*$")]
 
 
+class CustodyConfirmation(Record):
+    """What a custodian signed with the key `public_key`, an SPKI; that the key is its own is for the reader to know.
+
+    `sig` is the signature of a DSSE envelope whose payload is the RFC 8785 form of `confirmation`.
+    """
+
+    type: Literal["custody-confirmation"]
+    public_key: Annotated[Base64, Field(min_length=1, max_length=1024)]
+    confirmation: Confirmation
+    sig: Annotated[Base64, Field(min_length=1, max_length=1024)]
+
+
+class ControlSample(Record):
+    """That wallets of many addresses signed for those that a sample drew."""
+
+    type: Literal["control-sample"]
+    sample: Sample
+
+
 class MoneyDocument(Record):
     """What a bank or trustee certified, with the SHA-256 of its document."""
 
@@ -282,6 +302,8 @@ AnyRecord = Annotated[
     | OwnWallet
     | ChallengeBlock
     | ControlProof
+    | CustodyConfirmation
+    | ControlSample
     | MoneyDocument
     | CoverDocument
     | PriceList

@@ -24,7 +24,12 @@ BITCOIN_NODES = """nodes = [
 ]"""
 ETHEREUM_PIN = 'native = "ETH"\npin = "period-end"'
 
+CUSTODIAN = '[[custodians]]\nname = "Vault Trust"\nkey = "vault.pub"\n'
+
 BAD = {
+    "a sample of nothing": ("[keys]", "[control]\nsample = 0\n[keys]", "control.sample"),
+    "a custodian of no wallet": ("[keys]", f"{CUSTODIAN}[keys]", "no wallet names the custodian Vault Trust"),
+    "a custodian twice": ("[keys]", f"{CUSTODIAN}{CUSTODIAN}[keys]", "custodian Vault Trust stands there twice"),
     "not TOML": ("[entity]", "[entity", "line 5"),
     "unknown table": ("[entity]", "[extra]\nx = 1\n[entity]", "extra: unknown field"),
     "unknown key": (

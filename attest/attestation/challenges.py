@@ -1,0 +1,81 @@
+"""`challenges.json`: what was asked of the keys of every address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from attest.attestation.keys import PublicKey
+from attest.documents import Base64, Count, Document, Hex, Text
+from attest.files import read_bounded
+from attest.reserves.challenge import Challenge
+from attest.reserves.sampling import Sample
+from attest.reserves.wallets import ChainId, WalletId
+
+CHALLENGES_FILE: Final = "challenges.json"
+SIGNATURES_FOLDER: Final = "signatures"
+MAX_CHALLENGES_BYTES: Final = 256 * 1024 * 1024
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9]{4,6}$")]
+
+
+class Item(Document):
+    """One challenge: the name of its files, the wallet whose address it is, and the custodian who may confirm it."""
+
+    name: Name
+    wallet: WalletId
+    challenge: Challenge
+    custodian: Text | None = None
+
+
+class CustodianKey(Document):
+    """A custodian whose confirmations are taken, and the SPKI of its key."""
+
+    name: Text
+    public_key: Base64
+
+
+class Header(Document):
+    """The header of the block that a chain's challenges name."""
+
+    chain: ChainId
+    height: Count
+    header: Hex
+
+
+class Challenges(Document):
+    """`challenges.json`: what was asked of whom, the blocks that show when, and the sample that was drawn.
+
+    A custodian's own copy, in a folder beside it, has the challenges of its wallets alone.
+    """
+
+    format: Literal["attest/challenges/v1"]
+    blocks: tuple[Header, ...]
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+    custodians: tuple[CustodianKey, ...] = ()
+    sample: Sample | None = None
+
+    @property
+    def keys(self) -> dict[str, PublicKey]:
+        """The keys of custodians by name. Raises `MalformedError`."""
+        return {item.name: PublicKey.from_der(item.public_key, what=item.name) for item in self.custodians}
+
+    def parts(self) -> list[Challenges]:
+        """What each custodian is to see: its own challenges, and nothing of the wallets that others hold."""
+        return [
+            Challenges(format="attest/challenges/v1", blocks=self.blocks, items=items, custodians=(custodian,))
+            for custodian in self.custodians
+            if (items := tuple(item for item in self.items if item.custodian == custodian.name))
+        ]
+
+    def asked(self, custodian: str) -> list[Challenge]:
+        """The challenges that a custodian may confirm."""
+        return [item.challenge for item in self.items if item.custodian == custodian]
+
+
+def read_challenges(folder: Path) -> Challenges:
+    """The `challenges.json` in `folder`. Raises `AttestError`."""
+    data = read_bounded(folder / CHALLENGES_FILE, MAX_CHALLENGES_BYTES)
+    return Challenges.from_canonical(data, what=CHALLENGES_FILE, max_bytes=MAX_CHALLENGES_BYTES)

@@ -1,0 +1,56 @@
+"""What custodians confirm of the challenges in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attest.attestation.challenges import Challenges, Item, read_challenges
+from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
+from attest.attestation.keys import Signer
+from attest.errors import AttestError, MalformedError, VerificationError
+from attest.files import SECRET_MODE, read_bounded, write_file
+from attest.reserves.challenge import Challenge
+from attest.reserves.records import CustodyConfirmation
+
+
+def write_confirmation(folder: Path, custodian: str, signer: Signer, out: Path, *, force: bool) -> list[Item]:
+    """Write what `custodian` confirms, to `out`: the challenges in `folder` that are of its wallets, which it returns.
+
+    Raises `MalformedError` when there is none, `VerificationError` when its key is another than the exchange knows.
+    """
+    challenges = read_challenges(folder)
+    items = [item for item in challenges.items if item.custodian == custodian]
+    if not items or (key := challenges.keys.get(custodian)) is None:
+        raise MalformedError(
+            "custody/custodian",
+            f"no challenge in {folder} is for a wallet of {custodian[:100]!r}",
+            hint=f"these are asked: {', '.join(item.name for item in challenges.custodians) or 'none'}",
+        )
+    if key.fingerprint != signer.public.fingerprint:
+        raise VerificationError(
+            "custody/key",
+            f"the exchange knows {custodian} by the key {key.fingerprint}, and this is {signer.public.fingerprint}",
+        )
+    write_file(out, confirm(custodian, [item.challenge for item in items], signer), mode=SECRET_MODE, force=force)
+    return items
+
+
+def opened(path: Path, data: bytes, challenges: Challenges) -> CustodyConfirmation:
+    """The confirmation in the file `path`. Raises `AttestError` naming it."""
+    keys = challenges.keys
+    try:
+        return open_confirmation(data, keys=keys, asked={name: frozenset(challenges.asked(name)) for name in keys})
+    except AttestError as error:
+        raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
+
+
+def confirmations_in(folder: Path, challenges: Challenges) -> list[CustodyConfirmation]:
+    """The confirmations in the `folder` of what came back, less those that add nothing. Raises `AttestError`."""
+    found: list[CustodyConfirmation] = []
+    seen: set[Challenge] = set()
+    for path in sorted(folder.glob(f"*{CONFIRMATION}")):
+        record = opened(path, read_bounded(path, MAX_CONFIRMATION_BYTES), challenges)
+        if not seen.issuperset(record.confirmation.challenges):
+            seen.update(record.confirmation.challenges)
+            found.append(record)
+    return found

@@ -1,0 +1,114 @@
+"""Verification step 13: whose keys are shown to be at hand, by what the verifier knows, and what that leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from attest.amounts import ratio_percent
+from attest.attestation.custody import recheck_custody
+from attest.attestation.keys import PublicKey
+from attest.attestation.statement import Predicate
+from attest.reserves.challenge import NO_NONCE
+from attest.reserves.control_recheck import Controlled, Terms, recheck_control
+from attest.reserves.covering import Value
+from attest.reserves.records import ControlProof, CustodyConfirmation
+
+_HUNDREDTHS: Final = 10_000
+
+
+class ControlStep(NamedTuple):
+    """What step 13 found, in sentences; those in `open` say why it could not be run to its end."""
+
+    controlled: Controlled
+    said: tuple[str, ...]
+    open: tuple[str, ...]
+    unmet: bool
+
+
+def check_control(
+    predicate: Predicate,
+    records: Mapping[int, Any],
+    *,
+    nonce: str | None,
+    custodians: Mapping[str, PublicKey],
+    exchange_keys: Sequence[PublicKey],
+) -> ControlStep | None:
+    """Check every proof of control in `records`, and that the statement claims no more; None when there is neither.
+
+    `nonce` is what the auditor drew and `custodians` has their keys by name, as far as the verifier knows them.
+    Raises `VerificationError` naming the record or the line.
+    """
+    claimed = [line for line in predicate.reserves if line.control != "none"]
+    proofs = any(isinstance(record, ControlProof | CustodyConfirmation) for record in records.values())
+    if not claimed and not proofs:
+        return None
+    terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
+    custody = recheck_custody(records, terms, custodians=custodians, exchange_keys=exchange_keys)
+    found = recheck_control(records, terms, predicate.reserves, custody.places)
+    strangers = [
+        f"the key {fingerprint} signed as {name}, and nobody here vouched for it"
+        for name, fingerprint in sorted(custody.unknown)
+    ]
+    rests_on_custodians = any(line.control == "custodian" for line in claimed)
+    left = strangers if rests_on_custodians else []
+    if found.sample is not None and nonce is None:
+        left.append("nobody here said that an auditor drew the nonce of the sample")
+    if found.sample is not None and not found.reading_seen:
+        left.append("the whole reading that the sample was drawn from is not at hand")
+    if any(line.key not in found.lines for line in claimed):
+        left.append("the signatures of the others are not at hand")
+    held = [line for line in predicate.reserves if line.amount]
+    return ControlStep(
+        found,
+        (*_sentences(predicate, found), *([] if rests_on_custodians else strangers)),
+        tuple(left),
+        any(line.control == "none" for line in held),
+    )
+
+
+def customers_coins(predicate: Predicate) -> dict[str, int]:
+    """What the statement holds for customers on chains, by asset in base units."""
+    totals: dict[str, int] = {}
+    for line in predicate.reserves:
+        if line.purpose == "customer":
+            totals[line.asset] = totals.get(line.asset, 0) + line.amount
+    return totals
+
+
+def _sentences(predicate: Predicate, found: Controlled) -> list[str]:
+    held = [line for line in predicate.reserves if line.amount]
+    covered = sum(line.wallets for line in held if line.control == "signature")
+    wholly = "wholly" if found.sample is None else "wholly or by sample"
+    said = [
+        (
+            f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
+            f"{covered} of {sum(line.wallets for line in held)} balances lie {wholly} at addresses that signed"
+        )
+    ]
+    if found.confirmed:
+        confirmed = sum(line.wallets for line in held if line.control == "custodian")
+        said.append(f"custodians confirmed {found.confirmed} other addresses, and with them {confirmed} balances")
+    shares = [
+        f"{ratio_percent(found.values.get(asset, Value()).signed, total)} of {asset}"
+        for asset, total in sorted(customers_coins(predicate).items())
+        if total
+    ]
+    if shares:
+        said.append(f"of the customers' coins, keys signed for {', '.join(shares)}")
+    if (sample := found.sample) is not None:
+        said.append(
+            f"a sample of {sample.draws} draws a wallet from the reading {sample.reading_root.hex()} stands for the "
+            f"rest; a tenth of a wallet without keys would escape it with a probability of {_escape(sample.draws)}"
+        )
+    if found.nonces:
+        said.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
+    return said
+
+
+def _escape(draws: int) -> str:
+    """How likely none of so many draws falls on a tenth of the value: 0.9^draws in percent, rounded up."""
+    # Beyond a few hundred draws it is less than can be shown.
+    shown = min(draws, 1_000)
+    hundredths = -(-_HUNDREDTHS * 9**shown // 10**shown)
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"

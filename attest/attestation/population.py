@@ -1,0 +1,47 @@
+"""Which addresses of descriptors must sign, by a reading of the chains that the statement will count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from attest.attestation.config import Config
+from attest.attestation.reserves import Surroundings, load_reserves
+from attest.reserves.challenge import NO_NONCE
+from attest.reserves.evidence import EvidenceTree
+from attest.reserves.records import BitcoinUtxos
+from attest.reserves.sampling import Sample, drawn_scripts
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What each wallet of a reading holds, by script in base units, and the sample of it that signs."""
+
+    amounts: Mapping[str, Mapping[bytes, int]]
+    sample: Sample | None
+
+    def asked(self, wallet: str) -> frozenset[bytes]:
+        """The scripts of a wallet that must sign; none of a wallet that holds nothing."""
+        amounts = self.amounts.get(wallet, {})
+        return frozenset(amounts) if self.sample is None else drawn_scripts(amounts, wallet, self.sample)
+
+
+def read_population(config: Config, period: str, read: Path, nonce: str, around: Surroundings) -> Population:
+    """The population in the folder `read` of `write_reserves`; a sample if the config asks and there is a `nonce`.
+
+    Raises `AttestError`, also when the folder is of another period or register.
+    """
+    reserves = load_reserves(config.model_copy(update={"money": ()}), period, read, around)
+    amounts: dict[str, dict[bytes, int]] = {}
+    for record in reserves.records:
+        if isinstance(record, BitcoinUtxos):
+            held = amounts.setdefault(record.wallet, {})
+            for utxo in record.utxos:
+                held[utxo.script] = held.get(utxo.script, 0) + utxo.amount
+    draws = config.control.sample
+    if nonce == NO_NONCE or draws is None or all(len(scripts) <= draws for scripts in amounts.values()):
+        return Population(amounts, None)
+    tree = EvidenceTree.build([record.leaf for record in reserves.records])
+    drawn_by = bytes.fromhex(nonce)
+    return Population(amounts, Sample(draws=draws, nonce=drawn_by, reading_root=tree.root, reading_count=tree.count))

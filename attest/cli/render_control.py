@@ -1,0 +1,41 @@
+"""For how much of the customers' coins keys really signed, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attest.amounts import ratio_percent
+from attest.attestation.control_step import customers_coins
+from attest.attestation.verify import Verified
+from attest.cli.tables import new_table, render
+from attest.reserves.covering import Value
+
+
+def control_table(verified: Verified) -> str:
+    """Per asset: for how much of the customers' coins keys signed, and what is shown otherwise, each rounded down.
+
+    `not at hand` are balances whose evidence was not there to be checked.
+    """
+    table = new_table(
+        "asset", ">keys signed for", ">custodians confirmed", ">by sample", ">nothing shown", ">not at hand"
+    )
+    for asset, total, value in _control(verified):
+        nothing = value.held - value.signed - value.confirmed - value.sampled
+        amounts = (value.signed, value.confirmed, value.sampled, nothing, total - value.held)
+        table.add_row(asset, *(ratio_percent(amount, total) or "nothing held" for amount in amounts))
+    return render(table)
+
+
+def control_document(verified: Verified) -> list[dict[str, Any]]:
+    """The same for programs: amounts in base units; `held` is what is at hand of `customer`."""
+    return [
+        {"asset": asset, "customer": str(total)} | {name: str(amount) for name, amount in value._asdict().items()}
+        for asset, total, value in _control(verified)
+    ]
+
+
+def _control(verified: Verified) -> Iterator[tuple[str, int, Value]]:
+    found = verified.controlled
+    for asset, total in sorted(customers_coins(verified.statement.predicate).items()):
+        yield asset, total, Value() if found is None else found.values.get(asset, Value())

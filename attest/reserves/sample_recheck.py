@@ -1,0 +1,45 @@
+"""The sample among the evidence: drawn by the auditor's nonce, of the reading that the statement counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attest.errors import VerificationError
+from attest.reserves.evidence import EvidenceTree
+from attest.reserves.records import ControlSample, Record
+from attest.reserves.sampling import Sample
+
+
+def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None:
+    """The sample among `records`, if there is one; `nonce` is what the auditor drew, where that is known.
+
+    Raises `VerificationError` for a sample of another nonce or reading, and for two.
+    """
+    found = [(index, record.sample) for index, record in records.items() if isinstance(record, ControlSample)]
+    if not found:
+        return None
+    index, sample = found[0]
+    if len(found) > 1:
+        raise VerificationError("control/twice", f"record {found[1][0]} (control-sample): record {index} has one too")
+    if nonce not in {None, sample.nonce.hex()}:
+        raise VerificationError(
+            "control/nonce",
+            f"record {index} (control-sample): it was drawn by {sample.nonce.hex()}, the auditor drew {nonce}",
+        )
+    is_drawn_from(records, sample)
+    return sample
+
+
+def is_drawn_from(records: Mapping[int, Record], sample: Sample) -> bool:
+    """Whether the whole reading that `sample` was drawn from is at hand. Raises `VerificationError` for another one."""
+    first = [records.get(index) for index in range(min(sample.reading_count, len(records)))]
+    leaves = [record.leaf for record in first if record is not None]
+    if len(leaves) != sample.reading_count:
+        return False
+    if EvidenceTree.build(leaves).root != sample.reading_root:
+        raise VerificationError(
+            "control/sample",
+            f"the sample was drawn from the reading {sample.reading_root.hex()}, and this is another",
+            hint="attest the reading that the challenges were made from: attest run --reserves",
+        )
+    return True
