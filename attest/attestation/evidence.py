@@ -26,15 +26,15 @@ from attest.reserves.records import (
     BitcoinUtxos,
     BitcoinUtxoSet,
     ChallengeBlock,
-    ControlProof,
-    EthereumBalance,
+    Challenged,
     EthereumHeader,
-    EthereumTokenBalance,
+    EthereumSafe,
     NodeAgreement,
     Reading,
     TrieNodes,
 )
-from attest.reserves.trie_nodes import needed
+from attest.reserves.safe_recheck import place_of_safe
+from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
 
@@ -132,23 +132,24 @@ class EvidenceFolder(NamedTuple):
         if descriptor and not any(isinstance(item, BitcoinDescriptor) and item.wallet == wallet for item in records):
             raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
         chains = {records[index].chain for index in own}
-        of_the_wallet = (ControlProof, BitcoinDescriptor) if descriptor else (ControlProof,)
+        of_the_wallet = (Challenged, BitcoinDescriptor) if descriptor else (Challenged,)
         places = set().union(*(places_of(records[index]) for index in own))
         shown = own | {
             index
             for index, record in enumerate(records)
             if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
             or (isinstance(record, of_the_wallet) and record.wallet == wallet)
-            or (isinstance(record, ControlProof) and place_of(record.challenge) in places)
+            or (isinstance(record, Challenged) and place_of(record.challenge) in places)
+            or (isinstance(record, EthereumSafe) and place_of_safe(record) in places)
         }
         for chain in chains:
-            shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])
+            shown |= self._trie_nodes(chain, [records[index] for index in sorted(shown)])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, readings: Sequence[Any]) -> set[int]:
-        """The records of shared trie nodes that the proofs of `readings` go through."""
-        proven = [item for item in readings if isinstance(item, EthereumBalance | EthereumTokenBalance)]
+    def _trie_nodes(self, chain: str, records: Sequence[Any]) -> set[int]:
+        """The records of shared trie nodes that the proofs of `records` of a chain go through."""
+        proven = [item for item in records if isinstance(item, Proven) and item.chain == chain]
         headers = [
             record for record in self.records.values() if isinstance(record, EthereumHeader) and record.chain == chain
         ]

@@ -28,7 +28,8 @@ from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
-    ControlProof,
+    Challenged,
+    EthereumSafe,
     MoneyDocument,
     Reading,
     Record,
@@ -168,7 +169,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     folder = open_evidence(read)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
-    later = MoneyDocument | ChallengeBlock | ControlProof
+    later = MoneyDocument | ChallengeBlock | Challenged
     chains: list[Record] = [record for record in folder.whole() if not isinstance(record, later)]
     for index in sorted(_private(chains, config) - {*own.private}):
         raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
@@ -213,7 +214,8 @@ def _private(records: Sequence[Record], config: Config) -> set[int]:
     return {
         index
         for index, record in enumerate(records)
-        if isinstance(record, BitcoinDescriptor) or (isinstance(record, Reading) and record.wallet in hidden)
+        if isinstance(record, BitcoinDescriptor)
+        or (isinstance(record, Reading | EthereumSafe) and record.wallet in hidden)
     }
 
 
@@ -243,6 +245,10 @@ def _read(
     around.tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
     reserves.records += records
+    kept = journal.records(key := f"{chain.id} safes")
+    reserves.records += (
+        journal.keep(key, reader.safes(quorum, block, wallets), quorum.record()) if kept is None else kept
+    )
     unlisted = journal.unlisted(chain.id)
     if unlisted is None:
         unlisted = journal.keep_unlisted(chain.id, reader.unlisted(quorum, block, wallets))

@@ -34,7 +34,7 @@ from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Terms, recheck_control
 from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import ControlProof
+from attest.reserves.records import Challenged, ContractControl
 from attest.reserves.wallets import Level
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
@@ -285,7 +285,7 @@ def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, A
     """Step 13. A statement with signatures for some of its wallets and not for all is verified, and not met."""
     with report.step(13) as detail:
         claimed = [line for line in predicate.reserves if line.control == "signature"]
-        if not claimed and not any(isinstance(record, ControlProof) for record in records.values()):
+        if not claimed and not any(isinstance(record, Challenged) for record in records.values()):
             detail.open("the evidence holds no proof of control")
             return
         terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
@@ -298,6 +298,20 @@ def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, A
         )
         if found.nonces:
             detail.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
+        detail.extend(_contracts_said(found.contracts))
         if any(line.key not in found.lines for line in claimed):
             detail.open("the signatures of the others are not at hand")
         detail.unmet = any(line.control == "none" for line in held)
+
+
+def _contracts_said(contracts: Sequence[ContractControl]) -> Iterator[str]:
+    """What came back for contracts, as what it is."""
+    took = [record for record in contracts if record.said_by]
+    if took:
+        names = sorted({name for record in took for name in record.said_by})
+        yield (
+            f"{len(took)} contracts said yes to their signatures, by the word of {', '.join(names)}; "
+            "that a contract says yes shows no key, so it counts as none"
+        )
+    if silent := len(contracts) - len(took):
+        yield f"{silent} contracts could not be asked about their signatures, which count as none"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
 from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
 from attest.reserves.ethereum_proof import (
@@ -22,7 +23,16 @@ from attest.reserves.ethereum_proof import (
 )
 from attest.reserves.pins import Block
 from attest.reserves.rpc import Node
-from attest.reserves.safe import FIXED_SLOTS, Safe, find_safe, safe_signers, safe_typed_data
+from attest.reserves.safe import (
+    CORRUPT,
+    FIRST_OWNER,
+    FIXED_SLOTS,
+    Safe,
+    find_safe,
+    owner_slot,
+    safe_signers,
+    safe_typed_data,
+)
 
 MAX_SIGNATURE_BYTES: Final = 32 * 1024
 _DIGEST_BYTES: Final = 32
@@ -30,12 +40,10 @@ _WORD: Final = 32
 _IS_VALID_SIGNATURE: Final = bytes.fromhex("1626ba7e")  # of isValidSignature(bytes32,bytes)
 _VALID: Final = _IS_VALID_SIGNATURE.ljust(_WORD, b"\0")  # by chance or not, the selector is what it returns
 _LEGACY: Final = bytes.fromhex("20c13b0b")  # of isValidSignature(bytes,bytes), an early draft of EIP-1271
-_DELEGATION: Final = bytes.fromhex("ef0100")  # EIP-7702: the code of an account with a key that runs other code
+_DELEGATION: Final = bytes.fromhex("ef0100")  # EIP-7702
 _DELEGATION_BYTES: Final = 23
 # How nodes say that the contract ended the call, rather than they.
 _REVERTED: Final = re.compile(r"revert|invalid opcode|VM execution error", re.IGNORECASE)
-
-ContractKind = Literal["safe", "contract", "delegated-key", "delegated-code"]
 
 
 class ContractAnswer(NamedTuple):
@@ -88,7 +96,7 @@ def ask_contract(node: Node, block: Block, address: str, digest: bytes, signatur
             f"there is no contract at {address} in block {block.pin.height}: it is a plain address",
             hint="sign the challenge with its key (EIP-191 or EIP-712)",
         )
-    if code.startswith(_DELEGATION) and len(code) == _DELEGATION_BYTES:
+    if is_delegation(code):
         delegate = checksum_address("0x" + code[len(_DELEGATION) :].hex())
         own = _is_own(address, digest, signature)
         if not own:
@@ -110,6 +118,28 @@ def ask_contract(node: Node, block: Block, address: str, digest: bytes, signatur
     return ContractAnswer("safe", keccak(code), contract.proof, signers.recovered, signers.unchecked, safe)
 
 
+def prove_safe(node: Node, block: Block, address: str) -> tuple[Safe, tuple[bytes, ...]] | None:
+    """The Safe at `address` in `block` and the trie nodes that show it (`proven_safe`); None where none is known to be.
+
+    A Safe whose list of owners is none is not known to be one. Raises `VerificationError` for an answer that is false,
+    `UnavailableError` when the node does not answer.
+    """
+    contract = _Contract(node, decode_header(block.header), address)
+    contract.fetch((*FIXED_SLOTS, owner_slot(FIRST_OWNER)))
+    try:
+        safe = find_safe(contract.code_hash, contract.word, address)
+    except VerificationError as error:
+        if error.code != CORRUPT:
+            raise
+        return None
+    return None if safe is None else (safe, contract.proof)
+
+
+def is_delegation(code: bytes) -> bool:
+    """Whether this is the code of an address with a key that runs the code of another (EIP-7702)."""
+    return code.startswith(_DELEGATION) and len(code) == _DELEGATION_BYTES
+
+
 class _Contract:
     """What a node says of one contract at one block, each word of its storage with the proof."""
 
@@ -128,10 +158,13 @@ class _Contract:
 
     def code(self) -> bytes:
         code = bytes_of(self._node, self._node.call("eth_getCode", self._address, self._at))
-        self._fetch(self._address, FIXED_SLOTS)
+        self.fetch(FIXED_SLOTS)
         if keccak(code) != self.code_hash(self._address):
             raise self._lie("code", f"gave code of {self._address} that is not what its own proof shows")
         return code
+
+    def fetch(self, slots: Sequence[bytes]) -> None:
+        self._fetch(self._address, slots)
 
     def code_hash(self, address: str) -> bytes:
         if (address, None) not in self._asked:

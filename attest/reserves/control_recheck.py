@@ -14,7 +14,8 @@ from attest.reserves.challenge import Challenge
 from attest.reserves.control import check_signature
 from attest.reserves.counting import Place, places_of
 from attest.reserves.ethereum_proof import checksum_address, decode_header
-from attest.reserves.records import ChallengeBlock, ControlProof, Reading, Record
+from attest.reserves.records import ChallengeBlock, Challenged, ContractControl, ControlProof, Reading, Record
+from attest.reserves.safe_recheck import check_safe_proof, safes_by_place
 from attest.reserves.wallets import Control, ReserveLine
 
 
@@ -30,13 +31,15 @@ class Terms(NamedTuple):
 class Controlled(NamedTuple):
     """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
 
-    `max_age` is how many days before the snapshot the oldest block of a challenge might be, `nonces` what was drawn.
+    `max_age` is how many days before the snapshot the oldest block of a challenge might be, `nonces` what was drawn,
+    `contracts` what came back for contracts, which counts for nothing.
     """
 
     signed: int
     lines: frozenset[tuple[str, ...]]
     max_age: int
     nonces: tuple[str, ...]
+    contracts: tuple[ContractControl, ...] = ()
 
 
 def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Sequence[ReserveLine]) -> Controlled:
@@ -68,17 +71,21 @@ def recheck_control(records: Mapping[int, Record], terms: Terms, reserves: Seque
             )
         checked.add(line.key)
     ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
-    nonces = {record.challenge.nonce for record in records.values() if isinstance(record, ControlProof)}
-    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)))
+    nonces = {record.challenge.nonce for record in records.values() if isinstance(record, Challenged)}
+    contracts = tuple(record for record in records.values() if isinstance(record, ContractControl))
+    return Controlled(len(places), frozenset(checked), max(ages, default=0), tuple(sorted(nonces)), contracts)
 
 
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose keys signed their challenge. Raises `VerificationError` naming the record."""
     places = challenged_places(records, terms)
+    safes = safes_by_place(records.values())
     for index, record in records.items():
         if isinstance(record, ControlProof):
             with _naming(index, record):
-                if check_signature(record.challenge, record.signature) != record.method:
+                if record.method == "eip1271-safe":
+                    check_safe_proof(record, place_of(record.challenge), safes)
+                elif check_signature(record.challenge, record.signature) != record.method:
                     raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return places
 
@@ -90,15 +97,16 @@ def challenged_places(records: Mapping[int, Record], terms: Terms) -> frozenset[
         if isinstance(record, ChallengeBlock):
             with _naming(index, record):
                 blocks.add((record.chain, record.height, _checked_block(record, terms)))
-    places: set[Place] = set()
+    places: dict[Place, bool] = {}
     for index, record in records.items():
-        if isinstance(record, ControlProof):
+        if isinstance(record, ControlProof | ContractControl):
             with _naming(index, record):
                 place = _challenged_place(record.challenge, blocks, terms)
                 if place in places:
                     raise VerificationError("control/twice", "another record has a signature of its address")
-                places.add(place)
-    return frozenset(places)
+                # That a contract says yes shows no key.
+                places[place] = isinstance(record, ControlProof)
+    return frozenset(place for place, counts in places.items() if counts)
 
 
 def control_of(reading: Reading, places: Collection[Place]) -> Control:
@@ -153,9 +161,9 @@ def place_of(challenge: Challenge) -> Place:
 
 
 @contextmanager
-def _naming(index: int, record: ChallengeBlock | ControlProof) -> Iterator[None]:
+def _naming(index: int, record: ChallengeBlock | ControlProof | ContractControl) -> Iterator[None]:
     """Name the record in an error about it."""
-    subject = f" of wallet {record.wallet}" if isinstance(record, ControlProof) else f" of {record.chain}"
+    subject = f" of wallet {record.wallet}" if isinstance(record, Challenged) else f" of {record.chain}"
     try:
         yield
     except AttestError as error:
