@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field, StringConstraints
 
 from attest.attestation.config import Config
+from attest.attestation.control_files import ContractAccount
 from attest.attestation.reserves import Surroundings, chain_reader, node_quorum, refuse_published
 from attest.documents import Count, Document, Hex
 from attest.errors import AttestError, MalformedError
@@ -20,10 +21,11 @@ from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, re
 from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import Challenge, Method
 from attest.reserves.control import MAX_SIGNATURE, check_signature, typed_challenge
+from attest.reserves.ethereum_contracts import contracts
 from attest.reserves.pins import Block, Confirmations
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block
-from attest.reserves.records import ChallengeBlock, ControlProof, new_salt
+from attest.reserves.records import ChallengeBlock, ContractControl, ControlProof, new_salt
 from attest.reserves.register import Register, register
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.wallets import ChainId, Wallet, WalletId
@@ -40,11 +42,18 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-
 
 
 class Item(Document):
-    """One challenge: the name of its files, and the wallet whose address it is."""
+    """One challenge: the name of its files, the wallet whose address it is, and what contract is there, if one is."""
 
     name: Name
     wallet: WalletId
     challenge: Challenge
+    contract: ContractAccount | None = None
+
+    def check(self, signature: str) -> Method | None:
+        """How `signature` was made over the challenge; None when only a contract can say. Raises `AttestError`."""
+        if self.contract is not None:
+            return self.contract.check(self.challenge, signature)
+        return check_signature(self.challenge, signature)
 
 
 class Header(Document):
@@ -64,18 +73,23 @@ class Challenges(Document):
 
 
 class Returned(NamedTuple):
-    """A signature that holds, and how it was made."""
+    """A signature that holds, and how it was made; without a method only a contract can say whether it holds."""
 
     item: Item
-    method: Method
+    method: Method | None
     signature: str
 
 
 class Standing(NamedTuple):
-    """The signatures that are there, all of which hold, and the challenges that wait for one."""
+    """The signatures that are there, all of which hold as far as can be said here, and the challenges without one."""
 
     returned: list[Returned]
     missing: list[Item]
+
+    @property
+    def unchecked(self) -> list[Item]:
+        """Those whose signature only a contract can speak for."""
+        return [returned.item for returned in self.returned if returned.method is None]
 
 
 def write_challenges(config: Config, period: str, nonce: str, out: Path, around: Surroundings) -> Challenges:
@@ -111,6 +125,7 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
                 hint="ask later, or set max_age_days in [control]",
             )
         blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
+        code = {} if chain.is_bitcoin else contracts(quorum, block, _evm_addresses(wallets, places))
         for wallet in wallets:
             with _naming(wallet):
                 found = _addresses(quorum, block, wallet, places)
@@ -129,8 +144,11 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
                         block_hash=block.pin.block_hash,
                         nonce=nonce,
                     )
-                    items.append(Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge))
-                    files |= _files(items[-1], wallet, index)
+                    item = Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge)
+                    if address in code:
+                        item = item.model_copy(update={"contract": ContractAccount.of(code[address])})
+                    items.append(item)
+                    files |= _files(item, wallet, index)
     if not items:
         raise MalformedError(
             "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
@@ -145,16 +163,17 @@ def write_challenges(config: Config, period: str, nonce: str, out: Path, around:
 def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
     """Check the signatures in `paths` and keep them in `folder`; all or none of them.
 
-    A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, and every `NAME….psbt`
-    a PSBT that some of the signers signed. Raises `VerificationError`, `MalformedError` naming the file.
+    A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, every `NAME.….sig` that
+    of one owner of a Safe, and every `NAME.….psbt` a PSBT that some of the signers signed. Raises `VerificationError`,
+    `MalformedError` naming the file.
     """
     items = {item.name: item for item in read_challenges(folder).items}
     signatures: dict[str, str] = {}
     for name, parts in _by_name(paths, items).items():
         item = items[name]
         try:
-            signature = _signature(parts)
-            check_signature(item.challenge, signature)
+            signature = _signature(item, parts)
+            item.check(signature)
         except AttestError as error:
             raise type(error)(error.code, f"{parts[0].name}: {error.message}", hint=error.hint) from None
         signatures[name] = signature
@@ -177,27 +196,20 @@ def _standing(folder: Path, challenges: Challenges) -> Standing:
             continue
         try:
             signature = _text(path)
-            method = check_signature(item.challenge, signature)
+            method = item.check(signature)
         except AttestError as error:
             raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
         returned.append(Returned(item, method, signature))
     return Standing(returned, missing)
 
 
-def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | ControlProof]:
-    """The signatures in `folder` as evidence, with the blocks that their challenges name. Raises `AttestError`."""
+def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | ControlProof | ContractControl]:
+    """The signatures in `folder` as evidence, with the blocks that their challenges name. Raises `AttestError`.
+
+    Those that only a contract can speak for are there as not asked about.
+    """
     challenges = read_challenges(folder)
-    proofs = [
-        ControlProof(
-            type="control",
-            salt=new_salt(),
-            wallet=item.wallet,
-            challenge=item.challenge,
-            method=method,
-            signature=signature,
-        )
-        for item, method, signature in _standing(folder, challenges).returned
-    ]
+    proofs = [_proof(returned) for returned in _standing(folder, challenges).returned]
     blocks = [
         ChallengeBlock(
             type="control-block",
@@ -210,6 +222,27 @@ def control_records(folder: Path, max_age: int) -> list[ChallengeBlock | Control
         for block in challenges.blocks
     ]
     return [*blocks, *proofs]
+
+
+def _proof(returned: Returned) -> ControlProof | ContractControl:
+    item, method, signature = returned
+    if method is None:
+        return ContractControl(
+            type="control-contract",
+            salt=new_salt(),
+            wallet=item.wallet,
+            challenge=item.challenge,
+            signature=signature,
+            said_by=(),
+        )
+    return ControlProof(
+        type="control",
+        salt=new_salt(),
+        wallet=item.wallet,
+        challenge=item.challenge,
+        method=method,
+        signature=signature,
+    )
 
 
 def read_challenges(folder: Path) -> Challenges:
@@ -225,6 +258,10 @@ def _naming(wallet: Wallet) -> Iterator[None]:
         yield
     except MalformedError as error:
         raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
+
+
+def _evm_addresses(wallets: Sequence[Wallet], places: Register) -> list[str]:
+    return list(dict.fromkeys(places.addresses[wallet.id] for wallet in wallets))
 
 
 def _addresses(quorum: Quorum, block: Block, wallet: Wallet, places: Register) -> list[tuple[str, int | None]]:
@@ -245,7 +282,9 @@ def _files(item: Item, wallet: Wallet, index: int | None) -> dict[str, bytes]:
     """The files of one challenge: its text, and what wallets that show no text can sign instead."""
     challenge = item.challenge
     files = {f"{item.name}.txt": challenge.text.encode()}
-    if challenge.chain.startswith("eip155:"):
+    if item.contract is not None:
+        files |= item.contract.files(item.name, challenge)
+    elif challenge.chain.startswith("eip155:"):
         document = json.dumps(typed_challenge(challenge), indent=1)
         files[f"{item.name}.typed.json"] = document.encode() + b"\n"
     elif wallet.descriptor is not None:
@@ -280,9 +319,11 @@ def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list
     return found
 
 
-def _signature(parts: Sequence[Path]) -> str:
-    """The signature in a challenge's files: one as text, or signed PSBTs to combine."""
+def _signature(item: Item, parts: Sequence[Path]) -> str:
+    """The signature in a challenge's files: one as text, those of owners, or signed PSBTs to combine."""
     texts = [path for path in parts if path.suffix == SIGNATURE]
+    if item.contract is not None and texts == list(parts):
+        return item.contract.combine(item.challenge, {path.name: _text(path) for path in texts})
     if len(parts) == 1 and texts:
         return _text(texts[0])
     if texts or any(path.suffix != ".psbt" for path in parts):

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
+from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.envelope import sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
@@ -102,7 +103,8 @@ def run(
     else:
         reserves = load_reserves(config, period, read, around)
     if signed is not None:
-        add_control(reserves, signed)
+        with _keeping(journal, tell):
+            add_control(reserves, settle_contracts(config, reserves, signed, around))
     with (
         _keeping(journal, tell),
         new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,

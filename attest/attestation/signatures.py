@@ -12,13 +12,16 @@ from attest.attestation.control import control_records
 from attest.attestation.reserves import Reserves
 from attest.reserves.control_recheck import Terms, challenged_places, place_of
 from attest.reserves.counting import Place, places_of
-from attest.reserves.records import ChallengeBlock, ControlProof, Reading
+from attest.reserves.records import ChallengeBlock, Challenged, ContractControl, ControlProof, Reading
 
 
 class SignedChallenges(NamedTuple):
-    """The evidence of the signatures that came back, all of which hold, and the places whose keys made them."""
+    """The evidence of the signatures that came back, all of which hold, and the places whose keys made them.
 
-    records: list[ChallengeBlock | ControlProof]
+    What only a contract can speak for is among the records, and its place is not among the places.
+    """
+
+    records: list[ChallengeBlock | ControlProof | ContractControl]
     places: frozenset[Place]
 
 
@@ -28,11 +31,11 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
     A later folder serves addresses that held nothing yet when the first was made. Raises `AttestError` when a signature
     does not hold.
     """
-    records: list[ChallengeBlock | ControlProof] = []
+    records: list[ChallengeBlock | ControlProof | ContractControl] = []
     signed: set[Place] = set()
     for folder in folders:
         for record in control_records(folder, config.control.max_age_days):
-            if isinstance(record, ControlProof):
+            if isinstance(record, Challenged):
                 if (place := place_of(record.challenge)) in signed:
                     continue
                 signed.add(place)
@@ -50,7 +53,7 @@ def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
             shown |= places_of(reading)
     for record in signed.records:
         # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
-        if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
+        if isinstance(record, Challenged) and place_of(record.challenge) not in shown:
             reserves.private.add(len(reserves.records))
         reserves.records.append(record)
     reserves.places = signed.places

@@ -11,8 +11,10 @@ from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.reserves.counting import ASKED, source
 from attest.reserves.records import (
-    BitcoinDescriptor,
     BitcoinUtxos,
+    ContractControl,
+    ControlProof,
+    EthereumSafe,
     EthereumTokenAnswer,
     EthereumTokenBalance,
     MoneyDocument,
@@ -76,8 +78,8 @@ def records_table(folder: EvidenceFolder) -> str:
             level, wallet = record.level, record.wallet
         elif isinstance(record, MoneyDocument):
             amount, level = f"{format_amount(record.amount, decimals[record.currency])} {record.currency}", "declared"
-        elif isinstance(record, BitcoinDescriptor):
-            wallet = record.wallet
+        else:
+            wallet = getattr(record, "wallet", "")
         table.add_row(str(index), record.type, getattr(record, "chain", ""), wallet, amount, level, _rests_on(record))
     return render(table)
 
@@ -99,6 +101,8 @@ def checked_text(checked: CheckedEvidence) -> str:
     documents = f"{rechecked.documents} of {rechecked.documents_stated} bank documents named by digest"
     verdict = "NOT CHECKED" if checked.nothing else "VERIFIED"
     lines = [f"{verdict}: {records}; {balances}; {documents}"]
+    if rechecked.safes:
+        lines.append(f"VERIFIED: the owners of {rechecked.safes} Safes follow from their proofs")
     lines += [
         f"VERIFIED: node {name} says the same of {count} balances of {chain}" for chain, name, count in checked.asked
     ]
@@ -152,6 +156,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
         "balances_stated": rechecked.readings_stated,
         "documents": rechecked.documents,
         "documents_stated": rechecked.documents_stated,
+        "safes": rechecked.safes,
         "nodes": [{"chain": chain, "node": name, "balances": count} for chain, name, count in checked.asked],
         "not_checked": _open_ends(checked),
     }
@@ -170,4 +175,18 @@ def _rests_on(record: Any) -> str:
             return f"{len(record.utxos):,} outputs"
         case MoneyDocument():
             return f"{record.document} of {record.institution}"
-    return str(getattr(record, "address", ""))
+    return _who_signs(record)
+
+
+def _who_signs(record: Any) -> str:
+    """Whose address a record is of, and who signs for it, signed, or is said to have taken a signature."""
+    if isinstance(record, EthereumSafe):
+        owners = f"{record.threshold} of {len(record.owners)} owners {', '.join(record.owners)}"
+        return f"{record.address}, a Safe {record.version}: {owners}"
+    if not isinstance(record, ControlProof | ContractControl):
+        return str(getattr(record, "address", ""))
+    address = record.challenge.address
+    if isinstance(record, ControlProof):
+        return f"{address} signed, {record.method}"
+    said = f"says yes by the word of {', '.join(record.said_by)}" if record.said_by else "was not asked"
+    return f"{address}, a contract, {said}: counts as none"

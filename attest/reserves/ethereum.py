@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError
-from attest.reserves.ethereum_contracts import contracts
+from attest.reserves.ethereum_contracts import safe_records
 from attest.reserves.ethereum_node import amounts, at_block, decimals_of, header_of, lie, proof_of, quantity
 from attest.reserves.ethereum_proof import (
     Header,
@@ -160,21 +160,7 @@ class EthereumReader:
     def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
         """The Safes among the addresses, by proof; one that is of a public wallet too stands under its name."""
         owners = {self.addresses[wallet.id]: wallet.id for wallet in sorted(wallets, key=lambda wallet: wallet.public)}
-        return [
-            EthereumSafe(
-                type="ethereum-safe",
-                salt=new_salt(),
-                chain=self.chain,
-                wallet=owners[address],
-                address=address,
-                owners=safe.owners,
-                threshold=safe.threshold,
-                version=safe.version,
-                proof=proof,
-            )
-            for address, (safe, proof) in contracts(quorum, block, list(owners)).items()
-            if safe is not None
-        ]
+        return safe_records(quorum, block, owners)
 
     def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
         """What lies at the addresses and does not count: assets that no wallet there lists, tokens without a name."""

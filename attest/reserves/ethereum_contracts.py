@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from attest.reserves.control_contract import is_delegation, prove_safe
@@ -10,6 +10,7 @@ from attest.reserves.ethereum_node import at_block, bytes_of
 from attest.reserves.ethereum_proof import keccak
 from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
+from attest.reserves.records import EthereumSafe, new_salt
 from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, Safe
 
@@ -46,6 +47,25 @@ def contracts(quorum: Quorum, block: Block, addresses: Sequence[str]) -> dict[st
                 proven = quorum.first(lambda node: prove_safe(node, block, address))  # noqa: B023 (called at once)
             found[address] = Contract() if proven is None else Contract(*proven)
     return found
+
+
+def safe_records(quorum: Quorum, block: Block, owners: Mapping[str, str]) -> list[EthereumSafe]:
+    """The Safes among the addresses of `owners`, which has the wallet of each, as evidence. Raises `AttestError`."""
+    return [
+        EthereumSafe(
+            type="ethereum-safe",
+            salt=new_salt(),
+            chain=block.pin.chain,
+            wallet=owners[address],
+            address=address,
+            owners=safe.owners,
+            threshold=safe.threshold,
+            version=safe.version,
+            proof=proof,
+        )
+        for address, (safe, proof) in contracts(quorum, block, list(owners)).items()
+        if safe is not None
+    ]
 
 
 def _code_hashes(node: Node, block: Block, addresses: Sequence[str]) -> tuple[bytes, ...]:
