@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from attest.documents import Count, Document
 from attest.errors import AttestError, MalformedError
@@ -27,6 +27,12 @@ class ContractAccount(Document):
 
     owners: Owners | None = None
     threshold: Annotated[Count, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.owners is None) != (self.threshold is None):
+            raise ValueError("a Safe has owners and a threshold")
+        return self
 
     @classmethod
     def of(cls, contract: Contract) -> ContractAccount:

@@ -17,8 +17,9 @@ from attest.files import read_bounded
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
-from attest.reserves.ethereum_proof import decode_header
+from attest.reserves.ethereum_proof import decode_header, keccak
 from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
+from attest.reserves.pins import Block
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -27,6 +28,7 @@ from attest.reserves.records import (
     BitcoinUtxoSet,
     ChallengeBlock,
     Challenged,
+    ContractControl,
     EthereumHeader,
     EthereumSafe,
     NodeAgreement,
@@ -96,6 +98,19 @@ class EvidenceFolder(NamedTuple):
             if isinstance(record, Reading) and record.chain == chain
         }
 
+    def contracts(self, chain: str) -> dict[int, ContractControl]:
+        """The signatures that only a contract of `chain` can speak for, by index."""
+        return {
+            index: record
+            for index, record in self.records.items()
+            if isinstance(record, ContractControl) and record.challenge.chain == chain
+        }
+
+    def block(self, pin: Pin) -> Block | None:
+        """The pinned block of an EVM chain, when its header is at hand."""
+        headers = (item.header for item in self.records.values() if isinstance(item, EthereumHeader))
+        return next((Block(pin, header) for header in headers if keccak(header) == pin.block_hash), None)
+
     def scripts(self, chain: str) -> frozenset[bytes]:
         """The scripts that the outputs of one chain pay to."""
         return frozenset(
@@ -164,11 +179,15 @@ class EvidenceFolder(NamedTuple):
 
 
 class CheckedEvidence(NamedTuple):
-    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of."""
+    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of.
+
+    `contracts` says of each chain that was asked how many contracts took their signatures again.
+    """
 
     folder: EvidenceFolder
     rechecked: Rechecked
     asked: list[tuple[str, str, int]]
+    contracts: Mapping[str, int]
 
     @property
     def nothing(self) -> bool:
@@ -205,15 +224,18 @@ def check_evidence(
         )
     rechecked = opened.check(dumps)
     asked = []
+    contracts: dict[str, int] = {}
     for chain, url in nodes.items():
-        from attest.reserves.reread import reread, reread_blocks
+        from attest.reserves.reread import reread, reread_blocks, reread_contracts
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
         asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
         blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
-    return CheckedEvidence(opened, rechecked, asked)
+        if (block := opened.block(pins[chain])) is not None:
+            contracts[chain] = reread_contracts(node, block, opened.contracts(chain))
+    return CheckedEvidence(opened, rechecked, asked, contracts)
 
 
 def open_evidence(folder: Path) -> EvidenceFolder:

@@ -106,6 +106,11 @@ def checked_text(checked: CheckedEvidence) -> str:
     lines += [
         f"VERIFIED: node {name} says the same of {count} balances of {chain}" for chain, name, count in checked.asked
     ]
+    lines += [
+        f"VERIFIED: {count} contracts of {chain} say yes to their signatures, which shows no key"
+        for chain, count in checked.contracts.items()
+        if count
+    ]
     return "\n".join([*lines, *(f"NOT CHECKED: {item}" for item in _open_ends(checked))])
 
 
@@ -136,6 +141,9 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
         ends.append(f"whether the tokens keep their balances in the slots that were read: {slots}; --node asks one")
     if pins := _chains(pin.chain for pin in folder.basis.chains if pin.chain not in asked):
         ends.append(f"whether the pinned blocks are on their chains: {pins}")
+    waiting_for = [item for item in folder.records.values() if isinstance(item, ContractControl)]
+    if silent := _chains(item.challenge.chain for item in waiting_for if item.challenge.chain not in asked):
+        ends.append(f"what contracts say of their signatures on {silent}, which counts as none; --node asks them")
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.challenge import ContractKind
@@ -22,7 +22,7 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 from attest.reserves.pins import Block
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import Call, Node
 from attest.reserves.safe import (
     CORRUPT,
     FIRST_OWNER,
@@ -118,21 +118,33 @@ def ask_contract(node: Node, block: Block, address: str, digest: bytes, signatur
     return ContractAnswer("safe", keccak(code), contract.proof, signers.recovered, signers.unchecked, safe)
 
 
-def prove_safe(node: Node, block: Block, address: str) -> tuple[Safe, tuple[bytes, ...]] | None:
-    """The Safe at `address` in `block` and the trie nodes that show it (`proven_safe`); None where none is known to be.
+def prove_safes(node: Node, block: Block, addresses: Sequence[str]) -> dict[str, tuple[Safe, tuple[bytes, ...]] | None]:
+    """The Safe at each of `addresses` in `block` and the trie nodes that show it (`proven_safe`).
 
-    A Safe whose list of owners is none is not known to be one. Raises `VerificationError` for an answer that is false,
+    None where none is known to be, also where a list of owners is none. All are asked for together, as lists of owners
+    are only known one owner after the other. Raises `VerificationError` for an answer that is false,
     `UnavailableError` when the node does not answer.
     """
-    contract = _Contract(node, decode_header(block.header), address)
-    contract.fetch((*FIXED_SLOTS, owner_slot(FIRST_OWNER)))
-    try:
-        safe = find_safe(contract.code_hash, contract.word, address)
-    except VerificationError as error:
-        if error.code != CORRUPT:
-            raise
-        return None
-    return None if safe is None else (safe, contract.proof)
+    header = decode_header(block.header)
+    waiting = {address: _Waiting(node, header, address) for address in addresses}
+    wanted = {address: (address, (*FIXED_SLOTS, owner_slot(FIRST_OWNER))) for address in addresses}
+    found: dict[str, tuple[Safe, tuple[bytes, ...]] | None] = dict.fromkeys(addresses)
+    while wanted:
+        answers = node.batch([waiting[address].question(*what) for address, what in wanted.items()])
+        for (address, what), answer in zip(list(wanted.items()), answers, strict=True):
+            del wanted[address]
+            contract = waiting[address]
+            contract.take(*what, answer)
+            try:
+                safe = find_safe(contract.code_hash, contract.word, address)
+            except _MissingError as error:
+                wanted[address] = error.account, error.slots
+            except VerificationError as error:
+                if error.code != CORRUPT:
+                    raise
+            else:
+                found[address] = None if safe is None else (safe, contract.proof)
+    return found
 
 
 def is_delegation(code: bytes) -> bool:
@@ -158,13 +170,10 @@ class _Contract:
 
     def code(self) -> bytes:
         code = bytes_of(self._node, self._node.call("eth_getCode", self._address, self._at))
-        self.fetch(FIXED_SLOTS)
+        self._fetch(self._address, FIXED_SLOTS)
         if keccak(code) != self.code_hash(self._address):
             raise self._lie("code", f"gave code of {self._address} that is not what its own proof shows")
         return code
-
-    def fetch(self, slots: Sequence[bytes]) -> None:
-        self._fetch(self._address, slots)
 
     def code_hash(self, address: str) -> bytes:
         if (address, None) not in self._asked:
@@ -198,12 +207,20 @@ class _Contract:
             raise self._refused("answered with the magic value 20c13b0b of a draft of EIP-1271, which is not accepted")
         raise self._refused(f"answered {said[:_WORD].hex()} ({len(said)} bytes) instead of 1626ba7e and zeros")
 
-    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
-        places = ["0x" + slot.hex() for slot in slots]
-        account, storage = proof_of(self._node, self._node.call("eth_getProof", address, places, self._at))
+    def question(self, address: str, slots: Sequence[bytes]) -> Call:
+        """What a node is asked for the proof of an account and its slots."""
+        return "eth_getProof", [address, ["0x" + slot.hex() for slot in slots], self._at]
+
+    def take(self, address: str, slots: Sequence[bytes], answer: Any) -> None:
+        """Believe what the proofs in an answer show, and nothing else."""
+        account, storage = proof_of(self._node, answer)
         with self._proving(address):
             self._nodes |= by_hash(item for part in (account, *storage) for item in part)
         self._asked |= {(address, None), *((address, slot) for slot in slots)}
+
+    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
+        method, arguments = self.question(address, slots)
+        self.take(address, slots, self._node.call(method, *arguments))
 
     @contextmanager
     def _proving(self, address: str) -> Iterator[None]:
@@ -221,6 +238,22 @@ class _Contract:
 
     def _lie(self, code: str, text: str) -> VerificationError:
         return VerificationError(f"ethereum/{code}", f"node {self._node.name} {text}")
+
+
+class _MissingError(Exception):
+    """Something of a contract that is still to be asked for."""
+
+    def __init__(self, account: str, slots: Sequence[bytes]) -> None:
+        super().__init__()
+        self.account = account
+        self.slots = tuple(slots)
+
+
+class _Waiting(_Contract):
+    """A contract of which nothing is asked for by itself, so that many can be asked for together."""
+
+    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
+        raise _MissingError(address, slots)
 
 
 def _is_own(address: str, digest: bytes, signature: bytes) -> bool:

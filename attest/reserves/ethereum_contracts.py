@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from attest.reserves.control_contract import is_delegation, prove_safe
+from attest.reserves.control_contract import is_delegation, prove_safes
 from attest.reserves.ethereum_node import at_block, bytes_of
 from attest.reserves.ethereum_proof import keccak
 from attest.reserves.pins import Block
@@ -39,12 +39,11 @@ def contracts(quorum: Quorum, block: Block, addresses: Sequence[str]) -> dict[st
     for start in range(0, len(addresses), _CHUNK):
         part = addresses[start : start + _CHUNK]
         hashes = quorum.ask(lambda node: _code_hashes(node, block, part), difference)  # noqa: B023 (called at once)
-        for address, code_hash in zip(part, hashes, strict=True):
-            if code_hash == _PLAIN:
-                continue
-            proven = None
-            if code_hash.hex() in PROXIES:
-                proven = quorum.first(lambda node: prove_safe(node, block, address))  # noqa: B023 (called at once)
+        codes = {address: code for address, code in zip(part, hashes, strict=True) if code != _PLAIN}
+        proxies = [address for address, code in codes.items() if code.hex() in PROXIES]
+        safes = quorum.first(lambda node: prove_safes(node, block, proxies)) if proxies else {}  # noqa: B023
+        for address in codes:
+            proven = safes.get(address)
             found[address] = Contract() if proven is None else Contract(*proven)
     return found
 

@@ -458,6 +458,22 @@ def test_a_signature_for_a_contract_that_left_the_config_is_left_out(made: Round
     assert [record.wallet for record in records(private(tmp_path / "x"), ControlProof)] == ["safe"]
 
 
+def test_a_node_of_the_readers_own_is_asked_what_contracts_say(made: Round, tmp_path: Path) -> None:
+    control = made.returned(tmp_path / "c", ["yes", "safe"])
+    made.run(tmp_path / "x", ["yes", "safe"], control)
+    public = tmp_path / "x/publication" / PERIOD
+    ran = attest("evidence", "check", public)
+    assert (ran.code, "NOT CHECKED: what contracts say of their signatures" in ran.out) == (0, True)
+    ran = attest("evidence", "check", public, "--node", f"{CHAIN}={made.urls[0]}")
+    assert (ran.code, "VERIFIED: 1 contracts of eip155:31337 say yes" in ran.out) == (0, True)
+    made.liar.changing(eth_call=lambda _, __: "0x" + "00" * 32)
+    try:
+        ran = attest("evidence", "check", public, "--node", f"{CHAIN}={made.urls[1]}")
+    finally:
+        made.liar.changing()
+    assert (ran.code, f"the contract at {made.addresses['yes']} does not take the signature" in ran.err) == (1, True)
+
+
 @pytest.fixture(scope="module")
 def attested(made: Round, tmp_path_factory: pytest.TempPathFactory) -> EvidenceFolder:
     """The evidence of a month with two Safes, a key and a contract that says yes."""
