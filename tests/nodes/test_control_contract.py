@@ -24,6 +24,7 @@ from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, SINGLETONS, proven_safe, safe_typed_data
+from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
@@ -443,3 +444,22 @@ def test_a_safe_whose_owners_are_no_list_is_a_contract_like_others(chain: Chain)
         node.call("evm_revert", state)
     assert found["safe"] == Contract()
     assert found["mixed"].safe is not None
+
+
+@pytest.mark.parametrize("order", [("hidden", "shown"), ("shown", "hidden")])
+def test_a_safe_of_a_public_wallet_too_stands_under_its_name(chain: Chain, order: Sequence[str]) -> None:
+    wallets = [
+        Wallet(
+            id=name,
+            chain=CHAIN,
+            address=chain.addresses["safe"],
+            assets=(asset,),
+            purpose="customer",
+            storage="cold",
+            public=name == "shown",
+        )
+        for name, asset in zip(order, ("ETH", "DUSD"), strict=True)
+    ]
+    reader = EthereumReader(CHAIN, "ETH", {}, {"ETH": 18}, dict.fromkeys(order, chain.addresses["safe"]))
+    (record,) = reader.safes(Quorum(CHAIN, [chain.node], 1, lambda _: None), chain.block, wallets)
+    assert (record.wallet, record.threshold) == ("shown", 2)

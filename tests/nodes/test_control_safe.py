@@ -326,6 +326,24 @@ def test_a_contract_that_says_no_ends_the_run_and_is_named(made: Round, tmp_path
     assert not (tmp_path / "x/publication").exists()
 
 
+def test_a_run_that_goes_on_knows_the_safes_that_were_read(made: Round, tmp_path: Path) -> None:
+    def unasked(_: list[Any], __: Any) -> Any:
+        raise LookupError("not again")
+
+    config = made.config(tmp_path / "x", ["safe", "no"], made.before)
+    control = made.returned(tmp_path / "c", ["safe", "no"])
+    ran = attest("run", config, "--period", PERIOD, "--control", control)
+    assert (ran.code, "run again to go on at the same blocks" in ran.err) == (1, True)
+    (control / "signatures" / "no-0001.sig").unlink()
+    made.liar.changing(eth_getCode=unasked, eth_getProof=unasked)
+    try:
+        ran = attest("run", config, "--period", PERIOD, "--control", control)
+    finally:
+        made.liar.changing()
+    assert ran.code == 5
+    assert [record.wallet for record in records(private(tmp_path / "x"), EthereumSafe)] == ["safe"]
+
+
 def test_a_contract_that_cannot_be_asked_any_more_is_told_of_and_counts_as_none(made: Round, tmp_path: Path) -> None:
     def pruned(_: list[Any], __: Any) -> Any:
         raise LookupError("missing trie node")
