@@ -28,7 +28,7 @@ from attest.reserves.challenge import Challenge
 from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_recheck import Terms, signed_places
 from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.records import ContractControl, ControlProof, EthereumSafe, Record
+from attest.reserves.records import ContractControl, ControlProof, EthereumBalance, EthereumSafe, Record
 from attest.reserves.rpc import Node
 from attest.reserves.safe import safe_typed_data
 from tests.conftest import signed_bundle
@@ -51,7 +51,7 @@ DEVICE = Path(__file__).parent / "cold_storage.py"
 NOW = datetime.now(UTC).replace(microsecond=0)
 PERIOD = f"{NOW.replace(day=1) - timedelta(days=1):%Y-%m}"
 NONCE = "5a" * 16
-HIDDEN = ("hidden",)
+HIDDEN = ("hidden", "quiet")
 CONFIG = """
 [entity]
 name = "Exchange KK"
@@ -173,6 +173,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
                 name: deploy(node, contracts / "FixedAnswer.json", NOBODY, bytes.fromhex(ANSWERS[name][0]), 32)
                 for name in ("yes", "no")
             },
+            "quiet": deploy(node, contracts / "FixedAnswer.json", NOBODY, bytes.fromhex(ANSWERS["yes"][0]), 32),
             "plain": BOB.address,
         }
         found["delegated"] = delegate(node, DAVE, found["yes"])
@@ -204,7 +205,7 @@ def challenge(made: Round) -> None:
     ran = attest("control", "challenge", config, "--period", PERIOD, "-o", made.challenges, "--nonce", NONCE)
     assert ran.code == 0, ran.err
     (made.folder / "back").mkdir()
-    held = {"plain": BOB, "delegated": DAVE, "wallet": ALICE, "yes": MALLORY, "no": ALICE}
+    held = {"plain": BOB, "delegated": DAVE, "wallet": ALICE, "yes": MALLORY, "no": ALICE, "quiet": MALLORY}
     keys = {made.addresses[name]: key.key.hex() for name, key in held.items()}
     for number, owner in enumerate((ALICE, BOB)):
         stick = made.folder / f"stick {number}"
@@ -316,6 +317,17 @@ def test_what_a_contract_says_is_shown_as_what_it_is_and_counts_as_none(made: Ro
     }
     shown = attest("evidence", "show", tmp_path / "x/publication" / PERIOD)
     assert "a contract, says yes by the word of n1, n2: counts as none" in shown.out
+
+
+def test_what_a_contract_of_a_hidden_wallet_says_is_for_who_is_shown_it(made: Round, tmp_path: Path) -> None:
+    control = made.returned(tmp_path / "c", ["safe", "quiet"])
+    assert made.run(tmp_path / "x", ["safe", "quiet"], control).code == 5
+    public = tmp_path / "x/publication" / PERIOD
+    quiet = made.addresses["quiet"].encode().lower()
+    assert quiet not in (public / "evidence-public.jsonl").read_bytes().lower()
+    disclosed = public / "quiet.disclosed.jsonl"
+    assert attest("evidence", "disclose", private(tmp_path / "x"), "quiet", "-o", disclosed).code == 0
+    assert [record.wallet for record in records(public, ContractControl)] == ["quiet"]
 
 
 def test_a_contract_that_says_no_ends_the_run_and_is_named(made: Round, tmp_path: Path) -> None:
@@ -534,6 +546,13 @@ def test_a_record_of_a_safe_that_lies_is_named(case: str, attested: EvidenceFold
     with pytest.raises(VerificationError, match=rf"^record {index} \(ethereum-safe") as caught:
         attested._replace(records=edited(attested, EthereumSafe, "safe", **fields)).check({})
     assert told in caught.value.message
+
+
+def test_a_plain_address_is_no_safe_whatever_a_record_says(attested: EvidenceFolder) -> None:
+    plain = attested.records[index_of(attested.records, EthereumBalance, "plain")]
+    lie = edited(attested, EthereumSafe, "safe", address=plain.address, proof=plain.proof)
+    with pytest.raises(VerificationError, match="its proof shows that there is no known Safe"):
+        attested._replace(records=lie).check({})
 
 
 def test_a_safe_has_one_record(attested: EvidenceFolder) -> None:
