@@ -7,10 +7,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from attest.attestation.control_files import ContractAccount
 from attest.attestation.keys import PublicKey
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.files import read_bounded
-from attest.reserves.challenge import Challenge
+from attest.reserves.challenge import Challenge, Method
+from attest.reserves.control import check_signature
 from attest.reserves.sampling import Sample
 from attest.reserves.wallets import ChainId, WalletId
 
@@ -22,12 +24,22 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-
 
 
 class Item(Document):
-    """One challenge: the name of its files, the wallet whose address it is, and the custodian who may confirm it."""
+    """One challenge: the name of its files, and the wallet whose address it is.
+
+    `custodian` may confirm it, and `contract` is what is at the address, if that is one.
+    """
 
     name: Name
     wallet: WalletId
     challenge: Challenge
     custodian: Text | None = None
+    contract: ContractAccount | None = None
+
+    def check(self, signature: str) -> Method | None:
+        """How `signature` was made over the challenge; None when only a contract can say. Raises `AttestError`."""
+        if self.contract is not None:
+            return self.contract.check(self.challenge, signature)
+        return check_signature(self.challenge, signature)
 
 
 class CustodianKey(Document):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.amounts import ratio_percent
@@ -12,7 +12,7 @@ from attest.attestation.statement import Predicate
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
-from attest.reserves.records import ControlProof, CustodyConfirmation
+from attest.reserves.records import Challenged, ContractControl, CustodyConfirmation
 
 _HUNDREDTHS: Final = 10_000
 
@@ -40,7 +40,7 @@ def check_control(
     Raises `VerificationError` naming the record or the line.
     """
     claimed = [line for line in predicate.reserves if line.control != "none"]
-    proofs = any(isinstance(record, ControlProof | CustodyConfirmation) for record in records.values())
+    proofs = any(isinstance(record, Challenged | CustodyConfirmation) for record in records.values())
     if not claimed and not proofs:
         return None
     terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
@@ -103,7 +103,20 @@ def _sentences(predicate: Predicate, found: Controlled) -> list[str]:
         )
     if found.nonces:
         said.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
-    return said
+    return [*said, *_contracts_said(found.contracts)]
+
+
+def _contracts_said(contracts: Sequence[ContractControl]) -> Iterator[str]:
+    """What came back for contracts, as what it is."""
+    took = [record for record in contracts if record.said_by]
+    if took:
+        names = sorted({name for record in took for name in record.said_by})
+        yield (
+            f"{len(took)} contracts said yes to their signatures, by the word of {', '.join(names)}; "
+            "that a contract says yes shows no key, so it counts as none"
+        )
+    if silent := len(contracts) - len(took):
+        yield f"{silent} contracts could not be asked about their signatures, which count as none"
 
 
 def _escape(draws: int) -> str:

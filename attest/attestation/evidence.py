@@ -19,8 +19,9 @@ from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
-from attest.reserves.ethereum_proof import decode_header
+from attest.reserves.ethereum_proof import decode_header, keccak
 from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
+from attest.reserves.pins import Block
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -28,17 +29,18 @@ from attest.reserves.records import (
     BitcoinUtxos,
     BitcoinUtxoSet,
     ChallengeBlock,
-    ControlProof,
+    Challenged,
+    ContractControl,
     ControlSample,
     CustodyConfirmation,
-    EthereumBalance,
     EthereumHeader,
-    EthereumTokenBalance,
+    EthereumSafe,
     NodeAgreement,
     Reading,
     TrieNodes,
 )
-from attest.reserves.trie_nodes import needed
+from attest.reserves.safe_recheck import place_of_safe
+from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
 
@@ -104,6 +106,19 @@ class EvidenceFolder(NamedTuple):
             if isinstance(record, Reading) and record.chain == chain
         }
 
+    def contracts(self, chain: str) -> dict[int, ContractControl]:
+        """The signatures that only a contract of `chain` can speak for, by index."""
+        return {
+            index: record
+            for index, record in self.records.items()
+            if isinstance(record, ContractControl) and record.challenge.chain == chain
+        }
+
+    def block(self, pin: Pin) -> Block | None:
+        """The pinned block of an EVM chain, when its header is at hand."""
+        headers = (item.header for item in self.records.values() if isinstance(item, EthereumHeader))
+        return next((Block(pin, header) for header in headers if keccak(header) == pin.block_hash), None)
+
     def scripts(self, chain: str) -> frozenset[bytes]:
         """The scripts that the outputs of one chain pay to."""
         return frozenset(
@@ -140,25 +155,26 @@ class EvidenceFolder(NamedTuple):
         if descriptor and not any(isinstance(item, BitcoinDescriptor) and item.wallet == wallet for item in records):
             raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
         chains = {records[index].chain for index in own}
-        of_the_wallet = (ControlProof, BitcoinDescriptor) if descriptor else (ControlProof,)
+        of_the_wallet = (Challenged, BitcoinDescriptor) if descriptor else (Challenged,)
         places = set().union(*(places_of(records[index]) for index in own))
         shown = own | {
             index
             for index, record in enumerate(records)
             if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
             or (isinstance(record, of_the_wallet) and record.wallet == wallet)
-            or (isinstance(record, ControlProof) and place_of(record.challenge) in places)
+            or (isinstance(record, Challenged) and place_of(record.challenge) in places)
+            or (isinstance(record, EthereumSafe) and place_of_safe(record) in places)
             or (isinstance(record, CustodyConfirmation) and confirmed_by(record) <= places)
             or isinstance(record, ControlSample)
         }
         for chain in chains:
-            shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])
+            shown |= self._trie_nodes(chain, [records[index] for index in sorted(shown)])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, readings: Sequence[Any]) -> set[int]:
-        """The records of shared trie nodes that the proofs of `readings` go through."""
-        proven = [item for item in readings if isinstance(item, EthereumBalance | EthereumTokenBalance)]
+    def _trie_nodes(self, chain: str, records: Sequence[Any]) -> set[int]:
+        """The records of shared trie nodes that the proofs of `records` of a chain go through."""
+        proven = [item for item in records if isinstance(item, Proven) and item.chain == chain]
         headers = [
             record for record in self.records.values() if isinstance(record, EthereumHeader) and record.chain == chain
         ]
@@ -173,11 +189,15 @@ class EvidenceFolder(NamedTuple):
 
 
 class CheckedEvidence(NamedTuple):
-    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of."""
+    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of.
+
+    `contracts` says of each chain that was asked how many contracts took their signatures again.
+    """
 
     folder: EvidenceFolder
     rechecked: Rechecked
     asked: list[tuple[str, str, int]]
+    contracts: Mapping[str, int]
 
     @property
     def nothing(self) -> bool:
@@ -214,15 +234,18 @@ def check_evidence(
         )
     rechecked = opened.check(dumps)
     asked = []
+    contracts: dict[str, int] = {}
     for chain, url in nodes.items():
-        from attest.reserves.reread import reread, reread_blocks
+        from attest.reserves.reread import reread, reread_blocks, reread_contracts
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
         asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
         blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
-    return CheckedEvidence(opened, rechecked, asked)
+        if (block := opened.block(pins[chain])) is not None:
+            contracts[chain] = reread_contracts(node, block, opened.contracts(chain))
+    return CheckedEvidence(opened, rechecked, asked, contracts)
 
 
 def open_evidence(folder: Path) -> EvidenceFolder:

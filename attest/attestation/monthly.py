@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
+from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.envelope import sign, verify_signatures
@@ -109,7 +110,8 @@ def run(
     else:
         reserves = load_reserves(config, period, read, around)
     if signed is not None:
-        add_control(reserves, signed)
+        with _keeping(journal, tell):
+            add_control(reserves, settle_contracts(config, reserves, signed, around))
     documents.add_to(reserves, config)
     with (
         _keeping(journal, tell),

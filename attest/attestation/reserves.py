@@ -29,11 +29,12 @@ from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
-    ControlProof,
+    Challenged,
     ControlSample,
     CoverDocument,
     CustodyConfirmation,
     DeclarationRecord,
+    EthereumSafe,
     MoneyDocument,
     OwnWallet,
     PriceList,
@@ -182,7 +183,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = (
-        MoneyDocument | ChallengeBlock | ControlProof | CustodyConfirmation | ControlSample | CoverDocument | PriceList
+        MoneyDocument | ChallengeBlock | Challenged | CustodyConfirmation | ControlSample | CoverDocument | PriceList
     )
     chains: list[Record] = [
         record
@@ -238,7 +239,7 @@ def _private(records: Sequence[Record], config: Config) -> set[int]:
         index
         for index, record in enumerate(records)
         if isinstance(record, BitcoinDescriptor | OwnWallet)
-        or (isinstance(record, Reading) and record.wallet in hidden)
+        or (isinstance(record, Reading | EthereumSafe) and record.wallet in hidden)
     }
 
 
@@ -268,6 +269,10 @@ def _read(
     around.tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
     reserves.records += records
+    kept = journal.records(key := f"{chain.id} safes")
+    reserves.records += (
+        journal.keep(key, reader.safes(quorum, block, wallets), quorum.record()) if kept is None else kept
+    )
     unlisted = journal.unlisted(chain.id)
     if unlisted is None:
         unlisted = journal.keep_unlisted(chain.id, reader.unlisted(quorum, block, wallets))

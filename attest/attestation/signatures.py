@@ -15,12 +15,15 @@ from attest.errors import MalformedError
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
 from attest.reserves.counting import Place, places_of
 from attest.reserves.covering import Shown
-from attest.reserves.records import ControlProof, ControlSample, CustodyConfirmation, Reading
+from attest.reserves.records import Challenged, ControlSample, CustodyConfirmation, Reading
 from attest.reserves.sampling import Sample
 
 
 class SignedChallenges(NamedTuple):
-    """The evidence of what came back, all of which holds, and the places that it shows."""
+    """The evidence of what came back, all of which holds, and the places that it shows.
+
+    What only a contract can speak for is among the records, and its place is not among those shown.
+    """
 
     records: list[ControlRecord]
     shown: Shown
@@ -38,7 +41,7 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
     samples: set[Sample] = set()
     for folder in folders:
         for record in control_records(folder, config.control.max_age_days):
-            if isinstance(record, ControlProof):
+            if isinstance(record, Challenged):
                 if (place := place_of(record.challenge)) in signed:
                     continue
                 signed.add(place)
@@ -68,7 +71,7 @@ def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
             shown |= places_of(reading)
     for record in signed.records:
         # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
-        if isinstance(record, ControlProof) and place_of(record.challenge) not in shown:
+        if isinstance(record, Challenged) and place_of(record.challenge) not in shown:
             reserves.private.add(len(reserves.records))
         if isinstance(record, CustodyConfirmation) and not confirmed_by(record) <= shown:
             reserves.private.add(len(reserves.records))

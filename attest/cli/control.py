@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,8 +11,12 @@ from attest.cli.passphrase import passphrase
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
-    from attest.attestation.challenges import Challenges
+    from collections.abc import Sequence
+
+    from attest.attestation.challenges import Challenges, Item
     from attest.attestation.control import Standing
+
+_UNCHECKED: Final = "NOT CHECKED: only the contract can say"
 
 
 @click.group()
@@ -41,6 +45,9 @@ def challenge(
     several signers. The addresses of a descriptor are those that hold coins now, or those in the reading of --reserves,
     which is exactly what the statement counts.
 
+    Where a contract is, NAME.signers.md says who signs: of a Safe so many of its owners, each NAME.typed.json. What any
+    other contract takes for a signature shows no key.
+
     With a sample in [control], --reserves and --nonce, a descriptor of more addresses signs for those that are drawn.
     The auditor is told the evidence root of the reading first, and draws the nonce then.
 
@@ -49,8 +56,8 @@ def challenge(
     import os
     from datetime import UTC, datetime
 
+    from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.config import read_config
-    from attest.attestation.control import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.monthly import parse_period
     from attest.attestation.reserves import Surroundings
     from attest.reserves.challenge import parse_nonce
@@ -69,7 +76,7 @@ def challenge(
                 for number, part in enumerate(written.parts(), start=1)
             },
         },
-        f"{len(written.items)} challenges  {out}\n{_custodians(written, out)}\n"
+        f"{len(written.items)} challenges  {out}\n{_custodians(written, out)}{_contracts_text(written.items)}\n"
         "Sign each NAME.txt, write the signature to NAME.sig, and say:\n"
         f"  attest control add {out} NAME.sig …",
     )
@@ -133,8 +140,10 @@ def confirm_(
 def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:  # noqa: ARG001
     """Check SIGNATURES of the challenges in FOLDER, keep them there, and say what is still missing.
 
-    NAME.sig holds a signature as the wallet shows it, every NAME.….psbt a PSBT that some of the signers signed, a
-    ….confirmation.json what a custodian confirms. Without any, those that are there are checked again.
+    NAME.sig holds a signature as the wallet shows it, every NAME.….sig that of one owner of a Safe, every NAME.….psbt a
+    PSBT that some of the signers signed, a ….confirmation.json what a custodian confirms; what several signed is added
+    at once. Without any, those that are there are checked again. The signature for a contract that is no Safe is kept
+    unchecked: only the contract can say.
     """
     from attest.attestation.control import add_signatures
 
@@ -142,7 +151,7 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
     return Result(
         {
             "command": "control add",
-            "status": "incomplete" if standing.missing else "verified",
+            "status": "incomplete" if standing.missing else "unchecked" if standing.unchecked else "verified",
             "returned": [
                 {
                     "name": item.name,
@@ -151,6 +160,7 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
                     "method": method,
                 }
                 for item, method, _ in standing.returned
+                if method is not None
             ],
             "confirmed": [
                 {
@@ -161,10 +171,24 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
                 }
                 for item in standing.confirmed
             ],
+            "unchecked": [item.to_value() for item in standing.unchecked],
             "missing": [item.to_value() for item in standing.missing],
         },
         _text(standing),
     )
+
+
+def _contracts_text(items: Sequence[Item]) -> str:
+    lines = []
+    for item in items:
+        if item.contract is None:
+            continue
+        owners, threshold = item.contract.owners, item.contract.threshold
+        who = (
+            "a contract, whose word shows no key" if owners is None else f"a Safe: {threshold} of {len(owners)} owners"
+        )
+        lines.append(f"{item.name} is for {who}; see {item.name}.signers.md\n")
+    return "".join(lines)
 
 
 def _text(standing: Standing) -> str:
@@ -172,7 +196,8 @@ def _text(standing: Standing) -> str:
 
     table = new_table("challenge", "wallet", "address", "signature")
     for item, method, _ in standing.returned:
-        table.add_row(item.name, item.wallet, item.challenge.address, f"VERIFIED, {method}")
+        verdict = _UNCHECKED if method is None else f"VERIFIED, {method}"
+        table.add_row(item.name, item.wallet, item.challenge.address, verdict)
     for item in standing.confirmed:
         table.add_row(item.name, item.wallet, item.challenge.address, f"VERIFIED, confirmed by {item.custodian}")
     for item in standing.missing:
@@ -184,7 +209,7 @@ def _text(standing: Standing) -> str:
 
 def _custodians(written: Challenges, out: Path) -> str:
     """What to hand over to whom, in lines."""
-    from attest.attestation.control import CUSTODIAN_FOLDER
+    from attest.attestation.asking import CUSTODIAN_FOLDER
 
     return "".join(
         f"for {part.custodians[0].name}: {out / f'{CUSTODIAN_FOLDER}{number}'}, {len(part.items)} of them\n"

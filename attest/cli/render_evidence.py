@@ -11,10 +11,12 @@ from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.reserves.counting import ASKED, source
 from attest.reserves.records import (
-    BitcoinDescriptor,
     BitcoinUtxos,
+    ContractControl,
+    ControlProof,
     ControlSample,
     CustodyConfirmation,
+    EthereumSafe,
     EthereumTokenAnswer,
     EthereumTokenBalance,
     MoneyDocument,
@@ -78,8 +80,8 @@ def records_table(folder: EvidenceFolder) -> str:
             level, wallet = record.level, record.wallet
         elif isinstance(record, MoneyDocument):
             amount, level = f"{format_amount(record.amount, decimals[record.currency])} {record.currency}", "declared"
-        elif isinstance(record, BitcoinDescriptor):
-            wallet = record.wallet
+        else:
+            wallet = getattr(record, "wallet", "")
         table.add_row(str(index), record.type, getattr(record, "chain", ""), wallet, amount, level, _rests_on(record))
     return render(table)
 
@@ -101,8 +103,15 @@ def checked_text(checked: CheckedEvidence) -> str:
     documents = f"{rechecked.documents} of {rechecked.documents_stated} bank documents named by digest"
     verdict = "NOT CHECKED" if checked.nothing else "VERIFIED"
     lines = [f"{verdict}: {records}; {balances}; {documents}"]
+    if rechecked.safes:
+        lines.append(f"VERIFIED: the owners of {rechecked.safes} Safes follow from their proofs")
     lines += [
         f"VERIFIED: node {name} says the same of {count} balances of {chain}" for chain, name, count in checked.asked
+    ]
+    lines += [
+        f"VERIFIED: {count} contracts of {chain} say yes to their signatures, which shows no key"
+        for chain, count in checked.contracts.items()
+        if count
     ]
     return "\n".join([*lines, *(f"NOT CHECKED: {item}" for item in _open_ends(checked))])
 
@@ -134,6 +143,9 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
         ends.append(f"whether the tokens keep their balances in the slots that were read: {slots}; --node asks one")
     if pins := _chains(pin.chain for pin in folder.basis.chains if pin.chain not in asked):
         ends.append(f"whether the pinned blocks are on their chains: {pins}")
+    waiting_for = [item for item in folder.records.values() if isinstance(item, ContractControl)]
+    if silent := _chains(item.challenge.chain for item in waiting_for if item.challenge.chain not in asked):
+        ends.append(f"what contracts say of their signatures on {silent}, which counts as none; --node asks them")
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends
@@ -154,6 +166,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
         "balances_stated": rechecked.readings_stated,
         "documents": rechecked.documents,
         "documents_stated": rechecked.documents_stated,
+        "safes": rechecked.safes,
         "nodes": [{"chain": chain, "node": name, "balances": count} for chain, name, count in checked.asked],
         "not_checked": _open_ends(checked),
     }
@@ -176,4 +189,18 @@ def _rests_on(record: Any) -> str:  # noqa: PLR0911 (one for each type of record
             return f"{len(record.confirmation.challenges):,} addresses, confirmed by {record.confirmation.custodian}"
         case ControlSample():
             return f"{record.sample.draws:,} draws a wallet by {record.sample.nonce.hex()}"
-    return str(getattr(record, "address", ""))
+    return _who_signs(record)
+
+
+def _who_signs(record: Any) -> str:
+    """Whose address a record is of, and who signs for it, signed, or is said to have taken a signature."""
+    if isinstance(record, EthereumSafe):
+        owners = f"{record.threshold} of {len(record.owners)} owners {', '.join(record.owners)}"
+        return f"{record.address}, a Safe {record.version}: {owners}"
+    if not isinstance(record, ControlProof | ContractControl):
+        return str(getattr(record, "address", ""))
+    address = record.challenge.address
+    if isinstance(record, ControlProof):
+        return f"{address} signed, {record.method}"
+    said = f"says yes by the word of {', '.join(record.said_by)}" if record.said_by else "was not asked"
+    return f"{address}, a contract, {said}: counts as none"

@@ -29,6 +29,7 @@ from attest.reserves.records import (
     BitcoinHeader,
     BitcoinUtxos,
     BitcoinUtxoSet,
+    EthereumSafe,
     Record,
     Utxo,
     new_salt,
@@ -110,6 +111,10 @@ class BitcoinReader:
             kept = journal.keep(self.chain, self._readings(quorum, block.pin, wallets), quorum.record())
         progress(len(kept))
         return [*kept, *(_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None)]
+
+    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:  # noqa: ARG002
+        """None: a Bitcoin script shows its keys when it is spent, and signs by itself."""
+        return []
 
     def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:  # noqa: ARG002
         """Nothing: a Bitcoin script holds one asset."""

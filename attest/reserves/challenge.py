@@ -21,7 +21,10 @@ _LINES: Final = re.compile(
     re.ASCII,
 )
 
-Method = Literal["bip322-simple", "bip322-full", "bip322-proof-of-funds", "bip137", "eip191", "eip712"]
+Method = Literal["bip322-simple", "bip322-full", "bip322-proof-of-funds", "bip137", "eip191", "eip712", "eip1271-safe"]
+ContractKind = Literal["safe", "contract", "delegated-key", "delegated-code"]
+"""Whose word it is that a contract takes a signature; see `ContractAnswer`."""
+
 Nonce = Annotated[str, StringConstraints(pattern=r"^(?:-|(?:[0-9a-f]{2}){16,64})$")]
 
 

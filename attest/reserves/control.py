@@ -41,16 +41,21 @@ def typed_challenge(challenge: Challenge) -> dict[str, Any]:
     )
 
 
-def _check_evm(challenge: Challenge, signature: str) -> Method:
-    from attest.reserves.control_ethereum import verify_eip191, verify_eip712
-
+def signature_bytes(signature: str) -> bytes:
+    """The bytes of a signature as a wallet of an EVM chain shows it, 0x and hex. Raises `MalformedError`."""
     if len(signature) > MAX_SIGNATURE or _HEX.fullmatch(signature) is None or len(signature) % 2:
         raise MalformedError(
             "control/malformed",
             "this is not a signature: 0x and pairs of hex digits belong here",
             hint="copy the whole signature as the wallet shows it",
         )
-    data = bytes.fromhex(signature[2:])
+    return bytes.fromhex(signature[2:])
+
+
+def _check_evm(challenge: Challenge, signature: str) -> Method:
+    from attest.reserves.control_ethereum import verify_eip191, verify_eip712
+
+    data = signature_bytes(signature)
     try:
         verify_eip191(challenge.address, challenge.text, data)
     except VerificationError as error:

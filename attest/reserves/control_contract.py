@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
 from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
 from attest.reserves.ethereum_proof import (
@@ -21,8 +22,17 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 from attest.reserves.pins import Block
-from attest.reserves.rpc import Node
-from attest.reserves.safe import FIXED_SLOTS, Safe, find_safe, safe_signers, safe_typed_data
+from attest.reserves.rpc import Call, Node
+from attest.reserves.safe import (
+    CORRUPT,
+    FIRST_OWNER,
+    FIXED_SLOTS,
+    Safe,
+    find_safe,
+    owner_slot,
+    safe_signers,
+    safe_typed_data,
+)
 
 MAX_SIGNATURE_BYTES: Final = 32 * 1024
 _DIGEST_BYTES: Final = 32
@@ -30,12 +40,10 @@ _WORD: Final = 32
 _IS_VALID_SIGNATURE: Final = bytes.fromhex("1626ba7e")  # of isValidSignature(bytes32,bytes)
 _VALID: Final = _IS_VALID_SIGNATURE.ljust(_WORD, b"\0")  # by chance or not, the selector is what it returns
 _LEGACY: Final = bytes.fromhex("20c13b0b")  # of isValidSignature(bytes,bytes), an early draft of EIP-1271
-_DELEGATION: Final = bytes.fromhex("ef0100")  # EIP-7702: the code of an account with a key that runs other code
+_DELEGATION: Final = bytes.fromhex("ef0100")  # EIP-7702
 _DELEGATION_BYTES: Final = 23
 # How nodes say that the contract ended the call, rather than they.
 _REVERTED: Final = re.compile(r"revert|invalid opcode|VM execution error", re.IGNORECASE)
-
-ContractKind = Literal["safe", "contract", "delegated-key", "delegated-code"]
 
 
 class ContractAnswer(NamedTuple):
@@ -88,7 +96,7 @@ def ask_contract(node: Node, block: Block, address: str, digest: bytes, signatur
             f"there is no contract at {address} in block {block.pin.height}: it is a plain address",
             hint="sign the challenge with its key (EIP-191 or EIP-712)",
         )
-    if code.startswith(_DELEGATION) and len(code) == _DELEGATION_BYTES:
+    if is_delegation(code):
         delegate = checksum_address("0x" + code[len(_DELEGATION) :].hex())
         own = _is_own(address, digest, signature)
         if not own:
@@ -108,6 +116,40 @@ def ask_contract(node: Node, block: Block, address: str, digest: bytes, signatur
     signers = safe_signers(safe.owners, safe.threshold, owners_digest, signature)
     contract.require_valid(digest, signature)
     return ContractAnswer("safe", keccak(code), contract.proof, signers.recovered, signers.unchecked, safe)
+
+
+def prove_safes(node: Node, block: Block, addresses: Sequence[str]) -> dict[str, tuple[Safe, tuple[bytes, ...]] | None]:
+    """The Safe at each of `addresses` in `block` and the trie nodes that show it (`proven_safe`).
+
+    None where none is known to be, also where a list of owners is none. All are asked for together, as lists of owners
+    are only known one owner after the other. Raises `VerificationError` for an answer that is false,
+    `UnavailableError` when the node does not answer.
+    """
+    header = decode_header(block.header)
+    waiting = {address: _Waiting(node, header, address) for address in addresses}
+    wanted = {address: (address, (*FIXED_SLOTS, owner_slot(FIRST_OWNER))) for address in addresses}
+    found: dict[str, tuple[Safe, tuple[bytes, ...]] | None] = dict.fromkeys(addresses)
+    while wanted:
+        answers = node.batch([waiting[address].question(*what) for address, what in wanted.items()])
+        for (address, what), answer in zip(list(wanted.items()), answers, strict=True):
+            del wanted[address]
+            contract = waiting[address]
+            contract.take(*what, answer)
+            try:
+                safe = find_safe(contract.code_hash, contract.word, address)
+            except _MissingError as error:
+                wanted[address] = error.account, error.slots
+            except VerificationError as error:
+                if error.code != CORRUPT:
+                    raise
+            else:
+                found[address] = None if safe is None else (safe, contract.proof)
+    return found
+
+
+def is_delegation(code: bytes) -> bool:
+    """Whether this is the code of an address with a key that runs the code of another (EIP-7702)."""
+    return code.startswith(_DELEGATION) and len(code) == _DELEGATION_BYTES
 
 
 class _Contract:
@@ -165,12 +207,20 @@ class _Contract:
             raise self._refused("answered with the magic value 20c13b0b of a draft of EIP-1271, which is not accepted")
         raise self._refused(f"answered {said[:_WORD].hex()} ({len(said)} bytes) instead of 1626ba7e and zeros")
 
-    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
-        places = ["0x" + slot.hex() for slot in slots]
-        account, storage = proof_of(self._node, self._node.call("eth_getProof", address, places, self._at))
+    def question(self, address: str, slots: Sequence[bytes]) -> Call:
+        """What a node is asked for the proof of an account and its slots."""
+        return "eth_getProof", [address, ["0x" + slot.hex() for slot in slots], self._at]
+
+    def take(self, address: str, slots: Sequence[bytes], answer: Any) -> None:
+        """Believe what the proofs in an answer show, and nothing else."""
+        account, storage = proof_of(self._node, answer)
         with self._proving(address):
             self._nodes |= by_hash(item for part in (account, *storage) for item in part)
         self._asked |= {(address, None), *((address, slot) for slot in slots)}
+
+    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
+        method, arguments = self.question(address, slots)
+        self.take(address, slots, self._node.call(method, *arguments))
 
     @contextmanager
     def _proving(self, address: str) -> Iterator[None]:
@@ -188,6 +238,22 @@ class _Contract:
 
     def _lie(self, code: str, text: str) -> VerificationError:
         return VerificationError(f"ethereum/{code}", f"node {self._node.name} {text}")
+
+
+class _MissingError(Exception):
+    """Something of a contract that is still to be asked for."""
+
+    def __init__(self, account: str, slots: Sequence[bytes]) -> None:
+        super().__init__()
+        self.account = account
+        self.slots = tuple(slots)
+
+
+class _Waiting(_Contract):
+    """A contract of which nothing is asked for by itself, so that many can be asked for together."""
+
+    def _fetch(self, address: str, slots: Sequence[bytes]) -> None:
+        raise _MissingError(address, slots)
 
 
 def _is_own(address: str, digest: bytes, signature: bytes) -> bool:

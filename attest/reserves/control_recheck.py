@@ -18,11 +18,14 @@ from attest.reserves.covering import Shown, Value, customers_values, refuse_othe
 from attest.reserves.ethereum_proof import checksum_address, decode_header
 from attest.reserves.records import (
     ChallengeBlock,
+    Challenged,
+    ContractControl,
     ControlProof,
     CustodyConfirmation,
     Reading,
     Record,
 )
+from attest.reserves.safe_recheck import check_safe_proof, safes_by_place
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
 from attest.reserves.sampling import Sample
 from attest.reserves.wallets import Control, ReserveLine
@@ -50,7 +53,8 @@ class Controlled(NamedTuple):
     `controls` has the control of each reading by its index, `max_age` is how many days before the snapshot the oldest
     block of a challenge might be, `nonces` what was drawn. `values` has how much of the customers' coins at hand is
     shown in which way, by asset, `confirmed` how many addresses only a custodian speaks for. `sample` is what was drawn
-    by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand.
+    by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand. `contracts`
+    is what came back for contracts, which counts for nothing.
     """
 
     signed: int
@@ -62,6 +66,7 @@ class Controlled(NamedTuple):
     confirmed: int
     sample: Sample | None
     reading_seen: bool
+    contracts: tuple[ContractControl, ...]
 
 
 def recheck_control(
@@ -113,12 +118,13 @@ def recheck_control(
         len(confirmed.keys() - places),
         shown.sample,
         shown.sample is not None and is_drawn_from(records, shown.sample),
+        tuple(record for record in records.values() if isinstance(record, ContractControl)),
     )
 
 
 def _challenges(record: Record) -> tuple[Challenge, ...]:
     match record:
-        case ControlProof():
+        case Challenged():
             return (record.challenge,)
         case CustodyConfirmation():
             return record.confirmation.challenges
@@ -128,10 +134,13 @@ def _challenges(record: Record) -> tuple[Challenge, ...]:
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose keys signed their challenge. Raises `VerificationError` naming the record."""
     places = challenged_places(records, terms)
+    safes = safes_by_place(records.values())
     for index, record in records.items():
         if isinstance(record, ControlProof):
             with naming(index, record):
-                if check_signature(record.challenge, record.signature) != record.method:
+                if record.method == "eip1271-safe":
+                    check_safe_proof(record, place_of(record.challenge), safes)
+                elif check_signature(record.challenge, record.signature) != record.method:
                     raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return places
 
@@ -139,15 +148,16 @@ def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Plac
 def challenged_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose challenges keep the `terms`, whatever their signatures. Raises `VerificationError`."""
     blocks = challenge_blocks(records, terms)
-    places: set[Place] = set()
+    places: dict[Place, bool] = {}
     for index, record in records.items():
-        if isinstance(record, ControlProof):
+        if isinstance(record, ControlProof | ContractControl):
             with naming(index, record):
                 place = challenged_place(record.challenge, blocks, terms)
                 if place in places:
                     raise VerificationError("control/twice", "another record has a signature of its address")
-                places.add(place)
-    return frozenset(places)
+                # That a contract says yes shows no key.
+                places[place] = isinstance(record, ControlProof)
+    return frozenset(place for place, counts in places.items() if counts)
 
 
 def challenge_blocks(records: Mapping[int, Record], terms: Terms) -> Blocks:
@@ -218,7 +228,7 @@ def confirmed_by(record: CustodyConfirmation) -> frozenset[Place]:
 def naming(index: int, record: Record) -> Iterator[None]:
     """Name the record in an error about it."""
     match record:
-        case ControlProof():
+        case ControlProof() | ContractControl():
             subject = f"{record.type} of wallet {record.wallet}"
         case CustodyConfirmation():
             subject = f"{record.type} of {record.confirmation.custodian}"

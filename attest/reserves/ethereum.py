@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError
+from attest.reserves.ethereum_contracts import safe_records
 from attest.reserves.ethereum_node import amounts, at_block, decimals_of, header_of, lie, proof_of, quantity
 from attest.reserves.ethereum_proof import (
     Header,
@@ -38,6 +39,7 @@ from attest.reserves.records import (
     AnyReading,
     EthereumBalance,
     EthereumHeader,
+    EthereumSafe,
     EthereumTokenAnswer,
     EthereumTokenBalance,
     Record,
@@ -154,6 +156,11 @@ class EthereumReader:
                 readings += kept
                 progress(len(readings))
         return readings
+
+    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
+        """The Safes among the addresses, by proof; one that is of a public wallet too stands under its name."""
+        owners = {self.addresses[wallet.id]: wallet.id for wallet in sorted(wallets, key=lambda wallet: wallet.public)}
+        return safe_records(quorum, block, owners)
 
     def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
         """What lies at the addresses and does not count: assets that no wallet there lists, tokens without a name."""

@@ -10,7 +10,7 @@ from attest.errors import UnavailableError
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import Record
+from attest.reserves.records import EthereumSafe, Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 
@@ -43,6 +43,9 @@ class ChainReader(Protocol):
         progress: Callable[[int], None],
     ) -> list[Record]:
         """Every balance of `wallets` at `block`."""
+
+    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
+        """The contracts at which `wallets` are whose owners are known by proof."""
 
     def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
         """What lies at the wallets and does not count."""

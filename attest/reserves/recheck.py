@@ -30,6 +30,7 @@ from attest.reserves.records import (
     Record,
     TrieNodes,
 )
+from attest.reserves.safe_recheck import State, recheck_safes
 from attest.reserves.trie_nodes import proven_amount
 from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
@@ -43,7 +44,8 @@ class Rechecked(NamedTuple):
 
     `lines` are the statement's lines of which every wallet was, without their control; `coins` tells as which asset
     the own coin of a chain counts; `tokens` from which contracts, and from where in them, the readings of a token
-    asset on a chain came; `nodes` how many nodes gave the figures of a chain alike.
+    asset on a chain came; `nodes` how many nodes gave the figures of a chain alike; `safes` of how many Safes
+    the proofs show the owners.
     """
 
     readings: int
@@ -54,6 +56,7 @@ class Rechecked(NamedTuple):
     coins: Mapping[str, str] = MappingProxyType({})
     tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
     nodes: Mapping[str, int] = MappingProxyType({})
+    safes: int = 0
 
     @property
     def complete(self) -> bool:
@@ -113,6 +116,14 @@ def recheck(
             tokens.setdefault((reading.asset, reading.chain), set()).add(source(reading))
         if _needs_dump(reading, dumps):
             unchecked.add(reading.line)
+    safes = recheck_safes(
+        records,
+        {
+            name: State(chain.header.state_root, chain.trie)
+            for name, chain in chains.items()
+            if isinstance(chain.header, Header)
+        },
+    )
     refuse_double_counting(readings.values())
     refuse_two_purposes(readings.values())
     refuse_own(readings.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
@@ -127,6 +138,7 @@ def recheck(
         MappingProxyType(coins(readings.values())),
         MappingProxyType({place: frozenset(sources) for place, sources in tokens.items()}),
         MappingProxyType({name: len(chain.nodes.agreed) for name, chain in chains.items() if chain.nodes}),
+        safes,
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
 from attest.merkle import tagged_hash
-from attest.reserves.challenge import Challenge, Confirmation, Method
+from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
 from attest.reserves.ethereum_proof import Layout
+from attest.reserves.safe import MAX_OWNERS
 from attest.reserves.sampling import Sample
 from attest.reserves.wallets import ChainId, Level, Purpose, Storage, Wallet, WalletId
 
@@ -18,6 +19,8 @@ Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 NodeNames = Annotated[tuple[Text, ...], Field(max_length=64)]
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
+Owners = Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_OWNERS)]
+MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them
 
 
 def new_salt() -> bytes:
@@ -148,6 +151,19 @@ class Utxo(Document):
     height: Count
 
 
+class EthereumSafe(Record):
+    """The owners of the Safe at an address of a wallet, of whom `threshold` must sign; `proof` as of a reading."""
+
+    type: Literal["ethereum-safe"]
+    chain: ChainId
+    wallet: WalletId
+    address: Address
+    owners: Owners
+    threshold: Annotated[Count, Field(ge=1)]
+    version: Text
+    proof: Annotated[tuple[Hex, ...], Field(max_length=MAX_SAFE_NODES)]
+
+
 class BitcoinUtxos(Reading):
     """The unspent outputs of one wallet's scripts at the pin; `proven` only beside a `bitcoin-utxo-set` record."""
 
@@ -196,14 +212,30 @@ class ChallengeBlock(Record):
     max_age: Annotated[Count, Field(ge=1, le=366)]
 
 
-class ControlProof(Record):
+class Challenged(Record):
+    """What came back for the challenge of one of a wallet's addresses."""
+
+    wallet: WalletId
+    challenge: Challenge
+    signature: Annotated[str, StringConstraints(min_length=1, max_length=2**18, pattern=r"^[!-~]*$")]
+
+
+class ControlProof(Challenged):
     """What the keys of one of a wallet's addresses signed, and how they did."""
 
     type: Literal["control"]
-    wallet: WalletId
-    challenge: Challenge
     method: Method
-    signature: Annotated[str, StringConstraints(min_length=1, max_length=2**18, pattern=r"^[!-~]*$")]
+
+
+class ContractControl(Challenged):
+    """A signature that a contract took at the pinned block, as the nodes `said_by` say: the word of a contract.
+
+    `kind` is whose word it is. Both are missing while no node has been asked that had the state of that block.
+    """
+
+    type: Literal["control-contract"]
+    kind: ContractKind | None = None
+    said_by: NodeNames = ()
 
 
 class CustodyConfirmation(Record):
@@ -285,7 +317,7 @@ AnyReading = Annotated[
     EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos, Field(discriminator="type")
 ]
 AnyRead = Annotated[
-    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos | BitcoinUtxoSet,
+    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | EthereumSafe | BitcoinUtxos | BitcoinUtxoSet,
     Field(discriminator="type"),
 ]
 AnyRecord = Annotated[
@@ -296,12 +328,14 @@ AnyRecord = Annotated[
     | EthereumBalance
     | EthereumTokenBalance
     | EthereumTokenAnswer
+    | EthereumSafe
     | BitcoinUtxos
     | BitcoinUtxoSet
     | BitcoinDescriptor
     | OwnWallet
     | ChallengeBlock
     | ControlProof
+    | ContractControl
     | CustodyConfirmation
     | ControlSample
     | MoneyDocument

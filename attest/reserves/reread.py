@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attest.errors import VerificationError
+from attest.reserves.control import signature_bytes
+from attest.reserves.control_contract import ask_contract
+from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_recheck import block_of
 from attest.reserves.ethereum_node import amounts, at_block
-from attest.reserves.pins import PinLostError
+from attest.reserves.pins import Block, PinLostError
 from attest.reserves.reading import ChainReader, block_reader
 from attest.reserves.records import (
     BitcoinUtxos,
     ChallengeBlock,
+    ContractControl,
     EthereumBalance,
     EthereumTokenAnswer,
     EthereumTokenBalance,
@@ -52,6 +56,26 @@ def reread_blocks(node: Node, blocks: Iterable[ChallengeBlock]) -> None:
         block_hash, time = block_of(block)
         pin = Pin(chain=block.chain, height=block.height, block_hash=block_hash, time=time)
         _confirm(node, block_reader(block.chain), pin, "that which challenges name")
+
+
+def reread_contracts(node: Node, block: Block, answers: Mapping[int, ContractControl]) -> int:
+    """How many contracts take their signatures at `block`, by the word of `node`, whatever was recorded of it.
+
+    Raises `VerificationError` naming the record whose signature a contract does not take, `UnavailableError`.
+    """
+    for index, record in answers.items():
+        digest, signature = eip191_digest(record.challenge.text), signature_bytes(record.signature)
+        try:
+            answer = ask_contract(node, block, record.challenge.address, digest, signature)
+        except VerificationError as error:
+            raise VerificationError(error.code, f"record {index}: {error.message}") from None
+        if record.said_by and answer.kind != record.kind:
+            raise VerificationError(
+                "reread/differs",
+                f"record {index}: node {node.name} shows a {answer.kind} at {record.challenge.address}, "
+                f"the record says a {record.kind}",
+            )
+    return len(answers)
 
 
 def _confirm(node: Node, reader: ChainReader, pin: Pin, which: str) -> None:

@@ -20,6 +20,7 @@ from attest.reserves.ethereum_proof import (
 )
 
 MAX_OWNERS: Final = 256
+CORRUPT: Final = "control/safe"  # the code of the error about a list of owners that is none
 # Keccak-256 of what the proxy factories of Safe 1.3.0 and 1.4.1 deploy: build/artifacts/contracts/proxies of the npm
 # packages @gnosis.pm/safe-contracts 1.3.0 and @safe-global/safe-contracts 1.4.1.
 PROXIES: Final = frozenset(
@@ -41,7 +42,7 @@ _SINGLETON, _OWNERS, _OWNER_COUNT, _THRESHOLD = 0, 2, 3, 4
 _HANDLER: Final = 0x6C9A6C4A39284E37ED1CF53D337577D14212A4870FB976A4366C693B939918D5
 FIXED_SLOTS: Final = tuple(slot.to_bytes(32) for slot in (_SINGLETON, _OWNER_COUNT, _THRESHOLD, _HANDLER))
 _ADDRESS_BITS: Final = 160
-_FIRST: Final = 1  # where the list of owners begins and ends (base/OwnerManager.sol)
+FIRST_OWNER: Final = 1  # where the list of owners begins and ends (base/OwnerManager.sol)
 _WORD: Final = 32
 # Safe.sol, checkNSignatures: what stands in the place of v.
 _BY_CONTRACT, _APPROVED, _ETH_SIGN = 0, 1, 4
@@ -84,11 +85,11 @@ def find_safe(code_hash: Callable[[str], bytes], word: Callable[[bytes], int], a
     if not 1 <= threshold <= count <= MAX_OWNERS:
         raise _corrupt(address, f"{threshold} of {count} owners must sign")
     owners: list[str] = []
-    following = _following(word, _FIRST)
-    while following != _FIRST and len(owners) < count:
+    following = _following(word, FIRST_OWNER)
+    while following != FIRST_OWNER and len(owners) < count:
         owners.append(_address(following))
         following = _following(word, following)
-    if following != _FIRST or len(owners) != count or _address(0) in owners:
+    if following != FIRST_OWNER or len(owners) != count or _address(0) in owners:
         raise _corrupt(address, f"its list of owners does not have the {count} that it counts")
     return Safe(version, singleton, _address(handler), tuple(owners), threshold)
 
@@ -165,13 +166,22 @@ def safe_signers(owners: Sequence[str], threshold: int, digest: bytes, signature
     return Signers(tuple(recovered), tuple(unchecked))
 
 
+def combined_signature(digest: bytes, parts: Sequence[bytes]) -> bytes:
+    """The `parts` that keys of different owners made over `digest`, in the order that `safe_signers` asks for.
+
+    Raises `MalformedError`, `VerificationError` for a part that no key made.
+    """
+    ordered = sorted(parts, key=lambda part: int(_recover(digest, part), 16))
+    return b"".join(ordered)
+
+
 def owner_slot(owner: int) -> bytes:
     """The storage slot that names who follows `owner` in the list, which begins and ends with 1."""
     return keccak(owner.to_bytes(_WORD) + _OWNERS.to_bytes(_WORD))
 
 
 def _recover(digest: bytes, part: bytes) -> str:
-    v = part[-1] - _ETH_SIGN
+    v = part[-1] - _ETH_SIGN if part else 0
     if v in {27, 28}:
         digest = keccak(b"\x19Ethereum Signed Message:\n32" + digest)
         part = part[:-1] + bytes([v])
@@ -188,4 +198,4 @@ def _address(word: int) -> str:
 
 
 def _corrupt(address: str, text: str) -> VerificationError:
-    return VerificationError("control/safe", f"the Safe at {address} is corrupt: {text}")
+    return VerificationError(CORRUPT, f"the Safe at {address} is corrupt: {text}")

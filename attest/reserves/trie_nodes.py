@@ -15,12 +15,16 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.records import EthereumBalance, EthereumTokenBalance, Record, TrieNodes, new_salt
+from attest.reserves.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, Record, TrieNodes, new_salt
+from attest.reserves.safe import proven_safe
 
 _MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB
 
 _Place = tuple[str, bytes]
 """A chain, and a trie node there."""
+
+Proven = EthereumBalance | EthereumTokenBalance | EthereumSafe
+"""What the trie nodes in its `proof` show."""
 
 
 class Shared(NamedTuple):
@@ -32,7 +36,7 @@ class Shared(NamedTuple):
 
 
 def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
-    """Take the nodes that occur in several readings out of them, into records of their own.
+    """Take the nodes that occur in several proofs out of them, into records of their own.
 
     What is public is the same as if there were no `hidden` wallets: a node's place in the trie is the beginning of the
     hashes of the addresses below it. Nodes that hidden readings share are in private records, each of which holds what
@@ -41,7 +45,7 @@ def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
     uses: dict[_Place, int] = {}
     hidden_uses: dict[_Place, list[str]] = {}
     for record in records:
-        if isinstance(record, EthereumBalance | EthereumTokenBalance):
+        if isinstance(record, Proven):
             for place in dict.fromkeys((record.chain, node) for node in record.proof):
                 if record.wallet in hidden:
                     hidden_uses.setdefault(place, []).append(record.wallet)
@@ -63,7 +67,7 @@ def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
                 )
             }
         )
-        if isinstance(record, EthereumBalance | EthereumTokenBalance)
+        if isinstance(record, Proven)
         else record
         for record in records
     ]
@@ -100,13 +104,15 @@ class _Asked(dict[bytes, bytes]):
         return super().__getitem__(name)
 
 
-def needed(
-    readings: Iterable[EthereumBalance | EthereumTokenBalance], state_root: bytes, shared: Mapping[int, TrieNodes]
-) -> set[int]:
-    """The indices of those `shared` records that the proofs of `readings` go through. Raises `VerificationError`."""
+def needed(records: Iterable[Proven], state_root: bytes, shared: Mapping[int, TrieNodes]) -> set[int]:
+    """The indices of those `shared` records that the proofs of `records` go through. Raises `VerificationError`."""
     asked = _Asked({name: node for record in shared.values() for name, node in by_hash(record.nodes).items()})
-    for reading in readings:
-        proven_amount(reading, state_root, ChainMap(by_hash(reading.proof), asked), {})
+    for record in records:
+        nodes = ChainMap(by_hash(record.proof), asked)
+        if isinstance(record, EthereumSafe):
+            proven_safe(state_root, record.address, nodes)
+        else:
+            proven_amount(record, state_root, nodes, {})
     return {index for index, record in shared.items() if not asked.names.isdisjoint(by_hash(record.nodes))}
 
 

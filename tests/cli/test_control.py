@@ -11,8 +11,10 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from attest.attestation.control import Challenges, Item
+from attest.canonical import dumps
 from attest.reserves.challenge import Challenge
 from attest.reserves.control import typed_challenge
+from attest.reserves.control_safe import safe_challenge
 
 KEYS = {"hot": "11" * 32, "cold": "22" * 32}
 
@@ -135,3 +137,86 @@ def test_a_nonce_that_is_none_is_refused(nonce: str, attest: Any, tmp_path: Path
     ran = attest("control", "challenge", config, "--period", "2026-10", "-o", tmp_path / "c", "--nonce", nonce)
     assert (ran.code, "nonce" in ran.err) == (3, True)
     assert not (tmp_path / "c").exists()
+
+
+OWNERS = {name: Account.from_key(key * 32) for name, key in (("a", b"\x0a"), ("b", b"\x0b"), ("c", b"\x0c"))}
+
+
+def contract_item(wallet: str, **contract: Any) -> dict[str, Any]:
+    value = item("hot").to_value()
+    value["challenge"]["address"] = "0x" + "5a" * 20
+    return {**value, "name": f"{wallet}-0001", "wallet": wallet, "contract": contract}
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Path:
+    """Challenges for a Safe of three owners, two of whom must sign, and for a contract of another kind."""
+    made = tmp_path / "contracts"
+    (made / "signatures").mkdir(parents=True)
+    safe = contract_item("safe", owners=[owner.address for owner in OWNERS.values()], threshold=2)
+    value = {"format": "attest/challenges/v1", "blocks": [], "items": [safe, contract_item("other")]}
+    (made / "challenges.json").write_bytes(dumps(value))
+    return made
+
+
+def owner_signature(folder: Path, owner: str) -> Path:
+    challenge = Challenge.from_value(contract_item("safe")["challenge"], what="it")
+    signable = encode_typed_data(full_message=safe_challenge(challenge))
+    path = folder / f"safe-0001.{owner}.sig"
+    path.write_text(f"0x{OWNERS[owner].sign_message(signable).signature.hex().removeprefix('0x')}\n")
+    return path
+
+
+@pytest.mark.parametrize("owners", ["ab", "ca", "cba"])
+def test_owners_of_a_safe_sign_in_files_of_their_own(owners: str, attest: Any, contracts: Path, tmp_path: Path) -> None:
+    ran = attest("control", "add", contracts, *(owner_signature(tmp_path, owner) for owner in owners))
+    assert (ran.code, "VERIFIED, eip1271-safe" in ran.out) == (0, True)
+    kept = (contracts / "signatures" / "safe-0001.sig").read_text()
+    assert len(kept) == 2 + 2 * 65 * len(owners)
+    assert attest("control", "add", contracts, contracts / "signatures" / "safe-0001.sig").code == 0
+
+
+def test_too_few_owners_of_a_safe_are_refused(attest: Any, contracts: Path, tmp_path: Path) -> None:
+    ran = attest("control", "add", contracts, owner_signature(tmp_path, "a"))
+    assert (ran.code, "safe-0001.a.sig: 1 owners of the Safe signed, 2 must" in ran.err) == (1, True)
+    owner_signature(tmp_path, "b").write_text("0x1234")
+    ran = attest("control", "add", contracts, tmp_path / "safe-0001.a.sig", tmp_path / "safe-0001.b.sig")
+    assert (ran.code, "safe-0001.b.sig: a signature of 2 bytes" in ran.err) == (3, True)
+
+
+def test_what_only_a_contract_can_say_is_kept_and_not_called_verified(
+    attest: Any, contracts: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other-0001.sig"
+    path.write_text("0x" + "00" * 300)
+    ran = attest("control", "add", contracts, path, *(owner_signature(tmp_path, owner) for owner in "ab"))
+    assert ran.code == 0
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("other-0001")]
+    assert line.endswith("NOT CHECKED: only the contract can say")
+    document = attest("control", "add", contracts, "--json").document
+    assert (document["status"], [entry["wallet"] for entry in document["returned"]]) == ("unchecked", ["safe"])
+    for text in ("", "0x", "AAAA", "0x" + "00" * (32 * 1024 + 1)):
+        path.write_text(text)
+        assert attest("control", "add", contracts, path).code == 3
+    path.write_text("0x00")
+    again = tmp_path / "other-0001.again.sig"
+    again.write_text("0x00")
+    assert attest("control", "add", contracts, path, again).code == 3
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        {"owners": [], "threshold": 1},
+        {"owners": ["0x" + "11" * 20], "threshold": 0},
+        {"owners": ["0x" + "11" * 20]},
+        {"threshold": 1},
+        {"owners": ["nobody"], "threshold": 1},
+        {"kind": "safe"},
+    ],
+)
+def test_a_safe_without_owners_or_threshold_is_refused(contract: dict[str, Any], attest: Any, contracts: Path) -> None:
+    value = json.loads((contracts / "challenges.json").read_bytes())
+    value["items"][0]["contract"] = contract
+    (contracts / "challenges.json").write_bytes(dumps(value))
+    assert attest("control", "add", contracts).code == 3

@@ -18,10 +18,13 @@ from attest.errors import AttestError, MalformedError, UnavailableError, Verific
 from attest.reserves.control_contract import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
 from attest.reserves.ethereum import EthereumReader
+from attest.reserves.ethereum_contracts import Contract, contracts
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, proven_code_hash
 from attest.reserves.pins import Block
+from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, SINGLETONS, proven_safe, safe_typed_data
+from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
@@ -370,3 +373,93 @@ def test_the_published_contracts_of_the_safe_are_those_that_are_known() -> None:
     assert code_hash("proxies/SafeProxy") in PROXIES
     assert SINGLETONS[code_hash("Safe")] == "1.4.1"
     assert SINGLETONS[code_hash("SafeL2")] == "1.4.1+L2"
+
+
+def found_by(chain: Chain, *nodes: Node, block: Block | None = None) -> dict[str, Contract]:
+    """The contracts among all addresses, by their names here."""
+    names = {address: name for name, address in chain.addresses.items()}
+    quorum = Quorum(CHAIN, nodes, len(nodes), lambda _: None)
+    return {names[address]: found for address, found in contracts(quorum, block or chain.block, list(names)).items()}
+
+
+def test_contracts_are_found_among_addresses_and_safes_by_proof(chain: Chain) -> None:
+    found = found_by(chain, chain.node)
+    # A plain address is none, nor is one that delegates: its own key signs for it.
+    assert found.keys() == chain.addresses.keys() - {"plain", "unused", "teller", "dave", "erin"}
+    assert {name for name, contract in found.items() if contract.safe is not None} == {"safe", "mixed"}
+    root = decode_header(chain.block.header).state_root
+    for name in ("safe", "mixed"):
+        safe = found[name].safe
+        assert safe == chain.ask(name, chain.by(ALICE, BOB)).safe if name == "safe" else safe is not None
+        assert proven_safe(root, chain.addresses[name], by_hash(found[name].proof)) == safe
+    later = found_by(chain, chain.node, block=chain.later)["safe"].safe
+    assert later is not None
+    assert MALLORY.address in later.owners
+
+
+def test_safes_are_proven_together(chain: Chain, liar: Liar) -> None:
+    asked: list[str] = []
+    node = liar.changing(eth_getProof=lambda params, said: (asked.append(params[0]), said)[1])
+    wire: Any = node._wire
+    posts: list[int] = []
+    post = wire.post
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        posts.append(1)
+        return post(*arguments, **options)
+
+    wire.post = counted
+    found_by(chain, node)
+    assert len(asked) > len(posts)  # several Safes in one request
+
+
+@pytest.mark.parametrize("lie", [name for name in LIES if "proof" in name or "node" in name])
+def test_a_node_that_lies_about_one_of_many_is_named(chain: Chain, liar: Liar, lie: str) -> None:
+    with pytest.raises(VerificationError, match="node n1"):
+        found_by(chain, liar.changing(**LIES[lie](chain)))
+
+
+@pytest.mark.parametrize("code", ["0x", "0x00", "0xef0100" + "11" * 20])
+def test_nodes_must_agree_on_what_is_a_contract(chain: Chain, liar: Liar, code: str) -> None:
+    with pytest.raises(VerificationError, match="n2 has other code at 0x"):
+        found_by(chain, chain.node, renamed(liar.changing(eth_getCode=lambda _, __: code)))
+
+
+def renamed(node: Node) -> Node:
+    node.name = "n2"
+    return node
+
+
+def test_a_safe_whose_owners_are_no_list_is_a_contract_like_others(chain: Chain) -> None:
+    node = chain.node
+    state = node.call("evm_snapshot")
+    try:
+        # More owners must sign than there are.
+        node.call("anvil_setStorageAt", chain.addresses["safe"], hex(4), "0x" + (9).to_bytes(32).hex())
+        node.call("evm_mine")
+        reader = EthereumReader(CHAIN, "ETH", {}, {"ETH": 18}, {})
+        broken = reader.choose(node, int(node.call("eth_blockNumber"), 16), NOW)
+        found = found_by(chain, node, block=broken)
+    finally:
+        node.call("evm_revert", state)
+    assert found["safe"] == Contract()
+    assert found["mixed"].safe is not None
+
+
+@pytest.mark.parametrize("order", [("hidden", "shown"), ("shown", "hidden")])
+def test_a_safe_of_a_public_wallet_too_stands_under_its_name(chain: Chain, order: Sequence[str]) -> None:
+    wallets = [
+        Wallet(
+            id=name,
+            chain=CHAIN,
+            address=chain.addresses["safe"],
+            assets=(asset,),
+            purpose="customer",
+            storage="cold",
+            public=name == "shown",
+        )
+        for name, asset in zip(order, ("ETH", "DUSD"), strict=True)
+    ]
+    reader = EthereumReader(CHAIN, "ETH", {}, {"ETH": 18}, dict.fromkeys(order, chain.addresses["safe"]))
+    (record,) = reader.safes(Quorum(CHAIN, [chain.node], 1, lambda _: None), chain.block, wallets)
+    assert (record.wallet, record.threshold) == ("shown", 2)

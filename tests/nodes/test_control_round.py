@@ -18,8 +18,9 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from attest.attestation import monthly
+from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
-from attest.attestation.control import Standing, add_signatures, control_records, write_challenges
+from attest.attestation.control import Standing, add_signatures, control_records
 from attest.attestation.reserves import Surroundings
 from attest.attestation.verify import PUBLIC_EVIDENCE, Step, verify
 from attest.canonical import dumps

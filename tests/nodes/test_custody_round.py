@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly, reserves
+from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
-from attest.attestation.control import add_signatures, write_challenges
+from attest.attestation.control import add_signatures
 from attest.attestation.evidence import open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves

@@ -15,7 +15,7 @@ from attest.errors import VerificationError
 from attest.reserves import trie_nodes
 from attest.reserves.ethereum_proof import by_hash
 from attest.reserves.recheck import recheck
-from attest.reserves.records import EthereumBalance, EthereumTokenBalance, Reading, Record, TrieNodes
+from attest.reserves.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, Reading, Record, TrieNodes
 from attest.reserves.trie_nodes import Shared, needed, proven_amount, share_nodes
 from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 
@@ -203,3 +203,37 @@ def test_one_record_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch)
         records = shared.private if hidden else shared.public
         assert len(records) > 3
         assert all(0 < len(record.nodes) <= 3 for record in records)
+
+
+def test_the_proof_of_a_safe_is_shared_and_hidden_as_readings_are() -> None:
+    one = world(CHAINS[0], MANY, 60)
+    hidden = set(MANY[::2])
+    own = {reading.wallet: reading for reading in one.readings if isinstance(reading, EthereumBalance)}
+    safes = [
+        EthereumSafe(
+            type="ethereum-safe",
+            salt=bytes(16),
+            chain=one.chain,
+            wallet=name,
+            address=reading.address,
+            owners=(reading.address,),
+            threshold=1,
+            version="1.4.1",
+            proof=(*reading.proof, b"owners of " + name.encode()),
+        )
+        for name, reading in own.items()
+    ]
+    shared = share_nodes([*one.readings, *safes], hidden)
+    public = nodes_in(public_records(shared, hidden))
+    assert len(set(public)) == len(public)
+    assert not set(public) & {(one.chain, safe.proof[-1]) for safe in safes if safe.wallet in hidden}
+    assert not set(public) & (used_by([one], hidden) - used_by([one], set(MANY) - hidden))
+    alone = [item for item in (*one.readings, *safes) if item.wallet not in hidden]
+    expected = share_nodes(alone, set())
+    assert nodes_in(public_records(expected, set())) == public
+    stored = {node for _, node in nodes_in(everything(shared))}
+    for before, after in zip(safes, shared.records[len(one.readings) :], strict=True):
+        assert isinstance(after, EthereumSafe)
+        # What only the Safe needs stays with it; what its wallet's balance needs too is stored once.
+        assert after.proof == before.proof[-1:]
+        assert stored.issuperset(before.proof)
