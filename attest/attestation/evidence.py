@@ -11,9 +11,11 @@ from attest.attestation.config import expand
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
+from attest.attestation.window import check_windows
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
+from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
@@ -33,15 +35,17 @@ from attest.reserves.records import (
     NodeAgreement,
     Reading,
     TrieNodes,
+    Window,
 )
 from attest.reserves.trie_nodes import needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
+from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
 MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
-_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock)
+_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock, Window)
 
 
 class ReservesFile(Document):
@@ -58,6 +62,7 @@ class ReservesFile(Document):
     evidence: EvidenceRoot
     leaves: tuple[Digest, ...]
     private: tuple[Count, ...]
+    declarations: tuple[Declaration, ...] = ()
 
 
 class Basis(NamedTuple):
@@ -69,6 +74,7 @@ class Basis(NamedTuple):
     reserves: Sequence[ReserveLine]
     money: Sequence[MoneyLine]
     evidence: EvidenceRoot
+    declarations: Sequence[Declaration] = ()
 
 
 class EvidenceFolder(NamedTuple):
@@ -79,7 +85,7 @@ class EvidenceFolder(NamedTuple):
 
     def check(self, dumps: Mapping[str, UtxoSet]) -> Rechecked:
         """Recompute every balance from its evidence. Raises `VerificationError` naming the record."""
-        return recheck(
+        rechecked = recheck(
             self.records,
             decimals={item.asset: item.decimals for item in self.basis.assets},
             pins=self.basis.chains,
@@ -87,17 +93,20 @@ class EvidenceFolder(NamedTuple):
             money=self.basis.money,
             dumps=dumps,
         )
+        whole = len(self.records) == self.basis.evidence.count
+        check_windows(self.basis.declarations, rechecked, all_at_hand=whole)
+        return rechecked
 
-    def readings(self, chain: str) -> dict[int, Any]:
-        """The readings of one chain by index."""
+    def readings(self, chain: str, window: int | None = None) -> dict[int, Any]:
+        """The readings of one chain by index, at its pin or at the height `window`."""
         return {
             index: record
             for index, record in self.records.items()
-            if isinstance(record, Reading) and record.chain == chain
+            if isinstance(record, Reading) and (record.chain, record.window) == (chain, window)
         }
 
     def scripts(self, chain: str) -> frozenset[bytes]:
-        """The scripts that the outputs of one chain pay to."""
+        """The scripts that the outputs of one chain pay to at its pin."""
         return frozenset(
             utxo.script
             for record in self.readings(chain).values()
@@ -141,16 +150,19 @@ class EvidenceFolder(NamedTuple):
             or (isinstance(record, of_the_wallet) and record.wallet == wallet)
             or (isinstance(record, ControlProof) and place_of(record.challenge) in places)
         }
-        for chain in chains:
-            shown |= self._trie_nodes(chain, [records[index] for index in own if records[index].chain == chain])
+        for place in {(records[index].chain, records[index].window) for index in own}:
+            there = [records[index] for index in own if (records[index].chain, records[index].window) == place]
+            shown |= self._trie_nodes(*place, there)
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, readings: Sequence[Any]) -> set[int]:
+    def _trie_nodes(self, chain: str, window: int | None, readings: Sequence[Any]) -> set[int]:
         """The records of shared trie nodes that the proofs of `readings` go through."""
         proven = [item for item in readings if isinstance(item, EthereumBalance | EthereumTokenBalance)]
         headers = [
-            record for record in self.records.values() if isinstance(record, EthereumHeader) and record.chain == chain
+            record
+            for record in self.records.values()
+            if isinstance(record, EthereumHeader) and (record.chain, record.window) == (chain, window)
         ]
         if not proven or not headers:
             return set()
@@ -203,13 +215,18 @@ def check_evidence(
             path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
         )
     rechecked = opened.check(dumps)
+    windows = window_pins(opened.records.values())
     asked = []
     for chain, url in nodes.items():
         from attest.reserves.reread import reread, reread_blocks
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
-        asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
+        said = reread(node, pins[chain], opened.readings(chain), progress)
+        for pin in windows:
+            if pin.chain == chain:
+                said += reread(node, pin, opened.readings(chain, pin.height), progress)
+        asked.append((chain, node.name, said))
         blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
     return CheckedEvidence(opened, rechecked, asked)
@@ -247,7 +264,8 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
         found.append(_of_statement(STATEMENT_FILE, read_bounded(folder / STATEMENT_FILE, MAX_PAYLOAD_BYTES)))
     if (folder / RESERVES_FILE).exists():
         own = read_reserves_file(folder)
-        found.append(Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.evidence))
+        basis = Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.evidence, own.declarations)
+        found.append(basis)
         leaves = own.leaves
     if not found:
         raise UnavailableError(
@@ -274,7 +292,9 @@ def _bundles(folder: Path) -> Iterator[Path]:
 
 def _of_statement(name: str, payload: bytes) -> Basis:
     stated = parse_statement(payload).predicate
-    return Basis(name, stated.assets, stated.chains, stated.reserves, stated.money, stated.evidence)
+    return Basis(
+        name, stated.assets, stated.chains, stated.reserves, stated.money, stated.evidence, stated.declarations
+    )
 
 
 def read_reserves_file(folder: Path) -> ReservesFile:

@@ -15,16 +15,19 @@ from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_eviden
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
+from attest.attestation.window import window_declarations
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
+from attest.policy.inputs import Declaration
+from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import control_of
 from attest.reserves.counting import Place
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain
+from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain, read_window
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
@@ -32,10 +35,13 @@ from attest.reserves.records import (
     MoneyDocument,
     Reading,
     Record,
+    Window,
+    new_salt,
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
+from attest.reserves.window import draw, window_pins
 
 JOURNAL: Final = ".reading"
 _FOLDER_MODE: Final = 0o700
@@ -46,7 +52,7 @@ class Reserves:
     """The pinned blocks, all records, the lines of money, and the indices of the records that stay with the auditor.
 
     `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `places` are those
-    whose keys signed a challenge.
+    whose keys signed a challenge; `nonce` drew the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -55,6 +61,12 @@ class Reserves:
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     places: frozenset[Place] = frozenset()
+    nonce: str = NO_NONCE
+
+    @property
+    def declarations(self) -> tuple[Declaration, ...]:
+        """The lowest counts in the windows."""
+        return window_declarations(self.records, self.pins)
 
     @property
     def lines(self) -> tuple[ReserveLine, ...]:
@@ -76,16 +88,17 @@ class Surroundings:
     progress: Callable[[int], None] = lambda _: None
 
 
-def read_reserves(config: Config, period: str, journal: Path, around: Surroundings) -> Reserves:
-    """Read every wallet and bank document of the config.
+def read_reserves(config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
+    """Read every wallet and bank document of the config; `nonce`, an auditor's, draws the blocks of its windows.
 
     What has been read is kept in the file `journal`, so that a run that fails goes on at the same blocks; the caller
     removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
     """
     places = register(config.wallets)
+    _check_nonce(config, nonce)
     documents = bank_documents(config, period, around.folder)
-    reserves = Reserves()
-    kept = Journal(journal, _register(config, period))
+    reserves = Reserves(nonce=nonce)
+    kept = Journal(journal, _register(config, period, nonce))
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
     wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
@@ -116,7 +129,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     return reserves
 
 
-def write_reserves(config: Config, period: str, out: Path, around: Surroundings) -> ReservesFile:
+def write_reserves(config: Config, period: str, out: Path, around: Surroundings, nonce: str = NO_NONCE) -> ReservesFile:
     """Read the chains for `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
 
     The documents of banks, which come later, are left to the run that attests the month.
@@ -127,7 +140,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
     refuse_published(config, out, around)
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
-    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)
+    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
     own = reserves_file(config, period, reserves, tree)
     with new_folders((out, _FOLDER_MODE)) as (unfinished,):
@@ -152,20 +165,23 @@ def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
         )
 
 
-def load_reserves(config: Config, period: str, read: Path, around: Surroundings) -> Reserves:
+def load_reserves(config: Config, period: str, read: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
     """The chains as `write_reserves` read them into the folder `read`, and the bank documents as they are now.
 
-    Raises `MalformedError` when the folder was read for another period or register, `VerificationError` when its
-    evidence does not show what it says.
+    Raises `MalformedError` when the folder was read for another period or register, or when a `nonce` is given and
+    another one drew its windows; `VerificationError` when its evidence does not show what it says.
     """
     own = read_reserves_file(read)
-    if own.register_digest != _register(config, period):
+    folder = open_evidence(read)
+    drawn = next((record.nonce for record in folder.records.values() if isinstance(record, Window)), NO_NONCE)
+    if nonce not in {NO_NONCE, drawn}:
+        raise MalformedError("reserves/nonce", f"no window in {read} was drawn by the nonce {nonce}, but by {drawn}")
+    if own.register_digest != _register(config, period, drawn):
         raise MalformedError(
             "reserves/other",
             f"{read} was read for another period, or for other chains and wallets than the config's",
             hint="read the chains anew: attest reserves read",
         )
-    folder = open_evidence(read)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = MoneyDocument | ChallengeBlock | ControlProof
@@ -175,16 +191,18 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     reserves = Reserves(
         list(own.chains), chains, [], {index for index in own.private if index < len(chains)}, list(own.unlisted)
     )
+    reserves.nonce = drawn
     _add_documents(bank_documents(config, period, around.folder), config, reserves)
     return reserves
 
 
 def reserves_file(config: Config, period: str, reserves: Reserves, tree: EvidenceTree) -> ReservesFile:
     """What `reserves.json` says of `reserves`, whose records lie in `tree`."""
+    declared = reserves.declarations
     return ReservesFile(
         format="attest/reserves/v1",
         period=period,
-        register_digest=_register(config, period),
+        register_digest=_register(config, period, reserves.nonce),
         assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
         chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
         reserves=reserves.lines,
@@ -193,12 +211,13 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
         private=tuple(sorted(reserves.private)),
+        **({"declarations": declared} if declared else {}),
     )
 
 
-def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
-    """See that every pinned block is still on its chain. Raises `PinLostError` when one is not, `AttestError`."""
-    for pin in pins:
+def confirm_pins(config: Config, reserves: Reserves, around: Surroundings) -> None:
+    """See that every block that was read at is still on its chain. Raises `PinLostError`, `AttestError`."""
+    for pin in (*reserves.pins, *window_pins(reserves.records)):
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
         confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
 
@@ -250,6 +269,75 @@ def _read(
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
+    reserves.records += _read_window(quorum, chain, block.pin, wallets, config, period, journal, around, reserves)
+
+
+def _read_window(
+    quorum: Quorum,
+    chain: Chain,
+    pin: Pin,
+    wallets: Sequence[Wallet],
+    config: Config,
+    period: str,
+    journal: Journal,
+    around: Surroundings,
+    reserves: Reserves,
+) -> list[Record]:
+    """What customers' wallets held at the blocks of the chain's window, and the record of how they were drawn."""
+    customers = [wallet for wallet in wallets if wallet.purpose == "customer"]
+    window = chain.window
+    if window is None or not customers:
+        return []
+    heights = draw(
+        bytes.fromhex(reserves.nonce),
+        chain.id,
+        pin.height,
+        before=window.before,
+        after=window.after,
+        draws=window.draws,
+    )
+    around.tell(f"reading customers' wallets of {chain.id} at the drawn blocks {', '.join(map(str, heights))}")
+    before = sum(isinstance(record, Reading) for record in reserves.records)
+    # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
+    alone = chain.model_copy(update={"utxo_set": None})
+    records = read_window(
+        chain_reader(alone, register(config.wallets), config.decimals, around.folder),
+        quorum,
+        chain.pin_rule(config.ledger.period_end(period)),
+        pin,
+        heights,
+        customers,
+        journal=journal,
+        now=around.now,
+        progress=lambda done: around.progress(before + done),
+    )
+    drawn = Window(
+        type="window",
+        salt=new_salt(),
+        chain=chain.id,
+        nonce=reserves.nonce,
+        before=window.before,
+        after=window.after,
+        heights=heights,
+    )
+    return [drawn, *records]
+
+
+def _check_nonce(config: Config, nonce: str) -> None:
+    """Raises `MalformedError` when a window has no nonce to be drawn by, or a nonce no window."""
+    windows = [chain.id for chain in config.chains if chain.window is not None]
+    if windows and nonce == NO_NONCE:
+        raise MalformedError(
+            "window/nonce",
+            f"{windows[0]} has a window in the config, and no nonce draws its blocks",
+            hint="say --nonce HEX, which the auditor draws when the last block that may be drawn is there",
+        )
+    if nonce != NO_NONCE and not windows:
+        raise MalformedError(
+            "window/unused",
+            "a nonce was given, and no chain of the config has a window whose blocks it could draw",
+            hint="say so in [[chains]]: window = { draws = 3, before = 7200, after = 300 }, for example",
+        )
 
 
 def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
@@ -284,16 +372,17 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
     return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses, chain.tokens_since)
 
 
-def _register(config: Config, period: str) -> bytes:
+def _register(config: Config, period: str, nonce: str) -> bytes:
     """A digest of what is read, whichever nodes it is read from."""
-    chains = [
-        {**chain.model_dump(mode="json", exclude={"nodes", "agree"}), "several": chain.needed > 1}
-        for chain in config.chains
-    ]
+    chains = []
+    for chain in config.chains:
+        apart = {"nodes", "agree"} if chain.window is not None else {"nodes", "agree", "window"}
+        chains.append({**chain.model_dump(mode="json", exclude=apart), "several": chain.needed > 1})
     wallets = [wallet.to_value() for wallet in config.wallets]
     read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}
     decimals = {asset: config.decimals[asset] for asset in read}
-    return sha256(dumps({"period": period, "chains": chains, "wallets": wallets, "decimals": decimals})).digest()
+    read_there = {"period": period, "chains": chains, "wallets": wallets, "decimals": decimals}
+    return sha256(dumps(read_there if nonce == NO_NONCE else {**read_there, "nonce": nonce})).digest()
 
 
 def _add_documents(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
@@ -308,7 +397,7 @@ def reserve_lines(records: Sequence[Record], places: Collection[Place] = ()) -> 
     """The statement's lines that the readings among `records` add up to, when the keys of `places` signed."""
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
-        if isinstance(record, Reading):
+        if isinstance(record, Reading) and record.window is None:
             groups.setdefault((*record.line, control_of(record, places)), []).append(record)
     lines = [
         ReserveLine(

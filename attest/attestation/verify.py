@@ -27,6 +27,7 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
+from attest.attestation.window import check_windows, not_recomputed
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
@@ -36,6 +37,7 @@ from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import ControlProof
 from attest.reserves.wallets import Level
+from attest.reserves.window_recheck import at_pin
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -278,6 +280,15 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
+        whole = len(records) == predicate.evidence.count
+        check_windows(predicate.declarations, result, all_at_hand=whole)
+        for chain, window in result.windows.items():
+            drawn = ", ".join(str(block.height) for block in window.blocks)
+            detail.append(f"{chain} also read at blocks {drawn}, which the nonce {window.nonce} draws")
+            if any(block.time > predicate.issued_at for block in window.blocks):
+                raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
+        if unknown := not_recomputed(predicate.declarations, result):
+            detail.open(f"the lowest count was not recomputed, for wallets are not at hand: {', '.join(unknown)}")
     return result
 
 
@@ -289,7 +300,7 @@ def _recheck_control(report: _Report, predicate: Predicate, records: dict[int, A
             detail.open("the evidence holds no proof of control")
             return
         terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at)
-        found = recheck_control(records, terms, predicate.reserves)
+        found = recheck_control(at_pin(records), terms, predicate.reserves)
         held = [line for line in predicate.reserves if line.amount]
         covered = sum(line.wallets for line in held if line.control == "signature")
         detail.append(

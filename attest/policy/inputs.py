@@ -26,6 +26,7 @@ DeclarationKind = Literal[
     "posture",  # a security measure that is in place, until `until`
     "activity",  # something that was done, such as a segregation audit, at `since`
     "custodian",  # what the custodian `name` keeps of the customers' coins
+    "window",  # the least that customers' wallets held of the asset `unit` on the chain `name`, around and at its pin
     "largest-wallet",  # what the wallet `name`, the largest one of an asset, keeps of the customers' coins
 ]
 
