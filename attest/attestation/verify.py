@@ -284,7 +284,10 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         check_windows(predicate.declarations, result, all_at_hand=whole)
         for chain, window in result.windows.items():
             drawn = ", ".join(str(block.height) for block in window.blocks)
-            detail.append(f"{chain} also read at blocks {drawn}, which the nonce {window.nonce} draws")
+            detail.append(
+                f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
+                f"out of {window.before} blocks before and {window.after} after"
+            )
             if any(block.time > predicate.issued_at for block in window.blocks):
                 raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
         if unknown := not_recomputed(predicate.declarations, result):

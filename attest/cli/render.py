@@ -56,7 +56,10 @@ def windows_text(verified: Verified) -> str:
 
 
 def windows_document(verified: Verified) -> list[dict[str, Any]]:
-    """The lowest counts for programs, in base units; `height` is null where one was not recomputed."""
+    """The lowest counts for programs, in base units; `height` is null where one was not recomputed.
+
+    How the blocks were drawn is there when the record of it is at hand.
+    """
     document = []
     for item in _windows(verified):
         found = lowest_found(item, verified.rechecked)
@@ -68,8 +71,16 @@ def windows_document(verified: Verified) -> list[dict[str, Any]]:
                 "lowest": str(item.amount),
                 "height": None if found is None else found.height,
                 "levels": [] if found is None else list(found.levels),
-                "nonce": None if window is None else window.nonce,
-                "blocks": [] if window is None else [block.to_value() for block in window.blocks],
+                **(
+                    {}
+                    if window is None
+                    else {
+                        "nonce": window.nonce,
+                        "before": window.before,
+                        "after": window.after,
+                        "blocks": [block.to_value() for block in window.blocks],
+                    }
+                ),
             }
         )
     return document

@@ -24,13 +24,15 @@ from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
 
 
 class RecheckedWindow(NamedTuple):
-    """A window whose blocks are those that its nonce draws; `leaf` is that of its record.
+    """A window whose blocks are those that its nonce draws.
 
-    `lowest` has the lowest count of each asset whose customers' wallets on the chain are all disclosed.
+    `leaf` is that of its record; the blocks are out of `before` ones before the pin and `after` ones after it. `lowest` has the lowest count of each asset whose customers' wallets on the chain are all disclosed.
     """
 
     leaf: bytes
     nonce: str
+    before: int
+    after: int
     blocks: tuple[Pin, ...]
     lowest: Mapping[str, Lowest]
 
@@ -176,6 +178,8 @@ def rechecked_windows(
         record.chain: RecheckedWindow(
             record.leaf,
             record.nonce,
+            record.before,
+            record.after,
             tuple(blocks[record.chain, height] for height in record.heights),
             {
                 asset: lowest
