@@ -15,7 +15,7 @@ from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_eviden
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.window import window_declarations
+from attest.attestation.window import check_nonce, read_drawn, window_declarations
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
@@ -27,7 +27,7 @@ from attest.reserves.evidence import EvidenceTree, auditor_edition, public_editi
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain, read_window
+from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
@@ -36,12 +36,11 @@ from attest.reserves.records import (
     Reading,
     Record,
     Window,
-    new_salt,
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
-from attest.reserves.window import draw, window_pins
+from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"
 _FOLDER_MODE: Final = 0o700
@@ -95,7 +94,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
     """
     places = register(config.wallets)
-    _check_nonce(config, nonce)
+    check_nonce(config, nonce)
     documents = bank_documents(config, period, around.folder)
     reserves = Reserves(nonce=nonce)
     kept = Journal(journal, _register(config, period, nonce))
@@ -250,10 +249,11 @@ def _read(
     names = ", ".join(node.name for node in chain.nodes)
     around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
     before = sum(isinstance(record, Reading) for record in reserves.records)
+    rule = chain.pin_rule(config.ledger.period_end(period))
     block, records = read_chain(
         reader,
         quorum,
-        chain.pin_rule(config.ledger.period_end(period)),
+        rule,
         wallets,
         journal=journal,
         now=around.now,
@@ -269,75 +269,22 @@ def _read(
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
-    reserves.records += _read_window(quorum, chain, block.pin, wallets, config, period, journal, around, reserves)
-
-
-def _read_window(
-    quorum: Quorum,
-    chain: Chain,
-    pin: Pin,
-    wallets: Sequence[Wallet],
-    config: Config,
-    period: str,
-    journal: Journal,
-    around: Surroundings,
-    reserves: Reserves,
-) -> list[Record]:
-    """What customers' wallets held at the blocks of the chain's window, and the record of how they were drawn."""
-    customers = [wallet for wallet in wallets if wallet.purpose == "customer"]
-    window = chain.window
-    if window is None or not customers:
-        return []
-    heights = draw(
-        bytes.fromhex(reserves.nonce),
-        chain.id,
-        pin.height,
-        before=window.before,
-        after=window.after,
-        draws=window.draws,
-    )
-    around.tell(f"reading customers' wallets of {chain.id} at the drawn blocks {', '.join(map(str, heights))}")
-    before = sum(isinstance(record, Reading) for record in reserves.records)
+    before += sum(isinstance(record, Reading) for record in records)
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
     alone = chain.model_copy(update={"utxo_set": None})
-    records = read_window(
+    reserves.records += read_drawn(
         chain_reader(alone, register(config.wallets), config.decimals, around.folder),
         quorum,
-        chain.pin_rule(config.ledger.period_end(period)),
-        pin,
-        heights,
-        customers,
+        chain,
+        rule,
+        block.pin,
+        wallets,
+        nonce=reserves.nonce,
         journal=journal,
         now=around.now,
+        tell=around.tell,
         progress=lambda done: around.progress(before + done),
     )
-    drawn = Window(
-        type="window",
-        salt=new_salt(),
-        chain=chain.id,
-        nonce=reserves.nonce,
-        before=window.before,
-        after=window.after,
-        heights=heights,
-    )
-    return [drawn, *records]
-
-
-def _check_nonce(config: Config, nonce: str) -> None:
-    """Raises `MalformedError` when a window has no nonce to be drawn by, or a nonce no window."""
-    windows = [chain.id for chain in config.chains if chain.window is not None]
-    if windows and nonce == NO_NONCE:
-        raise MalformedError(
-            "window/nonce",
-            f"{windows[0]} has a window in the config, and no nonce draws its blocks",
-            hint="say --nonce HEX, which the auditor draws when the last block that may be drawn is there",
-        )
-    if nonce != NO_NONCE and not windows:
-        raise MalformedError(
-            "window/unused",
-            "a nonce was given, and no chain of the config has a window whose blocks it could draw",
-            hint="say so in [[chains]]: window = { draws = 3, before = 7200, after = 300 }, for example",
-        )
 
 
 def node_quorum(chain: Chain, around: Surroundings) -> Quorum:

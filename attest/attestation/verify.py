@@ -291,7 +291,9 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
             if any(block.time > predicate.issued_at for block in window.blocks):
                 raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
         if unknown := not_recomputed(predicate.declarations, result):
-            detail.open(f"the lowest count was not recomputed, for wallets are not at hand: {', '.join(unknown)}")
+            detail.open(
+                f"not recomputed, for wallets or descriptors are not at hand: lowest count of {', '.join(unknown)}"
+            )
     return result
 
 

@@ -45,7 +45,7 @@ def windows_text(verified: Verified) -> str:
         found = lowest_found(item, verified.rechecked)
         asset = str(item.unit)
         where = (
-            "not recomputed: not all its wallets are at hand"
+            "not recomputed: not all its wallets and descriptors are at hand"
             if found is None
             else f"at block {found.height} ({', '.join(found.levels)})"
         )

@@ -145,7 +145,9 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     if windows := _chains(chain for chain in rechecked.windows if chain not in asked):
         ends.append(f"whether the blocks drawn for windows are those of their heights: {windows}; --node asks one")
     if unknown := not_recomputed(folder.basis.declarations, rechecked):
-        ends.append(f"the lowest count in the window, whose wallets are not all at hand: {', '.join(unknown)}")
+        ends.append(
+            f"the lowest count in the window, whose wallets or descriptors are not all at hand: {', '.join(unknown)}"
+        )
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends

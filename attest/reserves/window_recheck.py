@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from attest.errors import MalformedError, VerificationError
+from attest.reserves.control_recheck import place_of
+from attest.reserves.counting import places_of
 from attest.reserves.records import (
+    BitcoinDescriptor,
     BitcoinHeader,
     BitcoinUtxos,
+    ControlProof,
     EthereumHeader,
     EthereumTokenAnswer,
     EthereumTokenBalance,
@@ -24,9 +28,10 @@ from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
 
 
 class RecheckedWindow(NamedTuple):
-    """A window whose blocks are those that its nonce draws.
+    """A window whose blocks are those that its nonce draws out of `before` and `after` ones around the pin.
 
-    `leaf` is that of its record; the blocks are out of `before` ones before the pin and `after` ones after it. `lowest` has the lowest count of each asset whose customers' wallets on the chain are all disclosed.
+    `leaf` is that of its record. `lowest` has the lowest count of each asset whose customers' wallets on the chain are
+    all disclosed, with what shows that the outputs there are theirs.
     """
 
     leaf: bytes
@@ -170,8 +175,11 @@ def rechecked_windows(
     blocks: Mapping[tuple[str, int], Pin],
 ) -> dict[str, RecheckedWindow]:
     """By chain, what the window showed, after all its readings were rechecked; `whole` are the disclosed lines."""
+    if not blocks:
+        return {}
     counts = lowest_counts((record for record in records.values() if isinstance(record, Reading)), pins)
-    withheld = {
+    unknown = _strange(records.values())
+    unknown |= {
         (line.chain, line.asset) for line in reserves if line.purpose == "customer" and line.key[:-1] not in whole
     }
     return {
@@ -184,9 +192,28 @@ def rechecked_windows(
             {
                 asset: lowest
                 for (chain, asset), lowest in sorted(counts.items())
-                if chain == record.chain and (chain, asset) not in withheld
+                if chain == record.chain and (chain, asset) not in unknown
             },
         )
         for record in records.values()
         if isinstance(record, Window)
+    }
+
+
+def _strange(records: Collection[Record]) -> set[tuple[str, str]]:
+    """The chains and assets with outputs in a window that nothing at hand shows to be of the wallet.
+
+    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge, or the
+    wallet's descriptor must be at hand, against which they have been checked.
+    """
+    described = {record.wallet for record in records if isinstance(record, BitcoinDescriptor)}
+    known = {place_of(record.challenge) for record in records if isinstance(record, ControlProof)}
+    readings = [record for record in records if isinstance(record, BitcoinUtxos)]
+    held = {(reading.wallet, place) for reading in readings if reading.window is None for place in places_of(reading)}
+    return {
+        (reading.chain, reading.asset)
+        for reading in readings
+        if reading.window is not None and reading.wallet not in described
+        for place in places_of(reading)
+        if place not in known and (reading.wallet, place) not in held
     }

@@ -62,6 +62,27 @@ BAD = {
         "has no tokens",
     ),
     "a set of outputs of an EVM chain": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\nutxo_set = "x"', "is for Bitcoin"),
+    "a window without draws": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\nwindow = {{ before = 1, after = 1 }}", "draws: missing"),
+    "a window of no draws": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 0, before = 1, after = 1 }}",
+        "chains[1].window.draws",
+    ),
+    "a window with too many draws": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 33, before = 40, after = 1 }}",
+        "chains[1].window.draws",
+    ),
+    "a window that is too small": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 3, before = 1, after = 1 }}",
+        "a window of 1 and 1 blocks has no 3",
+    ),
+    "a window that is too long": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 3, before = 1048577, after = 1 }}",
+        "chains[1].window.before",
+    ),
     "a wrapped coin that is not called so": ('asset = "DUSD", contract', 'asset = "BTC", contract', "wrapped = true"),
     "one contract for two assets": (
         "tokens = [",

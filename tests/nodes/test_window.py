@@ -334,7 +334,7 @@ def test_the_tables_say_where_it_was_lowest_and_what_nobody_could_recompute(dres
     assert f"3.00001000 BTC on {BITCOIN}, not recomputed" in text
     assert lowest["BTC"]["height"] is None
     assert steps[11].status == "NOT CHECKED"
-    assert f"the lowest count was not recomputed, for wallets are not at hand: BTC on {BITCOIN}" in steps[11].detail
+    assert f"not at hand: lowest count of BTC on {BITCOIN}" in steps[11].detail
     assert NONCE in steps[11].detail
     whole = dressed.verify(*dressed.forge(), lambda _: None)
     assert "not recomputed" not in coverage_table(whole)
@@ -498,6 +498,23 @@ def test_a_window_that_the_evidence_does_not_have_fails(dressed: Published) -> N
     assert verified.adverse
 
 
+def test_outputs_at_a_script_that_nothing_shows_to_be_the_wallets_are_not_taken_for_its(dressed: Published) -> None:
+    def whale(records: list[Any]) -> None:
+        """What lies at somebody else's script, in the place of the coins that were not there."""
+        for record in records:
+            if record["type"] == "bitcoin-utxos" and "window" in record and record["wallet"] == "btc-hot":
+                record["utxos"].append({**record["utxos"][0], "script": "0014" + "11" * 20, "vout": 77})
+                record["amount"] = str(int(record["amount"]) * 2)
+
+    def more(predicate: Any) -> None:
+        item = declared(predicate, "BTC")
+        item["amount"] = str(OWN["BTC"] + BORROWED["BTC"])
+
+    verified = dressed.verify(*dressed.forge(whale, more), lambda _: None)
+    assert verified.steps[11].status == "NOT CHECKED"
+    assert "BTC" not in verified.rechecked.windows[BITCOIN].lowest
+
+
 def test_only_a_node_tells_that_another_block_stands_at_a_height(dressed: Published, tmp_path: Path) -> None:
     node = dressed.world.faucet.node
 
@@ -526,8 +543,9 @@ def test_one_wallet_is_disclosed_with_its_readings_around_the_pin(dressed: Publi
     options: Any = {"nodes": {}, "utxo_sets": {}, "environment": {}, "tell": lambda _: None, "progress": lambda _: None}
     partial = check_evidence(folder, **options)
     assert partial.rechecked.windows[BITCOIN].lowest == {}
-    assert f"the lowest count in the window, whose wallets are not all at hand: BTC on {BITCOIN}" in checked_text(
-        partial
+    assert (
+        f"the lowest count in the window, whose wallets or descriptors are not all at hand: BTC on {BITCOIN}"
+        in checked_text(partial)
     )
     (folder / "btc-cold.disclosed.jsonl").write_bytes(whole.disclose("btc-cold", descriptor=False))
     checked = check_evidence(folder, **options)
