@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rlp
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from attest.attestation import monthly
 from attest.attestation.config import read_config
+from attest.attestation.control import add_signatures, write_challenges
 from attest.attestation.evidence import check_evidence, open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
@@ -80,6 +84,10 @@ class World:
 
     def around(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Surroundings:
         return Surroundings(folder, NOW, self.environment, tell)
+
+    @property
+    def bitcoin_tip(self) -> int:
+        return int(self.faucet.node.call("getblockcount"))
 
     def mine_ethereum(self, blocks: int) -> None:
         for _ in range(blocks):
@@ -388,8 +396,32 @@ def drop(kind: str, chain: str) -> Callable[[list[Any]], None]:
     return lambda records: records.remove(of(records, kind, chain))
 
 
+def dated(chain_time: datetime, index: int) -> Callable[[list[Any]], None]:
+    """The header of a drawn block with another time: what it proves, it still proves."""
+
+    def change(records: list[Any]) -> None:
+        headers = [r for r in records if r["type"] == "ethereum-header" and "window" in r]
+        fields = rlp.decode(bytes.fromhex(headers[index]["header"]))
+        fields[TIMESTAMP] = int(chain_time.timestamp()).to_bytes(4)
+        headers[index]["header"] = rlp.encode(fields).hex()
+
+    return change
+
+
+TIMESTAMP = 11  # of an Ethereum header's fields
 LIES: dict[str, tuple[Callable[[list[Any]], object], tuple[int, str]]] = {
     "a block that was not drawn": (move, (11, "recheck/window")),
+    "a block that only the record of the window names": (
+        lambda r: of(r, "window", ETHEREUM, window=False)["heights"].__setitem__(0, 84),
+        (11, "recheck/window"),
+    ),
+    "a balance at a block that was not drawn": (
+        lambda r: r.append({**of(r, "ethereum-balance", ETHEREUM), "salt": "00" * 16, "window": 84}),
+        (11, "recheck/window"),
+    ),
+    "a block before the pin that is younger": (dated(GENESIS + timedelta(days=1), 0), (11, "recheck/window")),
+    "a block after the pin that is older": (dated(GENESIS, -1), (11, "recheck/window")),
+    "a block younger than the statement": (dated(NOW + timedelta(days=1), -1), (11, "recheck/window")),
     "another nonce": (
         lambda r: of(r, "window", ETHEREUM, window=False).update(nonce="5a" * 32),
         (11, "recheck/window"),
@@ -534,6 +566,9 @@ def test_only_a_node_tells_that_another_block_stands_at_a_height(dressed: Publis
     with pytest.raises(AttestError) as caught:
         check_evidence(tmp_path, nodes=urls, **options)
     assert caught.value.code == "reread/pin"
+    (tmp_path / "x.attest.json").write_bytes(dressed.forge(later, STATED["a higher lowest count"][0])[0])
+    with pytest.raises(AttestError, match="the lowest count of ETH"):
+        check_evidence(tmp_path, nodes={}, **options)
 
 
 def test_one_wallet_is_disclosed_with_its_readings_around_the_pin(dressed: Published, tmp_path: Path) -> None:
@@ -602,7 +637,7 @@ def test_a_block_that_is_to_come_is_waited_for_and_nothing_is_read_again(world: 
     asked: list[Any] = []
     with answering(world.ethereum, lambda *call: asked.append(call)) as url:
         around = Surroundings(folder, NOW, {**world.environment, "E1": url})
-        with pytest.raises(UnavailableError, match=r"bip122.* are not settled yet"):
+        with pytest.raises(UnavailableError, match=rf"bip122.* not settled yet, {world.bitcoin_tip - 5} is"):
             write_reserves(config, PERIOD, out, around, NONCE)
     read_at = {params[-1]["blockHash"] for method, params in asked if method in {"eth_getBalance", "eth_getProof"}}
     assert len(read_at) == sum(height > 120 for height in heights)
@@ -628,6 +663,63 @@ def test_a_lost_block_of_the_window_voids_what_was_read(dressed: Published, tmp_
     with pytest.raises(PinLostError):
         write_reserves(config, PERIOD, tmp_path / "read", world.around(folder), NONCE)
     assert not journal.exists()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while it is read", "before it is signed"])
+def test_a_drawn_block_that_is_replaced_is_noticed(world: World, tmp_path: Path, *, late: bool) -> None:
+    folder = world.configure(tmp_path / "x", window=WINDOW)
+    block = world.ethereum.call("eth_getBlockByNumber", hex(WINDOWED[0]), AS_HEX)
+    told: list[str] = []
+
+    def replaced(method: str, params: list[Any]) -> Any:
+        if method == "eth_getProof" and params[-1].get("blockHash") == block["hash"] and not late:
+            told.append("are still on their chains")
+        gone = any("still on their chains" in text for text in told)
+        if gone and (method, params[0]) == ("eth_getBlockByNumber", hex(WINDOWED[0])):
+            return world.ethereum.call(method, hex(WINDOWED[0] + 1), AS_HEX)
+        return None
+
+    with answering(world.ethereum, replaced) as url, pytest.raises(AttestError, match="node e1"):
+        environment = {**world.environment, "E1": url}
+        if late:
+            world.run(folder, environment=environment, tell=told.append)
+        else:
+            around = Surroundings(folder, NOW, environment)
+            write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", around, NONCE)
+    assert not (folder / "publication" / PERIOD).exists()
+
+
+def test_signatures_are_counted_for_the_pin_alone(world: World, tmp_path: Path) -> None:
+    folder = world.configure(tmp_path / "x", window=WINDOW)
+    around = Surroundings(folder, GENESIS + timedelta(hours=1), world.environment)
+    config = read_config(folder / "attest.toml")
+    config = config.model_copy(
+        update={
+            "wallets": tuple(item for item in config.wallets if item.chain == ETHEREUM),
+            "chains": config.chains[1:],
+        }
+    )
+    write_challenges(config, PERIOD, NONCE, tmp_path / "c", around)
+    Account.enable_unaudited_hdwallet_features()
+    key = Account.from_mnemonic(" ".join(["test"] * 11 + ["junk"]), account_path="m/44'/60'/0'/0/5").key
+    text = (tmp_path / "c" / "eth-cold-0001.txt").read_text(encoding="utf-8")
+    signature = Account.sign_message(encode_defunct(text=text), key).signature.hex()
+    (tmp_path / "eth-cold-0001.sig").write_text("0x" + signature.removeprefix("0x"), encoding="utf-8")
+    add_signatures(tmp_path / "c", [tmp_path / "eth-cold-0001.sig"])
+    predicate = world.run(folder, control=(tmp_path / "c",)).verified.statement.predicate
+    said = {(line.asset, line.purpose, line.control, line.wallets) for line in predicate.reserves}
+    assert {("ETH", "customer", "signature", 1), ("DUSD", "customer", "signature", 1)} <= said
+
+
+def test_a_set_of_unspent_outputs_is_dumped_at_the_pin_alone(world: World, tmp_path: Path) -> None:
+    folder = world.configure(tmp_path / "x", window=f'{WINDOW}\nutxo_set = "sets"')
+    path = folder / "attest.toml"
+    before, _, after = path.read_text(encoding="utf-8").rpartition('\nutxo_set = "sets"')
+    path.write_text(before + after, encoding="utf-8")
+    (folder / "sets").mkdir()
+    predicate = world.run(folder).verified.statement.predicate
+    assert [p.name.split("-")[1] for p in (folder / "sets").iterdir()] == [str(world.bitcoin_pin)]
+    assert {line.evidence for line in predicate.reserves if line.asset == "BTC"} == {"proven"}
 
 
 def test_a_month_is_attested_from_what_was_read_with_the_nonce(dressed: Published, tmp_path: Path) -> None:
