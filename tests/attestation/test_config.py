@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from attest.attestation.config import Node, read_config
+from attest.attestation.reserves import _register
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.challenge import NO_NONCE
 from tests.conftest import FIXTURES
 
 TEXT = (FIXTURES / "demo" / "attest.toml").read_text(encoding="utf-8")
@@ -153,3 +155,9 @@ def test_secrets_of_a_node_come_from_the_environment() -> None:
     assert node.expanded_url({"USER_1": "u", "PASS": "p"}) == "https://u:p@node.example/u"
     with pytest.raises(UnavailableError, match="node own: the environment variable PASS is not set"):
         node.expanded_url({"USER_1": "u"})
+
+
+def test_a_register_without_a_window_is_the_one_it_was_before_there_were_windows(tmp_path: Path) -> None:
+    """Readings and journals of before must still be taken."""
+    digest = _register(read_config(written(tmp_path, TEXT)), "2026-10", NO_NONCE)
+    assert digest.hex() == "f87120feb89a816cd29f711ff1b33d1ed0daaad4fd2c1243c5ee114bfeb86f01"
