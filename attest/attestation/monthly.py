@@ -147,7 +147,7 @@ def run(
         )
         tell("seeing that the pinned blocks are still on their chains")
         try:
-            confirm_pins(config, reserves, around)
+            confirm_pins(config, reserves.blocks, around)
         except PinLostError as error:
             if read is None:
                 raise

@@ -63,6 +63,11 @@ class Reserves:
     nonce: str = NO_NONCE
 
     @property
+    def blocks(self) -> list[Pin]:
+        """The pinned blocks and those of windows."""
+        return [*self.pins, *window_pins(self.records)]
+
+    @property
     def declarations(self) -> tuple[Declaration, ...]:
         """The lowest counts in the windows."""
         return window_declarations(self.records, self.pins)
@@ -214,9 +219,9 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
     )
 
 
-def confirm_pins(config: Config, reserves: Reserves, around: Surroundings) -> None:
+def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
     """See that every block that was read at is still on its chain. Raises `PinLostError`, `AttestError`."""
-    for pin in (*reserves.pins, *window_pins(reserves.records)):
+    for pin in pins:
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
         confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
 
