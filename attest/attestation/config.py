@@ -21,12 +21,12 @@ from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.policy.inputs import CoverForm
 from attest.reserves.ethereum_proof import Layout
-from attest.reserves.pins import Before, Confirmations, PinRule
+from attest.reserves.pins import BITCOIN_DEPTH, Before, Confirmations, PinRule
+from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 from attest.reserves.sampling import MAX_DRAWS
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
 
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
-_DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -102,13 +102,28 @@ class PinAt(Settings):
         return self.hash if self.hash is not None else self.height or 0
 
 
+class WindowSettings(Settings):
+    """How many further blocks an auditor's nonce draws, and out of how many before and after the pin."""
+
+    draws: Annotated[Count, Field(ge=1, le=MAX_WINDOW_DRAWS)]
+    before: Annotated[Count, Field(le=MAX_WINDOW)]
+    after: Annotated[Count, Field(le=MAX_WINDOW)]
+
+    @model_validator(mode="after")
+    def _has_so_many(self) -> Self:
+        if self.draws > self.before + self.after:
+            raise ValueError(f"a window of {self.before} and {self.after} blocks has no {self.draws} to be drawn")
+        return self
+
+
 class Chain(Settings):
     """A chain to read, and the nodes of which `agree` must say the same (all of them, if it does not say).
 
     `pin` chooses the block: `period-end` is the last one before the period ends. Without it an EVM chain is read at its
     last finalized block, and Bitcoin, which knows no finality, six blocks deep. `tokens_since` is the height of the
     first block whose transfers are looked through for tokens that are not listed. `utxo_set` is a folder into which the
-    first Bitcoin node may dump its set of unspent outputs, under the same path as here.
+    first Bitcoin node may dump its set of unspent outputs, under the same path as here. With a `window`, customers'
+    wallets are also read at blocks around the pin that an auditor's nonce draws.
     """
 
     id: ChainId
@@ -119,6 +134,7 @@ class Chain(Settings):
     agree: Annotated[Count, Field(ge=1)] | None = None
     tokens_since: Count | None = None
     utxo_set: Text | None = None
+    window: WindowSettings | None = None
 
     @property
     def is_bitcoin(self) -> bool:
@@ -138,7 +154,7 @@ class Chain(Settings):
             case PinAt():
                 return self.pin.rule
             case None:
-                return Confirmations(_DEPTH) if self.is_bitcoin else "finalized"
+                return Confirmations(BITCOIN_DEPTH) if self.is_bitcoin else "finalized"
         return self.pin
 
     @model_validator(mode="after")

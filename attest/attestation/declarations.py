@@ -16,8 +16,8 @@ from attest.policy.inputs import Declaration
 from attest.reserves.records import DeclarationRecord, Reading, new_salt
 
 HIDDEN: Final = "not public"
-_COMPUTED: Final = frozenset(("custodian", "largest-wallet"))  # of the readings, not said by management
-_FIELDS: Final = ("kind", "name", "unit", "amount", "since", "until")
+_COMPUTED: Final = frozenset(("custodian", "largest-wallet", "window"))  # of the readings, not said by management
+_FIELDS: Final = ("kind", "name", "unit", "amount", "tier", "since", "until")
 
 
 def signed_forms(config: Config, period: str, folder: Path) -> list[DeclarationRecord]:
@@ -33,7 +33,7 @@ def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[Declar
     wallets: dict[tuple[str, str], int] = {}
     custodians: dict[tuple[str, str], int] = {}
     for reading in records:
-        if isinstance(reading, Reading) and reading.purpose == "customer":
+        if isinstance(reading, Reading) and reading.purpose == "customer" and reading.window is None:
             wallets[reading.asset, reading.wallet] = wallets.get((reading.asset, reading.wallet), 0) + reading.amount
             if reading.custodian is not None:
                 place = (reading.asset, reading.custodian)
@@ -52,9 +52,8 @@ def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[Declar
 
 
 def declaration_lines(records: Iterable[Any]) -> list[Declaration]:
-    """What the statement declares: a line for each `DeclarationRecord`, in the order of its fields."""
-    lines = [declaration_line(record) for record in records if isinstance(record, DeclarationRecord)]
-    return sorted(lines, key=lambda line: [str(item or "") for item in _said(line)])
+    """What the statement declares by a `DeclarationRecord` each."""
+    return [declaration_line(record) for record in records if isinstance(record, DeclarationRecord)]
 
 
 def declaration_line(record: DeclarationRecord) -> Declaration:
@@ -84,7 +83,7 @@ def recheck_declarations(
                 raise VerificationError("declaration/form", f"no signed form stands behind {_name(line)}")
             forms += record is not None
             continue
-        if line.unit not in whole:
+        if line.unit not in whole or line.kind == "window":
             continue
         recomputed += 1
         holds = largest.get(line.unit) == line.amount if line.name == HIDDEN else _said(line) in computed

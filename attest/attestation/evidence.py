@@ -12,6 +12,7 @@ from attest.attestation.declarations import recheck_declarations
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
+from attest.attestation.window import check_windows
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
@@ -38,16 +39,18 @@ from attest.reserves.records import (
     NodeAgreement,
     Reading,
     TrieNodes,
+    Window,
 )
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
+from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
 MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
-_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock)
+_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock, Window)
 
 
 class ReservesFile(Document):
@@ -87,7 +90,7 @@ class EvidenceFolder(NamedTuple):
 
     def check(self, dumps: Mapping[str, UtxoSet]) -> Rechecked:
         """Recompute every balance from its evidence. Raises `VerificationError` naming the record."""
-        found = recheck(
+        rechecked = recheck(
             self.records,
             decimals={item.asset: item.decimals for item in self.basis.assets},
             pins=self.basis.chains,
@@ -95,15 +98,17 @@ class EvidenceFolder(NamedTuple):
             money=self.basis.money,
             dumps=dumps,
         )
-        recheck_declarations(self.records, self.basis.declarations, found.whole_assets(self.basis.reserves))
-        return found
+        recheck_declarations(self.records, self.basis.declarations, rechecked.whole_assets(self.basis.reserves))
+        whole = len(self.records) == self.basis.evidence.count
+        check_windows(self.basis.declarations, rechecked, all_at_hand=whole)
+        return rechecked
 
-    def readings(self, chain: str) -> dict[int, Any]:
-        """The readings of one chain by index."""
+    def readings(self, chain: str, window: int | None = None) -> dict[int, Any]:
+        """The readings of one chain by index, at its pin or at the height `window`."""
         return {
             index: record
             for index, record in self.records.items()
-            if isinstance(record, Reading) and record.chain == chain
+            if isinstance(record, Reading) and (record.chain, record.window) == (chain, window)
         }
 
     def contracts(self, chain: str) -> dict[int, ContractControl]:
@@ -120,7 +125,7 @@ class EvidenceFolder(NamedTuple):
         return next((Block(pin, header) for header in headers if keccak(header) == pin.block_hash), None)
 
     def scripts(self, chain: str) -> frozenset[bytes]:
-        """The scripts that the outputs of one chain pay to."""
+        """The scripts that the outputs of one chain pay to at its pin."""
         return frozenset(
             utxo.script
             for record in self.readings(chain).values()
@@ -167,16 +172,22 @@ class EvidenceFolder(NamedTuple):
             or (isinstance(record, CustodyConfirmation) and confirmed_by(record) <= places)
             or isinstance(record, ControlSample)
         }
-        for chain in chains:
-            shown |= self._trie_nodes(chain, [records[index] for index in sorted(shown)])
+        for place in {(records[index].chain, records[index].window) for index in own}:
+            shown |= self._trie_nodes(*place, [records[index] for index in sorted(shown)])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, records: Sequence[Any]) -> set[int]:
-        """The records of shared trie nodes that the proofs of `records` of a chain go through."""
-        proven = [item for item in records if isinstance(item, Proven) and item.chain == chain]
+    def _trie_nodes(self, chain: str, window: int | None, records: Sequence[Any]) -> set[int]:
+        """The records of shared trie nodes that the proofs of `records` of a chain, at one block, go through."""
+        proven = [
+            item
+            for item in records
+            if isinstance(item, Proven) and (item.chain, getattr(item, "window", None)) == (chain, window)
+        ]
         headers = [
-            record for record in self.records.values() if isinstance(record, EthereumHeader) and record.chain == chain
+            record
+            for record in self.records.values()
+            if isinstance(record, EthereumHeader) and (record.chain, record.window) == (chain, window)
         ]
         if not proven or not headers:
             return set()
@@ -233,6 +244,7 @@ def check_evidence(
             path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
         )
     rechecked = opened.check(dumps)
+    windows = window_pins(opened.records.values())
     asked = []
     contracts: dict[str, int] = {}
     for chain, url in nodes.items():
@@ -240,7 +252,11 @@ def check_evidence(
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
-        asked.append((chain, node.name, reread(node, pins[chain], opened.readings(chain), progress)))
+        said = reread(node, pins[chain], opened.readings(chain), progress)
+        for pin in windows:
+            if pin.chain == chain:
+                said += reread(node, pin, opened.readings(chain, pin.height), progress)
+        asked.append((chain, node.name, said))
         blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
         if (block := opened.block(pins[chain])) is not None:

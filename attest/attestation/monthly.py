@@ -52,6 +52,7 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verifie
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
 from attest.liabilities.tree import SCHEME
+from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.pins import PinLostError
 
@@ -78,6 +79,7 @@ def run(
     passphrase: Callable[[], str],
     read: Path | None = None,
     control: Sequence[Path] = (),
+    nonce: str = NO_NONCE,
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int], None] = lambda *_: None,
@@ -85,7 +87,8 @@ def run(
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
     `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of `write_reserves`, without
-    which the chains are read now, and `control` those of signed challenges; `progress` hears how many `balances`, then
+    which the chains are read now, and `control` those of signed challenges; `nonce`, an auditor's, draws the blocks of
+    windows; `progress` hears how many `balances`, then
     `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
     that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
     """
@@ -106,9 +109,9 @@ def run(
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:
-        reserves = read_reserves(config, period, journal, around)
+        reserves = read_reserves(config, period, journal, around, nonce)
     else:
-        reserves = load_reserves(config, period, read, around)
+        reserves = load_reserves(config, period, read, around, nonce)
     if signed is not None:
         with _keeping(journal, tell):
             add_control(reserves, settle_contracts(config, reserves, signed, around))
@@ -140,7 +143,7 @@ def run(
             reserves=reserves.lines,
             money=tuple(reserves.money),
             cover=documents.contracts.lines,
-            declarations=tuple(reserves.declarations),
+            declarations=reserves.declarations,
             prices=documents.prices.prices,
             policies=(),
             evidence=EvidenceRoot(root=evidence.root, count=evidence.count),
@@ -157,7 +160,7 @@ def run(
         )
         tell("seeing that the pinned blocks are still on their chains")
         try:
-            confirm_pins(config, reserves.pins, around)
+            confirm_pins(config, reserves.blocks, around)
         except PinLostError as error:
             if read is None:
                 raise

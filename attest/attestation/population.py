@@ -35,7 +35,7 @@ def read_population(config: Config, period: str, read: Path, nonce: str, around:
     reserves = load_reserves(config.model_copy(update={"money": ()}), period, read, around)
     amounts: dict[str, dict[bytes, int]] = {}
     for record in reserves.records:
-        if isinstance(record, BitcoinUtxos):
+        if isinstance(record, BitcoinUtxos) and record.window is None:
             held = amounts.setdefault(record.wallet, {})
             for utxo in record.utxos:
                 held[utxo.script] = held.get(utxo.script, 0) + utxo.amount

@@ -12,14 +12,17 @@ from typing import Final
 from attest.amounts import format_amount
 from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, Money
 from attest.attestation.declarations import concentration, declaration_lines
+from attest.attestation.declared import declaration_order
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
+from attest.attestation.window import check_nonce, read_drawn, window_declarations
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
 from attest.policy.inputs import Declaration
+from attest.reserves.challenge import NO_NONCE
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
@@ -40,11 +43,13 @@ from attest.reserves.records import (
     PriceList,
     Reading,
     Record,
+    Window,
     new_salt,
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
+from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"
 _FOLDER_MODE: Final = 0o700
@@ -55,16 +60,27 @@ class Reserves:
     """The pinned blocks, all records, the lines of money, what is declared, and which records stay with the auditor.
 
     `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `shown` is whose
-    keys are shown to be at hand.
+    keys are shown to be at hand; `nonce` drew the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     money: list[MoneyLine] = field(default_factory=list)
-    declarations: list[Declaration] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     shown: Shown = NOBODY
+    nonce: str = NO_NONCE
+
+    @property
+    def blocks(self) -> list[Pin]:
+        """The pinned blocks and those of windows."""
+        return [*self.pins, *window_pins(self.records)]
+
+    @property
+    def declarations(self) -> tuple[Declaration, ...]:
+        """What management declares, the figures of concentration, and the lowest counts in the windows."""
+        lines = [*declaration_lines(self.records), *window_declarations(self.records, self.pins)]
+        return tuple(sorted(lines, key=declaration_order))
 
     @property
     def lines(self) -> tuple[ReserveLine, ...]:
@@ -86,16 +102,17 @@ class Surroundings:
     progress: Callable[[int], None] = lambda _: None
 
 
-def read_reserves(config: Config, period: str, journal: Path, around: Surroundings) -> Reserves:
-    """Read every wallet and bank document of the config.
+def read_reserves(config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
+    """Read every wallet and bank document of the config; `nonce`, an auditor's, draws the blocks of its windows.
 
     What has been read is kept in the file `journal`, so that a run that fails goes on at the same blocks; the caller
     removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
     """
     places = register(config.wallets)
+    check_nonce(config, nonce)
     documents = bank_documents(config, period, around.folder)
-    reserves = Reserves()
-    kept = Journal(journal, _register(config, period))
+    reserves = Reserves(nonce=nonce)
+    kept = Journal(journal, _register(config, period, nonce))
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
     wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
@@ -121,7 +138,6 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     reserves.records += own_wallets(config.wallets, places)
     reserves.records += concentration(reserves.records, frozenset(_hidden(config)))
     reserves.private |= _private(reserves.records, config)
-    reserves.declarations = declaration_lines(reserves.records)
     _add_money(documents, config, reserves)
     if not reserves.records:
         raise MalformedError(
@@ -130,7 +146,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     return reserves
 
 
-def write_reserves(config: Config, period: str, out: Path, around: Surroundings) -> ReservesFile:
+def write_reserves(config: Config, period: str, out: Path, around: Surroundings, nonce: str = NO_NONCE) -> ReservesFile:
     """Read the chains for `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
 
     The documents of banks, which come later, are left to the run that attests the month.
@@ -141,7 +157,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings)
     refuse_published(config, out, around)
     refuse_existing(out)
     journal = out.with_name(f"{out.name}{JOURNAL}")
-    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around)
+    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
     own = reserves_file(config, period, reserves, tree)
     with new_folders((out, _FOLDER_MODE)) as (unfinished,):
@@ -166,20 +182,23 @@ def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
         )
 
 
-def load_reserves(config: Config, period: str, read: Path, around: Surroundings) -> Reserves:
+def load_reserves(config: Config, period: str, read: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
     """The chains as `write_reserves` read them into the folder `read`, and the bank documents as they are now.
 
-    Raises `MalformedError` when the folder was read for another period or register, `VerificationError` when its
-    evidence does not show what it says.
+    Raises `MalformedError` when the folder was read for another period or register, or when a `nonce` is given and
+    another one drew its windows; `VerificationError` when its evidence does not show what it says.
     """
     own = read_reserves_file(read)
-    if own.register_digest != _register(config, period):
+    folder = open_evidence(read)
+    drawn = next((record.nonce for record in folder.records.values() if isinstance(record, Window)), NO_NONCE)
+    if nonce not in {NO_NONCE, drawn}:
+        raise MalformedError("reserves/nonce", f"no window in {read} was drawn by the nonce {nonce}, but by {drawn}")
+    if own.register_digest != _register(config, period, drawn):
         raise MalformedError(
             "reserves/other",
             f"{read} was read for another period, or for other chains and wallets than the config's",
             hint="read the chains anew: attest reserves read",
         )
-    folder = open_evidence(read)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = (
@@ -195,10 +214,10 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings)
     reserves = Reserves(
         list(own.chains),
         chains,
-        declarations=declaration_lines(chains),
         private={index for index in own.private if index < len(chains)},
         unlisted=list(own.unlisted),
     )
+    reserves.nonce = drawn
     _add_money(bank_documents(config, period, around.folder), config, reserves)
     return reserves
 
@@ -208,12 +227,12 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
     return ReservesFile(
         format="attest/reserves/v1",
         period=period,
-        register_digest=_register(config, period),
+        register_digest=_register(config, period, reserves.nonce),
         assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
         chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
         reserves=reserves.lines,
         money=tuple(reserves.money),
-        declarations=tuple(reserves.declarations),
+        declarations=reserves.declarations,
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
@@ -222,7 +241,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
 
 
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
-    """See that every pinned block is still on its chain. Raises `PinLostError` when one is not, `AttestError`."""
+    """See that every block that was read at is still on its chain. Raises `PinLostError`, `AttestError`."""
     for pin in pins:
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
         confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
@@ -257,10 +276,11 @@ def _read(
     names = ", ".join(node.name for node in chain.nodes)
     around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
     before = sum(isinstance(record, Reading) for record in reserves.records)
+    rule = chain.pin_rule(config.ledger.period_end(period))
     block, records = read_chain(
         reader,
         quorum,
-        chain.pin_rule(config.ledger.period_end(period)),
+        rule,
         wallets,
         journal=journal,
         now=around.now,
@@ -280,6 +300,22 @@ def _read(
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
+    before += sum(isinstance(record, Reading) for record in records)
+    # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
+    alone = chain.model_copy(update={"utxo_set": None})
+    reserves.records += read_drawn(
+        chain_reader(alone, register(config.wallets), config.decimals, around.folder),
+        quorum,
+        chain,
+        rule,
+        block.pin,
+        wallets,
+        nonce=reserves.nonce,
+        journal=journal,
+        now=around.now,
+        tell=around.tell,
+        progress=lambda done: around.progress(before + done),
+    )
 
 
 def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
@@ -314,16 +350,17 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
     return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses, chain.tokens_since)
 
 
-def _register(config: Config, period: str) -> bytes:
+def _register(config: Config, period: str, nonce: str) -> bytes:
     """A digest of what is read, whichever nodes it is read from."""
-    chains = [
-        {**chain.model_dump(mode="json", exclude={"nodes", "agree"}), "several": chain.needed > 1}
-        for chain in config.chains
-    ]
+    chains = []
+    for chain in config.chains:
+        apart = {"nodes", "agree"} if chain.window is not None else {"nodes", "agree", "window"}
+        chains.append({**chain.model_dump(mode="json", exclude=apart), "several": chain.needed > 1})
     wallets = [wallet.to_value() for wallet in config.wallets]
     read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}
     decimals = {asset: config.decimals[asset] for asset in read}
-    return sha256(dumps({"period": period, "chains": chains, "wallets": wallets, "decimals": decimals})).digest()
+    read_there = {"period": period, "chains": chains, "wallets": wallets, "decimals": decimals}
+    return sha256(dumps(read_there if nonce == NO_NONCE else {**read_there, "nonce": nonce})).digest()
 
 
 def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:
@@ -348,7 +385,6 @@ def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:
 def add_declarations(config: Config, forms: Sequence[DeclarationRecord], reserves: Reserves) -> None:
     """Add the signed `forms` of the config to the evidence."""
     add_documents(reserves, zip(forms, config.declarations, strict=True))
-    reserves.declarations = declaration_lines(reserves.records)
 
 
 def add_documents(
@@ -370,7 +406,7 @@ def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[Res
     """The statement's lines that the readings among `records` add up to, with the control that is `shown`."""
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
-        if isinstance(record, Reading):
+        if isinstance(record, Reading) and record.window is None:
             groups.setdefault((*record.line, shown.control_of(record)), []).append(record)
     lines = [
         ReserveLine(

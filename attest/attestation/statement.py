@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
+from attest.attestation.declared import ascending, check_declarations, require
 from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import VerificationError
@@ -155,12 +156,17 @@ def parse_statement(payload: bytes) -> Statement:
 
 
 class Coverage(NamedTuple):
-    """One asset: what is owed to customers and what is held for them, in base units, by level of evidence."""
+    """One asset: what is owed to customers and what is held for them, in base units, by level of evidence.
+
+    `fewer` is by how much what was held on a chain was less at a block of its window than at the pin, at the most; it
+    has the chains that have a window.
+    """
 
     asset: str
     decimals: int
     owed: int
     held: dict[Level, int]
+    fewer: Mapping[str, int] = MappingProxyType({})
 
     @property
     def held_total(self) -> int:
@@ -168,14 +174,20 @@ class Coverage(NamedTuple):
         return sum(self.held.values())
 
     @property
+    def counted(self) -> int:
+        """What coverage is judged by: what is held, but on each chain no more than in its window at the lowest."""
+        return self.held_total - sum(self.fewer.values())
+
+    @property
     def met(self) -> bool:
-        """Whether what is held reaches what is owed."""
-        return self.held_total >= self.owed
+        """Whether what counts reaches what is owed."""
+        return self.counted >= self.owed
 
 
 def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
     """Per asset, in the order of the statement. A surplus in one never offsets a shortfall in another."""
     owed = {tree.asset: tree.total for tree in predicate.liabilities.trees}
+    pinned = _customers(predicate)
     result = []
     for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
         held: dict[Level, int] = {}
@@ -185,69 +197,67 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
         for money in predicate.money:
             if money.currency == asset and money.purpose == "customer":
                 held["declared"] = held.get("declared", 0) + money.amount
-        result.append(Coverage(asset, decimals, owed.get(asset, 0), held))
+        fewer = {
+            item.name: pinned[item.name, asset] - (item.amount or 0)
+            for item in predicate.declarations
+            if (item.kind, item.unit) == ("window", asset)
+        }
+        result.append(Coverage(asset, decimals, owed.get(asset, 0), held, fewer))
     return tuple(result)
+
+
+def _customers(predicate: Predicate) -> dict[tuple[str, str], int]:
+    """What customers' wallets held at the pin, by chain and asset."""
+    totals: dict[tuple[str, str], int] = {}
+    for line in predicate.reserves:
+        if line.purpose == "customer":
+            totals[line.chain, line.asset] = totals.get((line.chain, line.asset), 0) + line.amount
+    return totals
 
 
 def check_arithmetic(predicate: Predicate) -> None:
     """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
-    assets = _ascending("assets", predicate.assets, lambda item: item.asset)
+    assets = ascending("assets", predicate.assets, lambda item: item.asset)
     chains = {pin.chain: pin for pin in predicate.chains}
-    _ascending("chains", predicate.chains, lambda item: item.chain)
-    _require(len({pin.block_hash for pin in chains.values()}) == len(chains), "one block is pinned for two chains")
-    _ascending("liabilities.trees", predicate.liabilities.trees, lambda item: item.asset)
-    _ascending("reserves", predicate.reserves, lambda item: item.key)
+    ascending("chains", predicate.chains, lambda item: item.chain)
+    require(len({pin.block_hash for pin in chains.values()}) == len(chains), "one block is pinned for two chains")
+    ascending("liabilities.trees", predicate.liabilities.trees, lambda item: item.asset)
+    ascending("reserves", predicate.reserves, lambda item: item.key)
     _times(predicate)
     for tree in predicate.liabilities.trees:
-        _require(tree.asset in assets, f"the tree of {tree.asset} has no entry in assets")
+        require(tree.asset in assets, f"the tree of {tree.asset} has no entry in assets")
         sound = tree.size > 0 or (tree.root == EMPTY_ROOT and tree.total == 0)
-        _require(sound, f"the tree of {tree.asset} is empty, but its root or total is not")
+        require(sound, f"the tree of {tree.asset} is empty, but its root or total is not")
         agrees = (tree.negative_accounts == 0) == (tree.negative_total == 0)
-        _require(agrees, f"the negative balances of {tree.asset} do not add up")
+        require(agrees, f"the negative balances of {tree.asset} do not add up")
     for line in predicate.reserves:
-        _require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
-        _require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+        require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
+        require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
     for money in predicate.money:
-        _require(money.currency in assets, f"money names {money.currency}, which is not in assets")
+        require(money.currency in assets, f"money names {money.currency}, which is not in assets")
     for asset in assets:
         held = [line.amount for line in predicate.reserves if line.asset == asset]
-        _require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
-    leaves = [
-        *(money.evidence_leaf for money in predicate.money),
-        *(cover.evidence_leaf for cover in predicate.cover),
-        *(item.evidence_leaf for item in predicate.declarations),
-    ]
-    _require(len(set(leaves)) == len(leaves), "one document stands behind two lines of money, cover or declarations")
-    said = [(item.kind, item.name, item.unit, item.since, item.until) for item in predicate.declarations]
-    _require(len(set(said)) == len(said), "the same is declared twice")
+        require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
+    leaves = [*(money.evidence_leaf for money in predicate.money), *(cover.evidence_leaf for cover in predicate.cover)]
+    require(len(set(leaves)) == len(leaves), "one document stands behind two lines of money or cover")
+    check_declarations(predicate.declarations, _customers(predicate), {*leaves})
     for item in predicate.declarations:
-        _require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
+        require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
     for cover in predicate.cover:
-        _require(cover.currency in assets, f"cover names {cover.currency}, which is not in assets")
+        require(cover.currency in assets, f"cover names {cover.currency}, which is not in assets")
     for price in predicate.prices:
-        _require({price.asset, price.currency} <= assets, "a price names an asset or currency which is not in assets")
-        _require(price.time <= predicate.issued_at, f"the price of {price.asset} is younger than the statement")
-    _ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
-    _ascending("policies", predicate.policies, lambda item: item.id)
+        require({price.asset, price.currency} <= assets, "a price names an asset or currency which is not in assets")
+        require(price.time <= predicate.issued_at, f"the price of {price.asset} is younger than the statement")
+    ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
+    ascending("policies", predicate.policies, lambda item: item.id)
 
 
 def _times(predicate: Predicate) -> None:
-    _require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
-    _require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
+    require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
+    require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
     year, month = int(predicate.period[:4]), int(predicate.period[5:])
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    _require(abs(predicate.snapshot_at - end) <= _TIME_ZONES, f"its snapshot is not at the end of {predicate.period}")
-    _require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
+    require(abs(predicate.snapshot_at - end) <= _TIME_ZONES, f"its snapshot is not at the end of {predicate.period}")
+    require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
     for pin in predicate.chains:
-        _require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")
-
-
-def _ascending(name: str, items: Sequence[Any], key: Callable[[Any], Any]) -> set[Any]:
-    keys = [key(item) for item in items]
-    _require(all(a < b for a, b in pairwise(keys)), f"{name} are not in ascending order, each once")
-    return set(keys)
-
-
-def _require(condition: bool, otherwise: str) -> None:  # noqa: FBT001
-    if not condition:
-        raise VerificationError("statement/arithmetic", f"the statement contradicts itself: {otherwise}")
+        require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")

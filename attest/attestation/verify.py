@@ -33,6 +33,7 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
+from attest.attestation.window import check_windows, not_recomputed
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
@@ -43,6 +44,7 @@ from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import Reading
 from attest.reserves.wallets import Control, Level
+from attest.reserves.window_recheck import at_pin
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -258,12 +260,13 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
+    pinned = at_pin(records)
     return Verified(
         statement,
         digest,
         coverage(predicate),
-        segregation_checks(predicate, records, rechecked.lines),
-        wallet_rows(records, _controls(records, controlled)),
+        segregation_checks(predicate, pinned, rechecked.lines),
+        wallet_rows(pinned, _controls(pinned, controlled)),
         evaluations,
         rechecked,
         controlled,
@@ -321,6 +324,20 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
             detail.append(f"{found} contracts and price lists named by digest")
         if not result.complete:
             detail.open("the evidence of the others is not at hand")
+        whole = len(records) == predicate.evidence.count
+        check_windows(predicate.declarations, result, all_at_hand=whole)
+        for chain, window in result.windows.items():
+            drawn = ", ".join(str(block.height) for block in window.blocks)
+            detail.append(
+                f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
+                f"out of {window.before} blocks before and {window.after} after"
+            )
+            if any(block.time > predicate.issued_at for block in window.blocks):
+                raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
+        if unknown := not_recomputed(predicate.declarations, result):
+            detail.open(
+                f"not recomputed, for wallets or descriptors are not at hand: lowest count of {', '.join(unknown)}"
+            )
     return result
 
 

@@ -10,11 +10,13 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
 from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
+from attest.attestation.window import lowest_found
 from attest.cli.render_control import control_document, control_table
 from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
+from attest.policy.inputs import Declaration
 from attest.reserves.wallets import Level
 
 MAX_SHOWN: Final = 10
@@ -28,22 +30,83 @@ _CONTROLS: Final = {
 
 
 def coverage_table(verified: Verified) -> str:
-    """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held."""
-    table = new_table("asset", ">owed to customers", ">held for them", ">coverage", "evidence", "verdict")
+    """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held.
+
+    Where a chain has a window, coverage is that of the lowest counts, which then have a table of their own.
+    """
+    lowest = (">lowest in the window",) if any(item.fewer for item in verified.coverage) else ()
+    table = new_table("asset", ">owed to customers", ">held for them", *lowest, ">coverage", "evidence", "verdict")
     for item in verified.coverage:
         table.add_row(
             item.asset,
             format_amount(item.owed, item.decimals),
             format_amount(item.held_total, item.decimals),
-            ratio_percent(item.held_total, item.owed) or "nothing owed",
+            *(format_amount(item.counted, item.decimals) if item.fewer else "" for _ in lowest),
+            ratio_percent(item.counted, item.owed) or "nothing owed",
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             "MET" if item.met else "NOT MET",
         )
-    return render(table)
+    return "\n\n".join([render(table), *(windows_text(verified) for _ in lowest)])
+
+
+def windows_text(verified: Verified) -> str:
+    """A line for each lowest count: where it was found, or that it was not recomputed."""
+    decimals = {item.asset: item.decimals for item in verified.statement.predicate.assets}
+    lines = []
+    for item in _windows(verified):
+        found = lowest_found(item, verified.rechecked)
+        asset = str(item.unit)
+        where = (
+            "not recomputed: not all its wallets and descriptors are at hand"
+            if found is None
+            else f"at block {found.height} ({', '.join(found.levels)})"
+        )
+        lines.append(
+            f"lowest in the window: {format_amount(item.amount or 0, decimals[asset])} {asset} on {item.name}, {where}"
+        )
+    return "\n".join(lines)
+
+
+def windows_document(verified: Verified) -> list[dict[str, Any]]:
+    """The lowest counts for programs, in base units; `height` is null where one was not recomputed.
+
+    How the blocks were drawn is there when the record of it is at hand.
+    """
+    document = []
+    for item in _windows(verified):
+        found = lowest_found(item, verified.rechecked)
+        window = verified.rechecked.windows.get(item.name)
+        document.append(
+            {
+                "chain": item.name,
+                "asset": item.unit,
+                "lowest": str(item.amount),
+                "height": None if found is None else found.height,
+                "levels": [] if found is None else list(found.levels),
+                **(
+                    {}
+                    if window is None
+                    else {
+                        "nonce": window.nonce,
+                        "before": window.before,
+                        "after": window.after,
+                        "blocks": [block.to_value() for block in window.blocks],
+                    }
+                ),
+            }
+        )
+    return document
+
+
+def _windows(verified: Verified) -> list[Declaration]:
+    return [item for item in verified.statement.predicate.declarations if item.kind == "window"]
 
 
 def coverage_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence."""
+    """The same for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence.
+
+    `counted` is what coverage is judged by where a chain has a window.
+    """
     return [
         {
             "asset": item.asset,
@@ -51,7 +114,8 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
             "owed": str(item.owed),
             "held": {level: str(amount) for level, amount in item.held.items()},
             "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
-            "coverage": ratio_percent(item.held_total, item.owed),
+            **({"counted": str(item.counted)} if item.fewer else {}),
+            "coverage": ratio_percent(item.counted, item.owed),
             "met": item.met,
         }
         for item in verified.coverage
@@ -183,6 +247,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "steps": [step_document(step) for step in verified.steps],
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
+        "windows": windows_document(verified),
         "segregation": segregation_document(verified),
         "control": control_document(verified),
         "wallets": wallets_document(verified),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attest.amounts import format_amount
 from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, EvidenceFolder, ReservesFile
+from attest.attestation.window import not_recomputed
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.reserves.counting import ASKED, source
@@ -23,6 +24,7 @@ from attest.reserves.records import (
     NodeAgreement,
     Reading,
     TrieNodes,
+    Window,
 )
 
 _WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said
@@ -42,6 +44,12 @@ def lines_table(own: ReservesFile) -> str:
         amount = format_amount(money.amount, decimals[money.currency])
         lines.add_row(money.currency, "", money.purpose, "bank", "declared", "", amount)
     parts = [render(pins), render(lines)]
+    if own.declarations:
+        lowest = new_table("asset", "chain", ">lowest in the window")
+        for said in own.declarations:
+            asset = str(said.unit)
+            lowest.add_row(asset, said.name, format_amount(said.amount or 0, decimals[asset]))
+        parts.append(render(lowest))
     if own.unlisted:
         table = new_table("not counted: wallet", "does not list", ">amount")
         for item in own.unlisted:
@@ -53,7 +61,8 @@ def lines_table(own: ReservesFile) -> str:
 def reserves_document(own: ReservesFile) -> dict[str, Any]:
     """The same for programs: amounts in base units."""
     value = own.to_value()
-    return {name: value[name] for name in ("period", "chains", "reserves", "money", "unlisted", "evidence")}
+    names = ("period", "chains", "reserves", "money", "unlisted", "declarations", "evidence")
+    return {name: value[name] for name in names if name in value}
 
 
 def readings_table(own: ReservesFile, records: Mapping[int, Any]) -> str:
@@ -64,7 +73,7 @@ def readings_table(own: ReservesFile, records: Mapping[int, Any]) -> str:
         if isinstance(record, Reading):
             amount = format_amount(record.amount, decimals[record.asset])
             table.add_row(
-                record.wallet, record.asset, record.chain, record.purpose, record.storage, record.level, amount
+                record.wallet, record.asset, _chain(record), record.purpose, record.storage, record.level, amount
             )
     return render(table)
 
@@ -82,7 +91,7 @@ def records_table(folder: EvidenceFolder) -> str:
             amount, level = f"{format_amount(record.amount, decimals[record.currency])} {record.currency}", "declared"
         else:
             wallet = getattr(record, "wallet", "")
-        table.add_row(str(index), record.type, getattr(record, "chain", ""), wallet, amount, level, _rests_on(record))
+        table.add_row(str(index), record.type, _chain(record), wallet, amount, level, _rests_on(record))
     return render(table)
 
 
@@ -119,7 +128,8 @@ def checked_text(checked: CheckedEvidence) -> str:
 def _open_ends(checked: CheckedEvidence) -> list[str]:
     """What was not checked, in words that follow NOT CHECKED."""
     folder, rechecked = checked.folder, checked.rechecked
-    readings = [record for record in folder.records.values() if isinstance(record, Reading)]
+    every = [record for record in folder.records.values() if isinstance(record, Reading)]
+    readings = [record for record in every if record.window is None]
     asked = {chain for chain, _, _ in checked.asked}
     withheld = rechecked.readings_stated - len(readings)
     unseen = rechecked.documents_stated - rechecked.documents
@@ -131,7 +141,7 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
         )
     if waiting := len(readings) - rechecked.readings:
         ends.append(f"{waiting} balances proven in a set of unspent outputs, which --utxo-set hands over")
-    if words := _chains(record.chain for record in readings if record.level in _WORDS and record.chain not in asked):
+    if words := _chains(record.chain for record in every if record.level in _WORDS and record.chain not in asked):
         ends.append(f"the word of the nodes for what is agreed or single on {words}; --node asks another")
     if slots := ", ".join(
         f"{asset} {place}"
@@ -146,6 +156,12 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     waiting_for = [item for item in folder.records.values() if isinstance(item, ContractControl)]
     if silent := _chains(item.challenge.chain for item in waiting_for if item.challenge.chain not in asked):
         ends.append(f"what contracts say of their signatures on {silent}, which counts as none; --node asks them")
+    if windows := _chains(chain for chain in rechecked.windows if chain not in asked):
+        ends.append(f"whether the blocks drawn for windows are those of their heights: {windows}; --node asks one")
+    if unknown := not_recomputed(folder.basis.declarations, rechecked):
+        ends.append(
+            f"the lowest count in the window, whose wallets or descriptors are not all at hand: {', '.join(unknown)}"
+        )
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends
@@ -172,11 +188,20 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
     }
 
 
-def _rests_on(record: Any) -> str:  # noqa: PLR0911 (one for each type of record)
+def _chain(record: Any) -> str:
+    """The chain of a record, and the block where it belongs to one of a window."""
+    chain = str(getattr(record, "chain", ""))
+    window = getattr(record, "window", None)
+    return chain if window is None else f"{chain} at {window}"
+
+
+def _rests_on(record: Any) -> str:  # noqa: PLR0911 (a line for each type)
     match record:
         case NodeAgreement():
             dropped = "".join(f", not {node.name} ({node.reason})" for node in record.dropped)
             return f"{len(record.agreed)} agreed, {record.needed} needed: {', '.join(record.agreed)}{dropped}"
+        case Window():
+            return f"blocks {', '.join(map(str, record.heights))}, drawn by {record.nonce}"
         case TrieNodes():
             return f"{len(record.nodes):,} trie nodes"
         case EthereumTokenBalance() | EthereumTokenAnswer():

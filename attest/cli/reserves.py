@@ -18,8 +18,13 @@ def reserves() -> None:
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--period", required=True, metavar="YYYY-MM", help="The month.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+@click.option(
+    "--nonce",
+    metavar="HEX",
+    help="What the auditor drew, 16 to 64 bytes: it draws the blocks of the windows that CONFIG has.",
+)
 @json_option
-def read(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
+def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bool) -> Result:
     """Read every wallet that CONFIG names at one block per chain, with its evidence, without signing anything.
 
     Nodes keep the state of a block for minutes: read when the month ends, and give the folder to
@@ -35,11 +40,12 @@ def read(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     from attest.attestation.monthly import parse_period
     from attest.attestation.reserves import Surroundings, write_reserves
     from attest.cli.render_evidence import lines_table, reserves_document
+    from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
     with progress(as_json=as_json) as advance:
         around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json), partial(advance, "balances"))
-        own = write_reserves(settings, parse_period(period), out, around)
+        own = write_reserves(settings, parse_period(period), out, around, parse_nonce(nonce))
     return Result(
         {"command": "reserves read", "status": "done", "reserves": str(out), **reserves_document(own)},
         f"{lines_table(own)}\n\nreserves  {out}\nevidence  {own.evidence.root.hex()}",

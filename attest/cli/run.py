@@ -25,8 +25,21 @@ from attest.errors import EXIT_ADVERSE
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder of `attest control challenge` with the signatures that came back. Repeatable, for what came later.",
 )
+@click.option(
+    "--nonce",
+    metavar="HEX",
+    help="What the auditor drew, 16 to 64 bytes: it draws the blocks of the windows that CONFIG has.",
+)
 @json_option
-def run(config: Path, *, period: str, reserves: Path | None, control: tuple[Path, ...], as_json: bool) -> Result:
+def run(
+    config: Path,
+    *,
+    period: str,
+    reserves: Path | None,
+    control: tuple[Path, ...],
+    nonce: str | None,
+    as_json: bool,
+) -> Result:
     """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
 
     Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase
@@ -37,8 +50,9 @@ def run(config: Path, *, period: str, reserves: Path | None, control: tuple[Path
 
     from attest.attestation import monthly
     from attest.attestation.config import read_config
-    from attest.cli.render import coverage_document, coverage_table, not_met_text, step_document
+    from attest.cli.render import coverage_document, coverage_table, not_met_text, step_document, windows_document
     from attest.liabilities.tree import SECRET_BYTES
+    from attest.reserves.challenge import parse_nonce
 
     with progress(as_json=as_json) as advance:
         outcome = monthly.run(
@@ -50,6 +64,7 @@ def run(config: Path, *, period: str, reserves: Path | None, control: tuple[Path
             passphrase=passphrase,
             read=reserves,
             control=control,
+            nonce=parse_nonce(nonce),
             tell=tell(as_json),
             progress=advance,
         )
@@ -64,6 +79,7 @@ def run(config: Path, *, period: str, reserves: Path | None, control: tuple[Path
             "private": str(outcome.private),
             "steps": [step_document(step) for step in verified.steps],
             "coverage": coverage_document(verified),
+            "windows": windows_document(verified),
         },
         f"{coverage_table(verified)}\n\n{not_met_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}",

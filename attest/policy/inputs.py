@@ -31,8 +31,9 @@ DeclarationKind = Literal[
     "posture",  # a security measure that is in place, until `until`
     "activity",  # something that was done, such as a segregation audit, at `since`
     "custodian",  # what the custodian `name` of `tier` keeps of the customers' coins
-    "largest-wallet",  # what the wallet `name`, one of the largest, keeps of the customers' coins
+    "largest-wallet",  # what the wallet `name`, the largest one of an asset, keeps of the customers' coins
     "licence",  # what the exchange is licensed as: `name` is what the table of a rule calls it
+    "window",  # the least that customers' wallets held of the asset `unit` on the chain `name`, around and at its pin
 ]
 _NEEDED: Final = {
     "encumbrance": (),
@@ -44,6 +45,7 @@ _NEEDED: Final = {
     "custodian": ("amount",),
     "largest-wallet": ("amount",),
     "licence": (),
+    "window": ("amount",),
 }
 
 

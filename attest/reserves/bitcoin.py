@@ -11,8 +11,9 @@ from typing import Any, Final, Literal
 from attest.documents import format_time
 from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.bitcoin_node import hash_at, header_of, height_in, integer, lie, shaped, tip_height
-from attest.reserves.journal import Journal
+from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
+    BITCOIN_DEPTH,
     Before,
     Block,
     Confirmations,
@@ -83,6 +84,11 @@ class BitcoinReader:
         pin = Pin(chain=self.chain, height=height, block_hash=header_hash(header), time=header_time(header))
         return Block(pin, header)
 
+    def settled(self, node: Node, rule: PinRule) -> int:
+        """The height up to which `node`'s blocks are settled: as deep as `rule` asks for, or with six confirmations."""
+        depth = rule.depth if isinstance(rule, Confirmations) else 1 if rule == "latest" else BITCOIN_DEPTH
+        return tip_height(node) - depth + 1
+
     def confirm(self, node: Node, pin: Pin) -> bytes:
         """The header of `pin`, which is on `node`'s chain. Raises `PinLostError` when it is not, `AttestError`."""
         if hash_at(node, pin.height) != pin.block_hash.hex():
@@ -98,7 +104,7 @@ class BitcoinReader:
         quorum: Quorum,
         block: Block,
         wallets: Sequence[Wallet],
-        journal: Journal,
+        journal: Journal | Shelf,
         progress: Callable[[int], None],
     ) -> list[Record]:
         """The unspent outputs of every wallet at `block`: a reading each, and a record per descriptor.

@@ -84,12 +84,14 @@ def recheck_control(
     shown = Shown(places, confirmed, sample_of(records, terms.nonce))
     refuse_other_custodians(records, confirmed)
     sums: dict[tuple[str, ...], list[int]] = {}
-    controls = {index: shown.control_of(record) for index, record in records.items() if isinstance(record, Reading)}
-    for index, record in records.items():
-        if isinstance(record, Reading):
-            count = sums.setdefault((*record.line, controls[index]), [0, 0])
-            count[0] += 1
-            count[1] += record.amount
+    readings = {
+        index: record for index, record in records.items() if isinstance(record, Reading) and record.window is None
+    }
+    controls = {index: shown.control_of(reading) for index, reading in readings.items()}
+    for index, reading in readings.items():
+        count = sums.setdefault((*reading.line, controls[index]), [0, 0])
+        count[0] += 1
+        count[1] += reading.amount
     disclosed: dict[tuple[str, ...], int] = {}
     for key, (wallets, _) in sums.items():
         disclosed[key[:-1]] = disclosed.get(key[:-1], 0) + wallets

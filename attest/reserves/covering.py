@@ -80,7 +80,7 @@ def customers_values(records: Mapping[int, Record], shown: Shown) -> Mapping[str
     """How much of the customers' coins is shown in which way, by asset."""
     values: dict[str, Value] = {}
     for record in records.values():
-        if isinstance(record, Reading) and record.purpose == "customer":
+        if isinstance(record, Reading) and record.window is None and record.purpose == "customer":
             before, value = values.get(record.asset, Value()), shown.value_of(record)
             values[record.asset] = Value(*map(add, before, value))
     return MappingProxyType(values)
@@ -89,7 +89,7 @@ def customers_values(records: Mapping[int, Record], shown: Shown) -> Mapping[str
 def refuse_other_custodians(records: Mapping[int, Record], confirmed: Mapping[Place, str]) -> None:
     """Raises `VerificationError` when a custodian confirmed an address whose wallet names another, or none."""
     for record in records.values():
-        if isinstance(record, Reading):
+        if isinstance(record, Reading) and record.window is None:
             for place in places_of(record) & confirmed.keys():
                 if confirmed[place] != record.custodian:
                     raise VerificationError(

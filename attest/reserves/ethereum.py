@@ -22,7 +22,7 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.journal import Journal
+from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
     Before,
     Block,
@@ -115,6 +115,12 @@ class EthereumReader:
                 header = header_of(node, after - 1)
         return self._block(header)
 
+    def settled(self, node: Node, rule: PinRule) -> int:
+        """The height up to which `node`'s blocks are settled: as deep as `rule` asks for, or finalized."""
+        if isinstance(rule, Confirmations):
+            return header_of(node, "latest")[1].number - rule.depth + 1
+        return header_of(node, "latest" if rule == "latest" else "finalized")[1].number
+
     def confirm(self, node: Node, pin: Pin) -> bytes:
         """The header of `pin`, which is on `node`'s chain. Raises `PinLostError` when it is not, `AttestError`."""
         encoded, header = header_of(node, pin.height)
@@ -131,7 +137,7 @@ class EthereumReader:
         quorum: Quorum,
         block: Block,
         wallets: Sequence[Wallet],
-        journal: Journal,
+        journal: Journal | Shelf,
         progress: Callable[[int], None],
     ) -> list[Record]:
         """Every asset of every wallet at `block`, one reading each; `progress` hears how many there are so far.

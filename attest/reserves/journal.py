@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -25,9 +25,10 @@ class _Head(Document):
 
 
 class _Entry(Document):
-    """A pin; or records under a key, and the nodes that agreed on everything up to them; or what does not count."""
+    """A block; or records under a key, and the nodes that agreed on everything up to them; or what does not count."""
 
     pin: Pin | None = None
+    window: Pin | None = None
     key: Text | None = None
     records: tuple[AnyRead, ...] | None = None
     nodes: NodeAgreement | None = None
@@ -36,8 +37,8 @@ class _Entry(Document):
     @model_validator(mode="after")
     def _keeps_one_thing(self) -> Self:
         given = {name for name, value in self if value is not None}
-        if given not in ({"pin"}, {"key", "records", "nodes"}, {"key", "unlisted"}):
-            raise ValueError("an entry is a pin, or a key with records and nodes, or with what does not count")
+        if given not in ({"pin"}, {"window"}, {"key", "records", "nodes"}, {"key", "unlisted"}):
+            raise ValueError("an entry is a block, or a key with records and nodes, or with what does not count")
         return self
 
 
@@ -52,6 +53,7 @@ class Journal:
         self._path = path
         self._register = register
         self._pins: dict[str, Pin] = {}
+        self._windows: dict[tuple[str, int], Pin] = {}
         self._records: dict[str, tuple[AnyRead, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
         self._unlisted: dict[str, tuple[Unlisted, ...]] = {}
@@ -87,6 +89,14 @@ class Journal:
     def keep_pin(self, pin: Pin) -> None:
         """Keep the block of a chain."""
         self._append(_Entry(pin=pin))
+
+    def window_pin(self, chain: str, height: int) -> Pin | None:
+        """The block at `height` of the window of `chain` at which was read before."""
+        return self._windows.get((chain, height))
+
+    def keep_window_pin(self, pin: Pin) -> None:
+        """Keep a block of a chain's window."""
+        self._append(_Entry(window=pin))
 
     def records(self, key: str) -> tuple[AnyRead, ...] | None:
         """What was kept under `key`."""
@@ -127,6 +137,8 @@ class Journal:
     def _remember(self, entry: _Entry) -> None:
         if entry.pin is not None:
             self._pins[entry.pin.chain] = entry.pin
+        if entry.window is not None:
+            self._windows[entry.window.chain, entry.window.height] = entry.window
         if entry.key is not None and entry.records is not None and entry.nodes is not None:
             self._records[entry.key] = entry.records
             self._agreements[entry.nodes.chain] = entry.nodes
@@ -150,3 +162,18 @@ class Journal:
                 sync(file)
         except OSError as error:
             raise UnavailableError("journal/unusable", f"cannot write {self._path}: {reason(error)}") from None
+
+
+class Shelf(NamedTuple):
+    """What a journal keeps of one block of a window, apart from what it keeps of the pin."""
+
+    journal: Journal
+    height: int
+
+    def records(self, key: str) -> tuple[AnyRead, ...] | None:
+        """What was kept under `key`."""
+        return self.journal.records(f"{key} window {self.height}")
+
+    def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
+        """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
+        return self.journal.keep(f"{key} window {self.height}", records, nodes)

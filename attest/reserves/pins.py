@@ -12,6 +12,7 @@ from attest.reserves.wallets import Pin
 
 # A node whose newest block is older does not follow its chain: Bitcoin has gaps of an hour or two, no longer ones.
 MAX_TIP_AGE: Final = timedelta(hours=6)
+BITCOIN_DEPTH: Final = 6  # confirmations of a Bitcoin block that nobody expects to go away
 
 T = TypeVar("T")
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from attest.documents import format_time
 from attest.errors import UnavailableError
-from attest.reserves.journal import Journal
+from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import EthereumSafe, Record
+from attest.reserves.records import EthereumSafe, Reading, Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 
@@ -28,6 +29,9 @@ class ChainReader(Protocol):
     def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
         """The block that `rule` means on `node`'s chain."""
 
+    def settled(self, node: Node, rule: PinRule) -> int:
+        """The height up to which `node`'s blocks are settled as `rule` has it."""
+
     def confirm(self, node: Node, pin: Pin) -> bytes:
         """The header of `pin`; raises `PinLostError` when it is not on `node`'s chain."""
 
@@ -39,7 +43,7 @@ class ChainReader(Protocol):
         quorum: Quorum,
         block: Block,
         wallets: Sequence[Wallet],
-        journal: Journal,
+        journal: Journal | Shelf,
         progress: Callable[[int], None],
     ) -> list[Record]:
         """Every balance of `wallets` at `block`."""
@@ -119,3 +123,65 @@ def read_chain(
     readings = reader.read(quorum, block, wallets, journal, progress)
     confirm_pin(reader, quorum, block.pin)
     return block, [reader.header_record(block), quorum.record(), *readings]
+
+
+def read_window(
+    reader: ChainReader,
+    quorum: Quorum,
+    rule: PinRule,
+    pin: Pin,
+    heights: Sequence[int],
+    wallets: Sequence[Wallet],
+    *,
+    journal: Journal,
+    now: datetime,
+    progress: Callable[[int], None],
+) -> list[Record]:
+    """Read every balance of `wallets` at each of the ascending `heights` around `pin`, as `read_chain` does there.
+
+    Every record says which height it belongs to. The blocks up to the pin are as settled as the pin is; a later one is
+    read when it is settled as `rule` has it. Raises `UnavailableError` when one is not yet, after all others were read
+    and kept, `PinLostError` when one that was read is gone, `AttestError`.
+    """
+    reached = pin.height
+    if heights[-1] > reached:
+        settled = [answer.value for answer in quorum.each(lambda node: reader.settled(node, rule))]
+        reached = max(reached, sorted(settled, reverse=True)[quorum.needed - 1])
+    records: list[Record] = []
+    done = 0
+    for height in heights:
+        if height > reached:
+            raise _not_settled(reader, quorum, pin, [item for item in heights if item > reached], reached, now)
+        kept = journal.window_pin(reader.chain, height)
+        block = (
+            pin_block(reader, quorum, height, now) if kept is None else Block(kept, confirm_pin(reader, quorum, kept))
+        )
+        if kept is None:
+            journal.keep_window_pin(block.pin)
+        read = reader.read(quorum, block, wallets, Shelf(journal, height), lambda so_far: progress(done + so_far))  # noqa: B023 (called at once)
+        confirm_pin(reader, quorum, block.pin)
+        readings = [record for record in read if isinstance(record, Reading)]
+        done += len(readings)
+        records += [
+            record.model_copy(update={"window": height})
+            for record in (reader.header_record(block), quorum.record(), *readings)
+        ]
+    return records
+
+
+def _not_settled(
+    reader: ChainReader, quorum: Quorum, pin: Pin, waiting: Sequence[int], reached: int, now: datetime
+) -> UnavailableError:
+    """The error of a window some of whose blocks are yet to come, and when they are to be expected."""
+    missing = waiting[-1] - reached
+    when = f"{missing} blocks from now"
+    if reached > pin.height:
+        pace = (quorum.first(lambda node: reader.choose(node, reached, now)).pin.time - pin.time) / (
+            reached - pin.height
+        )
+        when += f", at about {format_time(now + missing * pace)}"
+    return UnavailableError(
+        "window/not-reached",
+        f"{reader.chain}: the drawn blocks {', '.join(map(str, waiting))} are not settled yet, {reached} is",
+        hint=f"run again {when}: what was read is kept, and the reading goes on at the same blocks",
+    )

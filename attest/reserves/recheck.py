@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -29,11 +28,13 @@ from attest.reserves.records import (
     Reading,
     Record,
     TrieNodes,
+    naming,
 )
 from attest.reserves.safe_recheck import State, recheck_safes
 from attest.reserves.trie_nodes import proven_amount
 from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
+from attest.reserves.window_recheck import RecheckedWindow, check_wallets, drawn_blocks, rechecked_windows
 
 _SEVERAL: Final = 2
 _NO_DUMPS: Final[Mapping[str, UtxoSet]] = MappingProxyType({})
@@ -45,7 +46,7 @@ class Rechecked(NamedTuple):
     `lines` are the statement's lines of which every wallet was, without their control; `coins` tells as which asset
     the own coin of a chain counts; `tokens` from which contracts, and from where in them, the readings of a token
     asset on a chain came; `nodes` how many nodes gave the figures of a chain alike; `safes` of how many Safes
-    the proofs show the owners.
+    the proofs show the owners. All of them speak of the pins; `windows` has by chain what was read around its pin.
     """
 
     readings: int
@@ -57,6 +58,7 @@ class Rechecked(NamedTuple):
     tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
     nodes: Mapping[str, int] = MappingProxyType({})
     safes: int = 0
+    windows: Mapping[str, RecheckedWindow] = MappingProxyType({})
 
     @property
     def complete(self) -> bool:
@@ -72,7 +74,7 @@ class Rechecked(NamedTuple):
 
 @dataclass(slots=True)
 class _Chain:
-    """What the records say of one chain as a whole."""
+    """What the records say of one chain as a whole, at its pin or at a block of its window; these share one `trie`."""
 
     pin: Pin
     header: Header | BitcoinHeader | None = None
@@ -81,6 +83,10 @@ class _Chain:
     trie: dict[bytes, bytes] = field(default_factory=dict)
     storage_roots: dict[str, bytes] = field(default_factory=dict)
     unspent: frozenset[tuple[object, ...]] | None = None
+
+
+_Chains = dict[tuple[str, int | None], _Chain]
+"""By chain and height of the window; the pin has None."""
 
 
 def recheck(
@@ -97,20 +103,28 @@ def recheck(
     A line whose wallets are all disclosed must equal their sum; of another line no more may be disclosed
     than it states. `dumps` are sets of unspent outputs by chain, read for the scripts of the records: without one, a
     Bitcoin balance that claims to be proven does not count as rechecked.
+    The balances at each block of a window are rechecked likewise, and must be those of the pin's customers.
     Raises `VerificationError` naming the record.
     """
-    chains = {pin.chain: _Chain(pin) for pin in pins}
+    chains: _Chains = {(pin.chain, None): _Chain(pin) for pin in pins}
+    blocks = drawn_blocks(records, pins)
+    for (name, height), pin in blocks.items():
+        chains[name, height] = _Chain(pin, trie=chains[name, None].trie)
     for index, record in records.items():
-        with _naming(index, record):
+        with naming(index, record):
             _note(record, chains)
-    for chain in dumps.keys() & chains.keys():
-        _check_dump(chains[chain], dumps[chain])
-    readings = {index: record for index, record in records.items() if isinstance(record, Reading)}
-    _check_descriptors(records, readings.values())
+    for name, dump in dumps.items():
+        if (name, None) in chains:
+            _check_dump(chains[name, None], dump)
+    every = {index: record for index, record in records.items() if isinstance(record, Reading)}
+    _check_descriptors(records, every.values())
+    check_wallets(every, blocks)
+    _check_windows(every, chains, decimals)
+    readings = {index: reading for index, reading in every.items() if reading.window is None}
     tokens: dict[tuple[str, str], set[str]] = {}
     unchecked: set[tuple[str, ...]] = set()
     for index, reading in readings.items():
-        with _naming(index, reading):
+        with naming(index, reading):
             _check_reading(reading, chains, decimals)
         if isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
             tokens.setdefault((reading.asset, reading.chain), set()).add(source(reading))
@@ -120,8 +134,8 @@ def recheck(
         records,
         {
             name: State(chain.header.state_root, chain.trie)
-            for name, chain in chains.items()
-            if isinstance(chain.header, Header)
+            for (name, height), chain in chains.items()
+            if height is None and isinstance(chain.header, Header)
         },
     )
     refuse_double_counting(readings.values())
@@ -137,27 +151,23 @@ def recheck(
         whole - unchecked,
         MappingProxyType(coins(readings.values())),
         MappingProxyType({place: frozenset(sources) for place, sources in tokens.items()}),
-        MappingProxyType({name: len(chain.nodes.agreed) for name, chain in chains.items() if chain.nodes}),
+        MappingProxyType(
+            {
+                name: len(chain.nodes.agreed)
+                for (name, height), chain in chains.items()
+                if chain.nodes and height is None
+            }
+        ),
         safes,
+        MappingProxyType(rechecked_windows(records, pins, reserves, whole, blocks)),
     )
 
 
-@contextmanager
-def _naming(index: int, record: Record) -> Iterator[None]:
-    """Name the record in an error about it."""
-    try:
-        yield
-    except VerificationError as error:
-        subject = f", {record.asset} of wallet {record.wallet}" if isinstance(record, Reading) else ""
-        kind = getattr(record, "type", "record")
-        raise VerificationError(error.code, f"record {index} ({kind}{subject}): {error.message}") from None
-
-
-def _note(record: Record, chains: Mapping[str, _Chain]) -> None:
+def _note(record: Record, chains: _Chains) -> None:
     """Keep what a record says of a chain as a whole."""
     if not isinstance(record, EthereumHeader | BitcoinHeader | NodeAgreement | BitcoinUtxoSet | TrieNodes):
         return
-    chain = chains.get(record.chain)
+    chain = chains.get((record.chain, getattr(record, "window", None)))
     if chain is None:
         raise VerificationError("recheck/chain", f"the statement pins no block of {record.chain}")
     match record:
@@ -176,7 +186,7 @@ def _note(record: Record, chains: Mapping[str, _Chain]) -> None:
             _once(chain.utxo_set)
             chain.utxo_set = record
         case TrieNodes():
-            chain.trie |= by_hash(record.nodes)
+            chain.trie.update(by_hash(record.nodes))
 
 
 def _once(known: object) -> None:
@@ -197,6 +207,19 @@ def _checked_header(record: EthereumHeader | BitcoinHeader, pin: Pin) -> Header 
     raise VerificationError("recheck/header", "the header is not that of the pinned block")
 
 
+def _check_windows(readings: Mapping[int, Reading], chains: _Chains, decimals: Mapping[str, int]) -> None:
+    """Recheck the balances at the blocks of windows, each of which is a set of its own."""
+    sets: dict[tuple[str, int], list[Reading]] = {}
+    for index, reading in readings.items():
+        if reading.window is not None:
+            with naming(index, reading):
+                _check_reading(reading, chains, decimals)
+            sets.setdefault((reading.chain, reading.window), []).append(reading)
+    for there in sets.values():
+        refuse_double_counting(there)
+        refuse_two_purposes(there)
+
+
 def _check_dump(chain: _Chain, dump: UtxoSet) -> None:
     if dump.block_hash != chain.pin.block_hash:
         raise VerificationError(
@@ -212,8 +235,8 @@ def _check_dump(chain: _Chain, dump: UtxoSet) -> None:
     )
 
 
-def _check_reading(reading: Reading, chains: Mapping[str, _Chain], decimals: Mapping[str, int]) -> None:
-    chain = chains.get(reading.chain)
+def _check_reading(reading: Reading, chains: _Chains, decimals: Mapping[str, int]) -> None:
+    chain = chains.get((reading.chain, reading.window))
     if chain is None or chain.header is None:
         raise VerificationError("recheck/header", f"there is no header for {reading.chain}")
     if reading.level == "agreed" and (chain.nodes is None or chain.nodes.needed < _SEVERAL):
@@ -244,7 +267,7 @@ def _recompute(reading: Reading, chain: _Chain) -> int:
 
 def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
     if any(utxo.height > chain.pin.height for utxo in reading.utxos):
-        raise VerificationError("recheck/height", "an output is younger than the pinned block")
+        raise VerificationError("recheck/height", "an output is younger than the block that it was read at")
     if reading.level == "proven" and chain.utxo_set is None:
         raise VerificationError(
             "recheck/level", "it claims to be proven, and no record names the set of unspent outputs"
@@ -267,7 +290,7 @@ def _check_descriptors(records: Mapping[int, Record], readings: Iterable[Reading
     for index, record in records.items():
         if not isinstance(record, BitcoinDescriptor):
             continue
-        with _naming(index, record):
+        with naming(index, record):
             if record.wallet in described:
                 raise VerificationError("recheck/twice", f"wallet {record.wallet} has two descriptors")
             described.add(record.wallet)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
+from attest.errors import VerificationError
 from attest.merkle import tagged_hash
 from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
 from attest.reserves.ethereum_proof import Layout
@@ -21,6 +24,9 @@ NodeNames = Annotated[tuple[Text, ...], Field(max_length=64)]
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
 Owners = Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_OWNERS)]
 MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them
+DrawnNonce = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){16,64}$")]
+MAX_WINDOW_DRAWS: Final = 32
+MAX_WINDOW: Final = 2**20  # blocks on either side of the pin: on Ethereum five months
 
 
 def new_salt() -> bytes:
@@ -45,18 +51,20 @@ class Record(Document):
 
 
 class EthereumHeader(Record):
-    """The RLP of the pinned block's header; its Keccak-256 is the block hash."""
+    """The RLP of a header; its Keccak-256 is the block hash. Without `window` it is that of the pinned block."""
 
     type: Literal["ethereum-header"]
     chain: ChainId
+    window: Count | None = None
     header: Hex
 
 
 class BitcoinHeader(Record):
-    """The 80 bytes of the pinned block's header; their double SHA-256 is the block hash."""
+    """80 bytes; their double SHA-256 is the block hash. Without `window` they are the header of the pinned block."""
 
     type: Literal["bitcoin-header"]
     chain: ChainId
+    window: Count | None = None
     header: Annotated[Hex, Field(min_length=80, max_length=80)]
 
 
@@ -72,6 +80,7 @@ class NodeAgreement(Record):
 
     type: Literal["nodes"]
     chain: ChainId
+    window: Count | None = None
     needed: Annotated[Count, Field(ge=1)]
     agreed: NodeNames
     dropped: Annotated[tuple[DroppedNode, ...], Field(max_length=64)]
@@ -86,9 +95,10 @@ class TrieNodes(Record):
 
 
 class Reading(Record):
-    """The balance of one wallet in one asset at the chain's pin, in base units."""
+    """The balance of one wallet in one asset, in base units: at the chain's pin, or at the height `window`."""
 
     chain: ChainId
+    window: Count | None = None
     wallet: WalletId
     purpose: Purpose
     storage: Storage
@@ -181,6 +191,20 @@ class BitcoinUtxoSet(Record):
     hash_serialized: Digest
     muhash: Digest
     confirmed_by: Annotated[NodeNames, Field(min_length=1)]
+
+
+class Window(Record):
+    """Further blocks of a chain at which customers' wallets were read, drawn from `nonce`, an auditor's, in hex.
+
+    `heights` are out of those from `before` blocks before the pin to `after` blocks after it, ascending.
+    """
+
+    type: Literal["window"]
+    chain: ChainId
+    nonce: DrawnNonce
+    before: Annotated[Count, Field(le=MAX_WINDOW)]
+    after: Annotated[Count, Field(le=MAX_WINDOW)]
+    heights: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_WINDOW_DRAWS)]
 
 
 class BitcoinDescriptor(Record):
@@ -306,6 +330,7 @@ class DeclarationRecord(Record):
     name: Text
     unit: AssetName | None = None
     amount: Amount | None = None
+    tier: Text | None = None
     since: Time | None = None
     until: Time | None = None
     signatory: Text | None = None
@@ -331,6 +356,7 @@ AnyRecord = Annotated[
     | EthereumSafe
     | BitcoinUtxos
     | BitcoinUtxoSet
+    | Window
     | BitcoinDescriptor
     | OwnWallet
     | ChallengeBlock
@@ -344,3 +370,16 @@ AnyRecord = Annotated[
     | DeclarationRecord,
     Field(discriminator="type"),
 ]
+
+
+@contextmanager
+def naming(index: int, record: Record) -> Iterator[None]:
+    """Name the record in an error about it."""
+    try:
+        yield
+    except VerificationError as error:
+        subject = f", {record.asset} of wallet {record.wallet}" if isinstance(record, Reading) else ""
+        window = getattr(record, "window", None)
+        where = "" if window is None else f" at block {window}"
+        kind = getattr(record, "type", "record")
+        raise VerificationError(error.code, f"record {index} ({kind}{subject}{where}): {error.message}") from None

@@ -32,15 +32,15 @@ EthereumReadings = Mapping[int, EthereumBalance | EthereumTokenBalance | Ethereu
 
 
 def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable[[int], None]) -> int:
-    """How many of the `readings` of a chain, by index, `node` says the same of at `pin`.
+    """How many of the `readings` of a chain, by index, `node` says the same of at `pin`, or a block of its window.
 
-    The pinned block must be on the node's chain. A Bitcoin reading without outputs names no script that a node could
+    The block must be on the node's chain. A Bitcoin reading without outputs names no script that a node could
     be asked for. Raises `VerificationError` naming the record and the node,
     `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
     """
     reader = block_reader(pin.chain)
     reader.check_chain(node)
-    _confirm(node, reader, pin, "the pinned one")
+    _confirm(node, reader, pin, "the recorded one")
     if pin.chain.startswith("bip122:"):
         readings = {index: reading for index, reading in readings.items() if reading.utxos}
         _reread_bitcoin(node, pin, readings)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from attest.attestation.config import Node, read_config
+from attest.attestation.reserves import _register
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.challenge import NO_NONCE
 from tests.conftest import FIXTURES
 
 TEXT = (FIXTURES / "demo" / "attest.toml").read_text(encoding="utf-8")
@@ -67,6 +69,27 @@ BAD = {
         "has no tokens",
     ),
     "a set of outputs of an EVM chain": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\nutxo_set = "x"', "is for Bitcoin"),
+    "a window without draws": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\nwindow = {{ before = 1, after = 1 }}", "draws: missing"),
+    "a window of no draws": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 0, before = 1, after = 1 }}",
+        "chains[1].window.draws",
+    ),
+    "a window with too many draws": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 33, before = 40, after = 1 }}",
+        "chains[1].window.draws",
+    ),
+    "a window that is too small": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 3, before = 1, after = 1 }}",
+        "a window of 1 and 1 blocks has no 3",
+    ),
+    "a window that is too long": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ draws = 3, before = 1048577, after = 1 }}",
+        "chains[1].window.before",
+    ),
     "a wrapped coin that is not called so": ('asset = "DUSD", contract', 'asset = "BTC", contract', "wrapped = true"),
     "one contract for two assets": (
         "tokens = [",
@@ -137,3 +160,9 @@ def test_secrets_of_a_node_come_from_the_environment() -> None:
     assert node.expanded_url({"USER_1": "u", "PASS": "p"}) == "https://u:p@node.example/u"
     with pytest.raises(UnavailableError, match="node own: the environment variable PASS is not set"):
         node.expanded_url({"USER_1": "u"})
+
+
+def test_a_register_without_a_window_is_the_one_it_was_before_there_were_windows(tmp_path: Path) -> None:
+    """Readings and journals of before must still be taken."""
+    digest = _register(read_config(written(tmp_path, TEXT)), "2026-10", NO_NONCE)
+    assert digest.hex() == "f87120feb89a816cd29f711ff1b33d1ed0daaad4fd2c1243c5ee114bfeb86f01"

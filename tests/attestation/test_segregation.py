@@ -229,8 +229,8 @@ FALSE: dict[str, tuple[Callable[[list[Any]], object], tuple[int, str]]] = {
         (11, "declaration/figure"),
     ),
     "a custodian that keeps nothing": (
-        lambda items: items.append(
-            {"kind": "custodian", "name": "A", "unit": "BTC", "amount": "1", "evidenceLeaf": "00" * 32}
+        lambda items: items.insert(
+            2, {"kind": "custodian", "name": "A", "unit": "BTC", "amount": "1", "evidenceLeaf": "00" * 32}
         ),
         (11, "declaration/figure"),
     ),

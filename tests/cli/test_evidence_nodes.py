@@ -84,7 +84,7 @@ def test_a_node_on_whose_chain_the_block_was_replaced_is_told(attest: Any, publi
     with lying_url("bitcoin", getblockhash=replaced) as url:
         ran = attest("evidence", "check", public, "--node", f"{BITCOIN}={url}")
     assert ran.code == 1
-    assert f"node for {BITCOIN} has another block than the pinned one at height 144" in ran.err
+    assert f"node for {BITCOIN} has another block than the recorded one at height 144" in ran.err
     assert "run again" not in ran.err  # it is not the reader who could
 
 

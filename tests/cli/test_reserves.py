@@ -43,7 +43,7 @@ def test_reserves_are_read_shown_and_checked_by_themselves(attest: Any, config: 
     assert document == {
         "command": "reserves show",
         "status": "unchecked",
-        **{k: document[k] for k in ("period", "chains", "reserves", "money", "unlisted", "evidence")},
+        **{k: document[k] for k in ("period", "chains", "reserves", "money", "declarations", "unlisted", "evidence")},
     }
     assert {line["amount"] for line in document["reserves"] if line["asset"] == "DUSD"} == {
         "11650000123457",

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.reserves.journal import Journal
+from attest.reserves.journal import Journal, Shelf
 from attest.reserves.records import (
     AnyReading,
     BitcoinUtxos,
@@ -295,3 +295,19 @@ def test_a_journal_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match="file"):
         Journal(tmp_path / "file" / "x.reading", REGISTER).keep_pin(PINS[0])
+
+
+def test_blocks_of_a_window_and_what_was_read_there_stand_apart_from_the_pin(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path, REGISTER)
+    pin = PINS[1]
+    window = pin.model_copy(update={"height": 90, "block_hash": bytes(32)})
+    nodes = NodeAgreement(type="nodes", salt=bytes(16), chain=ETHEREUM, needed=1, agreed=("a",), dropped=())
+    key, kept = f"{ETHEREUM} ETH 0", READINGS[f"{ETHEREUM} ETH 0"]
+    journal.keep_pin(pin)
+    journal.keep_window_pin(window)
+    Shelf(journal, 90).keep(key, kept, nodes)
+    again = Journal(path, REGISTER)
+    assert (again.pins, again.window_pin(ETHEREUM, 90), again.window_pin(ETHEREUM, 91)) == ((pin,), window, None)
+    assert Shelf(again, 90).records(key) == tuple(kept)
+    assert (again.records(key), Shelf(again, 91).records(key)) == (None, None)

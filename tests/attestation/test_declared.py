@@ -1,0 +1,86 @@
+"""What a statement may declare: the lowest counts of windows, of all assets of a chain, and nothing unchecked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attest.attestation.declared import check_declarations
+from attest.attestation.statement import Coverage
+from attest.errors import VerificationError
+from attest.policy.inputs import Declaration
+
+A, B = "eip155:1", "eip155:10"
+CUSTOMERS = {(A, "ETH"): 10, (A, "USDC"): 20, (B, "ETH"): 30}
+MONEY = {b"m" * 32}
+
+
+def window(chain: str, asset: str | None, amount: int | None, leaf: bytes, **fields: Any) -> Declaration:
+    said = {"kind": "window", "name": chain, "unit": asset, "amount": amount, "evidence_leaf": leaf * 32, **fields}
+    return Declaration(**{name: value for name, value in said.items() if value is not None})
+
+
+GOOD = (window(A, "ETH", 10, b"a"), window(A, "USDC", 0, b"a"), window(B, "ETH", 29, b"b"))
+LAST = GOOD[:2]
+
+
+def test_lowest_counts_of_some_chains_or_none_are_taken() -> None:
+    for declared in (GOOD, LAST, GOOD[2:], ()):
+        check_declarations(declared, CUSTOMERS, MONEY)
+
+
+BAD = {
+    "above the pin": ((*LAST, window(B, "ETH", 31, b"b")), "above that at the pin"),
+    "an asset that customers do not hold there": ((*GOOD, window(B, "USDC", 0, b"b")), "no wallet"),
+    "a chain where customers hold nothing": ((*GOOD, window("eip155:5", "ETH", 0, b"c")), "no wallet"),
+    "an asset left out": ((GOOD[0], GOOD[2]), "does not say the lowest count of USDC"),
+    "a time": ((window(B, "ETH", 1, b"b", since=datetime(2026, 1, 1, tzinfo=UTC)),), "other fields"),
+    "one twice": ((*GOOD, GOOD[2]), "ascending"),
+    "another order": (GOOD[::-1], "ascending"),
+    "two records for one chain": ((GOOD[0], window(A, "USDC", 0, b"b")), "several records"),
+    "one record for two chains": ((*LAST, window(B, "ETH", 1, b"a")), "record of another line"),
+    "the record of a bank document": ((window(B, "ETH", 1, b"m"),), "record of another line"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_window_that_does_not_fit_the_figures_is_refused(case: str) -> None:
+    declared, words = BAD[case]
+    with pytest.raises(VerificationError, match=words) as caught:
+        check_declarations(declared, CUSTOMERS, MONEY)
+    assert caught.value.code == "statement/arithmetic"
+
+
+def form(name: str, leaf: bytes) -> Declaration:
+    return Declaration(kind="encumbrance", name=name, evidence_leaf=leaf * 32)
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ((form("customer", b"x"), form("guarantee", b"x")), "behind two lines"),
+        ((form("customer", b"m"),), "behind two lines"),
+        ((form("customer", b"a"), *LAST), "record of another line"),
+        ((form("customer", b"x"), form("customer", b"y")), "ascending"),
+    ],
+)
+def test_each_form_stands_behind_one_declaration(declared: Any, words: str) -> None:
+    with pytest.raises(VerificationError, match=words):
+        check_declarations(declared, CUSTOMERS, MONEY)
+    check_declarations((form("customer", b"x"), form("guarantee", b"y"), *GOOD), CUSTOMERS, MONEY)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["proven", "agreed"]), st.integers(0, 100)),
+    st.dictionaries(st.sampled_from([A, B]), st.integers(0, 50)),
+    st.integers(0, 200),
+)
+def test_coverage_is_judged_by_the_lowest_counts(held: Any, fewer: dict[str, int], owed: int) -> None:
+    item = Coverage("ETH", 18, owed, held, fewer)
+    assert item.counted == sum(held.values()) - sum(fewer.values())
+    assert item.met == (item.counted >= owed)
+    assert Coverage("ETH", 18, owed, held).met == (sum(held.values()) >= owed)
