@@ -216,27 +216,30 @@ class Trust:
             )
         return root
 
-    def standing(self, role: RoleName, signed: Signed, *, issued_at: datetime) -> frozenset[str]:
+    def standing(
+        self, role: RoleName, signed: Signed, *, issued_at: datetime, threshold: int | None = None
+    ) -> frozenset[str]:
         """Which keys of `role` count for something issued at `issued_at`; they reach the threshold.
 
         `signed` has the fingerprint of each key whose signature holds, with the time by which a timestamp proves the
         signature was there, or None. A claimed time proves nothing: whoever stole a key can write any. So the
         thresholds of the root in force at `issued_at` must be reached, and those of every later root too, by keys
         that still have the role; a timestamp from before a root was issued spares the signature that root.
-        Raises `VerificationError`.
+        `threshold` stands in for that of the roots. Raises `VerificationError`.
         """
         start = self.roots.index(self.at(issued_at))
         first = self.roots[start].roles.get(role)
         counted = frozenset(signed) & (frozenset() if first is None else first.keys.keys())
         for root, following in zip_longest(self.roots[start:], self.roots[start + 1 :]):
             holders = root.roles.get(role)
-            if holders is None or len(counted) < holders.threshold:
-                raise _too_few(role, len(counted), root, since=self.roots[start])
+            needed = threshold or (1 if holders is None else holders.threshold)
+            if len(counted) < needed:
+                raise _too_few(role, len(counted), needed, root, since=self.roots[start])
             if following is None:
                 break
             limit = following.document.issued_at
             proven = frozenset(key for key in counted if (time := signed[key]) is not None and time < limit)
-            if len(proven) >= holders.threshold:
+            if len(proven) >= needed:
                 return proven
             still = following.roles[role].keys.keys() if role in following.roles else frozenset()
             counted = proven | (counted & still)
@@ -285,17 +288,16 @@ def _holders(name: RoleName, role: Role, keys: Mapping[str, PublicKey]) -> Holde
     return holders
 
 
-def _too_few(role: RoleName, counted: int, root: Root, *, since: Root) -> VerificationError:
-    threshold = root.roles[role].threshold if role in root.roles else 1
+def _too_few(role: RoleName, counted: int, needed: int, root: Root, *, since: Root) -> VerificationError:
     if root is since:
         return VerificationError(
             "signature/threshold",
-            f"{counted} keys of the {role} signed that trust root {root.version} names; {threshold} must",
+            f"{counted} keys of the {role} signed that trust root {root.version} names; {needed} must",
         )
     return VerificationError(
         "signature/withdrawn",
         f"trust root {root.version} withdrew keys of the {role}: {counted} of its signatures still count; "
-        f"{threshold} must",
+        f"{needed} must",
         hint="a timestamp from before the keys were withdrawn would prove that the signatures are as old as they "
         "say: name its authority with --tsa-root",
     )

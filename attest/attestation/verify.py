@@ -14,8 +14,9 @@ from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.envelope import verify_signatures
+from attest.attestation.envelope import Envelope
 from attest.attestation.keys import PublicKey
+from attest.attestation.signatories import Signatories, check_signatures, describe, find_signatories
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Coverage,
@@ -27,6 +28,8 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
+from attest.attestation.timestamp import Authorities
+from attest.attestation.trust import RoleName, Trust
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
@@ -83,6 +86,8 @@ class Verified:
 
     statement: Statement
     digest: bytes
+    trust: Trust | None
+    signatories: Signatories
     coverage: tuple[Coverage, ...]
     rechecked: Rechecked
     holdings: tuple[Holding, ...]
@@ -142,8 +147,12 @@ class _Report:
 def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     bundle_bytes: bytes,
     *,
-    exchange_keys: Sequence[PublicKey],
-    threshold: int,
+    exchange_keys: Sequence[PublicKey] = (),
+    threshold: int = 1,
+    trust: Trust | None = None,
+    later_roots: Sequence[Envelope] = (),
+    roles: Sequence[RoleName] = ("exchange", "auditor"),
+    authorities: Authorities = (),
     now: datetime,
     files: Files,
     proof_bytes: bytes | None = None,
@@ -151,11 +160,15 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 ) -> Verified:
     """Verify a bundle, and an inclusion proof where one is given.
 
-    `exchange_keys` and `threshold` say whose signatures count; `files` returns the bytes of a file that was
-    published beside the bundle, or None; `tell` hears of each step as it ends. Raises `VerificationError`
-    for what is false and `MalformedError` for what cannot be read, after telling the step that failed.
+    Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
+    for each of `roles`; or, without one, by `exchange_keys` and `threshold`. `authorities` are those whose timestamps
+    count. `files` returns the bytes of a file that was published beside the bundle, or None; `tell` hears of each step
+    as it ends. Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling
+    the step that failed.
     """
-    if not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
+    if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
+        raise ValueError("either a trust root, or keys and a threshold, say whose signatures count, the exchange's among them")
+    if trust is None and not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
         raise ValueError("a threshold of signatures needs at least as many distinct keys")
     report = _Report(tell)
 
@@ -166,21 +179,16 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             proof = InclusionProof.from_json(proof_bytes, what="the inclusion proof", max_bytes=MAX_PROOF_BYTES)
         detail.append(f"bundle of {len(bundle_bytes):,} bytes")
 
-    with report.step(1) as detail:
-        detail.open("no trust root was given; the key you named is trusted by itself")
-
-    with report.step(2) as detail:
-        count = verify_signatures(bundle.envelope, exchange_keys)
-        detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
-
-    with report.step(3) as detail:
-        if len(count.signed) < threshold:
-            raise VerificationError(
-                "signature/threshold",
-                f"{len(count.signed)} of the exchange's keys signed; {threshold} must",
-                hint="is this the key of the exchange that published the bundle?",
-            )
-        detail.append(f"exchange {len(count.signed)} of {threshold}")
+    trust, count = check_signatures(
+        report.step,
+        bundle,
+        trust=trust,
+        later_roots=later_roots,
+        exchange_keys=exchange_keys,
+        threshold=threshold,
+        roles=roles,
+        now=now,
+    )
 
     with report.step(4) as detail:
         if bundle.envelope.payload_type != PAYLOAD_TYPE:
@@ -194,7 +202,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.append(f"statement {digest.hex()}")
 
     with report.step(6) as detail:
-        detail.open("the bundle carries no timestamp")
+        signatories = find_signatories(bundle, predicate, count, trust=trust, roles=roles, authorities=authorities)
+        describe(signatories, bundle, detail, authorities=authorities)
 
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):
@@ -235,7 +244,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    return Verified(statement, digest, coverage(predicate), rechecked, holdings, tuple(report.steps))
+    return Verified(
+        statement, digest, trust, signatories, coverage(predicate), rechecked, holdings, tuple(report.steps)
+    )
 
 
 def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
