@@ -111,10 +111,14 @@ class Root:
         """1 for the first root of an exchange, then one more each time."""
         return self.document.version
 
-    def name_of(self, fingerprint: str) -> str | None:
-        """The key id under which this root lists a key."""
-        found = (name for name, key in self.document.keys.items() if _public_key(name, key).fingerprint == fingerprint)
-        return next(found, None)
+    def key(self, name: str) -> PublicKey:
+        """The key with this id. Raises `KeyError`."""
+        return _public_key(name, self.document.keys[name])
+
+    def name_of(self, fingerprint: str) -> str:
+        """The id of a key that this root lists, or the beginning of its fingerprint."""
+        found = (name for name in self.document.keys if self.key(name).fingerprint == fingerprint)
+        return next(found, f"{fingerprint[:16]}…")
 
 
 @dataclass(frozen=True, slots=True)

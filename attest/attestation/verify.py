@@ -167,7 +167,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     the step that failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
-        raise ValueError("either a trust root, or keys and a threshold, say whose signatures count, the exchange's among them")
+        raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
     if trust is None and not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
         raise ValueError("a threshold of signatures needs at least as many distinct keys")
     report = _Report(tell)
