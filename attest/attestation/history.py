@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -70,14 +69,7 @@ def check_history(
     What is wrong is returned, never raised.
     """
     findings: list[Finding] = []
-    roots = [*later_roots, *_roots(bundles.values())]
-    try:
-        trust.followed_by(roots)
-    except AttestError as error:
-        findings.append(
-            Finding("history/roots", f"the trust roots of the bundles do not follow yours: {error.message}")
-        )
-        roots = list(later_roots)
+    roots = _roots(bundles, trust, later_roots, findings)
     months: list[Month] = []
     for name, data in sorted(bundles.items()):
         try:
@@ -103,11 +95,22 @@ def check_history(
     return History(tuple(months), tuple(findings))
 
 
-def _roots(bundles: Iterable[bytes]) -> list[Envelope]:
-    found: list[Envelope] = []
-    for data in bundles:
-        with suppress(AttestError):  # said where the bundle is verified
-            found += parse_bundle(data).trust_roots
+def _roots(
+    bundles: Mapping[str, bytes], trust: Trust, later_roots: Sequence[Envelope], findings: list[Finding]
+) -> list[Envelope]:
+    """All trust roots that follow `trust`; those of a bundle that do not are left out, and told."""
+    found = list(later_roots)
+    for name, data in sorted(bundles.items()):
+        try:
+            carried = parse_bundle(data).trust_roots
+        except AttestError:
+            continue  # said where the bundle is verified
+        try:
+            trust.followed_by((*found, *carried))
+        except AttestError as error:
+            findings.append(Finding("history/roots", f"{name} carries trust roots that do not follow: {error.message}"))
+        else:
+            found += [root for root in carried if root not in found]
     return found
 
 
@@ -182,7 +185,7 @@ def _late(months: Sequence[Month], now: datetime) -> list[Finding]:
     findings = []
     times = [month.verified.statement.predicate for month in months]
     for before, after in pairwise(times):
-        if after.issued_at > before.expires_at:
+        if after.sequence == before.sequence + 1 and after.issued_at > before.expires_at:
             findings.append(
                 Finding(
                     "history/late",

@@ -48,16 +48,16 @@ class Person:
         os.close(writer)
         command = [sys.executable, "-m", "attest", *map(str, arguments), "--json"]
         command += [] if phrase is None else ["--passphrase-fd", str(reader)]
-        environment = {
-            "HOME": str(self.home),
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path.cwd()),
-            **self.environment,
-        }
+        own = {"HOME": str(self.home), "PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())}
         ran = subprocess.run(
-            command, cwd=self.home, env=own | self.environment, pass_fds=(reader,), stdin=subprocess.DEVNULL, capture_output=True,
+            command,
+            cwd=self.home,
+            env=own | self.environment,
+            pass_fds=(reader,),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
             check=False,
-        )  # fmt: skip
+        )
         os.close(reader)
         assert ran.returncode == code, ran.stdout.decode() + ran.stderr.decode()
         return json.loads(ran.stdout)
