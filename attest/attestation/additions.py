@@ -29,8 +29,12 @@ def statement_of(bundle: Bundle) -> Statement:
 def with_signature(bundle: Bundle, signer: Signs, roots: Iterable[Envelope]) -> Bundle:
     """The bundle with one signature more over the same statement, and with `roots` that it does not carry yet."""
     statement_of(bundle)
-    added = [root for root in roots if all(root.payload != known.payload for known in bundle.trust_roots)]
-    return _changed(bundle, envelope=add_signature(bundle.envelope, signer), trust_roots=(*bundle.trust_roots, *added))
+    carried = {root.payload: root for root in (*bundle.trust_roots, *roots)}
+    return _changed(
+        bundle,
+        envelope=add_signature(bundle.envelope, signer),
+        trust_roots=tuple(carried.values()),
+    )
 
 
 def with_report(bundle: Bundle, report: Envelope) -> Bundle:
