@@ -154,8 +154,6 @@ def _links(months: Sequence[Month]) -> list[Finding]:
             findings.append(
                 Finding("history/order", f"{month.name} follows {linked[0].name}, but is of an earlier month or time")
             )
-        if earlier.entity.origin != predicate.entity.origin:
-            findings.append(Finding("history/entity", f"{month.name} is of another exchange than {linked[0].name}"))
     return findings
 
 

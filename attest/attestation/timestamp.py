@@ -147,10 +147,6 @@ def _decoded(response: bytes) -> TimeStampResponse:
             "timestamp/too-large", f"a timestamp has {len(response):,} bytes; the limit is {MAX_RESPONSE_BYTES:,}"
         )
     try:
-        decoded = decode_timestamp_response(response)
-        same = decoded.as_bytes() == response
+        return decode_timestamp_response(response)
     except Exception as error:  # noqa: BLE001 (as above)
         raise MalformedError("timestamp/malformed", f"not a timestamp response (RFC 3161): {error}") from None
-    if not same:
-        raise MalformedError("timestamp/malformed", "a timestamp response is not in DER, or something follows it")
-    return decoded

@@ -329,8 +329,17 @@ def test_the_report_of_an_auditor_whose_key_was_withdrawn_needs_a_timestamp(sign
         signing.exchange.verify(signing.bundle(envelope, auditor_reports=(report,)), **signing.options(**after))
     without = signing.bundle(envelope, timestamps=stamped, auditor_reports=(report,))
     assert signing.fails(without, **after) == (6, "signature/withdrawn")
+    only_report = signing.bundle(envelope, timestamps=signing.stamp(report, "u"), auditor_reports=(report,))
+    assert signing.fails(only_report, **after) == (6, "signature/withdrawn")
     both = signing.bundle(envelope, timestamps=stamped + signing.stamp(report, "u"), auditor_reports=(report,))
     assert len(signing.exchange.verify(both, **signing.options(**after)).signatories.reports) == 1
+
+
+def test_one_auditor_reports_alone_where_two_must_countersign(signing: Signing) -> None:
+    trust = Trust.pin(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
+    bundle = signing.bundle(signing.envelope("xyuv"), auditor_reports=(signing.report(),))
+    (report,) = signing.exchange.verify(bundle, **signing.options(trust=trust)).signatories.reports
+    assert report.signed == {signer("u").public.fingerprint}
 
 
 def test_a_statement_cannot_be_younger_than_its_signature(signing: Signing) -> None:

@@ -160,9 +160,25 @@ def forged_root(exchange: Exchange) -> dict[str, bytes]:
     return {**months(exchange), name(PERIODS[2]): bundle(payloads(exchange)[2], "efu", (mine,))}
 
 
+def month_left_out(exchange: Exchange) -> dict[str, bytes]:
+    """December follows October as if there had been no November."""
+    october = payloads(exchange)[0]
+    december = payload(exchange, 2, october, sequence=1)
+    return {name(PERIODS[0]): bundle(october, "xyu"), name(PERIODS[2]): bundle(december, "xwu")}
+
+
+def number_left_out(exchange: Exchange) -> dict[str, bytes]:
+    """November has the number 2: some statement between was never shown."""
+    october = payloads(exchange)[0]
+    november = payload(exchange, 1, b"a statement nobody saw", sequence=2)
+    return {name(PERIODS[0]): bundle(october, "xyu"), name(PERIODS[1]): bundle(november, "xwu")}
+
+
 BROKEN: dict[str, tuple[Callable[[Exchange], dict[str, bytes]], set[str]]] = {
     "the first month deleted": (delete(0), {"history/gap"}),
     "a month in the middle deleted": (delete(1), {"history/gap"}),
+    "a month left out by the exchange": (month_left_out, {"history/gap"}),
+    "a number left out by the exchange": (number_left_out, {"history/gap"}),
     "files swapped": (swap, {"history/name"}),
     "a month replaced": (replace, {"history/link"}),
     "a month forked": (fork, {"history/equivocation"}),

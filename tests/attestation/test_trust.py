@@ -76,6 +76,7 @@ ROTATIONS: dict[str, tuple[list[Version], str | None]] = {
     "the same version again": ([V("a", 1, "a"), V("a", 1, "a", {"version": 1})], "trust/version"),
     "another exchange": ([V("a", 1, "a"), V("a", 1, "a", OTHER)], "trust/origin"),
     "issued before its predecessor": ([V("a", 1, "a"), V("a", 1, "a", OLD)], "trust/time"),
+    "issued in the same second": ([V("a", 1, "a"), V("a", 1, "a", {"issuedAt": format_time(START)})], "trust/time"),
     "issued after it expires": ([V("a", 1, "a"), V("a", 1, "a", ENDED)], "trust/contradiction"),
     "signed by a stranger beside the root keys": ([V("a", 1, "a"), V("a", 1, "ae")], None),
     "an ECDSA key follows an Ed25519 key": ([V("a", 1, "a"), V("p", 1, "ap")], None),
