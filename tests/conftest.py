@@ -18,7 +18,7 @@ from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.policies import PolicyFile, read_policies, verdicts
+from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
 from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
@@ -65,14 +65,14 @@ class Exchange:
         change(value)
         if json.dumps(value["predicate"].get("policies")) == policies:
             with suppress(AttestError):
-                predicate = Statement.from_value(value, what="a statement").predicate
-                found = verdicts(self.policies, predicate)
-                value["predicate"]["policies"] = [item.to_value() for item in found]
+                self.evaluate(value)
         return signed_bundle(dumps(value), self.signer)
 
-    @property
-    def policies(self) -> list[PolicyFile]:
-        return read_policies(read_config(self.folder / demo_exchange.CONFIG_FILE), self.folder)
+    def evaluate(self, value: Any) -> None:
+        """Evaluate the exchange's policies over a statement that was changed."""
+        policies = read_policies(read_config(self.folder / demo_exchange.CONFIG_FILE), self.folder)
+        found = verdicts(policies, Statement.from_value(value, what="a statement").predicate)
+        value["predicate"]["policies"] = [item.to_value() for item in found]
 
     def verify(self, bundle: bytes | None = None, **options: Any) -> Verified:
         return verify(

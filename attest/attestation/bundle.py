@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
 
 from attest.attestation.envelope import Envelope
+from attest.attestation.timestamp import MAX_TIMESTAMPS, Timestamp
+from attest.attestation.trust import MAX_ROOTS
 from attest.documents import Document
 
 MAX_BUNDLE_BYTES: Final = 1024 * 1024
+MAX_REPORTS: Final = 8
 
 
 class Bundle(Document):
-    """`*.attest.json`. Timestamps, trust roots and auditor reports have a place, but no meaning yet."""
+    """`*.attest.json`. Each part vouches for itself, or is checked against what the verifier trusts."""
 
     format: Literal["attest/bundle/v1"]
     envelope: Envelope
-    timestamps: tuple[()]
-    trust_roots: tuple[()]
-    auditor_reports: tuple[()]
+    timestamps: Annotated[tuple[Timestamp, ...], Field(max_length=MAX_TIMESTAMPS)]
+    trust_roots: Annotated[tuple[Envelope, ...], Field(max_length=MAX_ROOTS)]
+    auditor_reports: Annotated[tuple[Envelope, ...], Field(max_length=MAX_REPORTS)]
 
 
 def parse_bundle(data: bytes) -> Bundle:

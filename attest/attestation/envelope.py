@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import Field
 from securesystemslib.dsse import Envelope as LibraryEnvelope
 
-from attest.attestation.keys import PublicKey, Signer
+from attest.attestation.keys import PublicKey, Signs
 from attest.documents import Base64, Document, Text
 from attest.errors import VerificationError
 
@@ -42,13 +42,28 @@ def pre_auth_encoding(payload_type: str, payload: bytes) -> bytes:
     return LibraryEnvelope(payload, payload_type, {}).pae()
 
 
-def sign(payload: bytes, payload_type: str, signers: Iterable[Signer]) -> Envelope:
+def sign(payload: bytes, payload_type: str, signers: Iterable[Signs]) -> Envelope:
     """An envelope signed by each of `signers`."""
     message = pre_auth_encoding(payload_type, payload)
     signatures = tuple(
         EnvelopeSignature(keyid=signer.public.fingerprint, sig=signer.sign(message)) for signer in signers
     )
     return Envelope(payload_type=payload_type, payload=payload, signatures=signatures)
+
+
+def add_signature(envelope: Envelope, signer: Signs) -> Envelope:
+    """The envelope with one signature more over the same bytes.
+
+    Raises `VerificationError` when this key signed already, or as many as may.
+    """
+    if len(envelope.signatures) >= MAX_SIGNATURES:
+        raise VerificationError("signature/too-many", f"{MAX_SIGNATURES} have signed already; more may not")
+    if any(signature.keyid == signer.public.fingerprint for signature in envelope.signatures):
+        raise VerificationError("signature/twice", f"key {signer.public.fingerprint[:16]}… signed already")
+    (added,) = sign(envelope.payload, envelope.payload_type, [signer]).signatures
+    return Envelope(
+        payload_type=envelope.payload_type, payload=envelope.payload, signatures=(*envelope.signatures, added)
+    )
 
 
 def verify_signatures(envelope: Envelope, keys: Sequence[PublicKey]) -> SignatureCount:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -67,6 +67,18 @@ class PublicKey:
         fingerprint = sha256(spki).hexdigest()
         return cls(fingerprint, scheme, SSlibKey.from_crypto(key, fingerprint, _LIBRARY_SCHEME[scheme]))
 
+    @classmethod
+    def of_library(cls, key: SSlibKey, *, what: str) -> PublicKey:
+        """The key that a device or service showed. Raises `MalformedError`."""
+        return cls._of(key._crypto_key(), what)  # noqa: SLF001
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The fingerprint as 24 words of BIP-39, of which the last carries a checksum: to be read out and compared."""
+        import wallycore
+
+        return tuple(wallycore.bip39_mnemonic_from_bytes(None, bytes.fromhex(self.fingerprint)).split(" "))
+
     def to_pem(self) -> bytes:
         """The PEM SubjectPublicKeyInfo."""
         return self._key._crypto_key().public_bytes(  # noqa: SLF001
@@ -93,6 +105,17 @@ class PublicKey:
                 "signature/invalid",
                 f"the signature under key {self.fingerprint[:16]}… is not that key's over this payload",
             ) from None
+
+
+class Signs(Protocol):
+    """A private key, wherever it is kept."""
+
+    @property
+    def public(self) -> PublicKey:
+        """Its public key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over `message`: 64 bytes for either scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +170,7 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         """The signature over `message`: 64 bytes for either scheme."""
         signature = bytes.fromhex(self._signer.sign(message).signature)
-        return _from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
+        return ecdsa_from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
 
 
 def _encoded(passphrase: str) -> bytes:
@@ -167,6 +190,7 @@ def _to_der(signature: bytes) -> bytes:
     return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 
-def _from_der(signature: bytes) -> bytes:
+def ecdsa_from_der(signature: bytes) -> bytes:
+    """The 64 bytes r ‖ s of a DER signature. Raises `ValueError` when it is none."""
     r, s = decode_dss_signature(signature)
     return r.to_bytes(_COORDINATE_BYTES) + s.to_bytes(_COORDINATE_BYTES)

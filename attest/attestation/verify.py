@@ -18,10 +18,11 @@ from typing import Any, Final, Literal, NamedTuple
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.declarations import recheck_declarations
-from attest.attestation.envelope import verify_signatures
+from attest.attestation.envelope import Envelope
 from attest.attestation.keys import PublicKey
 from attest.attestation.policies import Recomputed, recheck_documents, recompute
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
+from attest.attestation.signatories import Signatories, check_signatures, describe, find_signatories
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Coverage,
@@ -33,6 +34,8 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
+from attest.attestation.timestamp import Authorities
+from attest.attestation.trust import RoleName, Trust
 from attest.attestation.window import check_windows, not_recomputed
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
@@ -96,6 +99,8 @@ class Verified:
 
     statement: Statement
     digest: bytes
+    trust: Trust | None
+    signatories: Signatories
     coverage: tuple[Coverage, ...]
     checks: tuple[Check, ...]
     wallets: tuple[WalletRow, ...]
@@ -159,24 +164,32 @@ class _Report:
 def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     bundle_bytes: bytes,
     *,
-    exchange_keys: Sequence[PublicKey],
-    threshold: int,
+    exchange_keys: Sequence[PublicKey] = (),
+    threshold: int = 1,
+    trust: Trust | None = None,
+    later_roots: Sequence[Envelope] = (),
+    roles: Sequence[RoleName] = ("exchange", "auditor"),
+    authorities: Authorities = (),
     now: datetime,
     files: Files,
     proof_bytes: bytes | None = None,
     nonce: str | None = None,
+    window_nonce: str | None = None,
     custodians: Mapping[str, PublicKey] = MappingProxyType({}),
     tell: Callable[[Step], None] = lambda _: None,
 ) -> Verified:
     """Verify a bundle, and an inclusion proof where one is given.
 
-    `exchange_keys` and `threshold` say whose signatures count; `files` returns the bytes of a file that was
-    published beside the bundle, or None; `nonce` is the hex that the auditor drew for this month, `custodians` has the
-    keys of custodians by name, as far as the caller knows them; `tell` hears of each step as it ends.
-    Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step
-    that failed.
+    Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
+    for each of `roles`; or, without one, by `exchange_keys` and `threshold`. `authorities` are those whose timestamps
+    count. `files` returns the bytes of a file that was published beside the bundle, or None. `nonce` and `window_nonce`
+    are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of custodians by name,
+    as far as the caller knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false
+    and `MalformedError` for what cannot be read, after telling the step that failed.
     """
-    if not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
+    if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
+        raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
+    if trust is None and not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
         raise ValueError("a threshold of signatures needs at least as many distinct keys")
     report = _Report(tell)
 
@@ -187,21 +200,16 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             proof = InclusionProof.from_json(proof_bytes, what="the inclusion proof", max_bytes=MAX_PROOF_BYTES)
         detail.append(f"bundle of {len(bundle_bytes):,} bytes")
 
-    with report.step(1) as detail:
-        detail.open("no trust root was given; the key you named is trusted by itself")
-
-    with report.step(2) as detail:
-        count = verify_signatures(bundle.envelope, exchange_keys)
-        detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
-
-    with report.step(3) as detail:
-        if len(count.signed) < threshold:
-            raise VerificationError(
-                "signature/threshold",
-                f"{len(count.signed)} of the exchange's keys signed; {threshold} must",
-                hint="is this the key of the exchange that published the bundle?",
-            )
-        detail.append(f"exchange {len(count.signed)} of {threshold}")
+    trust, count = check_signatures(
+        report.step,
+        bundle,
+        trust=trust,
+        later_roots=later_roots,
+        exchange_keys=exchange_keys,
+        threshold=threshold,
+        roles=roles,
+        now=now,
+    )
 
     with report.step(4) as detail:
         if bundle.envelope.payload_type != PAYLOAD_TYPE:
@@ -215,7 +223,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.append(f"statement {digest.hex()}")
 
     with report.step(6) as detail:
-        detail.open("the bundle carries no timestamp")
+        signatories = find_signatories(bundle, predicate, count, trust=trust, roles=roles, authorities=authorities)
+        describe(signatories, bundle, detail, authorities=authorities)
 
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):
@@ -240,14 +249,20 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             holdings = verify_inclusion(proof, statement=digest, trees=trees)
             detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
 
-    rechecked = _recheck_evidence(report, predicate, records)
+    rechecked = _recheck_evidence(report, predicate, records, window_nonce)
 
     with report.step(12) as detail:
         detail.open("no node was asked")
     with report.step(13) as detail:
         controlled = _told_control(
             detail,
-            check_control(predicate, records, nonce=nonce, custodians=custodians, exchange_keys=exchange_keys),
+            check_control(
+                predicate,
+                records,
+                nonce=nonce,
+                custodians=custodians,
+                exchange_keys=exchange_keys if trust is None else trust.keys("root", "exchange"),
+            ),
         )
     with report.step(14) as detail:
         evaluations = _told_policies(detail, recompute(predicate, files))
@@ -264,6 +279,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     return Verified(
         statement,
         digest,
+        trust,
+        signatories,
         coverage(predicate),
         segregation_checks(predicate, pinned, rechecked.lines),
         wallet_rows(pinned, _controls(pinned, controlled)),
@@ -302,7 +319,9 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
     return records
 
 
-def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, Any]) -> Rechecked:
+def _recheck_evidence(
+    report: _Report, predicate: Predicate, records: dict[int, Any], window_nonce: str | None
+) -> Rechecked:
     with report.step(11) as detail:
         result = recheck(
             records,
@@ -327,6 +346,11 @@ def _recheck_evidence(report: _Report, predicate: Predicate, records: dict[int, 
         whole = len(records) == predicate.evidence.count
         check_windows(predicate.declarations, result, all_at_hand=whole)
         for chain, window in result.windows.items():
+            if window_nonce not in {None, window.nonce}:
+                raise VerificationError(
+                    "recheck/window",
+                    f"the window of {chain} was drawn by the nonce {window.nonce}, the auditor drew {window_nonce}",
+                )
             drawn = ", ".join(str(block.height) for block in window.blocks)
             detail.append(
                 f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "

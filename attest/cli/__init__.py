@@ -15,6 +15,8 @@ from attest import __version__
 from attest.cli.control import control
 from attest.cli.demo import demo
 from attest.cli.evidence import evidence
+from attest.cli.history import history
+from attest.cli.inspect import inspect
 from attest.cli.key import key
 from attest.cli.liabilities import liabilities
 from attest.cli.policy import policy
@@ -22,6 +24,8 @@ from attest.cli.prove import prove
 from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, printable
 from attest.cli.run import run
+from attest.cli.sign import auditor_report, countersign, sign, timestamp
+from attest.cli.trust import trust
 from attest.cli.verify import verify
 from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code
 
@@ -36,7 +40,10 @@ def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
-for command in (run, verify, prove, liabilities, reserves, evidence, control, policy, key, demo):
+for command in (
+    *(run, verify, prove, liabilities, reserves, evidence, control, policy),
+    *(sign, countersign, auditor_report, timestamp, history, inspect, key, trust, demo),
+):
     group.add_command(command)
 
 

@@ -244,6 +244,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "statement": verified.digest.hex(),
         "entity": predicate.entity.to_value(),
         "period": predicate.period,
+        "signatories": signatories_document(verified),
         "steps": [step_document(step) for step in verified.steps],
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
@@ -258,15 +259,52 @@ def verified_document(verified: Verified) -> dict[str, Any]:
     return document
 
 
-def verified_text(verified: Verified, key: PublicKey) -> str:
-    """The verdict, what it rests on, and what it does not."""
+def signatories_text(verified: Verified, key: PublicKey | None) -> str:
+    """Who signed, by whose word that counts, and what auditors reported: a line each."""
+    found = verified.signatories
+    if key is not None:
+        return f"  signed by the key {key.fingerprint}"
+    if found.root is None or verified.trust is None:
+        raise ValueError("without a key it was a trust root that said whose signatures count")
+    pinned = verified.trust.roots[0]
+    lines = [f"trust root {pinned.version}, pinned: {pinned.fingerprint}"]
+    for role, counted in found.counted.items():
+        names = ", ".join(sorted(found.root.name_of(fingerprint) for fingerprint in counted))
+        lines.append(f"signed by the {role}: {names}")
+    for report in found.reports:
+        predicate = report.report.predicate
+        lines.append(
+            f"{predicate.auditor} reports by {predicate.standard}: {len(predicate.procedures)} findings, "
+            f"{report.exceptions} of them exceptions (attest inspect shows them)"
+        )
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def signatories_document(verified: Verified) -> dict[str, Any]:
+    """The same for programs; without a trust root there is none."""
+    found = verified.signatories
+    document: dict[str, Any] = {
+        "timestamps": {fingerprint: format_time(time) for fingerprint, time in sorted(found.times.items())}
+    }
+    if found.root is not None and verified.trust is not None:
+        document["trustRoots"] = [
+            {"version": root.version, "fingerprint": root.fingerprint} for root in verified.trust.roots
+        ]
+        document["inForce"] = found.root.version
+        document["signed"] = {role: sorted(counted) for role, counted in found.counted.items()}
+        document["auditorReports"] = [report.report.predicate.to_value() for report in found.reports]
+    return document
+
+
+def verified_text(verified: Verified, key: PublicKey | None) -> str:
+    """The verdict, what it rests on, and what it does not; `key` is the one that was trusted without a root."""
     predicate = verified.statement.predicate
     verdict = "VERIFIED, but NOT MET (see below)" if verified.adverse else "VERIFIED"
     parts = [
         f"{verdict}: {predicate.entity.name} ({predicate.entity.origin}) for {predicate.period}",
         (
             f"  balances at {format_time(predicate.snapshot_at)}, statement {verified.digest.hex()}\n"
-            f"  signed by the key {key.fingerprint}"
+            f"{signatories_text(verified, key)}"
         ),
         steps_table(verified.steps),
         f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",

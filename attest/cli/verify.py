@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, exit_code
 
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path, dir_okay=False))
+@with_options(trust_root_option)
 @click.option(
-    "--key", "key_path", required=True, metavar="PUB", type=click.Path(path_type=Path, dir_okay=False),
-    help="The exchange's public key, from a place you trust; never from beside the bundle.",
+    "--key", "key_path", metavar="PUB", type=click.Path(path_type=Path, dir_okay=False),
+    help="Instead of a trust root: one public key of the exchange, from a place you trust.",
 )  # fmt: skip
+@with_options(*later_options)
 @click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="An inclusion proof to verify too.")
 @click.option("--nonce", metavar="HEX", help="What the auditor drew: a challenge that names another is refused.")
+@click.option("--window-nonce", metavar="HEX", help="Likewise, of the blocks around the pins that were read.")
 @click.option(
     "--custodian",
     "custodian_keys",
@@ -34,46 +38,44 @@ if TYPE_CHECKING:
 def verify(
     bundle: Path,
     *,
-    key_path: Path,
+    trust_root: Path | None,
+    key_path: Path | None,
+    next_roots: tuple[Path, ...],
+    tsa_roots: tuple[Path, ...],
+    at: str | None,
     proof: Path | None,
     nonce: str | None,
+    window_nonce: str | None,
     custodian_keys: tuple[str, ...],
     as_json: bool,  # noqa: ARG001
 ) -> Result:
-    """Verify BUNDLE without a network: signatures, arithmetic, evidence beside it, and an inclusion proof."""
-    from datetime import UTC, datetime
+    """Verify BUNDLE without a network: signatures, arithmetic, evidence beside it, and an inclusion proof.
 
+    Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
+    nothing says whether that key is still the exchange's, and step 1 is not checked.
+    """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.verify import MAX_FILE_BYTES, Step
-    from attest.attestation.verify import verify as verify_bundle
+    from attest.attestation.verify import Step
     from attest.cli.render import failed_text, step_document, verified_document, verified_text
     from attest.files import read_bounded
-    from attest.liabilities.proof import MAX_PROOF_BYTES
     from attest.reserves.challenge import parse_nonce
 
-    def beside(name: str) -> bytes | None:
-        path = bundle.parent / name
-        return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
-
-    bundle_bytes = read_bounded(bundle, MAX_BUNDLE_BYTES)
-    proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
-    key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
-    drawn = None if nonce is None else parse_nonce(nonce)
-    custodians = _custodians(custodian_keys)
+    if (trust_root is None) == (key_path is None):
+        raise click.UsageError("say whom you trust: either --trust-root FILE or --key PUB")
+    data = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    key = None
+    if key_path is not None:
+        key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
+    anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
+    known: dict[str, Any] = {
+        "nonce": None if nonce is None else parse_nonce(nonce),
+        "window_nonce": None if window_nonce is None else parse_nonce(window_nonce),
+        "custodians": _custodians(custodian_keys),
+    }
     steps: list[Step] = []
     try:
-        verified = verify_bundle(
-            bundle_bytes,
-            exchange_keys=[key],
-            threshold=1,
-            now=datetime.now(UTC),
-            files=beside,
-            proof_bytes=proof_bytes,
-            nonce=drawn,
-            custodians=custodians,
-            tell=steps.append,
-        )
+        verified = anchors.verify(bundle, data, proof=proof, tell=steps.append, **known)
     except AttestError as error:
         return Result(
             {
@@ -82,7 +84,7 @@ def verify(
                 "steps": [step_document(step) for step in steps],
                 "error": error_document(error),
             },
-            failed_text(steps),
+            failed_text(steps) if steps else "",
             exit_code(error),
             error_text(error),
         )

@@ -1,0 +1,70 @@
+"""Adding to a bundle: signatures, trust roots, timestamps and an auditor's report. What is there is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
+from attest.attestation.envelope import Envelope, add_signature
+from attest.attestation.keys import Signs
+from attest.attestation.statement import PAYLOAD_TYPE, Statement, check_arithmetic, parse_statement, predicate_type
+from attest.attestation.timestamp import Authorities, Timestamp, check_answer, query
+from attest.errors import VerificationError
+
+
+def statement_of(bundle: Bundle) -> Statement:
+    """The statement, if it is one that may be signed: of our type, strictly parsed, in agreement with itself.
+
+    Raises `MalformedError`, `VerificationError`.
+    """
+    if bundle.envelope.payload_type != PAYLOAD_TYPE:
+        raise VerificationError("statement/type", f"the payload type is not {PAYLOAD_TYPE}")
+    predicate_type(bundle.envelope.payload)
+    statement = parse_statement(bundle.envelope.payload)
+    check_arithmetic(statement.predicate)
+    return statement
+
+
+def with_signature(bundle: Bundle, signer: Signs, roots: Iterable[Envelope]) -> Bundle:
+    """The bundle with one signature more over the same statement, and with `roots` that it does not carry yet."""
+    statement_of(bundle)
+    carried = {root.payload: root for root in (*bundle.trust_roots, *roots)}
+    return _changed(
+        bundle,
+        envelope=add_signature(bundle.envelope, signer),
+        trust_roots=tuple(carried.values()),
+    )
+
+
+def with_report(bundle: Bundle, report: Envelope) -> Bundle:
+    """The bundle with one auditor report more."""
+    return _changed(bundle, auditor_reports=(*bundle.auditor_reports, report))
+
+
+def with_timestamps(bundle: Bundle, ask: Callable[[bytes], bytes], authorities: Authorities) -> tuple[Bundle, int]:
+    """The bundle with a timestamp for each signature that has none, and how many those are.
+
+    `ask` sends a request to an authority; its answer must lead to one of `authorities`. Raises `AttestError`.
+    """
+    known = {(stamp.payload, stamp.keyid) for stamp in bundle.timestamps}
+    added = []
+    for envelope in (bundle.envelope, *bundle.auditor_reports):
+        payload = sha256(envelope.payload).digest()
+        for signature in envelope.signatures:
+            if (payload, signature.keyid) not in known:
+                asked = query(signature.sig)
+                response = ask(asked.body)
+                check_answer(asked, response, authorities)
+                added.append(Timestamp(payload=payload, keyid=signature.keyid, response=response))
+    return _changed(bundle, timestamps=(*bundle.timestamps, *added)), len(added)
+
+
+def _changed(bundle: Bundle, **parts: object) -> Bundle:
+    """Within all limits, for it is parsed again as any reader will."""
+    data = bundle.model_copy(update=parts).to_bytes()
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise VerificationError(
+            "bundle/full", f"the bundle would have {len(data):,} bytes; {MAX_BUNDLE_BYTES:,} may be"
+        )
+    return parse_bundle(data)

@@ -1,0 +1,106 @@
+"""What an auditor did about a statement and found, in the auditor's own signed words (protocol.md, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from attest.attestation.envelope import Envelope, sign, verify_signatures
+from attest.attestation.keys import Signs
+from attest.attestation.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Sha256
+from attest.attestation.trust import Trust
+from attest.documents import Document, LongText, Text, Time
+from attest.errors import VerificationError
+
+REPORT_TYPE: Final = "urn:attest-por:auditor-report:v1"
+MAX_REPORT_BYTES: Final = 256 * 1024
+
+
+class Procedure(Document):
+    """One thing that was done, and what came of it; `exception` says that it is not as it should be."""
+
+    procedure: LongText
+    finding: LongText
+    exception: bool
+
+
+class Findings(Document):
+    """What the auditor writes; `standard` is the one the work followed, such as ISRS 4400."""
+
+    auditor: Text
+    standard: Text
+    procedures: Annotated[tuple[Procedure, ...], Field(min_length=1, max_length=200)]
+
+
+class ReportPredicate(Findings):
+    """The same, with the time at which the report was issued."""
+
+    issued_at: Time
+
+
+class ReportSubject(Document):
+    """The statement, by the digest of its payload."""
+
+    name: Literal["statement.json"]
+    digest: Sha256
+
+
+class Report(Document):
+    """An in-toto Statement v1 about a proof-of-reserves statement."""
+
+    type: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    subject: Annotated[tuple[ReportSubject], Field(min_length=1, max_length=1)]
+    predicate_type: Literal["urn:attest-por:auditor-report:v1"]
+    predicate: ReportPredicate
+
+
+class VerifiedReport(NamedTuple):
+    """A report, and the fingerprints of the auditor's keys that signed it."""
+
+    report: Report
+    signed: frozenset[str]
+
+    @property
+    def exceptions(self) -> int:
+        """How many findings are exceptions."""
+        return sum(item.exception for item in self.report.predicate.procedures)
+
+
+def write_report(findings: Findings, *, statement: bytes, issued_at: datetime, signer: Signs) -> Envelope:
+    """The signed report about the statement with this digest."""
+    report = Report(
+        type=STATEMENT_TYPE,
+        subject=(ReportSubject(name="statement.json", digest=Sha256(sha256=statement)),),
+        predicate_type=REPORT_TYPE,
+        predicate=ReportPredicate(
+            auditor=findings.auditor, standard=findings.standard, procedures=findings.procedures, issued_at=issued_at
+        ),
+    )
+    return sign(report.to_bytes(), PAYLOAD_TYPE, [signer])
+
+
+def verify_report(
+    envelope: Envelope, *, statement: bytes, trust: Trust, times: Mapping[tuple[bytes, str], datetime]
+) -> VerifiedReport:
+    """The report of one of the auditor's keys about the statement with this digest.
+
+    `times` are what timestamps prove. Raises `MalformedError`, `VerificationError`.
+    """
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise VerificationError("report/type", f"the payload type of an auditor report is not {PAYLOAD_TYPE}")
+    count = verify_signatures(envelope, trust.keys("auditor"))
+    report = Report.from_canonical(envelope.payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
+    if report.subject[0].digest.sha256 != statement:
+        raise VerificationError("report/statement", "an auditor report is about another statement")
+    place = sha256(envelope.payload).digest()
+    signed = trust.standing(
+        "auditor",
+        {fingerprint: times.get((place, fingerprint)) for fingerprint in count.signed},
+        issued_at=report.predicate.issued_at,
+        threshold=1,
+    )
+    return VerifiedReport(report, signed)

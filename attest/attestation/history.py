@@ -1,0 +1,205 @@
+"""The months of one exchange, one after the other: whether any is missing, moved, replaced or told twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from attest.attestation.bundle import parse_bundle
+from attest.attestation.envelope import Envelope
+from attest.attestation.timestamp import Authorities
+from attest.attestation.trust import Trust
+from attest.attestation.verify import Verified, verify
+from attest.documents import format_time
+from attest.errors import AttestError
+
+MAX_MONTHS: Final = 1200
+
+
+class Month(NamedTuple):
+    """One bundle of a history, verified, and where it was found."""
+
+    name: str
+    verified: Verified
+
+    @property
+    def period(self) -> str:
+        """`2026-10`."""
+        return self.verified.statement.predicate.period
+
+    @property
+    def sequence(self) -> int:
+        """0 for an exchange's first statement."""
+        return self.verified.statement.predicate.sequence
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late."""
+
+    code: str
+    sentence: str
+    adverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The months in the order of their sequence, and all that is wrong; only without findings is it intact."""
+
+    months: tuple[Month, ...]
+    findings: tuple[Finding, ...]
+
+
+def check_history(
+    bundles: Mapping[str, bytes],
+    *,
+    trust: Trust,
+    later_roots: Sequence[Envelope],
+    authorities: Authorities,
+    now: datetime,
+    files: Callable[[str, str], bytes | None],
+) -> History:
+    """Verify every bundle by itself, then how they follow one another.
+
+    `bundles` are bytes by name; `files` returns what was published beside the bundle of a name. The trust roots that
+    any bundle carries are used for all, so that a key counts only for its time whatever a single bundle withholds.
+    What is wrong is returned, never raised.
+    """
+    findings: list[Finding] = []
+    roots = _roots(bundles, trust, later_roots, findings)
+    months: list[Month] = []
+    for name, data in sorted(bundles.items()):
+        try:
+            verified = verify(
+                data,
+                trust=trust,
+                later_roots=roots,
+                authorities=authorities,
+                now=now,
+                files=partial(files, name),
+            )
+        except AttestError as error:
+            findings.append(Finding("history/month", f"{name}: {error.message}"))
+        else:
+            months.append(Month(name, verified))
+    months.sort(key=lambda month: (month.sequence, month.period, month.name))
+    if not bundles:
+        findings.append(Finding("history/empty", "there is no bundle"))
+    findings += _told_twice(months)
+    findings += _links(months)
+    findings += _gaps(months)
+    findings += _late(months, now)
+    return History(tuple(months), tuple(findings))
+
+
+def _roots(
+    bundles: Mapping[str, bytes], trust: Trust, later_roots: Sequence[Envelope], findings: list[Finding]
+) -> list[Envelope]:
+    """All trust roots that follow `trust`; those of a bundle that do not are left out, and told."""
+    found = list(later_roots)
+    for name, data in sorted(bundles.items()):
+        try:
+            carried = parse_bundle(data).trust_roots
+        except AttestError:
+            continue  # said where the bundle is verified
+        try:
+            trust.followed_by((*found, *carried))
+        except AttestError as error:
+            findings.append(Finding("history/roots", f"{name} carries trust roots that do not follow: {error.message}"))
+        else:
+            found += [root for root in carried if root not in found]
+    return found
+
+
+def _told_twice(months: Sequence[Month]) -> list[Finding]:
+    """Two different statements for one place in the chain, or for one month: the exchange told different stories."""
+    findings = []
+    places: dict[tuple[str, object], Month] = {}
+    for month in months:
+        for what, value in (("sequence", month.sequence), ("period", month.period)):
+            other = places.setdefault((what, value), month)
+            if other.verified.digest != month.verified.digest:
+                findings.append(
+                    Finding(
+                        "history/equivocation",
+                        f"EQUIVOCATION: {other.name} ({other.verified.digest.hex()}) and {month.name} "
+                        f"({month.verified.digest.hex()}) are two different statements of {what} {value}",
+                    )
+                )
+    return findings
+
+
+def _links(months: Sequence[Month]) -> list[Finding]:
+    """Each month names the one before it by digest, and was issued after it."""
+    findings = []
+    by_sequence: dict[int, list[Month]] = {}
+    for month in months:
+        by_sequence.setdefault(month.sequence, []).append(month)
+    for month in months:
+        predicate = month.verified.statement.predicate
+        before = by_sequence.get(month.sequence - 1, [])
+        if not before:
+            continue
+        linked = [other for other in before if other.verified.digest == predicate.previous]
+        if not linked:
+            findings.append(
+                Finding("history/link", f"{month.name} does not follow {before[0].name}: it names another statement")
+            )
+            continue
+        earlier = linked[0].verified.statement.predicate
+        if earlier.period >= predicate.period or earlier.issued_at >= predicate.issued_at:
+            findings.append(
+                Finding("history/order", f"{month.name} follows {linked[0].name}, but is of an earlier month or time")
+            )
+    return findings
+
+
+def _gaps(months: Sequence[Month]) -> list[Finding]:
+    """Months that are missing, by sequence and by the calendar, and names that say another month."""
+    findings = []
+    numbers = sorted({month.sequence for month in months})
+    if numbers and numbers[0] != 0:
+        findings.append(Finding("history/gap", f"the history begins with sequence {numbers[0]}, not with 0"))
+    for low, high in pairwise(numbers):
+        if high > low + 1:
+            findings.append(Finding("history/gap", f"sequence {low + 1} to {high - 1} is missing"))
+    for before, after in pairwise(sorted({month.period for month in months})):
+        missing = _index(after) - _index(before) - 1
+        if missing:
+            findings.append(Finding("history/gap", f"{missing} months have no statement between {before} and {after}"))
+    findings += [
+        Finding("history/name", f"{month.name} is the statement of {month.period}")
+        for month in months
+        if month.name.rpartition("/")[2] != f"{month.period}.attest.json"
+    ]
+    return findings
+
+
+def _late(months: Sequence[Month], now: datetime) -> list[Finding]:
+    """A statement promises the next one before it expires."""
+    findings = []
+    times = [month.verified.statement.predicate for month in months]
+    for before, after in pairwise(times):
+        if after.sequence == before.sequence + 1 and after.issued_at > before.expires_at:
+            findings.append(
+                Finding(
+                    "history/late",
+                    f"{after.period} was issued at {format_time(after.issued_at)}, after {before.period} had expired",
+                    adverse=True,
+                )
+            )
+    if times and now >= times[-1].expires_at:
+        expired = format_time(times[-1].expires_at)
+        findings.append(
+            Finding(
+                "history/overdue", f"{times[-1].period} is the last month, and it expired at {expired}", adverse=True
+            )
+        )
+    return findings
+
+
+def _index(period: str) -> int:
+    return int(period[:4]) * 12 + int(period[5:]) - 1

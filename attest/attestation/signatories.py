@@ -1,0 +1,169 @@
+"""Whose signatures a statement carries that count, and by when they were there (verification steps 1 to 3, and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, Protocol
+
+from attest.attestation.auditor import VerifiedReport, verify_report
+from attest.attestation.bundle import Bundle
+from attest.attestation.envelope import Envelope, SignatureCount, verify_signatures
+from attest.attestation.keys import PublicKey
+from attest.attestation.statement import Predicate
+from attest.attestation.timestamp import Authorities, verify_timestamps
+from attest.attestation.trust import RoleName, Root, Trust
+from attest.documents import format_time
+from attest.errors import VerificationError
+
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Signatories:
+    """Fingerprints by role, the time by which each signature is proven to be there, and what auditors reported.
+
+    Without a trust root, `root` is None and no role is known.
+    """
+
+    root: Root | None
+    counted: Mapping[RoleName, frozenset[str]]
+    times: Mapping[str, datetime]
+    reports: tuple[VerifiedReport, ...]
+
+
+class Detail(Protocol):
+    """The sentences of a step; `open` adds why it could not be run to its end."""
+
+    def append(self, sentence: str, /) -> None:
+        """Say what was found."""
+
+    def open(self, sentence: str) -> None:
+        """Say what was not looked at."""
+
+
+def check_signatures(
+    step: Callable[[int], AbstractContextManager[Detail]],
+    bundle: Bundle,
+    *,
+    trust: Trust | None,
+    later_roots: Sequence[Envelope],
+    exchange_keys: Sequence[PublicKey],
+    threshold: int,
+    roles: Sequence[RoleName],
+    now: datetime,
+) -> tuple[Trust | None, SignatureCount]:
+    """Steps 1 to 3: the chain of trust roots as far as it leads, and who signed.
+
+    Which root was in force is only known once the statement has been read: until then the thresholds of any will
+    do, and `find_signatories` decides. Raises `MalformedError`, `VerificationError`.
+    """
+    with step(1) as detail:
+        if trust is None:
+            detail.open("no trust root was given; the key you named is trusted by itself")
+        else:
+            trust = trust.followed_by((*later_roots, *bundle.trust_roots))
+            current, pinned = trust.current(now), trust.roots[0]
+            detail.append(f"trust root {pinned.version} of {pinned.document.origin} was pinned: {pinned.fingerprint}")
+            if current is not pinned:
+                detail.append(f"it leads to trust root {current.version}: {current.fingerprint}")
+
+    with step(2) as detail:
+        keys = exchange_keys if trust is None else trust.keys("exchange", "auditor")
+        count = verify_signatures(bundle.envelope, keys)
+        detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
+
+    with step(3) as detail:
+        if trust is not None:
+            detail.append(_thresholds_reached(trust, count, roles))
+        elif len(count.signed) < threshold:
+            raise VerificationError(
+                "signature/threshold",
+                f"{len(count.signed)} of the exchange's keys signed; {threshold} must",
+                hint="is this the key of the exchange that published the bundle?",
+            )
+        else:
+            detail.append(f"exchange {len(count.signed)} of {threshold}")
+    return trust, count
+
+
+def _thresholds_reached(trust: Trust, count: SignatureCount, roles: Sequence[RoleName]) -> str:
+    for root in reversed(trust.roots):
+        if all(root.roles[role].met_by(count.signed) for role in roles if role in root.roles):
+            return _sentence(root, count.signed, roles)
+    raise VerificationError(
+        "signature/threshold",
+        f"too few signatures: {_sentence(trust.roots[-1], count.signed, roles)}",
+        hint="is this the trust root of the exchange that published the bundle, and has everyone signed yet?",
+    )
+
+
+def find_signatories(
+    bundle: Bundle,
+    predicate: Predicate,
+    count: SignatureCount,
+    *,
+    trust: Trust | None,
+    roles: Sequence[RoleName],
+    authorities: Authorities,
+) -> Signatories:
+    """Whose signatures count at the time the statement was issued; `roles` are those whose thresholds must be reached.
+
+    Timestamps are believed when an authority of `authorities` made them. Raises `MalformedError`,
+    `VerificationError`.
+    """
+    statement = sha256(bundle.envelope.payload).digest()
+    proven: Mapping[tuple[bytes, str], datetime] = {}
+    if authorities:
+        proven = verify_timestamps(bundle.timestamps, (bundle.envelope, *bundle.auditor_reports), authorities)
+    times = {keyid: time for (payload, keyid), time in proven.items() if payload == statement and keyid in count.signed}
+    if any(time + CLOCKS_DIFFER < predicate.issued_at for time in times.values()):
+        raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
+    if trust is None:
+        return Signatories(None, {}, times, ())
+    root = trust.at(predicate.issued_at)
+    if predicate.entity.origin != root.document.origin:
+        raise VerificationError(
+            "trust/origin", f"the trust root is that of {root.document.origin}, not of {predicate.entity.origin}"
+        )
+    signed = {fingerprint: times.get(fingerprint) for fingerprint in count.signed}
+    counted = {
+        role: trust.standing(role, signed, issued_at=predicate.issued_at) for role in roles if role in root.roles
+    }
+    reports = tuple(
+        verify_report(report, statement=statement, trust=trust, times=proven) for report in bundle.auditor_reports
+    )
+    return Signatories(root, counted, times, reports)
+
+
+def _sentence(root: Root, signed: frozenset[str], roles: Sequence[RoleName]) -> str:
+    found = [
+        f"{role} {len(root.roles[role].keys.keys() & signed)}, {root.roles[role].threshold} needed"
+        if role in root.roles
+        else f"no {role} is named"
+        for role in roles
+    ]
+    return f"{'; '.join(found)} (trust root {root.version})"
+
+
+def describe(found: Signatories, bundle: Bundle, detail: Detail, *, authorities: Authorities) -> None:
+    """Step 6 in sentences: what timestamps prove, what auditors reported, and what was not looked at."""
+    if found.times:
+        last = format_time(max(found.times.values()))
+        detail.append(f"{len(found.times)} signatures were there by {last}, by the clocks of authorities you named")
+    if found.root is not None:
+        detail.append(f"trust root {found.root.version} was in force when the statement was issued")
+    for report in found.reports:
+        predicate = report.report.predicate
+        detail.append(
+            f"{predicate.auditor} reports {len(predicate.procedures)} findings, {report.exceptions} of them exceptions"
+        )
+    if not bundle.timestamps:
+        detail.open("the bundle carries no timestamp")
+    elif not authorities:
+        detail.open(f"{len(bundle.timestamps)} timestamps, whose authority you did not name (--tsa-root)")
+    if bundle.auditor_reports and found.root is None:
+        detail.open(f"{len(bundle.auditor_reports)} auditor reports, which need a trust root")

@@ -1,0 +1,169 @@
+"""Keys named by URI: a PEM file, a token that speaks PKCS#11, a key management service (securesystemslib).
+
+Secrets come by callback; nothing here prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode
+
+from securesystemslib.exceptions import UnsupportedLibraryError
+from securesystemslib.signer import HSMSigner
+from securesystemslib.signer import Signer as LibrarySigner
+
+from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.files import read_bounded
+
+Secrets = Callable[[str], str]
+_TOKEN_SCHEMES: Final = ("hsm", "pkcs11")
+_SERVICE_SCHEMES: Final = ("awskms", "azurekms", "gcpkms", "hv")
+_MAX_KEYID_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSigner:
+    """A private key that stays in a device or service."""
+
+    public: PublicKey
+    _uri: str
+    _signer: LibrarySigner
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over `message`: 64 bytes for either scheme. Raises `UnavailableError`, `VerificationError`."""
+        with _spoken(self._uri):
+            signature = bytes.fromhex(self._signer.sign(message).signature)
+            if self.public.scheme == "ecdsa-p256-sha256":
+                signature = ecdsa_from_der(signature)
+        try:
+            self.public.verify(signature, message)
+        except VerificationError:
+            raise VerificationError(
+                "signer/other-key", f"the key at {_shown(self._uri)} is not the one with this public key"
+            ) from None
+        return signature
+
+
+def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Signs:
+    """The private key at `uri`: `file:PATH` or a path, `hsm:` or `pkcs11:`, or the scheme of a service.
+
+    `public` is its public key: needed for a service, which is not asked for it. `secrets` gets the passphrase or pin
+    when one is needed. Raises `UnavailableError`, `MalformedError`, `VerificationError`.
+    """
+    scheme = _scheme(uri)
+    if scheme == "file":
+        path = _path(uri)
+        signer = Signer.from_pem(
+            read_bounded(path, MAX_KEY_BYTES), passphrase=lambda: secrets("passphrase"), what=str(path)
+        )
+        if public is not None and signer.public != public:
+            raise VerificationError("signer/other-key", f"{path} is not the key with this public key")
+        return signer
+    if public is None:
+        if scheme not in _TOKEN_SCHEMES:
+            raise UnavailableError(
+                "signer/public", f"the public key of {_shown(uri)} is not known", hint="name its PEM file: --public PUB"
+            )
+        public = token_key(uri, secrets=secrets)
+    library_uri = _token_uri(uri) if scheme in _TOKEN_SCHEMES else uri
+    with _spoken(uri):
+        return DeviceSigner(public, uri, LibrarySigner.from_priv_key_uri(library_uri, public._key, secrets))  # noqa: SLF001
+
+
+def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
+    """The public key in a PEM file, or of a token's key. Raises `UnavailableError`, `MalformedError`."""
+    scheme = _scheme(uri)
+    if scheme in _TOKEN_SCHEMES:
+        return token_key(uri, secrets=secrets)
+    if scheme in _SERVICE_SCHEMES:
+        raise UnavailableError("signer/public", f"download the public key of {_shown(uri)} as PEM and name its file")
+    return PublicKey.from_pem(read_bounded(_path(uri), MAX_KEY_BYTES), what=str(_path(uri)))
+
+
+def token_key(uri: str, *, secrets: Secrets) -> PublicKey:
+    """The public key of the pair that `uri` names on a token. Raises `UnavailableError`, `MalformedError`."""
+    keyid, label = _token_place(uri)
+    with _spoken(uri):
+        _, key = HSMSigner.import_(keyid, label, secrets)
+        return PublicKey.of_library(key, what=f"the key at {_shown(uri)}")
+
+
+@contextmanager
+def _spoken(uri: str) -> Iterator[None]:
+    """What a driver or service raises, as our own error."""
+    try:
+        yield
+    except AttestError:
+        raise
+    except UnsupportedLibraryError:
+        raise UnavailableError(
+            "signer/library",
+            f"what speaks {_scheme(uri)} is not installed",
+            hint=f"pip install 'attest-por[{'hsm' if _scheme(uri) in _TOKEN_SCHEMES else _scheme(uri)}]'",
+        ) from None
+    except Exception as error:  # noqa: BLE001 (drivers and services have errors of their own, which share no class)
+        said = str(error) or type(error).__name__
+        hint = "set it to the token's library, such as libsofthsm2.so" if "PYKCS11LIB" in said else None
+        raise UnavailableError(
+            "signer/failed", f"{_shown(uri)} does not answer as it should: {said}", hint=hint
+        ) from None
+
+
+def _scheme(uri: str) -> str:
+    scheme, colon, _ = uri.partition(":")
+    return scheme if colon and scheme in (*_TOKEN_SCHEMES, *_SERVICE_SCHEMES) else "file"
+
+
+def _path(uri: str) -> Path:
+    return Path(uri.removeprefix("file:"))
+
+
+def _shown(uri: str) -> str:
+    """The URI without its parameters, among which somebody may have written a secret."""
+    return uri.partition("?")[0].partition(";")[0]
+
+
+def _token_place(uri: str) -> tuple[int | None, str | None]:
+    """The key's number on the token, and the token's label."""
+    return _rfc7512_place(uri) if _scheme(uri) == "pkcs11" else _hsm_place(uri)
+
+
+def _hsm_place(uri: str) -> tuple[int | None, str | None]:
+    """`hsm:2?label=LABEL`, as securesystemslib has it."""
+    number, _, query = uri.removeprefix("hsm:").partition("?")
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    label = parameters.pop("label", None)
+    if parameters or not (number == "" or (number.isascii() and number.isdecimal() and len(number) < _MAX_KEYID_BYTES)):
+        raise _malformed(uri, "hsm:2?label=TOKEN")
+    return int(number) if number else None, label
+
+
+def _rfc7512_place(uri: str) -> tuple[int | None, str | None]:
+    """`pkcs11:token=LABEL;id=%02` of RFC 7512; its other attributes, such as a PIN, are refused."""
+    attributes = [part.partition("=") for part in uri.removeprefix("pkcs11:").split(";") if part]
+    values = {name: value for name, _, value in attributes}
+    token, keyid = values.pop("token", None), unquote_to_bytes(values.pop("id", ""))
+    if values or len(attributes) > len({name for name, _, _ in attributes}) or "?" in uri:
+        raise _malformed(uri, "pkcs11:token=LABEL;id=%02")
+    if keyid.startswith(b"\0") or len(keyid) > _MAX_KEYID_BYTES:
+        raise _malformed(uri, "pkcs11:token=LABEL;id=%02")
+    return int.from_bytes(keyid) if keyid else None, None if token is None else unquote(token)
+
+
+def _token_uri(uri: str) -> str:
+    keyid, label = _token_place(uri)
+    number = "" if keyid is None else str(keyid)
+    return f"hsm:{number}" + ("" if label is None else "?" + urlencode({"label": label}))
+
+
+def _malformed(uri: str, form: str) -> MalformedError:
+    return MalformedError(
+        "signer/uri",
+        f"{_shown(uri)} does not have the form {form}",
+        hint="the library is named by PYKCS11LIB, a PIN is asked for",
+    )

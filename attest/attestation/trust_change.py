@@ -1,0 +1,134 @@
+"""Writing trust roots: the first one, those that follow it, and the signatures of their ceremony."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from attest.attestation.envelope import Envelope, add_signature, sign
+from attest.attestation.keys import PublicKey, Signs
+from attest.attestation.trust import (
+    MAX_ROOT_FILE_BYTES,
+    TRUST_ROOT_TYPE,
+    Role,
+    RoleName,
+    Roles,
+    Root,
+    RootKey,
+    TrustRoot,
+    parse_root_file,
+)
+from attest.canonical import loads
+from attest.documents import format_time
+from attest.errors import MalformedError, VerificationError
+
+ROLES: Final[tuple[RoleName, ...]] = ("root", "exchange", "auditor")
+
+Keys = Mapping[RoleName, Mapping[str, PublicKey]]
+
+
+class Draft(NamedTuple):
+    """A trust root on its way through the hands of those who sign it; `envelope` is None before the first of them."""
+
+    root: Root
+    envelope: Envelope | None
+
+
+def new_root(
+    origin: str, keys: Keys, thresholds: Mapping[RoleName, int], *, issued_at: datetime, expires_at: datetime
+) -> bytes:
+    """The payload of an exchange's first trust root; `keys` has the public keys of each role by their names.
+
+    Raises `MalformedError`, `VerificationError` when such a root would not be accepted.
+    """
+    return _payload(1, origin, keys, thresholds, issued_at, expires_at)
+
+
+def next_root(
+    last: Root,
+    *,
+    add: Keys,
+    withdraw: Iterable[str],
+    thresholds: Mapping[RoleName, int],
+    issued_at: datetime,
+    expires_at: datetime,
+) -> bytes:
+    """The payload of the root after `last`: without the key ids `withdraw`, with the keys `add`, at changed thresholds.
+
+    Raises `MalformedError`, `VerificationError`.
+    """
+    gone = set(withdraw)
+    for name in gone - last.document.keys.keys():
+        raise MalformedError("trust/unknown-key", f"trust root {last.version} has no key {name[:64]!r}")
+    if issued_at <= last.document.issued_at:
+        raise VerificationError("trust/time", f"trust root {last.version} was issued at this very second, or later")
+    kept: dict[RoleName, dict[str, PublicKey]] = {role: {} for role in ROLES}
+    kept_thresholds: dict[RoleName, int] = {}
+    for role in ROLES:
+        listed = getattr(last.document.roles, role)
+        if listed is not None:
+            kept[role] = {name: last.key(name) for name in listed.keyids if name not in gone}
+            kept_thresholds[role] = listed.threshold
+        kept[role] |= add.get(role, {})
+    origin = last.document.origin
+    return _payload(last.version + 1, origin, kept, {**kept_thresholds, **thresholds}, issued_at, expires_at)
+
+
+def read_draft(data: bytes) -> Draft:
+    """A trust root, signed or not yet. Nobody's signature is verified. Raises `MalformedError`, `VerificationError`."""
+    value = loads(data, what="the trust root", max_bytes=MAX_ROOT_FILE_BYTES)
+    if not isinstance(value, dict) or "payloadType" not in value:
+        return Draft(Root.parse(data), None)
+    envelope = parse_root_file(data)
+    if envelope.payload_type != TRUST_ROOT_TYPE:
+        raise VerificationError("trust/type", f"the payload type is not {TRUST_ROOT_TYPE}: this is no trust root")
+    return Draft(Root.parse(envelope.payload), envelope)
+
+
+def sign_draft(data: bytes, signer: Signs) -> Envelope:
+    """The trust root with the signature of `signer`, which may be a key of the root before it."""
+    draft = read_draft(data)
+    if draft.envelope is None:
+        return sign(data, TRUST_ROOT_TYPE, [signer])
+    return add_signature(draft.envelope, signer)
+
+
+def _payload(
+    version: int,
+    origin: str,
+    keys: Keys,
+    thresholds: Mapping[RoleName, int],
+    issued_at: datetime,
+    expires_at: datetime,
+) -> bytes:
+    named: dict[str, PublicKey] = {}
+    for role in ROLES:
+        for name, key in keys.get(role, {}).items():
+            if named.setdefault(name, key) != key:
+                raise MalformedError(
+                    "trust/name",
+                    f"two keys have the name {name[:64]!r}",
+                    hint="the name of a key's file is its name here",
+                )
+    roles = {
+        role: Role.from_value({"keyids": sorted(keys[role]), "threshold": thresholds.get(role, 1)}, what=f"role {role}")
+        for role in ROLES
+        if keys.get(role) or role != "auditor"
+    }
+    document = TrustRoot.from_value(
+        {
+            "version": version,
+            "issuedAt": format_time(issued_at),
+            "expiresAt": format_time(expires_at),
+            "origin": origin,
+            "keys": {
+                name: RootKey(scheme=key.scheme, public=key.to_pem().decode()).to_value() for name, key in named.items()
+            },
+            "roles": Roles(**roles).to_value(),
+        },
+        what="the trust root",
+    )
+    payload = document.to_bytes()
+    Root.parse(payload)
+    return payload

@@ -1,0 +1,126 @@
+"""What the one who verifies trusts, as options: pinned trust root or key, clocks, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from attest.attestation.keys import PublicKey, Signs
+    from attest.attestation.trust import RoleName
+    from attest.attestation.verify import Step, Verified
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+trust_root_option = click.option(
+    "--trust-root", metavar="FILE", type=_FILE,
+    help="The exchange's trust root that you pinned, from a place you trust; never from beside the bundle.",
+)  # fmt: skip
+later_options = [
+    click.option("--next-root", "next_roots", metavar="FILE", type=_FILE, multiple=True,
+                 help="A later trust root, where the bundle does not carry it. Repeatable."),
+    click.option("--tsa-root", "tsa_roots", metavar="PEM", type=_FILE, multiple=True,
+                 help="Root certificates of a timestamp authority whose clock you believe. Repeatable."),
+    click.option("--at", metavar="TIME", help="Verify as if it were this time, like 2026-11-30T00:00:00Z."),
+]  # fmt: skip
+signer_options = [
+    click.option("--key", "key", required=True, metavar="URI",
+                 help="Your private key: a PEM file, hsm:2?label=TOKEN, pkcs11:token=TOKEN;id=%02, or one of a service "
+                 "(awskms:, azurekms:, gcpkms:, hv:)."),
+    click.option("--public", metavar="PUB", type=_FILE, help="Its public key as PEM; needed for a service."),
+]  # fmt: skip
+
+
+def with_options(*options: Any) -> Callable[[Any], Any]:
+    """Decorate a command with `options`, in their order."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
+    """The private key that `signer_options` name."""
+    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
+    from attest.attestation.signers import open_signer
+    from attest.cli.passphrase import secrets_from
+    from attest.files import read_bounded
+
+    known = None if public is None else PublicKey.from_pem(read_bounded(public, MAX_KEY_BYTES), what=str(public))
+    return open_signer(uri, public=known, secrets=secrets_from(passphrase_fd))
+
+
+class Anchors(NamedTuple):
+    """The values of the options."""
+
+    trust_root: Path | None
+    next_roots: tuple[Path, ...]
+    tsa_roots: tuple[Path, ...]
+    at: str | None
+    key: PublicKey | None = None
+
+    def now(self) -> datetime:
+        """The time of verification."""
+        from datetime import UTC
+
+        from attest.documents import parse_time
+
+        return datetime.now(UTC) if self.at is None else parse_time(self.at)
+
+    def verify(
+        self,
+        bundle: Path,
+        data: bytes,
+        *,
+        roles: tuple[RoleName, ...] = ("exchange", "auditor"),
+        proof: Path | None = None,
+        tell: Callable[[Step], None] = lambda _: None,
+        **known: Any,
+    ) -> Verified:
+        """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
+        from attest.attestation.verify import MAX_FILE_BYTES, verify
+        from attest.files import read_bounded
+        from attest.liabilities.proof import MAX_PROOF_BYTES
+
+        def beside(name: str) -> bytes | None:
+            path = bundle.parent / name
+            return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
+
+        proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
+        return verify(
+            data,
+            exchange_keys=() if self.key is None else (self.key,),
+            roles=roles,
+            now=self.now(),
+            files=beside,
+            proof_bytes=proof_bytes,
+            tell=tell,
+            **self.values(),
+            **known,
+        )
+
+    def values(self) -> dict[str, Any]:
+        """The pinned root, later ones, and authorities, as `verify` takes them."""
+        from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities
+        from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
+        from attest.files import read_bounded
+
+        def root(path: Path) -> Any:
+            return parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES))
+
+        return {
+            "trust": None if self.trust_root is None else Trust.pin(root(self.trust_root)),
+            "later_roots": [root(path) for path in self.next_roots],
+            "authorities": [
+                certificate
+                for path in self.tsa_roots
+                for certificate in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))
+            ],
+        }

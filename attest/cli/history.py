@@ -1,0 +1,115 @@
+"""`attest history`: the months of an exchange, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.result import Result, json_option
+from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
+
+if TYPE_CHECKING:
+    from attest.attestation.history import History
+
+
+@click.group()
+def history() -> None:
+    """See whether the months of an exchange follow one another."""
+
+
+@history.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@with_options(trust_root_option, *later_options)
+@json_option
+def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+    """Verify every *.attest.json in DIR and its folders, and how they follow one another.
+
+    Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
+    time, and months that came late. Coverage is shown month by month.
+    """
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.history import MAX_MONTHS, check_history
+    from attest.attestation.verify import MAX_FILE_BYTES
+    from attest.files import read_bounded
+
+    anchors = Anchors(**options)
+    if anchors.trust_root is None:
+        raise click.UsageError("say whom you trust: --trust-root FILE")
+    paths = sorted([*folder.glob("*.attest.json"), *folder.glob("*/*.attest.json")])
+    if len(paths) > MAX_MONTHS:
+        raise UnavailableError("history/too-many", f"{folder} has {len(paths):,} bundles; the limit is {MAX_MONTHS:,}")
+
+    def beside(name: str, file: str) -> bytes | None:
+        path = (folder / name).parent / file
+        return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
+
+    found = check_history(
+        {path.relative_to(folder).as_posix(): read_bounded(path, MAX_BUNDLE_BYTES) for path in paths},
+        now=anchors.now(),
+        files=beside,
+        **anchors.values(),
+    )
+    broken = any(not finding.adverse for finding in found.findings)
+    short = any(not item.met for month in found.months for item in month.verified.coverage)
+    adverse = bool(found.findings) or short
+    code = EXIT_CODES[VerificationError] if broken else EXIT_ADVERSE if adverse else 0
+    status = "failed" if broken else "adverse" if adverse else "verified"
+    verdict = {"failed": "FAILED", "adverse": "VERIFIED, but NOT MET (see below)", "verified": "VERIFIED"}[status]
+    lines = [f"{'NOT MET' if finding.adverse else 'FAILED'}  {finding.sentence}" for finding in found.findings]
+    text = "\n".join(
+        [f"{verdict}: {len(found.months)} months in {folder}", "", _table(found), *([""] if lines else []), *lines]
+    )
+    return Result({"command": "history check", "status": status, **_document(found)}, text, code)
+
+
+def _table(found: History) -> str:
+    from attest.amounts import ratio_percent
+    from attest.cli.tables import new_table, render
+    from attest.documents import format_time
+
+    assets = sorted({item.asset for month in found.months for item in month.verified.coverage})
+    table = new_table(
+        ">sequence", "month", "issued", "timestamped", ">root", *(f">{asset}" for asset in assets), "statement"
+    )
+    for month in found.months:
+        ratios = {
+            item.asset: ratio_percent(item.held_total, item.owed) or "nothing owed" for item in month.verified.coverage
+        }
+        signatories = month.verified.signatories
+        table.add_row(
+            str(month.sequence),
+            month.period,
+            format_time(month.verified.statement.predicate.issued_at),
+            format_time(max(signatories.times.values())) if signatories.times else "",
+            "" if signatories.root is None else str(signatories.root.version),
+            *(ratios.get(asset, "") for asset in assets),
+            month.verified.digest.hex(),
+        )
+    return render(table)
+
+
+def _document(found: History) -> dict[str, Any]:
+    from attest.cli.render import coverage_document, signatories_document
+    from attest.documents import format_time
+
+    return {
+        "months": [
+            {
+                "file": month.name,
+                "period": month.period,
+                "sequence": month.sequence,
+                "statement": month.verified.digest.hex(),
+                "issuedAt": format_time(month.verified.statement.predicate.issued_at),
+                "signatories": signatories_document(month.verified),
+                "coverage": coverage_document(month.verified),
+            }
+            for month in found.months
+        ],
+        "findings": [
+            {"code": finding.code, "message": finding.sentence, "adverse": finding.adverse}
+            for finding in found.findings
+        ],
+    }

@@ -1,0 +1,81 @@
+"""`attest inspect`: what stands in a document, without a word on whether it is true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from attest.cli.result import Result, json_option
+from attest.errors import MalformedError
+
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_BANNER: Final = "NOT VERIFIED: this only shows what stands in the file; `attest verify` says what holds."
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
+    """Show the bundle, trust root, statement, auditor report or inclusion proof in FILE. Nothing is verified."""
+    from attest.canonical import loads
+    from attest.files import read_bounded
+
+    kind, content = _shown(loads(read_bounded(file, _MAX_BYTES), what=str(file), max_bytes=_MAX_BYTES))
+    text = f"{_BANNER}\n\n{kind}\n{json.dumps(content, ensure_ascii=False, indent=2)}"
+    return Result({"command": "inspect", "status": "not verified", "kind": kind, "content": content}, text)
+
+
+def _shown(value: Any) -> tuple[str, Any]:
+    """The kind of a document, and the document with what is encoded in it made legible."""
+    fields = value if isinstance(value, dict) else {}
+    match fields:
+        case {"format": "attest/bundle/v1"}:
+            from attest.attestation.bundle import Bundle
+
+            bundle = Bundle.from_value(value, what="the bundle")
+            return "bundle", {
+                "envelope": _envelope(value["envelope"]),
+                "timestamps": [_timestamp(stamp.to_value()) for stamp in bundle.timestamps],
+                "trustRoots": [_envelope(root) for root in value["trustRoots"]],
+                "auditorReports": [_envelope(report) for report in value["auditorReports"]],
+            }
+        case {"format": str(name)}:
+            return name, value
+        case {"payloadType": _}:
+            return "envelope", _envelope(value)
+        case {"predicateType": str(name)}:
+            return f"unsigned statement, {name}", value
+        case {"version": _, "roles": _}:
+            return "unsigned trust root", value
+        case _:
+            raise MalformedError("inspect/unknown", "this is no document of ours")
+
+
+def _envelope(value: Any) -> dict[str, Any]:
+    from hashlib import sha256
+
+    from attest.attestation.envelope import Envelope
+    from attest.canonical import loads
+
+    envelope = Envelope.from_value(value, what="the envelope")
+    return {
+        "payloadType": envelope.payload_type,
+        "sha256": sha256(envelope.payload).hexdigest(),
+        "claimsToBeSignedBy": [signature.keyid for signature in envelope.signatures],
+        "payload": loads(envelope.payload, what="the payload", max_bytes=_MAX_BYTES),
+    }
+
+
+def _timestamp(value: Any) -> dict[str, Any]:
+    from rfc3161_client import decode_timestamp_response
+
+    from attest.documents import parse_base64
+
+    try:
+        time = str(decode_timestamp_response(parse_base64(value["response"])).tst_info.gen_time)
+    except Exception as error:  # noqa: BLE001 (what is in it is not known to be a timestamp)
+        time = f"unreadable: {error}"
+    return {"payload": value["payload"], "keyid": value["keyid"], "claimsToBeOf": time}

@@ -1,0 +1,199 @@
+"""`attest trust`: the documents that say whose signatures count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli.anchors import open_key, signer_options, with_options
+from attest.cli.passphrase import passphrase_fd_option
+from attest.cli.result import Result, json_option
+
+if TYPE_CHECKING:
+    from attest.attestation.trust_change import Draft, Keys
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DAYS = click.IntRange(1, 3660)
+_KEY_OPTIONS = [
+    option
+    for role, of in (("root", "signs trust roots"), ("exchange", "signs statements"), ("auditor", "countersigns"))
+    for option in (
+        click.option(f"--{role}", metavar="PUB", type=_FILE, multiple=True,
+                     help=f"A public key that {of}, as PEM; its file's name is its id. Repeatable."),
+        click.option(f"--{role}-threshold", metavar="N", type=click.IntRange(1, 16),
+                     help=f"How many keys of the role {role} must sign."),
+    )
+]  # fmt: skip
+
+
+@click.group()
+def trust() -> None:
+    """Say whose signatures count, and change it: trust roots.
+
+    A root passes through the hands of its signers as one file: each says `attest trust sign FILE --key URI`.
+    """
+
+
+@trust.command("new")
+@click.option("--origin", required=True, metavar="DOMAIN", help="The exchange's domain, as in its statements.")
+@with_options(*_KEY_OPTIONS)
+@click.option("--valid-days", type=_DAYS, default=365, show_default=True, help="For how long it is the latest.")
+@click.option("-o", "--out", required=True, type=_FILE, help="The file to write.")
+@json_option
+def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+    """Write an exchange's first trust root, for its root keys to sign."""
+    from datetime import UTC, datetime, timedelta
+
+    from attest.attestation.trust_change import new_root, read_draft
+    from attest.files import write_file
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    payload = new_root(
+        origin, _keys(options), _thresholds(options), issued_at=now, expires_at=now + timedelta(days=valid_days)
+    )
+    write_file(out, payload)
+    return _shown("new", read_draft(payload), out)
+
+
+@trust.command("rotate")
+@click.argument("last", type=_FILE)
+@click.option("--withdraw", metavar="ID", multiple=True, help="A key to leave out of every role. Repeatable.")
+@with_options(*_KEY_OPTIONS)
+@click.option("--valid-days", type=_DAYS, default=365, show_default=True, help="For how long it is the latest.")
+@click.option("-o", "--out", required=True, type=_FILE, help="The file to write.")
+@json_option
+def rotate(
+    last: Path,
+    *,
+    withdraw: tuple[str, ...],
+    valid_days: int,
+    out: Path,
+    as_json: bool,  # noqa: ARG001
+    **options: Any,
+) -> Result:
+    """Write the root that follows LAST, with keys more or less; root keys of both must sign it.
+
+    What a withdrawn key signed counts from then on only where a timestamp proves that it is older: let every bundle
+    have its timestamps before a key is withdrawn.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
+    from attest.attestation.trust_change import next_root, read_draft
+    from attest.files import read_bounded, write_file
+
+    known = Trust.pin(parse_root_file(read_bounded(last, MAX_ROOT_FILE_BYTES)))
+    now = datetime.now(UTC).replace(microsecond=0)
+    payload = next_root(
+        known.roots[0],
+        add=_keys(options),
+        withdraw=withdraw,
+        thresholds=_thresholds(options),
+        issued_at=now,
+        expires_at=now + timedelta(days=valid_days),
+    )
+    write_file(out, payload)
+    return _shown("rotate", read_draft(payload), out)
+
+
+@trust.command("sign")
+@click.argument("file", type=_FILE)
+@with_options(*signer_options, passphrase_fd_option)
+@json_option
+def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None, as_json: bool) -> Result:  # noqa: ARG001
+    """Put your signature under the trust root FILE, which is read and written anew.
+
+    Look at it first: attest trust show FILE.
+    """
+    from attest.attestation.trust import MAX_ROOT_FILE_BYTES
+    from attest.attestation.trust_change import read_draft, sign_draft
+    from attest.files import read_bounded, write_file
+
+    data = read_bounded(file, MAX_ROOT_FILE_BYTES)
+    read_draft(data)
+    signed = sign_draft(data, open_key(key, public, passphrase_fd)).to_bytes()
+    write_file(file, signed, force=True)
+    return _shown("sign", read_draft(signed), file)
+
+
+@trust.command("show")
+@click.argument("file", type=_FILE)
+@click.option("--last", type=_FILE, help="The root before it, to see whether enough of its keys signed too.")
+@json_option
+def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: ARG001
+    """Show the trust root FILE, who signed it, and whether they are enough.
+
+    That says nothing about whose root it is: compare its fingerprint with one that the exchange gave you elsewhere.
+    """
+    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
+    from attest.attestation.trust_change import read_draft
+    from attest.files import read_bounded
+
+    draft = read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
+    if last is not None:
+        chain = Trust.pin(parse_root_file(read_bounded(last, MAX_ROOT_FILE_BYTES)))
+        if draft.envelope is not None:
+            chain.then(draft.envelope)
+    return _shown("show", draft, file, follows=last is not None and draft.envelope is not None)
+
+
+def _keys(options: dict[str, Any]) -> Keys:
+    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
+    from attest.attestation.trust_change import ROLES
+    from attest.files import read_bounded
+
+    return {
+        role: {
+            path.name.removesuffix(".pub"): PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
+            for path in options[role]
+        }
+        for role in ROLES
+    }
+
+
+def _thresholds(options: dict[str, Any]) -> dict[Any, int]:
+    from attest.attestation.trust_change import ROLES
+
+    return {role: options[f"{role}_threshold"] for role in ROLES if options[f"{role}_threshold"] is not None}
+
+
+def _shown(command: str, draft: Draft, file: Path, *, follows: bool = False) -> Result:
+    from attest.attestation.envelope import verify_signatures
+    from attest.cli.tables import new_table, render
+    from attest.documents import format_time
+
+    root = draft.root
+    holders = root.roles["root"]
+    signed: frozenset[str] = frozenset()
+    others = 0
+    if draft.envelope is not None:
+        signed, others = verify_signatures(draft.envelope, tuple(holders.keys.values()))
+    complete = holders.met_by(signed)
+    table = new_table("key", *root.roles, "signed", "scheme", "fingerprint")
+    for name, key in sorted(root.document.keys.items()):
+        fingerprint = root.key(name).fingerprint
+        marks = ["yes" if fingerprint in role.keys else "" for role in root.roles.values()]
+        table.add_row(name, *marks, "yes" if fingerprint in signed else "", key.scheme, fingerprint)
+    needed = ", ".join(f"{name} {role.threshold} of {len(role.keys)}" for name, role in root.roles.items())
+    enough = "enough" if complete else f"{holders.threshold} of its own must sign"
+    text = (
+        f"trust root {root.version} of {root.document.origin}\n"
+        f"fingerprint  {root.fingerprint}\n"
+        f"issued       {format_time(root.document.issued_at)}, expires {format_time(root.document.expires_at)}\n"
+        f"needed       {needed}\n"
+        f"signatures   {len(signed)} of its own root keys: {enough}; {others} of other keys"
+        f"{'; it follows the root before it' if follows else ''}\n\n{render(table)}"
+    )
+    document = {
+        "command": f"trust {command}",
+        "status": "done",
+        "file": str(file),
+        "version": root.version,
+        "fingerprint": root.fingerprint,
+        "root": root.document.to_value(),
+        "signed": sorted(root.name_of(fingerprint) for fingerprint in signed),
+        "complete": complete,
+    }
+    return Result(document, text)

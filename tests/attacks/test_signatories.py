@@ -1,0 +1,367 @@
+"""Attacks on who signed what and when. The trust root is pinned; everything else comes from the attacker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from attest.attestation.auditor import Findings, Procedure, write_report
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle
+from attest.attestation.envelope import Envelope, EnvelopeSignature, add_signature, sign
+from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
+from attest.attestation.timestamp import Timestamp, parse_authorities, query
+from attest.attestation.trust import Trust
+from attest.canonical import dumps
+from attest.documents import format_time
+from attest.errors import AttestError, VerificationError
+from tests.attestation.authority import Authority, make_authority
+from tests.attestation.ceremony import root, signer
+from tests.conftest import NOW, Exchange
+
+ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
+WITHDRAWN = datetime(2090, 1, 1, tzinfo=UTC)  # after any timestamp that these tests ask for
+FINDINGS = Findings(
+    auditor="Example Audit LLC",
+    standard="ISRS 4400 (Revised)",
+    procedures=(Procedure(procedure="Recomputed the trees", finding="They agree", exception=False),),
+)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority") / "a")
+
+
+@dataclass(frozen=True)
+class Signing:
+    """What the attacker has: the honest bundle of a statement, and the means to make others."""
+
+    exchange: Exchange
+    authority: Authority
+
+    @property
+    def trust(self) -> Trust:
+        return Trust.pin(root(1, ROLES, "ab"))
+
+    def envelope(self, sigs: str = "xyu", payload: bytes | None = None, payload_type: str = PAYLOAD_TYPE) -> Envelope:
+        return sign(payload or self.exchange.payload, payload_type, [signer(name) for name in sigs])
+
+    def bundle(self, envelope: Envelope | None = None, **parts: Any) -> bytes:
+        bundle = {"timestamps": (), "trust_roots": (), "auditor_reports": (), **parts}
+        return Bundle(format="attest/bundle/v1", envelope=envelope or self.envelope(), **bundle).to_bytes()
+
+    def stamp(self, envelope: Envelope, names: Iterable[str]) -> tuple[Timestamp, ...]:
+        keyids = {signer(name).public.fingerprint for name in names}
+        return tuple(
+            Timestamp(
+                payload=sha256(envelope.payload).digest(),
+                keyid=signature.keyid,
+                response=self.authority.answer(query(signature.sig).body),
+            )
+            for signature in envelope.signatures
+            if signature.keyid in keyids
+        )
+
+    def other_statement(self) -> bytes:
+        value = json.loads(self.exchange.payload)
+        value["predicate"]["entity"]["name"] = "Demo Exchange GK"
+        return dumps(value)
+
+    def report(self, payload: bytes | None = None, name: str = "u", issued_at: datetime = NOW) -> Envelope:
+        digest = statement_digest(payload or self.exchange.payload)
+        return write_report(FINDINGS, statement=digest, issued_at=issued_at, signer=signer(name))
+
+    def options(self, **changed: Any) -> dict[str, Any]:
+        authorities = parse_authorities(self.authority.root, what="root")
+        return {"exchange_keys": (), "trust": self.trust, "authorities": authorities, **changed}
+
+    def fails(self, bundle: bytes, **changed: Any) -> tuple[int, str]:
+        return self.exchange.failing_step(bundle, **self.options(**changed))
+
+
+@pytest.fixture
+def signing(exchange: Exchange, authority: Authority) -> Signing:
+    return Signing(exchange, authority)
+
+
+def statuses(verified: Any) -> dict[int, str]:
+    return {step.number: step.status for step in verified.steps}
+
+
+def test_two_of_three_exchange_keys_the_auditor_a_timestamp_and_a_report_are_verified(signing: Signing) -> None:
+    envelope, report = signing.envelope(), signing.report()
+    bundle = signing.bundle(
+        envelope, timestamps=signing.stamp(envelope, "xyu") + signing.stamp(report, "u"), auditor_reports=(report,)
+    )
+    verified = signing.exchange.verify(bundle, **signing.options())
+    assert {number: statuses(verified)[number] for number in (1, 2, 3, 6)} == dict.fromkeys((1, 2, 3, 6), "VERIFIED")
+    found = verified.signatories
+    assert found.counted["exchange"] == {signer("x").public.fingerprint, signer("y").public.fingerprint}
+    assert found.counted["auditor"] == {signer("u").public.fingerprint}
+    assert found.times.keys() == found.counted["exchange"] | found.counted["auditor"]
+    assert [report.report.predicate.auditor for report in found.reports] == ["Example Audit LLC"]
+    assert verified.trust is not None
+    assert signing.trust.roots[0].fingerprint in verified.steps[1].detail
+
+
+def test_what_was_not_named_or_is_not_there_is_not_checked(signing: Signing) -> None:
+    envelope = signing.envelope()
+    bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"), auditor_reports=(signing.report(),))
+    unnamed = signing.exchange.verify(bundle, **signing.options(authorities=()))
+    assert (statuses(unnamed)[6], unnamed.signatories.times) == ("NOT CHECKED", {})
+    assert "1 timestamps, whose authority you did not name" in unnamed.steps[6].detail
+    bare = signing.exchange.verify(bundle, exchange_keys=[signer("x").public])
+    assert (statuses(bare)[1], statuses(bare)[6]) == ("NOT CHECKED", "NOT CHECKED")
+    assert "1 auditor reports, which need a trust root" in bare.steps[6].detail
+    assert bare.signatories.counted == {}
+    plain = signing.exchange.verify(signing.bundle(), **signing.options())
+    assert (statuses(plain)[3], statuses(plain)[6]) == ("VERIFIED", "NOT CHECKED")
+
+
+def test_before_the_auditor_signs_only_the_exchanges_threshold_is_asked_for(signing: Signing) -> None:
+    bundle = signing.bundle(signing.envelope("xy"))
+    assert signing.fails(bundle) == (3, "signature/threshold")
+    verified = signing.exchange.verify(bundle, **signing.options(roles=("exchange",)))
+    assert verified.signatories.counted.keys() == {"exchange"}
+    for wrong in ({"roles": ("auditor",)}, {"roles": ()}, {"exchange_keys": [signer("x").public]}, {"trust": None}):
+        with pytest.raises(ValueError, match="say whose signatures count"):
+            signing.exchange.verify(bundle, **signing.options(**wrong))
+
+
+def moved_countersignature(signing: Signing) -> bytes:
+    """The auditor signed another statement; its signature is moved to this one."""
+    (elsewhere,) = signing.envelope("u", signing.other_statement()).signatures
+    envelope = signing.envelope("xy")
+    return signing.bundle(envelope.model_copy(update={"signatures": (*envelope.signatures, elsewhere)}))
+
+
+def duplicated_signature(signing: Signing) -> bytes:
+    envelope = signing.envelope("xu")
+    return signing.bundle(envelope.model_copy(update={"signatures": (*envelope.signatures, envelope.signatures[0])}))
+
+
+def renamed_duplicate(signing: Signing) -> bytes:
+    """One signature twice, the second time under the name of another key of the exchange."""
+    envelope = signing.envelope("xu")
+    again = EnvelopeSignature(keyid=signer("y").public.fingerprint, sig=envelope.signatures[0].sig)
+    return signing.bundle(envelope.model_copy(update={"signatures": (*envelope.signatures, again)}))
+
+
+def thousand_signatures(signing: Signing) -> bytes:
+    value = json.loads(signing.bundle())
+    value["envelope"]["signatures"] *= 500
+    return dumps(value)
+
+
+def forged_root(signing: Signing, version: int, sigs: str) -> bytes:
+    """The bundle brings a root of the attacker, whose keys signed the statement."""
+    roles = {"root": ("ab", 2), "exchange": ("efg", 2), "auditor": ("h", 1)}
+    return signing.bundle(signing.envelope("efh"), trust_roots=(root(version, roles, sigs),))
+
+
+def both_roles(signing: Signing) -> bytes:
+    """The next root, properly signed, lets one key sign for the exchange and for the auditor."""
+    roles = {**ROLES, "auditor": ("x", 1)}
+    return signing.bundle(signing.envelope("xy"), trust_roots=(root(2, roles, "ab"),))
+
+
+def stamps(signing: Signing, change: Callable[[Timestamp], dict[str, Any]]) -> bytes:
+    envelope = signing.envelope()
+    (stamp,) = signing.stamp(envelope, "x")
+    return signing.bundle(envelope, timestamps=(stamp.model_copy(update=change(stamp)),))
+
+
+def of_other_statement(signing: Signing, _: Timestamp) -> dict[str, Any]:
+    (other,) = signing.stamp(signing.envelope("x", signing.other_statement()), "x")
+    return {"response": other.response}
+
+
+def changed_report(signing: Signing) -> bytes:
+    report = signing.report()
+    return signing.bundle(auditor_reports=(report.model_copy(update={"payload": report.payload + b" "}),))
+
+
+ATTACKS: dict[str, tuple[Callable[[Signing], bytes], tuple[int, str]]] = {
+    "a countersignature moved from another statement": (moved_countersignature, (2, "signature/invalid")),
+    "a signature of the exchange stripped": (lambda s: s.bundle(s.envelope("xu")), (3, "signature/threshold")),
+    "the countersignature stripped": (lambda s: s.bundle(s.envelope("xyz")), (3, "signature/threshold")),
+    "a signature duplicated": (duplicated_signature, (2, "signature/twice")),
+    "a signature duplicated under another name": (renamed_duplicate, (2, "signature/invalid")),
+    "signed by root keys alone": (lambda s: s.bundle(s.envelope("ab")), (3, "signature/threshold")),
+    "signed by strangers alone": (lambda s: s.bundle(s.envelope("efgh")), (3, "signature/threshold")),
+    "the payload type changed": (
+        lambda s: s.bundle(s.envelope().model_copy(update={"payload_type": "application/json"})),
+        (2, "signature/invalid"),
+    ),
+    "the payload type changed by those who sign": (
+        lambda s: s.bundle(s.envelope(payload_type="application/json")),
+        (4, "statement/type"),
+    ),
+    "an auditor report in place of the statement": (
+        lambda s: s.bundle(s.envelope(payload=s.report().payload)),
+        (4, "statement/type"),
+    ),
+    "a trust root in place of the statement": (
+        lambda s: s.bundle(s.envelope(payload=root(1, ROLES, "ab").payload)),
+        (4, "statement/type"),
+    ),
+    "another root of the pinned version": (lambda s: forged_root(s, 1, "ab"), (1, "trust/fork")),
+    "a next root that the pinned one did not sign": (lambda s: forged_root(s, 2, "a"), (1, "trust/threshold")),
+    "a root with a version left out": (lambda s: forged_root(s, 3, "ab"), (1, "trust/version")),
+    "an auditor key also in the exchange role": (both_roles, (1, "trust/contradiction")),
+    "a statement in place of a root": (
+        lambda s: s.bundle(trust_roots=(s.envelope(),)),
+        (1, "trust/type"),
+    ),
+    "a timestamp of another signature": (
+        lambda s: stamps(s, lambda _: {"keyid": signer("y").public.fingerprint}),
+        (6, "timestamp/invalid"),
+    ),
+    "a timestamp of another statement's signature": (
+        lambda s: stamps(s, lambda stamp: of_other_statement(s, stamp)),
+        (6, "timestamp/invalid"),
+    ),
+    "a timestamp of a signature that is not there": (
+        lambda s: stamps(s, lambda _: {"keyid": signer("z").public.fingerprint}),
+        (6, "timestamp/unbound"),
+    ),
+    "a timestamp of a statement that is not there": (
+        lambda s: stamps(s, lambda _: {"payload": bytes(32)}),
+        (6, "timestamp/unbound"),
+    ),
+    "a timestamp that is none": (
+        lambda s: stamps(s, lambda _: {"response": b"\x30\x03\x02\x01\x00"}),
+        (6, "timestamp/malformed"),
+    ),
+    "a report on another statement": (
+        lambda s: s.bundle(auditor_reports=(s.report(s.other_statement()),)),
+        (6, "report/statement"),
+    ),
+    "a report by the exchange": (
+        lambda s: s.bundle(auditor_reports=(s.report(name="x"),)),
+        (6, "signature/threshold"),
+    ),
+    "a report by a stranger": (lambda s: s.bundle(auditor_reports=(s.report(name="e"),)), (6, "signature/threshold")),
+    "a report that was changed": (changed_report, (6, "signature/invalid")),
+    "a statement in place of a report": (
+        lambda s: s.bundle(auditor_reports=(s.envelope("u"),)),
+        (6, "document/invalid"),
+    ),
+    "a report of another payload type": (
+        lambda s: s.bundle(auditor_reports=(sign(s.report().payload, "application/json", [signer("u")]),)),
+        (6, "report/type"),
+    ),
+    "an oversized bundle": (lambda s: s.bundle() + b" " * MAX_BUNDLE_BYTES, (0, "json/too-large")),
+    "a thousand signatures": (thousand_signatures, (0, "document/invalid")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attacks_on_signatures_fail_at_their_step(name: str, signing: Signing) -> None:
+    attack, expected = ATTACKS[name]
+    assert signing.fails(attack(signing)) == expected
+
+
+def bounded(signing: Signing, part: str, times: int) -> bytes:
+    envelope = signing.envelope()
+    parts = {"timestamps": signing.stamp(envelope, "x"), "auditorReports": (signing.report(),), "trustRoots": ()}
+    value = json.loads(
+        signing.bundle(envelope, timestamps=parts["timestamps"], auditor_reports=parts["auditorReports"])
+    )
+    value["trustRoots"] = [value["envelope"]]
+    value[part] *= times
+    return dumps(value)
+
+
+@pytest.mark.parametrize(("part", "most"), [("timestamps", 32), ("auditorReports", 8), ("trustRoots", 64)])
+def test_every_list_in_a_bundle_is_bounded(part: str, most: int, signing: Signing) -> None:
+    Bundle.from_json(bounded(signing, part, most), what="bundle", max_bytes=MAX_BUNDLE_BYTES)
+    assert signing.fails(bounded(signing, part, most + 1)) == (0, "document/invalid")
+
+
+def test_the_root_is_that_of_the_entity(signing: Signing) -> None:
+    other = Trust.pin(root(1, ROLES, "ab", origin="another.example"))
+    assert signing.fails(signing.bundle(), trust=other) == (6, "trust/origin")
+
+
+def test_an_expired_root_is_not_trusted_but_a_newer_one_from_elsewhere_helps(signing: Signing) -> None:
+    late = NOW + timedelta(days=400)
+    assert signing.fails(signing.bundle(), now=late) == (1, "trust/expired")
+    newer = root(2, ROLES, "ab", issuedAt=format_time(late), expiresAt=format_time(late + timedelta(days=9)))
+    verified = signing.exchange.verify(signing.bundle(), **signing.options(now=late, later_roots=(newer,)))
+    assert "it leads to trust root 2" in verified.steps[1].detail
+    assert "trust root 1 was in force when" in verified.steps[6].detail
+
+
+def rotated(exchange_role: tuple[str, int], auditor: tuple[str, int] = ("u", 1)) -> Envelope:
+    roles = {**ROLES, "exchange": exchange_role, "auditor": auditor}
+    times = {"issuedAt": format_time(WITHDRAWN), "expiresAt": format_time(WITHDRAWN + timedelta(days=365))}
+    return root(2, roles, "ab", **times)
+
+
+def test_a_stolen_key_that_was_withdrawn_cannot_sign_an_old_statement(signing: Signing) -> None:
+    envelope = signing.envelope("xzu")
+    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyw", 2)),)}
+    assert signing.fails(signing.bundle(envelope), **after) == (6, "signature/withdrawn")
+    stamped = signing.bundle(envelope, timestamps=signing.stamp(envelope, "z"))
+    assert signing.exchange.verify(stamped, **signing.options(**after)).signatories.root == signing.trust.roots[0]
+    assert signing.fails(stamped, authorities=(), **after) == (6, "signature/withdrawn")
+    wrong = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"))
+    assert signing.fails(wrong, **after) == (6, "signature/withdrawn")
+
+
+def test_a_key_that_came_later_cannot_sign_an_old_statement(signing: Signing) -> None:
+    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyw", 2)),)}
+    assert signing.fails(signing.bundle(signing.envelope("xwu")), **after) == (6, "signature/threshold")
+
+
+def test_the_report_of_an_auditor_whose_key_was_withdrawn_needs_a_timestamp(signing: Signing) -> None:
+    envelope, report = signing.envelope(), signing.report()
+    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyz", 2), ("v", 1)),)}
+    stamped = signing.stamp(envelope, "u")
+    with pytest.raises(VerificationError):
+        signing.exchange.verify(signing.bundle(envelope, auditor_reports=(report,)), **signing.options(**after))
+    without = signing.bundle(envelope, timestamps=stamped, auditor_reports=(report,))
+    assert signing.fails(without, **after) == (6, "signature/withdrawn")
+    only_report = signing.bundle(envelope, timestamps=signing.stamp(report, "u"), auditor_reports=(report,))
+    assert signing.fails(only_report, **after) == (6, "signature/withdrawn")
+    both = signing.bundle(envelope, timestamps=stamped + signing.stamp(report, "u"), auditor_reports=(report,))
+    assert len(signing.exchange.verify(both, **signing.options(**after)).signatories.reports) == 1
+
+
+def test_one_auditor_reports_alone_where_two_must_countersign(signing: Signing) -> None:
+    trust = Trust.pin(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
+    bundle = signing.bundle(signing.envelope("xyuv"), auditor_reports=(signing.report(),))
+    (report,) = signing.exchange.verify(bundle, **signing.options(trust=trust)).signatories.reports
+    assert report.signed == {signer("u").public.fingerprint}
+
+
+def test_a_statement_cannot_be_younger_than_its_signature(signing: Signing) -> None:
+    value = json.loads(signing.exchange.payload)
+    value["predicate"].update(issuedAt="2095-01-01T00:00:00Z", expiresAt="2095-02-01T00:00:00Z")
+    envelope = signing.envelope(payload=dumps(value))
+    trust = Trust.pin(root(1, ROLES, "ab", expiresAt="2099-01-01T00:00:00Z"))
+    bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"))
+    assert signing.fails(bundle, trust=trust) == (6, "timestamp/early")
+
+
+def test_one_more_signature_never_turns_a_verified_bundle_into_a_failed_one(signing: Signing) -> None:
+    envelope = signing.envelope("xyu")
+    for name in "zef":
+        envelope = add_signature(envelope, signer(name))
+        signing.exchange.verify(signing.bundle(envelope), **signing.options())
+
+
+@pytest.mark.parametrize("field", ["timestamps", "trustRoots", "auditorReports"])
+@pytest.mark.parametrize("value", [None, {}, "x", [1], [{}], [None]])
+def test_malformed_parts_of_a_bundle_are_malformed(field: str, value: object, signing: Signing) -> None:
+    bundle = json.loads(signing.bundle()) | {field: value}
+    with pytest.raises(AttestError) as caught:
+        signing.exchange.verify(dumps(bundle), **signing.options())
+    assert caught.value.code == "document/invalid"

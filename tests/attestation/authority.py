@@ -1,0 +1,114 @@
+"""A real timestamp authority on loopback: `openssl ts` behind a small HTTP server."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_CONFIG = """\
+[tsa]
+default_tsa = here
+[here]
+serial = {folder}/serial
+crypto_device = builtin
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha512
+accuracy = secs:{accuracy}
+ess_cert_id_alg = sha256
+"""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A folder with the keys of an authority; `root` is the PEM that verifiers trust."""
+
+    folder: Path
+    root: bytes
+
+    def answer(self, body: bytes) -> bytes:
+        """The response to a request, as `openssl ts` makes it."""
+        with tempfile.TemporaryDirectory() as folder:
+            question, reply = Path(folder, "query"), Path(folder, "reply")
+            question.write_bytes(body)
+            files = ["-config", self.folder / "config", "-inkey", self.folder / "key", "-signer", self.folder / "cert"]
+            arguments = ["-reply", *files, "-queryfile", question, "-out", reply]
+            subprocess.run(["openssl", "ts", *arguments], check=True, capture_output=True)
+            return reply.read_bytes()
+
+
+def make_authority(
+    folder: Path, *, valid_from: timedelta = -_DAY, valid_for: timedelta = 30 * _DAY, accuracy: int = 1
+) -> Authority:
+    """An authority whose certificate is valid from `valid_from` after now."""
+    assert shutil.which("openssl") is not None, "openssl is missing"
+    folder.mkdir(parents=True)
+    start = datetime.now(UTC) + valid_from
+    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    root_name, name = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Root", "Clock"))
+
+    def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        base = x509.CertificateBuilder(root_name, subject, public, x509.random_serial_number())
+        return base.not_valid_before(start).not_valid_after(start + valid_for)
+
+    root = (
+        builder(root_name, root_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(root_key, hashes.SHA256())
+    )
+    certificate = (
+        builder(name, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .sign(root_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "cert").write_bytes(certificate.public_bytes(pem))
+    (folder / "key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "config").write_text(_CONFIG.format(folder=folder, accuracy=accuracy))
+    (folder / "serial").write_text("01\n")
+    return Authority(folder, root.public_bytes(pem))
+
+
+@contextmanager
+def serving(authority: Authority) -> Iterator[str]:
+    """The URL at which the authority answers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.headers["Content-Type"] == "application/timestamp-query"
+            body = authority.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/tsr"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attest.attestation.envelope import sign
+from attest.attestation.timestamp import (
+    MAX_RESPONSE_BYTES,
+    Timestamp,
+    check_answer,
+    parse_authorities,
+    query,
+    verify_timestamp,
+    verify_timestamps,
+)
+from attest.errors import AttestError, MalformedError, VerificationError
+from tests.attestation.authority import Authority, make_authority
+from tests.attestation.ceremony import signer
+
+SIGNATURE, OTHER = bytes(range(64)), bytes(64)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority") / "a")
+
+
+def trusting(*authorities: Authority) -> tuple[object, ...]:
+    return tuple(root for one in authorities for root in parse_authorities(one.root, what="root"))
+
+
+def test_a_timestamp_says_when_a_signature_was_there(authority: Authority) -> None:
+    asked = query(SIGNATURE)
+    before = datetime.now(UTC).replace(microsecond=0)
+    response = authority.answer(asked.body)
+    after = datetime.now(UTC) + timedelta(seconds=1)  # the authority's accuracy
+    time = check_answer(asked, response, trusting(authority))
+    assert before <= time <= after
+    assert verify_timestamp(response, SIGNATURE, trusting(authority)) == time
+
+
+def test_a_timestamp_of_another_signature_fails(authority: Authority) -> None:
+    response = authority.answer(query(OTHER).body)
+    with pytest.raises(VerificationError, match="Mismatch between messages"):
+        verify_timestamp(response, SIGNATURE, trusting(authority))
+
+
+def test_an_authority_that_was_not_named_does_not_count(authority: Authority, tmp_path: Path) -> None:
+    stranger = make_authority(tmp_path / "stranger")
+    response = stranger.answer(query(SIGNATURE).body)
+    with pytest.raises(VerificationError) as caught:
+        verify_timestamp(response, SIGNATURE, trusting(authority))
+    assert caught.value.code == "timestamp/invalid"
+    verify_timestamp(response, SIGNATURE, trusting(authority, stranger))
+    with pytest.raises(VerificationError):
+        verify_timestamp(response, SIGNATURE, ())
+
+
+@pytest.mark.parametrize(("start", "length"), [(-9 * DAY, 2 * DAY), (DAY, DAY)])
+def test_an_authority_whose_certificate_was_not_valid_then_does_not_count(
+    start: timedelta, length: timedelta, tmp_path: Path
+) -> None:
+    expired = make_authority(tmp_path / "expired", valid_from=start, valid_for=length)
+    with pytest.raises(VerificationError) as caught:
+        verify_timestamp(expired.answer(query(SIGNATURE).body), SIGNATURE, trusting(expired))
+    assert caught.value.code == "timestamp/invalid"
+
+
+def test_a_clock_counts_as_late_as_it_may_be_and_a_coarse_one_not_at_all(tmp_path: Path) -> None:
+    for accuracy in (1, 59):
+        clock = make_authority(tmp_path / str(accuracy), accuracy=accuracy)
+        time = verify_timestamp(clock.answer(query(SIGNATURE).body), SIGNATURE, trusting(clock))
+        assert time > datetime.now(UTC) + timedelta(seconds=accuracy - 30)
+    coarse = make_authority(tmp_path / "coarse", accuracy=61)
+    with pytest.raises(VerificationError) as caught:
+        verify_timestamp(coarse.answer(query(SIGNATURE).body), SIGNATURE, trusting(coarse))
+    assert caught.value.code == "timestamp/accuracy"
+
+
+def test_an_answer_to_another_question_fails_though_it_is_of_this_signature(authority: Authority) -> None:
+    earlier = authority.answer(query(SIGNATURE).body)
+    with pytest.raises(VerificationError, match="Nonce mismatch"):
+        check_answer(query(SIGNATURE), earlier, trusting(authority))
+
+
+def test_an_oversized_answer_is_not_read(authority: Authority) -> None:
+    response = authority.answer(query(SIGNATURE).body)
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(response + bytes(MAX_RESPONSE_BYTES), SIGNATURE, trusting(authority))
+    assert caught.value.code == "timestamp/too-large"
+    with pytest.raises(MalformedError):
+        verify_timestamp(response + b"\0", SIGNATURE, trusting(authority))
+
+
+def test_every_changed_byte_is_found_or_means_nothing(authority: Authority) -> None:
+    response = authority.answer(query(SIGNATURE).body)
+    time = verify_timestamp(response, SIGNATURE, trusting(authority))
+    for position in range(0, len(response), 3):
+        changed = bytearray(response)
+        changed[position] ^= 1
+        try:
+            found = verify_timestamp(bytes(changed), SIGNATURE, trusting(authority))
+        except AttestError:
+            continue
+        assert found == time
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_raise_anything_but_our_own_errors(data: bytes) -> None:
+    for parse in (lambda: verify_timestamp(data, SIGNATURE, ()), lambda: parse_authorities(data, what="it")):
+        with pytest.raises(AttestError):
+            parse()
+
+
+def test_timestamps_are_bound_to_one_signature_of_one_payload(authority: Authority) -> None:
+    trusted = trusting(authority)
+    first, second = (sign(payload, "type", [signer("x"), signer("y")]) for payload in (b"one", b"two"))
+    x, y = (signature.keyid for signature in first.signatures)
+    one, two = sha256(b"one").digest(), sha256(b"two").digest()
+    of_x, of_y = (authority.answer(query(signature.sig).body) for signature in first.signatures)
+
+    def stamp(payload: bytes, keyid: str, response: bytes) -> Timestamp:
+        return Timestamp(payload=payload, keyid=keyid, response=response)
+
+    times = verify_timestamps([stamp(one, x, of_x), stamp(one, y, of_y)], [first, second], trusted)
+    assert times.keys() == {(one, x), (one, y)}
+    for wrong in (
+        stamp(one, y, of_x),  # of another signature
+        stamp(two, x, of_x),  # of another statement
+        stamp(one, "0" * 64, of_x),  # of no signature
+        stamp(bytes(32), x, of_x),
+    ):
+        with pytest.raises(VerificationError):
+            verify_timestamps([stamp(one, x, of_x), wrong], [first, second], trusted)
+    with pytest.raises(VerificationError) as caught:
+        verify_timestamps([stamp(one, x, of_x)], [first, first], trusted)
+    assert caught.value.code == "timestamp/unbound"
+
+
+def test_the_earliest_of_several_timestamps_counts(authority: Authority, tmp_path: Path) -> None:
+    import time
+
+    other = make_authority(tmp_path / "other")
+    envelope = sign(b"one", "type", [signer("x")])
+    (signature,) = envelope.signatures
+    responses = [authority.answer(query(signature.sig).body)]
+    time.sleep(1.1)
+    responses.append(other.answer(query(signature.sig).body))
+    digest = sha256(b"one").digest()
+    stamps = [Timestamp(payload=digest, keyid=signature.keyid, response=response) for response in responses]
+    early, late = (verify_timestamp(response, signature.sig, trusting(authority, other)) for response in responses)
+    assert early < late
+    for order in (stamps, stamps[::-1]):
+        assert verify_timestamps(order, [envelope], trusting(authority, other)) == {(digest, signature.keyid): early}

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attest.attestation.envelope import Envelope, sign
+from attest.attestation.trust import MAX_ROOTS, Root, Trust, parse_root_file
+from attest.canonical import dumps
+from attest.documents import format_time
+from attest.errors import AttestError, MalformedError, VerificationError
+from tests.attestation.ceremony import START, YEAR, fingerprints, root, root_value, signed_value, signer
+
+EXCHANGE, AUDITOR = ("xyz", 2), ("u", 1)
+MONTH = timedelta(days=30)
+NOW = START + timedelta(days=100)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trust root of a row: the keys of the role root, their threshold, and who signed."""
+
+    keys: str
+    threshold: int
+    sigs: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def envelope(self, number: int) -> Envelope:
+        roles = {"root": (self.keys, self.threshold), "exchange": EXCHANGE, "auditor": AUDITOR}
+        return root(number, roles, self.sigs, **self.fields)
+
+
+V = Version
+OTHER = {"origin": "another.example"}
+EXPIRED = {"expiresAt": format_time(START + timedelta(days=60))}
+ENDED = {"expiresAt": format_time(START)}
+OLD = {"issuedAt": format_time(START - MONTH)}
+# Each row: the roots in the order in which they are handed over, and the code of the last one's error.
+ROTATIONS: dict[str, tuple[list[Version], str | None]] = {
+    "1-of-1, keep the key": ([V("a", 1, "a"), V("a", 1, "a")], None),
+    "1-of-1, rotate with both keys": ([V("a", 1, "a"), V("b", 1, "ab")], None),
+    "1-of-1, rotate without the old key": ([V("a", 1, "a"), V("b", 1, "b")], "trust/threshold"),
+    "1-of-1, rotate without the new key": ([V("a", 1, "a"), V("b", 1, "a")], "trust/threshold"),
+    "1-of-1, the pinned root signed by a stranger": ([V("a", 1, "b")], "trust/threshold"),
+    "2-of-3, rotate one with two old and two new": ([V("abc", 2, "ab"), V("abd", 2, "ab")], None),
+    "2-of-3, rotate one that signs itself": ([V("abc", 2, "ab"), V("abd", 2, "abd")], None),
+    "2-of-3, lose one, the other two replace it": ([V("abc", 2, "abc"), V("bcd", 2, "bcd")], None),
+    "2-of-3, lose two": ([V("abc", 2, "abc"), V("cde", 2, "cde")], "trust/threshold"),
+    "2-of-3, steal one, the thief rotates alone": ([V("abc", 2, "ab"), V("ade", 2, "ade")], "trust/threshold"),
+    "2-of-3, steal one, the thief signs twice": ([V("abc", 2, "ab"), V("ade", 2, "aade")], "signature/twice"),
+    "2-of-3, steal one, the others withdraw it": ([V("abc", 2, "ab"), V("bcd", 2, "bc")], None),
+    "2-of-3, steal one, it returns after its withdrawal": (
+        [V("abc", 2, "ab"), V("bcd", 2, "bc"), V("ade", 2, "ade")],
+        "trust/threshold",
+    ),
+    "the same key under two ids": ([V("aa'b", 2, "a")], "trust/contradiction"),
+    "the same key under two ids, in the second root": (
+        [V("ab", 1, "a"), V("aa'", 2, "a")],
+        "trust/contradiction",
+    ),
+    "3-of-5, rotate one with two old": ([V("abcde", 3, "abc"), V("abcdf", 3, "abf")], "trust/threshold"),
+    "3-of-5, rotate two with three old": ([V("abcde", 3, "abc"), V("abcfg", 3, "abc")], None),
+    "raised threshold, signed by as many": ([V("abc", 1, "a"), V("abc", 3, "abc")], None),
+    "raised threshold, signed by too few": ([V("abc", 1, "a"), V("abc", 3, "ab")], "trust/threshold"),
+    "lowered threshold, signed by the old one": ([V("abc", 2, "ab"), V("abc", 1, "ab")], None),
+    "downgraded threshold, signed by the new one": ([V("abc", 2, "ab"), V("abc", 1, "a")], "trust/threshold"),
+    "a threshold beyond the keys": ([V("ab", 1, "a"), V("ab", 3, "ab")], "trust/contradiction"),
+    "a threshold of none": ([V("ab", 1, "a"), V("ab", 0, "ab")], "document/invalid"),
+    "an expired root lets in the next": ([V("a", 1, "a", EXPIRED), V("a", 1, "a", EXPIRED), V("a", 1, "a")], None),
+    "skipped version": ([V("a", 1, "a"), V("a", 1, "a", {"version": 3})], "trust/version"),
+    "rollback": ([V("a", 1, "a"), V("a", 1, "a"), V("a", 1, "a", {"version": 1})], "trust/version"),
+    "the same version again": ([V("a", 1, "a"), V("a", 1, "a", {"version": 1})], "trust/version"),
+    "another exchange": ([V("a", 1, "a"), V("a", 1, "a", OTHER)], "trust/origin"),
+    "issued before its predecessor": ([V("a", 1, "a"), V("a", 1, "a", OLD)], "trust/time"),
+    "issued in the same second": ([V("a", 1, "a"), V("a", 1, "a", {"issuedAt": format_time(START)})], "trust/time"),
+    "issued after it expires": ([V("a", 1, "a"), V("a", 1, "a", ENDED)], "trust/contradiction"),
+    "signed by a stranger beside the root keys": ([V("a", 1, "a"), V("a", 1, "ae")], None),
+    "an ECDSA key follows an Ed25519 key": ([V("a", 1, "a"), V("p", 1, "ap")], None),
+}  # fmt: skip
+
+
+def chain_of(versions: list[Version]) -> Trust:
+    trust = Trust.pin(versions[0].envelope(1))
+    for number, version in enumerate(versions[1:], start=2):
+        trust = trust.then(version.envelope(number))
+    return trust
+
+
+@pytest.mark.parametrize("name", ROTATIONS)
+def test_key_rotation(name: str) -> None:
+    versions, code = ROTATIONS[name]
+    if code is None:
+        trust = chain_of(versions)
+        assert [root.version for root in trust.roots] == list(range(1, len(versions) + 1))
+        assert trust.current(NOW).version == len(versions)
+        return
+    for length in range(1, len(versions)):
+        chain_of(versions[:length])
+    with pytest.raises(AttestError) as caught:
+        chain_of(versions)
+    assert caught.value.code == code
+
+
+def roles(**changed: tuple[str, int]) -> dict[str, tuple[str, int]]:
+    return {"root": ("ab", 1), "exchange": EXCHANGE, "auditor": AUDITOR, **changed}
+
+
+def contradictions() -> dict[str, dict[str, Any]]:
+    good = root_value(1, roles())
+    other = root_value(1, roles(root=("c", 1)))["keys"]["c"]
+    return {
+        "an auditor key also in the exchange role": root_value(1, roles(auditor=("z", 1))),
+        "an auditor key also in the exchange role under another id": root_value(1, roles(auditor=("z'", 1))),
+        "a role that lists one key twice": root_value(1, roles(exchange=("xx", 1))),
+        "a role with fewer keys than its threshold": root_value(1, roles(auditor=("u", 2))),
+        "a role that lists an unknown key": {**good, "keys": {k: v for k, v in good["keys"].items() if k != "x"}},
+        "a key of another scheme": {
+            **good, "keys": {**good["keys"], "a": {**good["keys"]["a"], "scheme": "ecdsa-p256-sha256"}}
+        },
+        "a key without a role": {**good, "keys": {**good["keys"], "c": other}},
+        "a key in another spelling": {
+            **good, "keys": {**good["keys"], "a": {**good["keys"]["a"], "public": good["keys"]["a"]["public"] + "\n"}}
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", contradictions())
+def test_a_root_that_contradicts_itself_is_refused_though_signed(name: str) -> None:
+    with pytest.raises(VerificationError) as caught:
+        Trust.pin(signed_value(contradictions()[name], "ab"))
+    assert caught.value.code == "trust/contradiction"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"note": "x"},
+        {"version": 0},
+        {"version": "1"},
+        {"origin": "Exchange.Example"},
+        {"keys": {}},
+        {"keys": {"a b": {"scheme": "ed25519", "public": ""}}},
+        {"expiresAt": "2027-01-01"},
+        {"roles": {"root": {"keyids": ["a"], "threshold": 1}}},
+        {"roles": {"root": {"keyids": [], "threshold": 1}, "exchange": {"keyids": ["x"], "threshold": 1}}},
+    ],
+)
+def test_a_malformed_root_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        Trust.pin(signed_value({**root_value(1, roles()), **change}, "ab"))
+
+
+def test_a_statement_is_no_trust_root_whoever_signed_it() -> None:
+    payload = dumps(root_value(1, roles()))
+    with pytest.raises(VerificationError) as caught:
+        Trust.pin(sign(payload, "application/vnd.in-toto+json", [signer("a")]))
+    assert caught.value.code == "trust/type"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_our_own_errors(data: bytes) -> None:
+    for parse in (Root.parse, parse_root_file):
+        with pytest.raises(AttestError):
+            parse(data)
+
+
+def chain(*exchange: tuple[str, int], **fields: Any) -> Trust:
+    """A root a month whose exchange role is the given one; the last letters and so on are as usual."""
+    trust: Trust | None = None
+    for number, role in enumerate(exchange, start=1):
+        envelope = root(number, roles(exchange=role), "a", **fields)
+        trust = Trust.pin(envelope) if trust is None else trust.then(envelope)
+    assert trust is not None
+    return trust
+
+
+def test_only_the_root_in_force_must_not_be_expired() -> None:
+    trust = chain_of([V("a", 1, "a", EXPIRED), V("a", 1, "a", {"expiresAt": "2026-06-01T00:00:00Z"})])
+    assert trust.current(START + MONTH).version == 2
+    assert trust.current(START + MONTH - timedelta(seconds=1)).version == 1
+    for now, code in (
+        (datetime.fromisoformat("2026-06-01T00:00:00Z"), "trust/expired"),
+        (START - timedelta(seconds=1), "trust/not-yet"),
+    ):
+        with pytest.raises(VerificationError) as caught:
+            trust.current(now)
+        assert caught.value.code == code
+
+
+def test_roots_are_taken_in_any_order_and_older_ones_left_out() -> None:
+    envelopes = [V("a", 1, "a").envelope(number) for number in range(1, 5)]
+    trust = Trust.pin(envelopes[1]).followed_by([envelopes[3], envelopes[0], envelopes[2], envelopes[3], envelopes[1]])
+    assert [root.version for root in trust.roots] == [2, 3, 4]
+    with pytest.raises(VerificationError) as caught:
+        Trust.pin(envelopes[1]).followed_by([envelopes[3]])
+    assert caught.value.code == "trust/version"
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_another_root_of_a_version_that_is_known_is_a_fork(version: int) -> None:
+    envelopes = [V("a", 1, "a").envelope(number) for number in (1, 2, 3)]
+    forged = V("ab", 1, "a").envelope(version)
+    with pytest.raises(VerificationError) as caught:
+        Trust.pin(envelopes[0]).followed_by([*envelopes, forged])
+    assert caught.value.code == "trust/fork"
+
+
+def test_a_chain_of_roots_has_an_end() -> None:
+    first = Trust.pin(V("a", 1, "a").envelope(1))
+    full = Trust(first.roots * MAX_ROOTS)
+    with pytest.raises(VerificationError) as caught:
+        full.then(V("a", 1, "a").envelope(2))
+    assert caught.value.code == "trust/too-many"
+
+
+FIRST, SECOND, THIRD = (
+    START + timedelta(days=1),
+    START + MONTH + timedelta(days=1),
+    START + 2 * MONTH + timedelta(days=1),
+)
+BEFORE, AFTER = START + timedelta(days=2), SECOND
+NONE: dict[str, datetime] = {}
+# Each row: the exchange role of each monthly root, who signed, when it says it was issued, what timestamps prove, and
+# either who counts or the code of the error.
+COUNTED: dict[str, tuple[list[tuple[str, int]], str, datetime, dict[str, datetime], str]] = {
+    "all signed": ([("xyz", 2)], "xyz", FIRST, NONE, "xyz"),
+    "enough signed": ([("xyz", 2)], "xz", FIRST, NONE, "xz"),
+    "too few signed": ([("xyz", 2)], "x", FIRST, NONE, "signature/threshold"),
+    "a stranger and one who counts": ([("xyz", 2)], "xq", FIRST, NONE, "signature/threshold"),
+    "root keys are not those of the exchange": ([("xyz", 2)], "ab", FIRST, NONE, "signature/threshold"),
+    "the key of a later root": ([("xy", 2), ("xyz", 2)], "xz", FIRST, NONE, "signature/threshold"),
+    "the key of a later root, issued under it": ([("xy", 2), ("xyz", 2)], "xz", SECOND, NONE, "xz"),
+    "a withdrawn key that was not needed": ([("xyz", 2), ("xy", 2)], "xyz", FIRST, NONE, "xy"),
+    "a stolen key claims to have signed before": ([("xyz", 2), ("xyw", 2)], "xz", FIRST, NONE, "signature/withdrawn"),
+    "a withdrawn key signs now": ([("xyz", 2), ("xyw", 2)], "xz", SECOND, NONE, "signature/threshold"),
+    "a withdrawn key, and a timestamp from before": ([("xyz", 2), ("xyw", 2)], "xz", FIRST, {"z": BEFORE}, "xz"),
+    "a withdrawn key, and a timestamp from after": (
+        [("xyz", 2), ("xyw", 2)], "xz", FIRST, {"z": AFTER}, "signature/withdrawn"
+    ),
+    "a withdrawn key, timestamped as its withdrawal was issued": (
+        [("xyz", 2), ("xyw", 2)], "xz", FIRST, {"z": START + MONTH}, "signature/withdrawn"
+    ),
+    "a withdrawn key, and a timestamp of another's signature": (
+        [("xyz", 2), ("xyw", 2)], "xz", FIRST, {"x": BEFORE}, "signature/withdrawn"
+    ),
+    "both keys withdrawn in turn, both timestamped": (
+        [("xy", 2), ("yw", 2), ("vw", 2)], "xy", FIRST, {"x": BEFORE, "y": BEFORE}, "xy"
+    ),
+    "one withdrawn later than the other, timestamped in between": (
+        [("xy", 2), ("yw", 2), ("vw", 2)], "xy", FIRST, {"x": BEFORE, "y": SECOND}, "xy"
+    ),
+    "a key withdrawn and then given back": (
+        [("xy", 2), ("yw", 2), ("xy", 2)], "xy", FIRST, NONE, "signature/withdrawn"
+    ),
+    "a raised threshold is not evaded by an old date": (
+        [("xy", 1), ("xy", 2)], "x", FIRST, NONE, "signature/withdrawn"
+    ),
+    "a raised threshold does not touch what a timestamp proves": (
+        [("xy", 1), ("xy", 2)], "x", FIRST, {"x": BEFORE}, "x"
+    ),
+    "a lowered threshold does not help what was issued before": (
+        [("xy", 2), ("xy", 1)], "x", FIRST, NONE, "signature/threshold"
+    ),
+    "issued before the pinned root": ([("xy", 1)], "x", START - MONTH, NONE, "trust/before"),
+    "issued after the root had expired": ([("xy", 1)], "x", START + YEAR, NONE, "trust/gap"),
+    "the role of a statement far in the chain": ([("xy", 1), ("zw", 1), ("uv", 1)], "u", THIRD, NONE, "u"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_whose_signatures_count(name: str) -> None:
+    exchange, signed, issued_at, times, expected = COUNTED[name]
+    trust = chain(*exchange) if "u" not in "".join(keys for keys, _ in exchange) else without_auditor(exchange)
+    found = {signer(key).public.fingerprint: times.get(key) for key in signed}
+    if "/" not in expected:
+        assert trust.standing("exchange", found, issued_at=issued_at) == fingerprints(expected)
+        return
+    with pytest.raises(VerificationError) as caught:
+        trust.standing("exchange", found, issued_at=issued_at)
+    assert caught.value.code == expected
+
+
+def without_auditor(exchange: list[tuple[str, int]]) -> Trust:
+    envelopes = [root(n, {"root": ("ab", 1), "exchange": role}, "a") for n, role in enumerate(exchange, start=1)]
+    return Trust.pin(envelopes[0]).followed_by(envelopes)
+
+
+def test_a_role_that_a_root_does_not_have_is_reached_by_nobody() -> None:
+    trust = without_auditor([("xy", 1)])
+    with pytest.raises(VerificationError) as caught:
+        trust.standing("auditor", {signer("u").public.fingerprint: None}, issued_at=FIRST)
+    assert caught.value.code == "signature/threshold"
+
+
+ROLE = st.tuples(st.sets(st.sampled_from("vwxyz"), min_size=1, max_size=4), st.integers(1, 3))
+
+
+@given(
+    st.lists(ROLE, min_size=1, max_size=4),
+    st.sets(st.sampled_from("vwxyz")),
+    st.integers(0, 3),
+    st.dictionaries(st.sampled_from("vwxyz"), st.integers(0, 4)),
+)
+def test_a_timestamp_never_takes_away_and_a_signature_more_never_hurts(
+    exchange: list[tuple[set[str], int]], signed: set[str], month: int, times: dict[str, int]
+) -> None:
+    months = [("".join(sorted(keys)), min(threshold, len(keys))) for keys, threshold in exchange]
+    trust = without_auditor(months)
+    issued_at = START + min(month, len(months) - 1) * MONTH + timedelta(days=1)
+
+    def counts(keys: set[str], stamped: dict[str, int]) -> bool:
+        proven = {key: START + number * MONTH + timedelta(days=2) for key, number in stamped.items()}
+        try:
+            trust.standing(
+                "exchange", {signer(key).public.fingerprint: proven.get(key) for key in keys}, issued_at=issued_at
+            )
+        except VerificationError:
+            return False
+        return True
+
+    if counts(signed, {}):
+        assert counts(signed, times)
+    if counts(signed, times):
+        assert counts(signed | {"x"}, times)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tests.attestation.test_history import folder  # noqa: F401 (a fixture)
+
+AT = "2027-01-05T00:00:00Z"
+
+
+def test_a_history_is_shown_month_by_month(attest: Any, folder: Path) -> None:  # noqa: F811
+    arguments = ("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
+    ran = attest(*arguments)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("VERIFIED: 3 months in ")
+    rows = [line.split() for line in ran.out.splitlines() if line.lstrip()[:1].isdigit()]
+    assert [row[:2] for row in rows] == [["0", "2026-10"], ["1", "2026-11"], ["2", "2026-12"]]
+    assert all("101.33" in row for row in rows)
+    document = attest(*arguments, "--json").document
+    assert (document["status"], len(document["months"]), document["findings"]) == ("verified", 3, [])
+    assert [month["signatories"]["inForce"] for month in document["months"]] == [1, 2, 2]
+
+
+def test_a_broken_history_exits_1_and_an_overdue_one_5(attest: Any, folder: Path) -> None:  # noqa: F811
+    trust = ("--trust-root", folder / "1.root.json")
+    late = attest("history", "check", folder / "months", *trust, "--at", "2027-06-01T00:00:00Z")
+    assert (late.code, "NOT MET  2026-12 is the last month" in late.out) == (5, True)
+    shutil.rmtree(folder / "months" / "2026-11")
+    broken = attest("history", "check", folder / "months", *trust, "--at", AT)
+    assert (broken.code, broken.out.startswith("FAILED: 2 months")) == (1, True)
+    assert "FAILED  sequence 1 to 1 is missing" in broken.out
+    assert attest("history", "check", folder / "months").code == 2

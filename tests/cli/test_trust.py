@@ -1,0 +1,218 @@
+"""Trust roots, signatures and timestamps from the command line; tests/attestation/test_ceremony.py runs the whole."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.attestation.clock import ask
+from attest.attestation.envelope import sign
+from attest.attestation.statement import PAYLOAD_TYPE
+from attest.documents import format_time
+from attest.errors import MalformedError, UnavailableError
+from tests.attestation.authority import make_authority, serving
+from tests.attestation.ceremony import root, signer
+from tests.conftest import Exchange, signed_bundle
+
+
+@pytest.fixture
+def keys(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c"):
+        assert attest("key", "new", name, "--no-passphrase").code == 0
+    return tmp_path
+
+
+def new(attest: Any, *options: object, out: str = "1.json") -> Any:
+    return attest("trust", "new", "--origin", "exchange.example", *options, "--out", out, "--json")
+
+
+def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
+    options = ("--root", "a.pub", "--root", "b.pub", "--root-threshold", 2, "--exchange", "a.pub", "--auditor", "c.pub")
+    written = new(attest, *options).document
+    assert (written["version"], written["signed"], written["complete"]) == (1, [], False)
+    assert attest("trust", "sign", "1.json", "--key", "a", "--json").document["complete"] is False
+    again = attest("trust", "sign", "1.json", "--key", "a")
+    assert (again.code, "signed already" in again.err) == (1, True)
+    assert attest("trust", "sign", "1.json", "--key", "b", "--json").document["complete"] is True
+    shown = attest("trust", "show", "1.json")
+    assert (shown.code, written["fingerprint"] in shown.out) == (0, True)
+    assert "2 of its own root keys: enough; 0 of other keys" in shown.out
+    assert "VERIFIED" not in shown.out
+    assert new(attest, *options).code == 4  # 1.json is not overwritten
+    assert keys.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ((), "document/invalid"),
+        (("--root", "a.pub"), "document/invalid"),
+        (("--root", "a.pub", "--exchange", "b.pub", "--auditor", "b.pub"), "trust/contradiction"),
+        (("--root", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2), "trust/contradiction"),
+        (("--root", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
+        (("--root", "a.pub", "--exchange", "copy.pub"), "trust/contradiction"),
+        (("--root", "a", "--exchange", "b.pub"), "key/malformed"),
+    ],
+)
+def test_a_root_that_nobody_would_accept_is_not_written(
+    options: tuple[str, ...], code: str, attest: Any, keys: Path
+) -> None:
+    (keys / "other").mkdir()
+    (keys / "other" / "a.pub").write_bytes((keys / "b.pub").read_bytes())
+    (keys / "copy.pub").write_bytes((keys / "a.pub").read_bytes())
+    ran = new(attest, *options)
+    assert ran.document["error"]["code"] == code
+    assert not (keys / "1.json").exists()
+
+
+def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path) -> None:
+    new(attest, "--root", "a.pub", "--exchange", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2)
+    unsigned = attest("trust", "rotate", "1.json", "--out", "2.json", "--json")
+    assert (unsigned.code, (keys / "2.json").exists()) == (3, False)
+    attest("trust", "sign", "1.json", "--key", "a")
+    # Two roots of one second cannot be told apart in time.
+    first = signed_root(keys)
+    ran = attest("trust", "rotate", first, "--withdraw", "y", "--exchange", "c.pub", "--out", "2.json", "--json")
+    document = ran.document
+    assert (ran.code, document["version"]) == (0, 2)
+    assert document["root"]["roles"]["exchange"] == {"keyids": ["c", "x", "z"], "threshold": 2}
+    assert document["root"]["roles"]["root"] == {"keyids": ["a", "b"], "threshold": 2}
+    for options in (("--withdraw", "nobody"), ("--exchange-threshold", "9"), ("--withdraw", "u")):
+        ran = attest("trust", "rotate", first, *options, "--out", "3.json", "--json")
+        assert ran.code == (0 if "u" in options else ran.code)
+        assert (keys / "3.json").exists() == ("u" in options)
+
+
+def signed_root(folder: Path) -> Path:
+    roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
+    (folder / "signed.json").write_bytes(root(1, roles, "ab").to_bytes())
+    return folder / "signed.json"
+
+
+def test_verify_needs_to_be_told_whom_to_trust(attest: Any, exchange: Exchange, keys: Path) -> None:
+    assert attest("verify", exchange.outcome.bundle).code == 2
+    both = ("--key", keys / "a.pub", "--trust-root", signed_root(keys))
+    assert attest("verify", exchange.outcome.bundle, *both).code == 2
+    assert attest("verify", exchange.outcome.bundle, "--trust-root", keys / "a.pub").code == 3
+    bare = attest("countersign", exchange.outcome.bundle, "--key", "a")
+    assert (bare.code, "--trust-root" in bare.err) == (2, True)
+
+
+def bundle_of(exchange: Exchange, folder: Path) -> Path:
+    from attest.attestation.bundle import Bundle
+
+    envelope = sign(exchange.payload, PAYLOAD_TYPE, [signer(name) for name in "xyu"])
+    bundle = Bundle(format="attest/bundle/v1", envelope=envelope, timestamps=(), trust_roots=(), auditor_reports=())
+    (folder / "2026-10.attest.json").write_bytes(bundle.to_bytes())
+    return folder / "2026-10.attest.json"
+
+
+def test_verify_prints_the_pinned_root_and_takes_a_time(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
+    ran = attest("verify", bundle, "--trust-root", pinned, "--at", "2026-11-03T00:00:00Z")
+    assert ran.code == 0
+    fingerprint = attest("trust", "show", pinned, "--json").document["fingerprint"]
+    assert f"trust root 1, pinned: {fingerprint}" in ran.out
+    assert "signed by the exchange: x, y\n  signed by the auditor: u\n" in ran.out
+    assert attest("verify", bundle, "--trust-root", pinned, "--at", "2026-12-30T00:00:00Z").code == 5
+    expired = attest("verify", bundle, "--trust-root", pinned, "--at", "2027-06-30T00:00:00Z", "--json")
+    assert (expired.code, expired.document["error"]["code"]) == (1, "trust/expired")
+    assert attest("verify", bundle, "--trust-root", pinned, "--at", "tomorrow").code == 3
+
+
+def test_a_timestamp_that_does_not_hold_is_not_kept(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle = bundle_of(exchange, keys)
+    before = bundle.read_bytes()
+    clock, stranger = (make_authority(keys / name) for name in ("clock", "stranger"))
+    (keys / "clock.pem").write_bytes(clock.root)
+    (keys / "stranger.pem").write_bytes(stranger.root)
+    with serving(clock) as url:
+        wrong = attest("timestamp", bundle, "--tsa", url, "--tsa-root", "stranger.pem", "--json")
+        assert (wrong.code, wrong.document["error"]["code"]) == (1, "timestamp/invalid")
+        assert bundle.read_bytes() == before
+        assert attest("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem", "--json").document["added"] == 3
+        assert attest("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem", "--json").document["added"] == 0
+    silent = attest("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem")
+    assert silent.code == 0  # nobody had to be asked
+    bundle.write_bytes(before)
+    assert attest("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem").code == 4
+    assert bundle.read_bytes() == before
+
+
+def test_only_http_is_spoken_to_an_authority() -> None:
+    for url in ("file:///etc/passwd", "ftp://x/", "x", ""):
+        with pytest.raises(MalformedError):
+            ask(url, b"x")
+    with pytest.raises(UnavailableError):
+        ask("http://127.0.0.1:1/", b"x")
+
+
+def test_inspect_shows_every_document_and_never_says_that_one_is_verified(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    bundle = bundle_of(exchange, keys)
+    (keys / "statement.json").write_bytes(exchange.payload)
+    (keys / "proof.json").write_bytes(exchange.proof())
+    new(attest, "--root", "a.pub", "--exchange", "b.pub", out="draft.json")
+    for path, kind in (
+        (bundle, "bundle"),
+        (signed_root(keys), "envelope"),
+        (keys / "statement.json", "unsigned statement, urn:attest-por:proof-of-reserves:v1"),
+        (keys / "proof.json", "attest/inclusion-proof/v1"),
+        (keys / "draft.json", "unsigned trust root"),
+    ):
+        ran = attest("inspect", path)
+        assert (ran.code, ran.out.startswith("NOT VERIFIED")) == (0, True)
+        assert "VERIFIED" not in ran.out.removeprefix("NOT VERIFIED")
+        assert attest("inspect", path, "--json").document["kind"] == kind
+    for name, data in (("list", b"[]"), ("none", b"{}"), ("text", b"x"), ("bad", b'{"payloadType": 1}')):
+        (keys / name).write_bytes(data)
+        assert attest("inspect", keys / name).code == 3
+
+
+def test_a_secret_comes_through_a_descriptor(attest: Any, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATTEST_PASSPHRASE", raising=False)
+
+    def run(text: bytes, *arguments: object) -> Any:
+        reader, writer = os.pipe()
+        os.write(writer, text)
+        os.close(writer)
+        try:
+            return attest(*arguments, "--passphrase-fd", reader)
+        finally:
+            os.close(reader)
+
+    assert run(b"correct horse\n", "key", "new", "d").code == 0
+    new(attest, "--root", "d.pub", "--exchange", "a.pub")
+    for wrong in (b"battery staple", b"", b"\n", b"\xff"):
+        assert run(wrong, "trust", "sign", "1.json", "--key", "d").code == 4
+    assert run(b"correct horse\n", "trust", "sign", "1.json", "--key", "d").code == 0
+    assert attest("trust", "sign", "1.json", "--key", "d", "--passphrase-fd", 1000).code == 4
+    assert keys.exists()
+
+
+def test_sign_refuses_what_is_no_statement(attest: Any, exchange: Exchange, keys: Path) -> None:
+    other = signed_bundle(exchange.payload, exchange.signer, "application/json")
+    (keys / "other.json").write_bytes(other)
+    ran = attest("sign", "other.json", "--key", "a", "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "statement/type")
+    assert (keys / "other.json").read_bytes() == other
+
+
+def test_sign_puts_later_roots_into_the_bundle_once(attest: Any, exchange: Exchange, keys: Path) -> None:
+    roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
+    bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
+    later = datetime.now(UTC) - timedelta(hours=1)
+    second = root(2, roles, "ab", issuedAt=format_time(later), expiresAt=format_time(later + timedelta(days=900)))
+    (keys / "2.json").write_bytes(second.to_bytes())
+    assert attest("sign", bundle, "--key", "a", "--with-root", "2.json", "--with-root", "2.json").code == 0
+    assert attest("sign", bundle, "--key", "b", "--with-root", "2.json").code == 0
+    content = attest("inspect", bundle, "--json").document["content"]
+    assert [item["payload"]["version"] for item in content["trustRoots"]] == [2]
+    ran = attest("verify", bundle, "--trust-root", pinned, "--json")
+    assert [item["version"] for item in ran.document["signatories"]["trustRoots"]] == [1, 2]
