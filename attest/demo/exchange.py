@@ -20,9 +20,11 @@ KEY_FILE: Final = "keys/exchange.pem"
 PUBLIC_KEY_FILE: Final = "keys/exchange.pem.pub"
 BITCOIN_VARIABLES: Final = ("ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_BITCOIN_2")
 ETHEREUM_VARIABLES: Final = ("ATTEST_DEMO_ETHEREUM", "ATTEST_DEMO_ETHEREUM_2")
+POLICY_FILE: Final = "policies/reserve-without-insurance.toml"
 _FILES: Final = {
     CONFIG_FILE: "demo/attest.toml",
     "ledger.csv": "demo/ledger.csv",
+    POLICY_FILE: "demo/reserve-without-insurance.toml",
     **{
         f"documents/{name}": f"demo/{name}"
         for name in (
@@ -40,7 +42,7 @@ def write_exchange(folder: Path) -> None:
     """Write the exchange's files and a new key into `folder`, which must not exist. Raises `UnavailableError`."""
     signer = Signer.generate("ed25519")
     with new_folders((folder, 0o755)) as (partial,):
-        for subfolder in ("documents", "keys"):
+        for subfolder in ("documents", "keys", "policies"):
             (partial / subfolder).mkdir()
         for name, fixture in _FILES.items():
             write_file(partial / name, fixture_path(fixture).read_bytes())

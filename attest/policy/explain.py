@@ -46,6 +46,8 @@ STANDINGS: Final[dict[AuthorityStatus, str]] = {
     "reported_proposal": "not law: a proposal, as reported",
     "tool_example": "not law: an example of attest",
 }
+_READABLE: Final = 12  # characters of a ratio
+_HUNDREDTHS: Final = 10_000
 _IS: Final = {"held": "held for", "owed": "owed to"}
 
 
@@ -178,15 +180,24 @@ def explain(evaluation: Evaluation, rule_id: str) -> str:
 
 
 def shown(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:
-    """A figure with its unit; an amount is rounded down to its smallest unit, and says so."""
+    """A figure with its unit; what is rounded down to its smallest unit ends in dots, and so does a long ratio."""
     if value is None:
         return "not known"
     if unit in decimals:
-        rest = "" if value.denominator == 1 else " and a fraction of its smallest unit"
-        return f"{format_amount(floor(value), decimals[unit])} {unit}{rest}"
+        rest = "" if value.denominator == 1 else "…"
+        return f"{format_amount(floor(value), decimals[unit])}{rest} {unit}"
     if unit == RATIO:
-        return f"{format_rational(value)} ({ratio_percent(value.numerator, value.denominator)}, rounded down)"
+        percent = f"{ratio_percent(value.numerator, value.denominator)}"
+        exact = format_rational(value)
+        if len(exact) > _READABLE:
+            return f"{percent}, rounded down"
+        return f"{exact} ({percent}{'' if _is_whole(value) else ', rounded down'})"
     return f"{format_rational(value)} {unit}"
+
+
+def _is_whole(ratio: Fraction) -> bool:
+    """Whether a ratio has no more than hundredths of a percent."""
+    return (ratio * _HUNDREDTHS).denominator == 1
 
 
 def _compared(line: Line, decimals: Mapping[str, int]) -> str:

@@ -123,7 +123,7 @@ def test_an_explanation_has_every_figure_on_the_way(attest: Any, tmp_path: Path)
         "insurance for at most 1/2 of the requirement, less deductible and use, if its insurer is authorised",
         "the ceiling of rule jpx.base: 480,000,000 JPY (rule jpx.base)",
         "points for quorum-keys: 20 points (declared, evidence ",
-        "tier multiplier, 1 kept between 9/10 and 3/2 (tool_example): 1 (100.00 %, rounded down)",
+        "tier multiplier, 1 kept between 9/10 and 3/2 (tool_example): 1 (100.00 %)",
         "the floor, below which nothing brings it: 2,000,000,000 JPY (the rule)",
         "money set aside for compensation: 1,200,000,000 JPY",
         "limit 900,000,000 JPY, less deductible 100,000,000 JPY, less used 0 JPY: 800,000,000 JPY",
@@ -142,7 +142,7 @@ def test_an_explanation_has_every_figure_on_the_way(attest: Any, tmp_path: Path)
         "(spot price of 2026-10-31T15:00:00Z, an index)" in hot
     )
     assert "required 1/20" not in hot
-    assert "allowed 1/20 (5.00 %, rounded down), there is 1/20 (5.00 %, rounded down): MET" in hot
+    assert "allowed 1/20 (5.00 %), there is 1/20 (5.00 %): MET" in hot
 
 
 @pytest.mark.parametrize(
