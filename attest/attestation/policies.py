@@ -110,12 +110,12 @@ def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Rec
     beside the bundle. Raises `VerificationError` when a verdict or figure is another, or a file is not the policy.
     """
     inputs = inputs_of(predicate)
-    ours = {policy.sha256: policy for policy in map(load_ruleset, ruleset_names())}
+    names = ruleset_names()
     evaluations: list[Evaluation] = []
     shipped, missing = [], []
     for stated in predicate.policies:
-        policy = ours.get(stated.sha256)
-        if policy is not None:
+        policy = load_ruleset(stated.id) if stated.id in names else None
+        if policy is not None and policy.sha256 == stated.sha256:
             shipped.append(policy.id)
         elif (data := files(policy_file_name(stated.id))) is not None:
             policy = parse_policy(data, policy_file_name(stated.id))

@@ -98,10 +98,6 @@ FALSE: dict[str, tuple[Callable[[Any], object], tuple[int, str]]] = {
     "another standing": (lambda v: policy_of(v, OWN).update(authorityStatus="in_force"), (14, "policy/other")),
     "another version": (lambda v: policy_of(v, OWN).update(version="2"), (14, "policy/other")),
     "the hash of other rules": (lambda v: policy_of(v, OWN).update(sha256="00" * 32), (14, "policy/other")),
-    "the name of other rules": (
-        lambda v: policy_of(v, "jp-psa-in-force").update(id="jp-psa-in-forcf"),
-        (14, "policy/verdict"),
-    ),
     "a policy twice": (
         lambda v: v["predicate"]["policies"].append(policy_of(v, OWN)),
         (8, "statement/arithmetic"),
@@ -120,6 +116,15 @@ def test_figures_that_were_changed_give_another_verdict(uninsured: Exchange) -> 
     value = json.loads(uninsured.payload)
     next(item for item in value["predicate"]["prices"] if item["asset"] == "BTC")["price"] = "150123450"
     assert uninsured.failing_step(signed_bundle(dumps(value), uninsured.signer)) == (14, "policy/verdict")
+
+
+def test_rules_under_the_name_of_a_rule_set_are_not_taken_for_it(uninsured: Exchange) -> None:
+    bundle = uninsured.resigned(lambda value: policy_of(value, OWN).update(id="template"))
+    step = uninsured.verify(bundle).steps[14]
+    assert (step.status, "the file of template is not beside the bundle" in step.detail) == ("NOT CHECKED", True)
+    data = uninsured.files[policy_file_name(OWN)]
+    files = {**uninsured.files, policy_file_name("template"): data}
+    assert uninsured.failing_step(bundle, files=files.get) == (14, "policy/verdict")
 
 
 def first_cover(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How long it takes to read the outputs of a 2-of-3 descriptor, at a node's tip and below it.
 
-    python tests/bench/bitcoin.py
+    python -m tests.bench.bitcoin
 
 A fresh bitcoind (tests/install-nodes) holds three outputs of each of the descriptor's first thousand scripts. Each of
 the blocks above the earlier pin spends a coin of another wallet. A reading goes from choosing the block to the journal

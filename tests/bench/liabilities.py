@@ -1,7 +1,7 @@
 """How long the liability build takes, beside a plain Python build of the same ledger in the same run.
 
-    python tests/bench/liabilities.py 10000 1000000 --assets 1 3
-    python tests/bench/liabilities.py 100000000 --folder /somewhere/large
+    python -m tests.bench.liabilities 10000 1000000 --assets 1 3
+    python -m tests.bench.liabilities 100000000 --folder /somewhere/large
 
 Ledgers are Parquet: account text, asset text, balance DECIMAL(38,18). The build runs in a process of its own, from
 opening the ledger to the synced snapshot; imports are not counted, memory is that process's peak. Up to a million

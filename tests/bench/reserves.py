@@ -1,6 +1,6 @@
 """How long it takes to read and prove Ethereum balances, beside web3's own calls to the same node in the same run.
 
-    python tests/bench/reserves.py 2000 10000
+    python -m tests.bench.reserves 2000 10000
 
 A fresh anvil (tests/install-nodes) holds ETH and an ERC-20 token at every address; tests/bench/bitcoin.py asks a
 bitcoind. A reading and a check are whole runs of `attest reserves read` and `attest evidence check` in processes of
