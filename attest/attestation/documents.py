@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 from pydantic.alias_generators import to_camel
 
-from attest.amounts import parse_decimal
 from attest.attestation.config import Config, CoverContract
 from attest.attestation.declarations import signed_forms
-from attest.attestation.money import MAX_DOCUMENT_BYTES
+from attest.attestation.money import MAX_DOCUMENT_BYTES, stated_amount
 from attest.attestation.reserves import Reserves, add_declarations, add_documents
 from attest.errors import MalformedError
 from attest.files import read_bounded
@@ -119,10 +118,8 @@ def _conditions(contract: CoverContract, decimals: int) -> Conditions:
     value = dict(contract.conditions)
     for name in ("deductible", "used"):
         if name in value:
-            try:
-                value[name] = str(parse_decimal(str(value[name]), decimals))
-            except MalformedError as error:
-                raise MalformedError("config/cover", f"{what}.{name}: {error.message}") from None
+            stated = str(value[name])
+            value[name] = str(stated_amount(stated, decimals, code="config/cover", what=f"{what}.{name}"))
     if unknown := sorted(value.keys() - Conditions.model_fields.keys()):
         raise MalformedError("config/cover", f"{what}.{unknown[0]}: unknown field")
     return Conditions.from_value({to_camel(name): item for name, item in value.items()}, what=what)
@@ -130,12 +127,8 @@ def _conditions(contract: CoverContract, decimals: int) -> Conditions:
 
 def _contract(contract: CoverContract, config: Config, period: str, folder: Path) -> CoverDocument:
     path = folder / contract.document.replace("{period}", period)
-    try:
-        limit = parse_decimal(contract.limit, config.decimals[contract.currency])
-    except MalformedError as error:
-        raise MalformedError("config/cover", f"cover of {contract.institution}: {error.message}") from None
-    if limit < 0:
-        raise MalformedError("config/cover", f"cover of {contract.institution}: its limit is negative")
+    what = f"the limit of the cover of {contract.institution}"
+    limit = stated_amount(contract.limit, config.decimals[contract.currency], code="config/cover", what=what)
     return CoverDocument(
         type="cover",
         salt=new_salt(),

@@ -8,7 +8,7 @@ from typing import Final
 
 from attest.amounts import parse_decimal
 from attest.attestation.config import Config, Money
-from attest.errors import AttestError, MalformedError
+from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.reserves.records import MoneyDocument, new_salt
 from attest.reserves.wallets import MoneyLine
@@ -34,15 +34,21 @@ def money_line(document: MoneyDocument) -> MoneyLine:
     )
 
 
+def stated_amount(text: str, decimals: int, *, code: str, what: str) -> int:
+    """An amount of the config in base units. Raises `MalformedError` with `code`, naming `what` it is."""
+    try:
+        amount = parse_decimal(text, decimals)
+    except MalformedError as error:
+        raise MalformedError(code, f"{what}: {error.message}") from None
+    if amount < 0:
+        raise MalformedError(code, f"{what} is negative")
+    return amount
+
+
 def _money_document(money: Money, folder: Path, period: str, decimals: int) -> MoneyDocument:
     path = folder / money.document.replace("{period}", period)
     data = read_bounded(path, MAX_DOCUMENT_BYTES)
-    try:
-        amount = parse_decimal(money.amount, decimals)
-    except AttestError as error:
-        raise MalformedError("config/money", f"money at {money.institution}: {error.message}") from None
-    if amount < 0:
-        raise MalformedError("config/money", f"money at {money.institution} is negative")
+    amount = stated_amount(money.amount, decimals, code="config/money", what=f"money at {money.institution}")
     return MoneyDocument(
         type="money",
         salt=new_salt(),

@@ -194,7 +194,7 @@ def test_a_price_that_is_none_is_named_by_row_and_field(case: str, exchange: Exc
 
 
 CONTRACTS = {
-    "a negative limit": ('limit = "1500000000"', 'limit = "-1"', "its limit is negative"),
+    "a negative limit": ('limit = "1500000000"', 'limit = "-1"', "Insurance Co., Ltd. is negative"),
     "an inexact limit": ('limit = "1500000000"', 'limit = "0.5"', "cover of Demo Casualty"),
     "an unknown condition": (
         "insurer_authorised = true",
