@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -10,7 +10,7 @@ from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.declarations import recheck_declarations
 from attest.attestation.snapshot import STATEMENT_FILE
-from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, parse_statement
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, Predicate, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
 from attest.attestation.window import check_windows
 from attest.documents import Count, Digest, Document
@@ -232,11 +232,7 @@ def check_evidence(
     """
     opened = open_evidence(folder)
     pins = {pin.chain: pin for pin in opened.basis.chains}
-    for chain in (*nodes, *utxo_sets):
-        if chain not in pins:
-            raise MalformedError(
-                "evidence/chain", f"{chain[:100]!r} is not a pinned chain", hint=f"these are: {', '.join(pins)}"
-            )
+    _require_pinned((*nodes, *utxo_sets), pins)
     dumps = {}
     for chain, path in utxo_sets.items():
         tell(f"reading the unspent outputs in {path}")
@@ -244,24 +240,51 @@ def check_evidence(
             path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
         )
     rechecked = opened.check(dumps)
-    windows = window_pins(opened.records.values())
-    asked = []
-    contracts: dict[str, int] = {}
+    asked = ask_nodes(opened, nodes, environment, progress)
+    return CheckedEvidence(opened, rechecked, asked.balances, asked.contracts)
+
+
+class Asked(NamedTuple):
+    """What nodes said the same of: chain, node and number of balances; and of how many contracts, by chain."""
+
+    balances: list[tuple[str, str, int]]
+    contracts: dict[str, int]
+
+
+def ask_nodes(
+    folder: EvidenceFolder, nodes: Mapping[str, str], environment: Mapping[str, str], progress: Callable[[int], None]
+) -> Asked:
+    """Ask `nodes` (pinned chain to URL) for every balance, block and contract of the evidence again.
+
+    Raises `VerificationError` naming the record and the node, `UnavailableError`, `MalformedError` for another chain.
+    """
+    pins = {pin.chain: pin for pin in folder.basis.chains}
+    _require_pinned(nodes, pins)
+    windows = window_pins(folder.records.values())
+    asked = Asked([], {})
     for chain, url in nodes.items():
         from attest.reserves.reread import reread, reread_blocks, reread_contracts
         from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
-        said = reread(node, pins[chain], opened.readings(chain), progress)
+        said = reread(node, pins[chain], folder.readings(chain), progress)
         for pin in windows:
             if pin.chain == chain:
-                said += reread(node, pin, opened.readings(chain, pin.height), progress)
-        asked.append((chain, node.name, said))
-        blocks = [item for item in opened.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
+                said += reread(node, pin, folder.readings(chain, pin.height), progress)
+        asked.balances.append((chain, node.name, said))
+        blocks = [item for item in folder.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
-        if (block := opened.block(pins[chain])) is not None:
-            contracts[chain] = reread_contracts(node, block, opened.contracts(chain))
-    return CheckedEvidence(opened, rechecked, asked, contracts)
+        if (block := folder.block(pins[chain])) is not None:
+            asked.contracts[chain] = reread_contracts(node, block, folder.contracts(chain))
+    return asked
+
+
+def _require_pinned(chains: Iterable[str], pins: Mapping[str, Pin]) -> None:
+    for chain in chains:
+        if chain not in pins:
+            raise MalformedError(
+                "evidence/chain", f"{chain[:100]!r} is not a pinned chain", hint=f"these are: {', '.join(pins)}"
+            )
 
 
 def open_evidence(folder: Path) -> EvidenceFolder:
@@ -324,7 +347,11 @@ def _bundles(folder: Path) -> Iterator[Path]:
 
 
 def _of_statement(name: str, payload: bytes) -> Basis:
-    stated = parse_statement(payload).predicate
+    return basis_of(parse_statement(payload).predicate, name)
+
+
+def basis_of(stated: Predicate, name: str) -> Basis:
+    """What a statement says that its records are checked against."""
     return Basis(
         name, stated.assets, stated.chains, stated.reserves, stated.money, stated.declarations, stated.evidence
     )

@@ -38,7 +38,7 @@ from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import RoleName, Trust
 from attest.attestation.window import check_windows, not_recomputed
 from attest.documents import format_time
-from attest.errors import AttestError, VerificationError
+from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
 from attest.policy.explain import STANDINGS, VERDICT_NAMES
 from attest.policy.results import Evaluation
@@ -74,6 +74,8 @@ TITLES: Final = (
 
 Status = Literal["VERIFIED", "FAILED", "NOT CHECKED", "NOT MET"]
 Files = Callable[[str], bytes | None]
+Ask = Callable[[Predicate, Mapping[int, Any]], Sequence[tuple[str, str, int]]]
+"""Asks nodes for the balances in records: the chain, the node, and how many balances it says the same of."""
 
 
 class Step(NamedTuple):
@@ -173,6 +175,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     now: datetime,
     files: Files,
     proof_bytes: bytes | None = None,
+    ask: Ask | None = None,
     nonce: str | None = None,
     window_nonce: str | None = None,
     custodians: Mapping[str, PublicKey] = MappingProxyType({}),
@@ -182,10 +185,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
     for each of `roles`; or, without one, by `exchange_keys` and `threshold`. `authorities` are those whose timestamps
-    count. `files` returns the bytes of a file that was published beside the bundle, or None. `nonce` and `window_nonce`
-    are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of custodians by name,
-    as far as the caller knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false
-    and `MalformedError` for what cannot be read, after telling the step that failed.
+    count. `files` returns the bytes of a file that was published beside the bundle, or None; `ask` asks nodes. `nonce`
+    and `window_nonce` are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of
+    custodians by name, as far as the caller knows them; `tell` hears of each step as it ends. Raises
+    `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step that
+    failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
@@ -252,7 +256,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     rechecked = _recheck_evidence(report, predicate, records, window_nonce)
 
     with report.step(12) as detail:
-        detail.open("no node was asked")
+        _ask_nodes(detail, predicate, records, ask)
     with report.step(13) as detail:
         controlled = _told_control(
             detail,
@@ -379,6 +383,23 @@ def _told_policies(detail: _Detail, found: Recomputed) -> tuple[Evaluation, ...]
         detail.open(f"the file of {name} is not beside the bundle")
     detail.unmet = any(evaluation.not_met for evaluation in found.evaluations)
     return found.evaluations
+
+
+def _ask_nodes(detail: _Detail, predicate: Predicate, records: dict[int, Any], ask: Ask | None) -> None:
+    """Step 12. What is on a chain that no node was asked about, or answered for, is not checked."""
+    if ask is None:
+        detail.open("no node was asked")
+        return
+    try:
+        asked = ask(predicate, records)
+    except UnavailableError as error:
+        detail.open(error.message)
+        return
+    for _, name, count in asked:
+        detail.append(f"the node {name} has the pinned block, and says the same of {count} balances")
+    answered = {chain for chain, _, _ in asked}
+    if left := [pin.chain for pin in predicate.chains if pin.chain not in answered]:
+        detail.open(f"no node was asked about {', '.join(left)}")
 
 
 def _told_control(detail: _Detail, found: ControlStep | None) -> Controlled | None:

@@ -103,8 +103,8 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     with progress(as_json=as_json) as advance:
         checked = check_evidence(
             folder,
-            nodes=_by_chain("--node", nodes),
-            utxo_sets={chain: Path(path) for chain, path in _by_chain("--utxo-set", utxo_sets).items()},
+            nodes=by_chain("--node", nodes),
+            utxo_sets={chain: Path(path) for chain, path in by_chain("--utxo-set", utxo_sets).items()},
             environment=os.environ,
             tell=tell(as_json),
             progress=partial(advance, "outputs" if utxo_sets else "balances"),
@@ -120,7 +120,8 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     )
 
 
-def _by_chain(option: str, items: Iterable[str]) -> dict[str, str]:
+def by_chain(option: str, items: Iterable[str]) -> dict[str, str]:
+    """The values of an option that is given once a chain, CHAIN=…, by chain."""
     values: dict[str, str] = {}
     for item in items:
         chain, _, value = item.partition("=")

@@ -307,7 +307,7 @@ def verified_text(verified: Verified, key: PublicKey | None) -> str:
             f"{signatories_text(verified, key)}"
         ),
         steps_table(verified.steps),
-        f"{pins_table(verified)}\nNobody checked here that these blocks are on their chains: ask another source.",
+        f"{pins_table(verified)}\n{_who_asked(verified)}",
         coverage_table(verified),
         segregation_table(verified),
         wallets_table(verified),
@@ -321,6 +321,12 @@ def verified_text(verified: Verified, key: PublicKey | None) -> str:
             table.add_row(asset, format_amount(amount, decimals[asset]))
         parts.append(render(table))
     return "\n\n".join(parts)
+
+
+def _who_asked(verified: Verified) -> str:
+    if verified.steps[12].status == "VERIFIED":
+        return "Your nodes have these blocks on their chains."
+    return "Nobody checked here that these blocks are on their chains: ask another source, or a node (--node)."
 
 
 def failed_text(steps: Sequence[Step]) -> str:

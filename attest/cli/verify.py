@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.evidence import by_chain
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, exit_code
 
 if TYPE_CHECKING:
     from attest.attestation.keys import PublicKey
+    from attest.attestation.statement import Predicate
+    from attest.attestation.verify import Ask
 
 
 @click.command()
@@ -25,6 +28,13 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @with_options(*later_options)
 @click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="An inclusion proof to verify too.")
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="CHAIN=URL",
+    help="Ask a node of yours too; ${NAME} in the URL stands for an environment variable. Repeatable.",
+)
 @click.option("--nonce", metavar="HEX", help="What the auditor drew: a challenge that names another is refused.")
 @click.option("--window-nonce", metavar="HEX", help="Likewise, of the blocks around the pins that were read.")
 @click.option(
@@ -44,12 +54,13 @@ def verify(
     tsa_roots: tuple[Path, ...],
     at: str | None,
     proof: Path | None,
+    nodes: tuple[str, ...],
     nonce: str | None,
     window_nonce: str | None,
     custodian_keys: tuple[str, ...],
     as_json: bool,  # noqa: ARG001
 ) -> Result:
-    """Verify BUNDLE without a network: signatures, arithmetic, evidence beside it, and an inclusion proof.
+    """Verify BUNDLE: signatures, arithmetic, evidence beside it, rules, an inclusion proof. Offline, but for --node.
 
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
@@ -69,6 +80,7 @@ def verify(
         key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
     anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
     known: dict[str, Any] = {
+        "ask": _asking(by_chain("--node", nodes)),
         "nonce": None if nonce is None else parse_nonce(nonce),
         "window_nonce": None if window_nonce is None else parse_nonce(window_nonce),
         "custodians": _custodians(custodian_keys),
@@ -93,6 +105,21 @@ def verify(
         verified_text(verified, key),
         EXIT_ADVERSE if verified.adverse else 0,
     )
+
+
+def _asking(nodes: dict[str, str]) -> Ask | None:
+    """What asks `nodes`, a URL a chain; nothing without any."""
+    if not nodes:
+        return None
+    import os
+
+    from attest.attestation.evidence import EvidenceFolder, ask_nodes, basis_of
+
+    def ask(predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
+        folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
+        return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
+
+    return ask
 
 
 def _custodians(items: Iterable[str]) -> dict[str, PublicKey]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from attest.demo import exchange as demo
+from attest.errors import UnavailableError
 from tests.cli.conftest import BITCOIN, ETHEREUM, replace, supple_node
+from tests.conftest import Exchange
 from tests.reserves.conftest import Change, lying_url
 
 
@@ -134,3 +136,48 @@ def test_a_node_or_dump_that_cannot_be_meant_is_told(
     assert "pw@" not in ran.err
     as_json = attest("evidence", "check", public, *arguments, "--json")
     assert (as_json.code, as_json.err, told in as_json.document["error"]["message"]) == (code, "", True)
+
+
+def verify(attest: Any, public: Path, exchange: Exchange, *options: str) -> tuple[int, Any]:
+    ran = attest(
+        "verify",
+        public / "2026-10.attest.json",
+        "--key",
+        exchange.folder / demo.PUBLIC_KEY_FILE,
+        *(part for option in options for part in ("--node", option)),
+        "--json",
+    )
+    return ran.code, ran.document
+
+
+def test_verify_asks_the_nodes_of_every_chain_in_step_12(
+    attest: Any, public: Path, exchange: Exchange, nodes: dict[str, str]
+) -> None:
+    ethereum = f"{ETHEREUM}=${{{demo.ETHEREUM_VARIABLES[0]}}}"
+    with supple_node("bitcoin") as url:
+        code, both = verify(attest, public, exchange, f"{BITCOIN}={url}", ethereum)
+    assert (code, both["steps"][12]["status"]) == (0, "VERIFIED")
+    assert (
+        f"the node for {BITCOIN} has the pinned block, and says the same of 4 balances" in both["steps"][12]["detail"]
+    )
+    code, one = verify(attest, public, exchange, ethereum)
+    assert (code, one["steps"][12]["status"]) == (0, "NOT CHECKED")
+    assert one["steps"][12]["detail"].endswith(f"no node was asked about {BITCOIN}")
+    assert nodes
+
+
+def test_a_node_that_says_something_else_fails_step_12(attest: Any, public: Path, exchange: Exchange) -> None:
+    with lying_url("ethereum", eth_getBalance=plus_one) as url:
+        code, found = verify(attest, public, exchange, f"{ETHEREUM}={url}")
+    assert (code, found["steps"][-1]["number"], found["steps"][-1]["status"]) == (1, 12, "FAILED")
+    assert found["error"]["message"].startswith("record 3: ")
+
+
+def test_a_node_that_does_not_answer_leaves_step_12_open(attest: Any, public: Path, exchange: Exchange) -> None:
+    def silent(*_: Any) -> Any:
+        raise UnavailableError("node/unreachable", "the node does not answer")
+
+    step = exchange.verify(ask=silent).steps[12]
+    assert (step.status, step.detail) == ("NOT CHECKED", "the node does not answer")
+    code, found = verify(attest, public, exchange, "eip155:5=http://127.0.0.1:1")
+    assert (code, found["error"]["code"]) == (3, "evidence/chain")
