@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from attest.errors import VerificationError
 from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import ControlSample, Record
+from attest.reserves.records import ControlSample, Reading, Record
 from attest.reserves.sampling import Sample
 
 
 def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None:
     """The sample among `records`, if there is one; `nonce` is what the auditor drew, where that is known.
 
-    Raises `VerificationError` for a sample of another nonce or reading, and for two.
+    Raises `VerificationError` for a sample of another nonce or reading, for two, and for a balance that is not of the
+    reading: what is read when the nonce is known can be chosen to fit it.
     """
     found = [(index, record.sample) for index, record in records.items() if isinstance(record, ControlSample)]
     if not found:
@@ -27,6 +28,13 @@ def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None
             f"record {index} (control-sample): it was drawn by {sample.nonce.hex()}, the auditor drew {nonce}",
         )
     is_drawn_from(records, sample)
+    for number, record in records.items():
+        if isinstance(record, Reading) and number >= sample.reading_count:
+            raise VerificationError(
+                "control/sample",
+                f"record {number}: {record.asset} of wallet {record.wallet} is not of the reading that the sample was "
+                "drawn from",
+            )
     return sample
 
 

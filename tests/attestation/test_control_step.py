@@ -335,6 +335,18 @@ def test_a_sample_by_another_nonce_or_of_another_reading_fails(verifier: Verifie
     assert verifier.refused("signature", read, sample(2, read), sample(3, read), *proofs) == "control/twice"
 
 
+def test_a_wallet_that_was_read_when_the_sample_was_drawn_already_fails(verifier: Verifier) -> None:
+    read = reading(None)
+    record = sample(2, read)
+    numbers = drawn(read, record)
+    # Its name is ground until the draws fall on addresses that have signed.
+    names = (read.model_copy(update={"wallet": f"w{number}"}) for number in range(1000))
+    later = next(item for item in names if set(drawn(item, record)) <= set(numbers))
+    assert verifier.refused("signature", read, record, *(proof(number) for number in numbers), later) == (
+        "control/sample"
+    )
+
+
 def test_a_wallet_of_no_more_addresses_than_draws_signs_for_each(verifier: Verifier) -> None:
     read = reading(None)
     record = sample(len(AMOUNTS), read)
