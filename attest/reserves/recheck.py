@@ -139,8 +139,8 @@ def recheck(
         },
     )
     refuse_double_counting(readings.values())
-    refuse_two_purposes(readings.values())
-    refuse_own(readings.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
+    refuse_two_purposes(every.values())
+    refuse_own(every.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
     whole = _check_lines(readings.values(), reserves)
     documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(
@@ -217,7 +217,6 @@ def _check_windows(readings: Mapping[int, Reading], chains: _Chains, decimals: M
             sets.setdefault((reading.chain, reading.window), []).append(reading)
     for there in sets.values():
         refuse_double_counting(there)
-        refuse_two_purposes(there)
 
 
 def _check_dump(chain: _Chain, dump: UtxoSet) -> None:

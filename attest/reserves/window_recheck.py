@@ -203,17 +203,17 @@ def rechecked_windows(
 def _strange(records: Collection[Record]) -> set[tuple[str, str]]:
     """The chains and assets with outputs in a window that nothing at hand shows to be of the wallet.
 
-    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge, or the
-    wallet's descriptor must be at hand, against which they have been checked.
+    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge as the wallet's,
+    or its descriptor must be at hand, against which they have been checked.
     """
     described = {record.wallet for record in records if isinstance(record, BitcoinDescriptor)}
-    known = {place_of(record.challenge) for record in records if isinstance(record, ControlProof)}
+    known = {(record.wallet, place_of(record.challenge)) for record in records if isinstance(record, ControlProof)}
     readings = [record for record in records if isinstance(record, BitcoinUtxos)]
-    held = {(reading.wallet, place) for reading in readings if reading.window is None for place in places_of(reading)}
+    known |= {(reading.wallet, place) for reading in readings if reading.window is None for place in places_of(reading)}
     return {
         (reading.chain, reading.asset)
         for reading in readings
         if reading.window is not None and reading.wallet not in described
         for place in places_of(reading)
-        if place not in known and (reading.wallet, place) not in held
+        if (reading.wallet, place) not in known
     }
