@@ -43,7 +43,7 @@ def settle_contracts(
     safes = safes_by_place(reserves.records)
     held = {place for record in reserves.records if isinstance(record, Reading) for place in places_of(record)}
     pins = {pin.chain: pin for pin in reserves.pins}
-    headers = [record for record in reserves.records if isinstance(record, EthereumHeader)]
+    headers = [record for record in reserves.records if isinstance(record, EthereumHeader) and record.window is None]
     asking = _Asking(config, {record.chain: Block(pins[record.chain], record.header) for record in headers}, around)
     kept: list[ControlRecord] = []
     for record in signed.records:
