@@ -10,6 +10,7 @@ from attest.documents import format_time
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
 
+_OF_CONCENTRATION: Final = frozenset(("custodian", "largest-wallet"))
 _OF_A_WINDOW: Final = {"kind", "name", "unit", "amount", "evidence_leaf"}
 
 Customers = Mapping[tuple[str, str], int]
@@ -22,6 +23,13 @@ def check_declarations(declarations: Sequence[Declaration], customers: Customers
     `leaves` are those that other lines of the statement rest on. Raises `VerificationError`.
     """
     ascending("declarations", declarations, declaration_order)
+    held: dict[str, int] = {}
+    for (_, asset), amount in customers.items():
+        held[asset] = held.get(asset, 0) + amount
+    for item in declarations:
+        if item.kind in _OF_CONCENTRATION:
+            said = 0 < (item.amount or 0) <= held.get(str(item.unit), 0)
+            require(said, f"{item.kind} {item.name} keeps no {item.unit}, or more than all customers have on chains")
     windows = [item for item in declarations if item.kind == "window"]
     others = [item.evidence_leaf for item in declarations if item.kind != "window"]
     distinct = {*leaves, *others}

@@ -74,6 +74,19 @@ def test_each_form_stands_behind_one_declaration(declared: Any, words: str) -> N
     check_declarations((form("customer", b"x"), form("guarantee", b"y"), *GOOD), CUSTOMERS, MONEY)
 
 
+@pytest.mark.parametrize("kind", ["custodian", "largest-wallet"])
+@pytest.mark.parametrize(("asset", "amount"), [("ETH", 41), ("ETH", 0), ("JPY", 1)])
+def test_nobody_keeps_more_of_the_customers_coins_than_there_are(kind: Any, asset: str, amount: int) -> None:
+    """A figure of an asset without a line of reserves would be recomputed by nobody."""
+
+    def declared(unit: str, amount: int) -> list[Declaration]:
+        return [Declaration(kind=kind, name="A", unit=unit, amount=amount, evidence_leaf=b"x" * 32)]
+
+    check_declarations(declared("ETH", 40), CUSTOMERS, MONEY)
+    with pytest.raises(VerificationError, match=f"A keeps no {asset}, or more than all"):
+        check_declarations(declared(asset, amount), CUSTOMERS, MONEY)
+
+
 @given(
     st.dictionaries(st.sampled_from(["proven", "agreed"]), st.integers(0, 100)),
     st.dictionaries(st.sampled_from([A, B]), st.integers(0, 50)),

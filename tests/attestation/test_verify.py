@@ -86,8 +86,14 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
 
 
+def without_figures(predicate: Any) -> None:
+    """Leave out what the readings add up to, so that lines may say something else."""
+    predicate["declarations"] = [item for item in predicate["declarations"] if item["kind"] != "largest-wallet"]
+
+
 def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange: Exchange) -> None:
     def shift(value: Any) -> None:
+        without_figures(value["predicate"])
         for line in value["predicate"]["reserves"]:
             if line["purpose"] == "customer":
                 line["amount"] = line["amount"] + "000" if line["asset"] == "BTC" else "1"
@@ -103,6 +109,7 @@ def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange:
 
 def test_guarantee_and_compensation_coins_do_not_cover_customers(exchange: Exchange) -> None:
     def repurpose(value: Any) -> None:
+        without_figures(value["predicate"])
         for line in value["predicate"]["reserves"]:
             if line["asset"] == "BTC" and line["purpose"] == "customer":
                 line["amount"] = "1"
