@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from attest.attestation.config import Config, CoverContract
 from attest.attestation.declarations import signed_forms
-from attest.attestation.money import MAX_DOCUMENT_BYTES, stated_amount
+from attest.attestation.money import MAX_DOCUMENT_BYTES, bank_documents, stated_amount
 from attest.attestation.reserves import Reserves, add_declarations, add_documents
 from attest.errors import MalformedError
 from attest.files import read_bounded
@@ -63,8 +63,9 @@ def read_documents(config: Config, period: str, folder: Path) -> Documents:
 def read_contracts(config: Config, period: str, folder: Path) -> Contracts:
     """The contracts of insurance and guarantee that the config in `folder` names. Raises `AttestError`."""
     records = [_contract(contract, config, period, folder) for contract in config.cover]
-    if len({(record.sha256, record.form, record.currency) for record in records}) != len(records):
-        raise MalformedError("config/cover", "one document stands behind two [[cover]] tables")
+    money = {document.counts for document in bank_documents(config, period, folder)}
+    if len({record.counts for record in records} - money) != len(records):
+        raise MalformedError("config/cover", "one document stands behind two tables of [[cover]] or [[money]]")
     lines = tuple(
         Cover(
             form=contract.form,

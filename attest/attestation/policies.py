@@ -17,7 +17,7 @@ from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rules import evaluate
 from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
-from attest.reserves.records import CoverDocument, PriceList
+from attest.reserves.records import CoverDocument, MoneyDocument, PriceList
 
 
 class PolicyFile(NamedTuple):
@@ -132,14 +132,15 @@ def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Rec
     return Recomputed(tuple(evaluations), tuple(shipped), tuple(missing))
 
 
-def recheck_documents(records: Mapping[int, Any], predicate: Predicate) -> int:
-    """How many of the contracts and price lists that the statement rests on have a record at hand.
+def recheck_documents(records: Mapping[int, Any], predicate: Predicate) -> tuple[int, int]:
+    """How many contracts and price lists have a record at hand, and on how many the statement rests.
 
-    Raises `VerificationError` when a record says something else than the statement, or belongs to nothing in it.
+    Raises `VerificationError` when a record says something else than the statement, or belongs to nothing in it, and
+    when a document counts twice: a contract in two forms, or money that is also cover.
     """
     cover = {line.evidence_leaf: line for line in predicate.cover}
-    found = 0
-    contracts: set[tuple[object, ...]] = set()
+    found = lists = 0
+    counted = {record.counts for record in records.values() if isinstance(record, MoneyDocument)}
     for record in records.values():
         if isinstance(record, CoverDocument):
             line = cover.get(record.leaf)
@@ -147,19 +148,20 @@ def recheck_documents(records: Mapping[int, Any], predicate: Predicate) -> int:
                 raise VerificationError(
                     "policy/cover", f"the statement says something else than the contract {record.document}"
                 )
-            key = (record.sha256, record.form, record.currency)
-            if key in contracts:
+            if record.counts in counted:
                 raise VerificationError("policy/cover", f"the contract {record.document} is counted twice")
-            contracts.add(key)
+            counted.add(record.counts)
+            found += 1
         elif isinstance(record, PriceList):
+            lists += 1
+            if lists > 1:
+                raise VerificationError("policy/prices", f"{record.document} is a second list of prices")
             if record.count != len(predicate.prices):
                 raise VerificationError(
                     "policy/prices", f"{record.document} has {record.count} prices, not {len(predicate.prices)}"
                 )
-        else:
-            continue
-        found += 1
-    return found
+    needed = bool(predicate.prices)
+    return found + min(lists, needed), len(predicate.cover) + needed
 
 
 def _compare(found: PolicyResults, stated: PolicyResults) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
-from attest.attestation.declarations import recheck_declarations
+from attest.attestation.declarations import forms_stated, recheck_declarations
 from attest.attestation.envelope import Envelope
 from attest.attestation.keys import PublicKey
 from attest.attestation.policies import Recomputed, recheck_documents, recompute
@@ -342,12 +342,18 @@ def _recheck_evidence(
                 f"of {len(predicate.declarations)} declarations, {forms} signed forms named by digest and "
                 f"{figures} figures recomputed"
             )
-        if predicate.cover or predicate.prices:
-            found = recheck_documents(records, predicate)
-            detail.append(f"{found} contracts and price lists named by digest")
-        if not result.complete:
-            detail.open("the evidence of the others is not at hand")
+        contracts, contracts_stated = recheck_documents(records, predicate)
+        if contracts_stated:
+            detail.append(f"{contracts} of {contracts_stated} contracts and price lists named by digest")
         whole = len(records) == predicate.evidence.count
+        named = (result.documents, forms, contracts)
+        unfounded = named != (result.documents_stated, forms_stated(predicate.declarations), contracts_stated)
+        if unfounded and whole:
+            raise VerificationError(
+                "recheck/documents", "the statement names documents, forms or prices that the evidence does not have"
+            )
+        if unfounded or not result.complete:
+            detail.open("the evidence of the others is not at hand")
         check_windows(predicate.declarations, result, all_at_hand=whole)
         for chain, window in result.windows.items():
             if window_nonce not in {None, window.nonce}:

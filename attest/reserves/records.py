@@ -293,9 +293,9 @@ class MoneyDocument(Record):
     sha256: Digest
 
     @property
-    def counts(self) -> tuple[bytes, str, str]:
-        """What the document counts: two records that count the same are one, whatever their salts."""
-        return (self.sha256, self.currency, self.purpose)
+    def counts(self) -> tuple[bytes, str]:
+        """What the document counts: two records that count the same are one, whatever their salts and purposes."""
+        return (self.sha256, self.currency)
 
 
 class CoverDocument(Record):
@@ -308,6 +308,11 @@ class CoverDocument(Record):
     institution: Text
     document: Text
     sha256: Digest
+
+    @property
+    def counts(self) -> tuple[bytes, str]:
+        """What the contract counts, as of `MoneyDocument`: it is of one form, and no money."""
+        return (self.sha256, self.currency)
 
 
 class PriceList(Record):

@@ -203,8 +203,8 @@ def rechecked_windows(
 def _strange(records: Collection[Record]) -> set[tuple[str, str]]:
     """The chains and assets with outputs in a window that nothing at hand shows to be of the wallet.
 
-    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge as the wallet's,
-    or its descriptor must be at hand, against which they have been checked.
+    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge as its own, or
+    the wallet's descriptor must be at hand, against which they have been checked.
     """
     described = {record.wallet for record in records if isinstance(record, BitcoinDescriptor)}
     known = {(record.wallet, place_of(record.challenge)) for record in records if isinstance(record, ControlProof)}

@@ -157,6 +157,11 @@ def line_of(predicate: Any, asset: str, storage: str, purpose: str = "customer")
     )
 
 
+def without_figures(predicate: Any) -> None:
+    """Leave out what the readings add up to, so that lines may say something else."""
+    predicate["declarations"] = [item for item in predicate["declarations"] if item["kind"] != "largest-wallet"]
+
+
 def more(amount: str) -> str:
     return str(int(amount) + 10**6)
 
@@ -306,6 +311,7 @@ def test_one_address_does_not_hold_coins_for_two_purposes(forger: Forger) -> Non
     token.update(purpose="compensation", wallet="apart")
 
     def match(predicate: Any) -> None:
+        without_figures(predicate)
         line = line_of(predicate, "DUSD", "cold")
         predicate["reserves"].remove(line)
         predicate["reserves"].append({**line, "purpose": "compensation", "amount": amount, "wallets": 1})
@@ -510,6 +516,7 @@ def test_a_bitcoin_reading_on_an_ethereum_chain(forger: Forger) -> None:
 
 def test_a_partly_disclosed_line_that_discloses_more_than_it_states(forger: Forger) -> None:
     def shrink(predicate: Any) -> None:
+        without_figures(predicate)
         line_of(predicate, "BTC", "cold").update(amount="1", wallets=2)
 
     assert forger.publish(shrink) == (11, "recheck/line")

@@ -13,6 +13,7 @@ from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
 from attest.errors import VerificationError
+from tests.attacks.test_publication import without_figures
 from tests.conftest import NOW, Exchange, signed_bundle
 
 
@@ -84,11 +85,6 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     verified = exchange.verify(exchange.resigned(shrink), files=lambda _: None)
     assert verified.adverse
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
-
-
-def without_figures(predicate: Any) -> None:
-    """Leave out what the readings add up to, so that lines may say something else."""
-    predicate["declarations"] = [item for item in predicate["declarations"] if item["kind"] != "largest-wallet"]
 
 
 def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange: Exchange) -> None:
