@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.config import Config
-from attest.attestation.statement import Predicate, parse_statement
+from attest.attestation.statement import Predicate, coverage, parse_statement
 from attest.canonical import loads
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
@@ -66,6 +66,7 @@ def inputs_of(predicate: Predicate) -> Inputs:
         snapshot_at=predicate.snapshot_at,
         decimals={item.asset: item.decimals for item in predicate.assets},
         owed={tree.asset: tree.total for tree in predicate.liabilities.trees},
+        fewer={item.asset: sum(item.fewer.values()) for item in coverage(predicate) if item.fewer},
         coins=tuple(
             Coins(asset=asset, purpose=purpose, storage=storage, amount=amount)  # type: ignore[arg-type]
             for (asset, purpose, storage), amount in sorted(coins.items())

@@ -198,7 +198,7 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
             if money.currency == asset and money.purpose == "customer":
                 held["declared"] = held.get("declared", 0) + money.amount
         fewer = {
-            item.name: pinned[item.name, asset] - (item.amount or 0)
+            item.name: pinned.get((item.name, asset), 0) - (item.amount or 0)
             for item in predicate.declarations
             if (item.kind, item.unit) == ("window", asset)
         }

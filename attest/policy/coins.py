@@ -23,7 +23,7 @@ _SELF: Final = "the exchange itself"
 def coverage(working: Working, rule: Coverage) -> list[Line]:
     """Per asset and currency."""
     owed = _owed(working, rule.min_ratio)
-    held = working.deducted(_all_held(working), "customer", rule.deduct)
+    held = working.deducted(working.lowest(_all_held(working)), "customer", rule.deduct)
     for asset, amount in held.items():
         _keep(working, "held", f"held for customers in {asset}", amount, asset, "the statement's reserves and money")
     return _per_asset(working, owed, held)

@@ -158,13 +158,15 @@ class Deposit(Document):
 class Inputs(Document):
     """The figures of one statement. `owed` is what customers are owed, per asset and currency, in base units.
 
-    `decimals` has every asset and currency of the statement; a base unit is 10^-decimals.
+    `decimals` has every asset and currency of the statement; a base unit is 10^-decimals. `fewer` is by how much
+    customers' coins were fewer at a block around a pin, per asset, where coins were counted there too.
     """
 
     snapshot_at: Time
     decimals: dict[AssetName, Annotated[Count, Field(le=MAX_DECIMALS)]]
     owed: dict[AssetName, Amount]
     coins: Annotated[tuple[Coins, ...], _Many]
+    fewer: dict[AssetName, Amount] = Field(default_factory=dict)
     deposits: Annotated[tuple[Deposit, ...], _Many]
     cover: Annotated[tuple[Cover, ...], _Many]
     declarations: Annotated[tuple[Declaration, ...], _Many]
@@ -185,6 +187,7 @@ def check_inputs(inputs: Inputs) -> None:
     amounts = [
         *inputs.owed.values(),
         *(coins.amount for coins in inputs.coins),
+        *inputs.fewer.values(),
         *(deposit.amount for deposit in inputs.deposits),
         *(cover.limit for cover in inputs.cover),
         *(item.amount for item in inputs.declarations if item.amount is not None),

@@ -83,9 +83,13 @@ class Working:
 
     @property
     def currencies(self) -> set[str]:
-        """What is money rather than a coin: the policy's currency, that of each deposit, and what prices are in."""
-        money = {self.currency, *(deposit.currency for deposit in self.inputs.deposits)}
-        return money | {price.currency for price in self.inputs.prices}
+        """What is money rather than a coin: the policy's currency, that of each deposit, and what prices are in.
+
+        A coin that lies on a chain is none, or else a price in it would take it out of what rules ask of coins.
+        """
+        money = {deposit.currency for deposit in self.inputs.deposits}
+        money |= {price.currency for price in self.inputs.prices}
+        return {self.currency} | (money - {coins.asset for coins in self.inputs.coins})
 
     def deducted(self, amounts: Mapping[str, int], purpose: Purpose, kinds: Collection[str]) -> dict[str, int]:
         """Coins less those of the purpose that are declared as pledged or borrowed; never below zero."""
@@ -98,6 +102,15 @@ class Working:
                     f"{'they are pledged' if item.kind == 'encumbrance' else 'they are borrowed'} ({_leaf(item)})"
                 )
         return left
+
+    def lowest(self, amounts: Mapping[str, int]) -> dict[str, int]:
+        """Customers' coins as they count where they were counted around the pins too: at the lowest."""
+        fewer = {asset: amount for asset, amount in self.inputs.fewer.items() if amount and asset in amounts}
+        self.notes += [
+            f"{self.shown(Fraction(amount), asset)} do not count: they were not there at a block around the pin"
+            for asset, amount in sorted(fewer.items())
+        ]
+        return {asset: max(0, amount - fewer.get(asset, 0)) for asset, amount in amounts.items()}
 
     def value(self, what: str, amounts: Mapping[str, int], basis: PriceBasis) -> Fraction:
         """The value of amounts in minor units of the policy's currency. Raises `MissingInput` naming every price."""

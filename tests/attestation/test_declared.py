@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.declared import check_declarations
-from attest.attestation.statement import Coverage
+from attest.attestation.policies import inputs_of
+from attest.attestation.statement import Coverage, coverage
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
+from tests.conftest import Exchange
 
 A, B = "eip155:1", "eip155:10"
 CUSTOMERS = {(A, "ETH"): 10, (A, "USDC"): 20, (B, "ETH"): 30}
@@ -97,3 +99,15 @@ def test_coverage_is_judged_by_the_lowest_counts(held: Any, fewer: dict[str, int
     assert item.counted == sum(held.values()) - sum(fewer.values())
     assert item.met == (item.counted >= owed)
     assert Coverage("ETH", 18, owed, held).met == (sum(held.values()) >= owed)
+
+
+def test_policies_are_evaluated_over_the_lowest_counts_too(exchange: Exchange) -> None:
+    predicate = exchange.verify().statement.predicate
+    held = {item.asset: item.held_total for item in coverage(predicate)}
+    said = window("eip155:31337", "ETH", held["ETH"] - 7, b"w")
+    assert inputs_of(predicate).fewer == {}
+    assert inputs_of(predicate.model_copy(update={"declarations": (said,)})).fewer == {"ETH": 7}
+    # Of a statement that nobody has checked, the window may be of any chain.
+    other = window("eip155:5", "ETH", 7, b"w")
+    with pytest.raises(VerificationError, match="an amount is negative"):
+        inputs_of(predicate.model_copy(update={"declarations": (other,)}))

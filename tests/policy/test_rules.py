@@ -150,6 +150,30 @@ def test_pledged_and_borrowed_coins_do_not_count() -> None:
     assert of(stated("JPY", whole), "coverage", inputs).verdict == "MET"
 
 
+def test_coins_that_were_not_there_around_the_pin_do_not_cover() -> None:
+    borrowed = figures(owed={"BTC": "10", "ETH": "1"}, held=coins("customer", "cold", BTC="10", ETH="1"))
+    rule = {"id": "r", "kind": "coverage", "min_ratio": "1"}
+    assert of(stated("JPY", rule), "r", borrowed).verdict == "MET"
+    lowest = borrowed.model_copy(update={"fewer": {"BTC": 400_000_000, "ETH": 0}})
+    found = of(stated("JPY", rule), "r", lowest)
+    assert [(item.subject, item.available, item.verdict) for item in found.lines] == [
+        ("BTC", 600_000_000, "NOT_MET"),
+        ("ETH", 10**18, "MET"),
+    ]
+    assert found.notes == ("4.00000000 BTC do not count: they were not there at a block around the pin",)
+
+
+@pytest.mark.parametrize("money", [{"at": prices("BTC", ETH="30")}, {"deposits": [deposit("BTC", "0")]}])
+def test_a_coin_that_lies_on_a_chain_is_no_money_whatever_is_priced_in_it(money: dict[str, Any]) -> None:
+    held = [*coins("customer", "cold", ETH="10"), *coins("customer", "hot", BTC="10")]
+    inputs = figures(owed={"BTC": "10", "ETH": "10", "EUR": "5"}, held=held, **money)
+    cold = {"kind": "wallet-ratio", "storage": ["cold"], "measure": "units", "share_of": "owed", "at_least": "1"}
+    found = of(stated("JPY", {**cold, "id": "r"}), "r", inputs)
+    assert ("BTC", "NOT_MET") in [(item.subject, item.verdict) for item in found.lines]
+    trust = of(stated("JPY", {"id": "r", "kind": "money-in-trust"}), "r", inputs)
+    assert trust.lines == ()
+
+
 def test_guarantee_coins_that_are_not_kept_cold_do_not_match() -> None:
     held = [*coins("customer", "other", BTC="1"), *coins("guarantee", "hot", BTC="1")]
     assert line(of("jp-psa-in-force", "jp.match", figures(held=held))) == (10**8, 0, "NOT_MET")
