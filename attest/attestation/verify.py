@@ -268,6 +268,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
                 exchange_keys=exchange_keys if trust is None else trust.keys("root", "exchange"),
             ),
         )
+        pinned = at_pin(records)
+        wallets = wallet_rows(pinned, _controls(pinned, controlled))
     with report.step(14) as detail:
         evaluations = _told_policies(detail, recompute(predicate, files))
 
@@ -279,7 +281,6 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         when = "expired" if now >= predicate.expires_at else "is not yet issued"
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
-    pinned = at_pin(records)
     return Verified(
         statement,
         digest,
@@ -287,7 +288,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         signatories,
         coverage(predicate),
         segregation_checks(predicate, pinned, rechecked.lines),
-        wallet_rows(pinned, _controls(pinned, controlled)),
+        wallets,
         evaluations,
         rechecked,
         controlled,
@@ -355,6 +356,10 @@ def _recheck_evidence(
         if unfounded or not result.complete:
             detail.open("the evidence of the others is not at hand")
         check_windows(predicate.declarations, result, all_at_hand=whole)
+        if window_nonce is not None and not any(item.kind == "window" for item in predicate.declarations):
+            raise VerificationError(
+                "recheck/window", f"the auditor drew the nonce {window_nonce}, and the statement has no window"
+            )
         for chain, window in result.windows.items():
             if window_nonce not in {None, window.nonce}:
                 raise VerificationError(

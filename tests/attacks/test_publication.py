@@ -321,6 +321,15 @@ def test_one_address_does_not_hold_coins_for_two_purposes(forger: Forger) -> Non
     assert forger.publish(match) == (11, "recheck/two-purposes")
 
 
+def test_a_wallet_that_is_described_in_two_ways_fails_at_a_step(forger: Forger) -> None:
+    forger.reading("btc-compensation", "BTC").update(wallet="btc-cold")
+    assert forger.publish() == (13, "segregation/wallet")
+
+
+def test_an_auditors_nonce_for_windows_that_nobody_read_fails(exchange: Exchange) -> None:
+    assert exchange.failing_step(window_nonce="5b" * 16) == (11, "recheck/window")
+
+
 def test_one_script_does_not_hold_outputs_for_two_purposes(forger: Forger) -> None:
     hot = forger.reading("btc-hot", "BTC")
     *kept, moved = hot["utxos"]
