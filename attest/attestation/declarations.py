@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from attest.amounts import parse_decimal
 from attest.attestation.config import Config, DeclarationForm
+from attest.attestation.declared import declaration_order
 from attest.attestation.money import MAX_DOCUMENT_BYTES
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
-from attest.policy.inputs import Declaration
+from attest.policy.inputs import Declaration, identity
 from attest.reserves.records import DeclarationRecord, Reading, new_salt
 
 HIDDEN: Final = "not public"
@@ -22,7 +23,18 @@ _FIELDS: Final = ("kind", "name", "unit", "amount", "tier", "since", "until")
 
 def signed_forms(config: Config, period: str, folder: Path) -> list[DeclarationRecord]:
     """A record for each form that the config in `folder` names, in its order. Raises `AttestError`."""
-    return [_signed_form(form, folder, period, config.decimals) for form in config.declarations]
+    records = [_signed_form(form, folder, period, config.decimals) for form in config.declarations]
+    seen: set[object] = set()
+    for line in map(declaration_line, records):
+        keys = {declaration_order(line), identity(line)}
+        if keys & seen:
+            raise MalformedError(
+                "config/declaration",
+                f"declaration {_name(line)} stands there twice",
+                hint="say in one table what is true of the same coins, year, accounts or measure",
+            )
+        seen |= keys
+    return records
 
 
 def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[DeclarationRecord]:

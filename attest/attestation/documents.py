@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +15,7 @@ from attest.attestation.config import Config, CoverContract
 from attest.attestation.declarations import signed_forms
 from attest.attestation.money import MAX_DOCUMENT_BYTES, bank_documents, stated_amount
 from attest.attestation.reserves import Reserves, add_declarations, add_documents
+from attest.documents import format_time
 from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.policy.inputs import Conditions, Cover, Price
@@ -51,12 +53,12 @@ class Documents(NamedTuple):
         reserves.records += self.prices.records
 
 
-def read_documents(config: Config, period: str, folder: Path) -> Documents:
-    """The documents of `period` that the config in `folder` names. Raises `AttestError`."""
+def read_documents(config: Config, period: str, folder: Path, now: datetime) -> Documents:
+    """The documents of `period` that the config in `folder` names, for a statement of `now`. Raises `AttestError`."""
     return Documents(
         signed_forms(config, period, folder),
         read_contracts(config, period, folder),
-        read_prices(config, period, folder),
+        read_prices(config, period, folder, now),
     )
 
 
@@ -79,8 +81,8 @@ def read_contracts(config: Config, period: str, folder: Path) -> Contracts:
     return Contracts(records, tuple(sorted(lines, key=lambda line: line.evidence_leaf)))
 
 
-def read_prices(config: Config, period: str, folder: Path) -> Prices:
-    """The file of prices that the config in `folder` names, if it does: its record, and each price.
+def read_prices(config: Config, period: str, folder: Path, now: datetime) -> Prices:
+    """The file of prices that the config in `folder` names, if it does: its record, and each price, none after `now`.
 
     The file is CSV with the columns asset, currency, price, basis, source and time. Raises `MalformedError` naming the
     row and field, `UnavailableError`.
@@ -98,9 +100,15 @@ def read_prices(config: Config, period: str, folder: Path) -> Prices:
     prices: dict[tuple[str, ...], Price] = {}
     for number, row in enumerate(rows[1:], start=2):
         what = f"{path.name} row {number}"
+        if not row:
+            continue
         if len(row) != len(_COLUMNS):
             raise MalformedError("prices/columns", f"{what}: {len(row)} fields instead of {len(_COLUMNS)}")
         price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
+        if unknown := {price.asset, price.currency} - config.decimals.keys():
+            raise MalformedError("prices/asset", f"{what}: {min(unknown)} has no [[assets]] table")
+        if price.time > now:
+            raise MalformedError("prices/time", f"{what}: {format_time(price.time)} has not come yet")
         if prices.setdefault(_price_key(price), price) is not price:
             raise MalformedError("prices/twice", f"{what}: the {' '.join(_price_key(price))} price stands there twice")
     record = PriceList(

@@ -105,7 +105,7 @@ def run(
     custodians = custodian_keys(config.custodians, folder)
     signed = read_control(config, period, control, now) if control else None
     policies = read_policies(config, folder)
-    documents = read_documents(config, period, folder)
+    documents = read_documents(config, period, folder, now)
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
     journal = private / f"{period}{JOURNAL}"
     if read is None:

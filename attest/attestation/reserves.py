@@ -156,6 +156,12 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
     config.ledger.ended(period, around.now)
     refuse_published(config, out, around)
     refuse_existing(out)
+    if all(wallet.purpose == "own" for wallet in config.wallets):
+        raise MalformedError(
+            "config/reserves",
+            "the config names no wallet that counts, so there is nothing to read from chains",
+            hint="attest run reads documents of money by itself",
+        )
     journal = out.with_name(f"{out.name}{JOURNAL}")
     reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])

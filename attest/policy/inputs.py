@@ -180,7 +180,7 @@ def check_inputs(inputs: Inputs) -> None:
     for leaf, count in Counter(leaves).items():
         if count > 1:
             raise _refused(f"one document, evidence leaf {leaf.hex()}, stands behind two lines of money or cover")
-    _once("declaration", map(_identity, inputs.declarations))
+    _once("declaration", map(identity, inputs.declarations))
     for asset in {*inputs.owed, *(coins.asset for coins in inputs.coins)}:
         if asset not in inputs.decimals:
             raise _refused(f"{asset} has no decimals")
@@ -196,7 +196,7 @@ def check_inputs(inputs: Inputs) -> None:
         raise _refused("an amount is negative or does not fit in 128 bits")
 
 
-def _identity(item: Declaration) -> tuple[Hashable, ...]:
+def identity(item: Declaration) -> tuple[Hashable, ...]:
     """What no two declarations share: else a figure would count twice, or nobody could say which one counts."""
     match item.kind:
         case "financial":

@@ -16,7 +16,7 @@ from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
 from attest.policy.inputs import Declaration
 from tests.attacks.test_publication import Forger, leaf_of
-from tests.conftest import Exchange
+from tests.conftest import NOW, Exchange
 
 
 @pytest.fixture
@@ -109,13 +109,13 @@ def test_customers_money_is_not_also_set_aside_for_compensation(forger: Forger) 
 def test_a_document_behind_two_tables_of_the_config_is_refused(exchange: Exchange) -> None:
     config = read_config(exchange.folder / CONFIG_FILE)
     money, (contract,) = config.money, config.cover
-    read_documents(config, "2026-10", exchange.folder)
+    read_documents(config, "2026-10", exchange.folder, NOW)
     for twice in (
         [contract, contract.model_copy(update={"form": "bank-guarantee"})],
         [contract.model_copy(update={"document": money[1].document})],
     ):
         with pytest.raises(MalformedError, match=r"two tables of \[\[cover\]\] or \[\[money\]\]"):
-            read_documents(config.model_copy(update={"cover": tuple(twice)}), "2026-10", exchange.folder)
+            read_documents(config.model_copy(update={"cover": tuple(twice)}), "2026-10", exchange.folder, NOW)
     same = (money[0], money[1].model_copy(update={"document": money[0].document}))
     with pytest.raises(MalformedError, match="stands behind two"):
         bank_documents(config.model_copy(update={"money": same}), "2026-10", exchange.folder)
