@@ -11,6 +11,7 @@ from attest.documents import format_time
 from attest.policy.explain import STANDINGS, VERDICT_NAMES, asks, shown, standing
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, Result, policy_results
+from attest.policy.source import ruleset_digests
 from attest.policy.terms import format_rational
 
 
@@ -71,6 +72,10 @@ def evaluations_text(evaluations: Sequence[Evaluation]) -> str:
             for subject, required, available, short, verdict in _rows(result, item.decimals):
                 table.add_row(result.rule.id, subject, required, available, short, verdict, beside)
         heading = f"{policy.title}\n{policy.id}, version {policy.version}, at {format_time(item.snapshot_at)}"
+        if policy.sha256 not in ruleset_digests():
+            heading += (
+                "\nNot a rule set of this release of attest: who wrote these rules also says whether they are law."
+            )
         notes = [f"{result.rule.id}: {note}" for result in item.results for note in result.notes]
         parts.append("\n\n".join([heading, render(table), *(["\n".join(notes)] if notes else [])]))
     return "\n\n\n".join(parts)
@@ -101,6 +106,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         **policy_results(evaluation).to_value(),
         "snapshotAt": format_time(evaluation.snapshot_at),
         "decimals": dict(evaluation.decimals),
+        "ruleSet": evaluation.policy.sha256 in ruleset_digests(),
         "rules": [result_document(result) for result in evaluation.results],
     }
 

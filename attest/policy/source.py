@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, datetime, time
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Final
 
@@ -34,6 +34,12 @@ def ruleset_source(name: str) -> bytes:
             hint=f"there are {', '.join(ruleset_names())}; one's own is named by its file, such as ./own.toml",
         )
     return resources.files("attest.policy").joinpath(_FOLDER, name + _SUFFIX).read_bytes()
+
+
+@cache
+def ruleset_digests() -> frozenset[bytes]:
+    """The SHA-256 of every rule set that comes with attest."""
+    return frozenset(load_ruleset(name).sha256 for name in ruleset_names())
 
 
 def load_ruleset(name: str) -> Policy:

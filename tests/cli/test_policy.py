@@ -102,6 +102,17 @@ def test_policies_are_evaluated_side_by_side(attest: Any, tmp_path: Path) -> Non
     }
 
 
+def test_rules_under_the_name_of_a_rule_set_are_not_taken_for_it(attest: Any, tmp_path: Path) -> None:
+    own, inputs = tmp_path / "own.toml", write(tmp_path)
+    told = "Not a rule set of this release of attest"
+    for text, is_own in ((ruleset_source("jp-psa-in-force").decode(), False), (None, True)):
+        own.write_text(text or own.read_text().replace('min_ratio = "1"', 'min_ratio = "1/2"'))
+        ran = attest("policy", "evaluate", own, "--inputs", inputs)
+        assert (ran.code, told in ran.out) == (0, is_own)
+        (found,) = attest("policy", "evaluate", own, "--inputs", inputs, "--json").document["policies"]
+        assert (found["id"], found["ruleSet"]) == ("jp-psa-in-force", not is_own)
+
+
 def test_a_rule_that_is_not_met_is_adverse_with_its_shortfall(attest: Any, tmp_path: Path) -> None:
     path = write(tmp_path, compensation="1199999999")
     ran = attest("policy", "evaluate", "jp-psa-in-force", "jp-reserve-draft", "--inputs", path)
