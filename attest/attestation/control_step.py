@@ -46,6 +46,7 @@ def check_control(
     terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
     custody = recheck_custody(records, terms, custodians=custodians, exchange_keys=exchange_keys)
     found = recheck_control(records, terms, predicate.reserves, custody.places)
+    found = found._replace(strangers=tuple(sorted({name for name, _ in custody.unknown})))
     strangers = [
         f"the key {fingerprint} signed as {name}, and nobody here vouched for it"
         for name, fingerprint in sorted(custody.unknown)

@@ -157,9 +157,11 @@ def wallets_table(verified: Verified) -> str:
                 and verified.controlled is not None
                 and verified.controlled.sample is not None
             )
+            unknown = control == "custodian" and verified.controlled is not None and verified.controlled.strangers
             names = ", ".join(row.wallet for row in found[:MAX_SHOWN])
             more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
-            table.add_row(f"{label}, of some by sample" if drawn else label, f"{len(found):,}", names + more)
+            said = f"{label}{', of some by sample' if drawn else ''}{', not checked' if unknown else ''}"
+            table.add_row(said, f"{len(found):,}", names + more)
     hidden = sum(line.wallets for line in verified.statement.predicate.reserves) - sum(
         len(row.records) for row in verified.wallets if row.control != "own"
     )
@@ -251,6 +253,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "windows": windows_document(verified),
         "segregation": segregation_document(verified),
         "control": control_document(verified),
+        "unknownCustodians": [] if verified.controlled is None else list(verified.controlled.strangers),
         "wallets": wallets_document(verified),
         "policies": [evaluation_document(item) for item in verified.evaluations],
     }

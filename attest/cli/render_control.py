@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attest.amounts import ratio_percent
@@ -24,7 +24,15 @@ def control_table(verified: Verified) -> str:
         nothing = value.held - value.signed - value.confirmed - value.sampled
         amounts = (value.signed, value.confirmed, value.sampled, nothing, total - value.held)
         table.add_row(asset, *(ratio_percent(amount, total) or "nothing held" for amount in amounts))
-    return render(table)
+    found = verified.controlled
+    return render(table) + (f"\n{strangers_text(found.strangers)}" if found is not None and found.strangers else "")
+
+
+def strangers_text(names: Sequence[str]) -> str:
+    """That the word of these custodians may be anyone's."""
+    return (
+        f"Nobody here vouched for the key of {', '.join(names)} (--custodian NAME=PUB): it may be the exchange's own."
+    )
 
 
 def control_document(verified: Verified) -> list[dict[str, Any]]:

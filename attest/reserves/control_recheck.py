@@ -54,7 +54,8 @@ class Controlled(NamedTuple):
     block of a challenge might be, `nonces` what was drawn. `values` has how much of the customers' coins at hand is
     shown in which way, by asset, `confirmed` how many addresses only a custodian speaks for. `sample` is what was drawn
     by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand. `contracts`
-    is what came back for contracts, which counts for nothing.
+    is what came back for contracts, which counts for nothing. `strangers` are the custodians among those that confirmed
+    whose keys nobody vouched for, so that it may have been anyone.
     """
 
     signed: int
@@ -67,6 +68,7 @@ class Controlled(NamedTuple):
     sample: Sample | None
     reading_seen: bool
     contracts: tuple[ContractControl, ...]
+    strangers: tuple[str, ...] = ()
 
 
 def recheck_control(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,8 +19,11 @@ from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.reserves import reserve_lines
+from attest.attestation.segregation import wallet_rows
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
+from attest.cli.render import verified_document, wallets_table
+from attest.cli.render_control import control_table
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.bitcoin_scripts import address_of
@@ -171,6 +174,16 @@ def test_a_key_that_nobody_vouched_for_leaves_the_step_open(verifier: Verifier) 
     assert found.open == (f"the key {KEY.public.fingerprint} signed as {VAULT}, and nobody here vouched for it",)
     others = verifier.check("custodian", reading(), confirmation(*EVERY), keys={OTHER: KEY.public})
     assert others.open == found.open
+
+
+def test_the_tables_do_not_pass_the_word_of_a_key_that_nobody_vouched_for(verifier: Verifier) -> None:
+    for keys, told in (({}, True), ({VAULT: KEY.public}, False)):
+        found = verifier.check("custodian", reading(), confirmation(*EVERY), keys=keys).controlled
+        wallets = wallet_rows({0: reading()}, found.controls)
+        verified = replace(verifier.exchange.verify(), controlled=found, wallets=wallets)
+        assert ("a custodian's confirmation, not checked" in wallets_table(verified)) is told
+        assert ("Nobody here vouched for the key of Vault Trust" in control_table(verified)) is told
+        assert verified_document(verified)["unknownCustodians"] == ([VAULT] if told else [])
 
 
 def test_a_word_on_which_no_line_rests_is_said_and_leaves_nothing_open(verifier: Verifier) -> None:
