@@ -44,9 +44,9 @@ def lines_table(own: ReservesFile) -> str:
         amount = format_amount(money.amount, decimals[money.currency])
         lines.add_row(money.currency, "", money.purpose, "bank", "declared", "", amount)
     parts = [render(pins), render(lines)]
-    if own.declarations:
+    if windows := [said for said in own.declarations if said.kind == "window"]:
         lowest = new_table("asset", "chain", ">lowest in the window")
-        for said in own.declarations:
+        for said in windows:
             asset = str(said.unit)
             lowest.add_row(asset, said.name, format_amount(said.amount or 0, decimals[asset]))
         parts.append(render(lowest))

@@ -260,3 +260,11 @@ def test_a_reading_is_not_written_where_everything_is_for_everyone(attest: Any, 
     ran = attest("reserves", "read", config, "--period", "2026-10", "-o", out)
     assert (ran.code, "lies in the publication folder" in ran.err) == (3, True)
     assert not out.parent.exists()
+
+
+def test_what_management_declares_is_not_shown_as_counts_in_a_window(attest: Any, private: Path) -> None:
+    ran = attest("reserves", "show", private)
+    assert (ran.code, "lowest in the window" in ran.out) == (0, False)
+    assert {"encumbrance", "largest-wallet"} <= {
+        item["kind"] for item in attest("reserves", "show", private, "--json").document["declarations"]
+    }
