@@ -189,7 +189,7 @@ def test_a_price_that_is_none_is_named_by_row_and_field(case: str, exchange: Exc
     path = tmp_path / "documents" / "prices-2026-10.csv"
     path.write_text(text.replace("{head}", "asset,currency,price,basis,source,time"), encoding="utf-8")
     with pytest.raises(MalformedError, match=r"prices-2026-10\.csv") as caught:
-        read_prices(read_config(exchange.folder / demo.CONFIG_FILE), "2026-10", tmp_path)
+        read_prices(read_config(exchange.folder / demo.CONFIG_FILE), "2026-10", tmp_path, NOW)
     assert told in str(caught.value)
 
 
