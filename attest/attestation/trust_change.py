@@ -70,9 +70,22 @@ def next_root(
         if listed is not None:
             kept[role] = {name: last.key(name) for name in listed.keyids if name not in gone}
             kept_thresholds[role] = listed.threshold
-        kept[role] |= add.get(role, {})
+        kept[role] = one_each((*kept[role].items(), *add.get(role, {}).items()))
     origin = last.document.origin
     return _payload(last.version + 1, origin, kept, {**kept_thresholds, **thresholds}, issued_at, expires_at)
+
+
+def one_each(named: Iterable[tuple[str, PublicKey]]) -> dict[str, PublicKey]:
+    """The keys by their names. Raises `MalformedError` when two keys have one name: one of them would be lost."""
+    keys: dict[str, PublicKey] = {}
+    for name, key in named:
+        if keys.setdefault(name, key) != key:
+            raise MalformedError(
+                "trust/name",
+                f"two keys have the name {name[:64]!r}",
+                hint="the name of a key's file is its name here; to replace a key, also --withdraw it",
+            )
+    return keys
 
 
 def read_draft(data: bytes) -> Draft:
@@ -102,19 +115,14 @@ def _payload(
     issued_at: datetime,
     expires_at: datetime,
 ) -> bytes:
-    named: dict[str, PublicKey] = {}
+    named = one_each(item for role in ROLES for item in keys.get(role, {}).items())
     for role in ROLES:
-        for name, key in keys.get(role, {}).items():
-            if named.setdefault(name, key) != key:
-                raise MalformedError(
-                    "trust/name",
-                    f"two keys have the name {name[:64]!r}",
-                    hint="the name of a key's file is its name here",
-                )
+        if not keys.get(role) and role != "auditor":
+            raise MalformedError("trust/role", f"the role {role} has no key", hint=f"name one: --{role} PUB")
     roles = {
         role: Role.from_value({"keyids": sorted(keys[role]), "threshold": thresholds.get(role, 1)}, what=f"role {role}")
         for role in ROLES
-        if keys.get(role) or role != "auditor"
+        if keys.get(role)
     }
     document = TrustRoot.from_value(
         {

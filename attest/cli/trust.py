@@ -141,14 +141,14 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
 
 def _keys(options: dict[str, Any]) -> Keys:
     from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.trust_change import ROLES
+    from attest.attestation.trust_change import ROLES, one_each
     from attest.files import read_bounded
 
     return {
-        role: {
-            path.name.removesuffix(".pub"): PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
+        role: one_each(
+            (path.name.removesuffix(".pub"), PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path)))
             for path in options[role]
-        }
+        )
         for role in ROLES
     }
 

@@ -50,11 +50,12 @@ def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ((), "document/invalid"),
-        (("--root", "a.pub"), "document/invalid"),
+        ((), "trust/role"),
+        (("--root", "a.pub"), "trust/role"),
         (("--root", "a.pub", "--exchange", "b.pub", "--auditor", "b.pub"), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
+        (("--root", "c.pub", "--exchange", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
         (("--root", "a.pub", "--exchange", "copy.pub"), "trust/contradiction"),
         (("--root", "a", "--exchange", "b.pub"), "key/malformed"),
     ],
@@ -82,6 +83,11 @@ def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path)
     assert (ran.code, document["version"]) == (0, 2)
     assert document["root"]["roles"]["exchange"] == {"keyids": ["c", "x", "z"], "threshold": 2}
     assert document["root"]["roles"]["root"] == {"keyids": ["a", "b"], "threshold": 2}
+    # A key of another file with the name of one that is there would take its place without a word.
+    (keys / "y.pub").write_bytes((keys / "a.pub").read_bytes())
+    ran = attest("trust", "rotate", first, "--exchange", "y.pub", "--out", "3.json", "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (3, "trust/name")
+    assert attest("trust", "rotate", first, "--withdraw", "y", "--exchange", "y.pub", "--out", "y.json").code == 0
     for options in (("--withdraw", "nobody"), ("--exchange-threshold", "9"), ("--withdraw", "u")):
         ran = attest("trust", "rotate", first, *options, "--out", "3.json", "--json")
         assert ran.code == (0 if "u" in options else ran.code)
