@@ -36,21 +36,25 @@ def new(
 
     The passphrase is asked for, read from --passphrase-fd, or taken from the environment variable ATTEST_PASSPHRASE.
     """
-    from attest.attestation.keys import Signer
-    from attest.files import SECRET_MODE, make_parent, refuse_existing, write_file
+    from attest.attestation.keys import MAX_KEY_BYTES, Signer
+    from attest.files import SECRET_MODE, make_parent, read_bounded, refuse_existing, write_file
 
     public_path = path.with_name(path.name + ".pub")
     if not force:
         refuse_existing(path, public_path)
-    make_parent(path)
     signer = Signer.generate(scheme)  # type: ignore[arg-type]
-    write_file(
-        path, signer.to_pem(None if no_passphrase else new_passphrase(passphrase_fd)), mode=SECRET_MODE, force=force
-    )
+    private = signer.to_pem(None if no_passphrase else new_passphrase(passphrase_fd))
+    make_parent(path)
+    before = read_bounded(public_path, MAX_KEY_BYTES) if public_path.is_file() else None
+    # The public one first: should this stop half-way, the private key that --force replaces is not lost.
+    write_file(public_path, signer.public.to_pem(), force=force)
     try:
-        write_file(public_path, signer.public.to_pem(), force=force)
+        write_file(path, private, mode=SECRET_MODE, force=force)
     except AttestError:
-        path.unlink()
+        if before is None:
+            public_path.unlink()
+        else:
+            write_file(public_path, before, force=True)
         raise
     fingerprint = signer.public.fingerprint
     return Result(

@@ -14,6 +14,7 @@ from attest.attestation.envelope import sign
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
+from attest.files import write_file
 from tests.attestation.authority import make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle
@@ -25,6 +26,33 @@ def keys(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a", "b", "c"):
         assert attest("key", "new", name, "--no-passphrase").code == 0
     return tmp_path
+
+
+def test_a_key_that_could_not_be_replaced_is_still_there(
+    attest: Any, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, public = (keys / "a").read_bytes(), (keys / "a.pub").read_bytes()
+    (keys / "a.pub").unlink()
+    (keys / "a.pub").mkdir()
+    assert attest("key", "new", "a", "--no-passphrase", "--force").code == 4
+    assert (keys / "a").read_bytes() == private
+    (keys / "a.pub").rmdir()
+    (keys / "a.pub").write_bytes(public)
+
+    def full_disk(path: Path, data: bytes, **options: Any) -> None:
+        if path.suffix != ".pub":
+            raise UnavailableError("file/unwritable", "no space left")
+        write_file(path, data, **options)
+
+    with monkeypatch.context() as changed:
+        changed.setattr("attest.files.write_file", full_disk)
+        assert attest("key", "new", "a", "--no-passphrase", "--force").code == 4
+        assert attest("key", "new", "d", "--no-passphrase").code == 4
+    assert ((keys / "a").read_bytes(), (keys / "a.pub").read_bytes()) == (private, public)
+    assert not (keys / "d.pub").exists()
+    # Nothing is left of a key for which there was nobody to ask for a passphrase.
+    assert attest("key", "new", "folder/d").code == 4
+    assert not (keys / "folder").exists()
 
 
 def new(attest: Any, *options: object, out: str = "1.json") -> Any:
