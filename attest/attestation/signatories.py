@@ -149,7 +149,9 @@ def _sentence(root: Root, signed: frozenset[str], roles: Sequence[RoleName]) -> 
     return f"{'; '.join(found)} (trust root {root.version})"
 
 
-def describe(found: Signatories, bundle: Bundle, detail: Detail, *, authorities: Authorities) -> None:
+def describe(
+    found: Signatories, bundle: Bundle, count: SignatureCount, detail: Detail, *, authorities: Authorities
+) -> None:
     """Step 6 in sentences: what timestamps prove, what auditors reported, and what was not looked at."""
     if found.times:
         last = format_time(max(found.times.values()))
@@ -165,5 +167,7 @@ def describe(found: Signatories, bundle: Bundle, detail: Detail, *, authorities:
         detail.open("the bundle carries no timestamp")
     elif not authorities:
         detail.open(f"{len(bundle.timestamps)} timestamps, whose authority you did not name (--tsa-root)")
+    elif without := len(count.signed - found.times.keys()):
+        detail.open(f"{without} signatures of trusted keys have no timestamp")
     if bundle.auditor_reports and found.root is None:
         detail.open(f"{len(bundle.auditor_reports)} auditor reports, which need a trust root")

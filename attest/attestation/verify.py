@@ -228,7 +228,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(6) as detail:
         signatories = find_signatories(bundle, predicate, count, trust=trust, roles=roles, authorities=authorities)
-        describe(signatories, bundle, detail, authorities=authorities)
+        describe(signatories, bundle, count, detail, authorities=authorities)
 
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):

@@ -124,6 +124,17 @@ def test_what_was_not_named_or_is_not_there_is_not_checked(signing: Signing) -> 
     assert (statuses(plain)[3], statuses(plain)[6]) == ("VERIFIED", "NOT CHECKED")
 
 
+def test_a_clock_that_spoke_of_some_signatures_says_nothing_of_the_others(signing: Signing) -> None:
+    envelope = signing.envelope("xyue")  # e is nobody's key
+    for names, without in (("e", 3), ("ex", 2), ("xy", 1)):
+        bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
+        step = signing.exchange.verify(bundle, **signing.options()).steps[6]
+        assert (step.status, f"{without} signatures of trusted keys have no timestamp" in step.detail) == (
+            "NOT CHECKED",
+            True,
+        )
+
+
 def test_before_the_auditor_signs_only_the_exchanges_threshold_is_asked_for(signing: Signing) -> None:
     bundle = signing.bundle(signing.envelope("xy"))
     assert signing.fails(bundle) == (3, "signature/threshold")
