@@ -13,6 +13,8 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, VerificationError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from attest.attestation.bundle import Bundle
     from attest.attestation.keys import Signs
     from attest.attestation.verify import Verified
@@ -73,7 +75,8 @@ def countersign(
 
     parsed = _read(bundle)
     verified = _verified(bundle, parsed, Anchors(**anchors))
-    signer = _auditor(verified, open_key(key, public, passphrase_fd))
+    issued_at = verified.statement.predicate.issued_at
+    signer = _auditor(verified, open_key(key, public, passphrase_fd), issued_at)
     _write(bundle, with_signature(parsed, signer, ()))
     found = f"{steps_table(verified.steps)}\n\n{coverage_table(verified)}\n\n{not_met_text(verified)}"
     return _signed("countersign", bundle, parsed, signer, before=found, adverse=verified.adverse)
@@ -107,8 +110,8 @@ def auditor_report(
     parsed = _read(bundle)
     said = _findings(findings)
     verified = _verified(bundle, parsed, Anchors(**anchors))
-    signer = _auditor(verified, open_key(key, public, passphrase_fd))
     now = datetime.now(UTC).replace(microsecond=0)
+    signer = _auditor(verified, open_key(key, public, passphrase_fd), now)
     report = write_report(said, statement=verified.digest, issued_at=now, signer=signer)
     _write(bundle, with_report(parsed, report))
     exceptions = sum(item.exception for item in said.procedures)
@@ -167,16 +170,21 @@ def _verified(path: Path, bundle: Bundle, anchors: Anchors) -> Verified:
     return anchors.verify(path, bundle.to_bytes(), roles=("exchange",))
 
 
-def _auditor(verified: Verified, signer: Signs) -> Signs:
-    """The signer, if it has a key that counts as an auditor's. Raises `VerificationError`."""
-    root = verified.signatories.root
-    holders = None if root is None else root.roles.get("auditor")
-    if root is None or holders is None or signer.public.fingerprint not in holders.keys:
+def _auditor(verified: Verified, signer: Signs, issued_at: datetime) -> Signs:
+    """The signer, if its key counts as an auditor's for what is issued at `issued_at`. Raises `VerificationError`."""
+    from attest.documents import format_time
+
+    if verified.trust is None:
+        raise AssertionError("whose signatures count was said by a trust root")
+    try:
+        verified.trust.standing("auditor", {signer.public.fingerprint: None}, issued_at=issued_at, threshold=1)
+    except VerificationError as error:
         raise VerificationError(
             "sign/role",
-            "your key is not one of the auditor's in the trust root that was in force when the statement was issued",
+            f"your signature would not count: your key is not one of the auditor's in the trust root that was in force "
+            f"at {format_time(issued_at)} and in all after it ({error.message})",
             hint="the exchange adds it: attest trust rotate --auditor PUB",
-        )
+        ) from None
     return signer
 
 

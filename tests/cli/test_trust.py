@@ -137,10 +137,10 @@ def test_verify_needs_to_be_told_whom_to_trust(attest: Any, exchange: Exchange, 
     assert (bare.code, "--trust-root" in bare.err) == (2, True)
 
 
-def bundle_of(exchange: Exchange, folder: Path) -> Path:
+def bundle_of(exchange: Exchange, folder: Path, sigs: str = "xyu") -> Path:
     from attest.attestation.bundle import Bundle
 
-    envelope = sign(exchange.payload, PAYLOAD_TYPE, [signer(name) for name in "xyu"])
+    envelope = sign(exchange.payload, PAYLOAD_TYPE, [signer(name) for name in sigs])
     bundle = Bundle(format="attest/bundle/v1", envelope=envelope, timestamps=(), trust_roots=(), auditor_reports=())
     (folder / "2026-10.attest.json").write_bytes(bundle.to_bytes())
     return folder / "2026-10.attest.json"
@@ -250,3 +250,37 @@ def test_sign_puts_later_roots_into_the_bundle_once(attest: Any, exchange: Excha
     assert [item["payload"]["version"] for item in content["trustRoots"]] == [2]
     ran = attest("verify", bundle, "--trust-root", pinned, "--json")
     assert [item["version"] for item in ran.document["signatories"]["trustRoots"]] == [1, 2]
+
+
+FINDINGS = """\
+auditor = "Example Audit LLC"
+standard = "ISRS 4400 (Revised)"
+[[procedures]]
+procedure = "Recomputed the liability trees"
+finding = "They agree"
+exception = false
+"""
+
+
+def test_an_auditor_signs_only_what_will_count(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    later = datetime.now(UTC) - timedelta(hours=1)
+    roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("v", 1)}
+    second = root(2, roles, "ab", issuedAt=format_time(later), expiresAt=format_time(later + timedelta(days=900)))
+    (keys / "2.json").write_bytes(second.to_bytes())
+    (keys / "findings.toml").write_text(FINDINGS)
+    for name in "uv":
+        (keys / name).write_bytes(signer(name).to_pem(None))
+    before, options = bundle.read_bytes(), ("--trust-root", pinned, "--next-root", "2.json", "--json")
+    # The key was withdrawn since: neither its countersignature nor its report would count, and the latter would spoil
+    # the bundle. The key that came in its place may report now, and cannot countersign what was issued before it came.
+    for arguments in (
+        ("countersign", bundle, "--key", "u"),
+        ("countersign", bundle, "--key", "v"),
+        ("auditor-report", bundle, "findings.toml", "--key", "u"),
+    ):
+        ran = attest(*arguments, *options)
+        assert (ran.code, ran.document["error"]["code"]) == (1, "sign/role"), arguments
+        assert bundle.read_bytes() == before
+    for _ in range(2):  # the second is written after the first was verified
+        assert attest("auditor-report", bundle, "findings.toml", "--key", "v", *options).code == 0
