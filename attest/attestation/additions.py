@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
@@ -10,6 +10,7 @@ from attest.attestation.envelope import Envelope, add_signature
 from attest.attestation.keys import Signs
 from attest.attestation.statement import PAYLOAD_TYPE, Statement, check_arithmetic, parse_statement, predicate_type
 from attest.attestation.timestamp import Authorities, Timestamp, check_answer, query
+from attest.attestation.trust import parse_root
 from attest.errors import VerificationError
 
 
@@ -26,9 +27,14 @@ def statement_of(bundle: Bundle) -> Statement:
     return statement
 
 
-def with_signature(bundle: Bundle, signer: Signs, roots: Iterable[Envelope]) -> Bundle:
-    """The bundle with one signature more over the same statement, and with `roots` that it does not carry yet."""
+def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:
+    """The bundle with one signature more over the same statement, and with `roots` that it does not carry yet.
+
+    Raises `MalformedError`, `VerificationError`, also when one of `roots` is no trust root.
+    """
     statement_of(bundle)
+    for root in roots:
+        parse_root(root)
     carried = {root.payload: root for root in (*bundle.trust_roots, *roots)}
     return _changed(
         bundle,

@@ -22,7 +22,11 @@ def ask(url: str, body: bytes) -> bytes:
 
     Neither redirects nor proxies are followed. Raises `UnavailableError`, `MalformedError`.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    try:
+        spoken = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
+    except ValueError:  # a bracket without its other half
+        spoken = False
+    if not spoken:
         raise MalformedError("timestamp/url", f"{url[:80]!r} is not an http or https URL")
     opener = OpenerDirector()
     for handler in (HTTPHandler(), HTTPSHandler(context=ssl.create_default_context(cafile=certifi.where()))):

@@ -406,6 +406,8 @@ def read_config(path: Path) -> Config:
     data = read_bounded(path, MAX_CONFIG_BYTES)
     try:
         value = tomllib.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise MalformedError("config/toml", f"{path.name} is nested too deep") from None
     except ValueError as error:  # not UTF-8, not TOML, or an integer of thousands of digits
         raise MalformedError("config/toml", f"{path.name}: {error}") from None
     return Config.from_value(value, what=path.name)

@@ -17,8 +17,9 @@ from pydantic import Field, StringConstraints
 
 from attest.attestation.envelope import MAX_SIGNATURES, Envelope, verify_signatures
 from attest.attestation.keys import PublicKey, Scheme
+from attest.canonical import loads
 from attest.documents import Count, Document, Time, format_time
-from attest.errors import VerificationError
+from attest.errors import MalformedError, VerificationError
 
 TRUST_ROOT_TYPE: Final = "application/vnd.attest.trust-root+json"
 MAX_ROOT_BYTES: Final = 64 * 1024
@@ -130,7 +131,7 @@ class Trust:
     @classmethod
     def pin(cls, root: Envelope) -> Self:
         """Start from a root that the caller trusts. Raises `MalformedError`, `VerificationError`."""
-        parsed = _parsed(root)
+        parsed = parse_root(root)
         _check_signed(root, parsed, by=parsed)
         return cls((parsed,))
 
@@ -140,7 +141,7 @@ class Trust:
         An expired root may let in the next one: only `current` asks for the time. Raises `MalformedError`,
         `VerificationError`.
         """
-        last, following = self.roots[-1], _parsed(root)
+        last, following = self.roots[-1], parse_root(root)
         if following.version != last.version + 1:
             raise VerificationError(
                 "trust/version",
@@ -169,7 +170,7 @@ class Trust:
         by_version: dict[int, Envelope] = {}
         known = {root.version: root.fingerprint for root in self.roots}
         for envelope in roots:
-            root = _parsed(envelope)
+            root = parse_root(envelope)
             if known.setdefault(root.version, root.fingerprint) != root.fingerprint:
                 raise VerificationError("trust/fork", f"there are two different trust roots {root.version}")
             by_version.setdefault(root.version, envelope)
@@ -255,10 +256,16 @@ class Trust:
 
 def parse_root_file(data: bytes) -> Envelope:
     """The envelope of a trust root. Raises `MalformedError`."""
-    return Envelope.from_json(data, what="the trust root", max_bytes=MAX_ROOT_FILE_BYTES)
+    value = loads(data, what="the trust root", max_bytes=MAX_ROOT_FILE_BYTES)
+    if isinstance(value, dict) and "payload" not in value and "roles" in value:
+        raise MalformedError(
+            "trust/unsigned", "nobody has signed this trust root yet", hint="attest trust sign FILE --key URI"
+        )
+    return Envelope.from_value(value, what="the trust root")
 
 
-def _parsed(envelope: Envelope) -> Root:
+def parse_root(envelope: Envelope) -> Root:
+    """The trust root in `envelope`; nobody's signature is verified. Raises `MalformedError`, `VerificationError`."""
     if envelope.payload_type != TRUST_ROOT_TYPE:
         raise VerificationError("trust/type", f"the payload type is not {TRUST_ROOT_TYPE}: this is no trust root")
     return Root.parse(envelope.payload)

@@ -17,6 +17,7 @@ from attest.attestation.trust import (
     Root,
     RootKey,
     TrustRoot,
+    parse_root,
     parse_root_file,
 )
 from attest.canonical import loads
@@ -94,9 +95,7 @@ def read_draft(data: bytes) -> Draft:
     if not isinstance(value, dict) or "payloadType" not in value:
         return Draft(Root.parse(data), None)
     envelope = parse_root_file(data)
-    if envelope.payload_type != TRUST_ROOT_TYPE:
-        raise VerificationError("trust/type", f"the payload type is not {TRUST_ROOT_TYPE}: this is no trust root")
-    return Draft(Root.parse(envelope.payload), envelope)
+    return Draft(parse_root(envelope), envelope)
 
 
 def sign_draft(data: bytes, signer: Signs) -> Envelope:

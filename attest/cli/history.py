@@ -38,6 +38,8 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     anchors = Anchors(**options)
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
+    if not folder.is_dir():
+        raise UnavailableError("file/unreadable", f"there is no folder {folder}")
     paths = sorted([*folder.glob("*.attest.json"), *folder.glob("*/*.attest.json")])
     if len(paths) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(paths):,} bundles; the limit is {MAX_MONTHS:,}")

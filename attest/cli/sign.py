@@ -200,6 +200,8 @@ def _findings(path: Path) -> Any:
         raise MalformedError("report/too-large", f"{path} has more than {MAX_REPORT_BYTES:,} bytes")
     try:
         value = tomllib.loads(data.decode())
+    except RecursionError:
+        raise MalformedError("report/malformed", f"{path} is nested too deep") from None
     except ValueError as error:
         raise MalformedError("report/malformed", f"{path} is not TOML: {error}") from None
     return Findings.from_value(value, what=str(path))

@@ -31,3 +31,5 @@ def test_a_broken_history_exits_1_and_an_overdue_one_5(attest: Any, folder: Path
     assert (broken.code, broken.out.startswith("FAILED: 2 months")) == (1, True)
     assert "FAILED  sequence 1 to 1 is missing" in broken.out
     assert attest("history", "check", folder / "months").code == 2
+    missing = attest("history", "check", folder / "month", *trust)
+    assert (missing.code, "there is no folder" in missing.err) == (4, True)

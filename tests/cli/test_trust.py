@@ -103,6 +103,7 @@ def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path)
     new(attest, "--root", "a.pub", "--exchange", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2)
     unsigned = attest("trust", "rotate", "1.json", "--out", "2.json", "--json")
     assert (unsigned.code, (keys / "2.json").exists()) == (3, False)
+    assert unsigned.document["error"]["code"] == "trust/unsigned"
     attest("trust", "sign", "1.json", "--key", "a")
     # Two roots of one second cannot be told apart in time.
     first = signed_root(keys)
@@ -179,7 +180,7 @@ def test_a_timestamp_that_does_not_hold_is_not_kept(attest: Any, exchange: Excha
 
 
 def test_only_http_is_spoken_to_an_authority() -> None:
-    for url in ("file:///etc/passwd", "ftp://x/", "x", ""):
+    for url in ("file:///etc/passwd", "ftp://x/", "x", "", "http://[::1"):
         with pytest.raises(MalformedError):
             ask(url, b"x")
     with pytest.raises(UnavailableError):
@@ -238,6 +239,14 @@ def test_sign_refuses_what_is_no_statement(attest: Any, exchange: Exchange, keys
     assert (keys / "other.json").read_bytes() == other
 
 
+def test_sign_puts_nothing_else_than_trust_roots_among_them(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle = bundle_of(exchange, keys)
+    (keys / "statement.json").write_bytes(sign(exchange.payload, PAYLOAD_TYPE, [signer("x")]).to_bytes())
+    before = bundle.read_bytes()
+    ran = attest("sign", bundle, "--key", "a", "--with-root", "statement.json", "--json")
+    assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "trust/type", before)
+
+
 def test_sign_puts_later_roots_into_the_bundle_once(attest: Any, exchange: Exchange, keys: Path) -> None:
     roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
     bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
@@ -282,5 +291,7 @@ def test_an_auditor_signs_only_what_will_count(attest: Any, exchange: Exchange, 
         ran = attest(*arguments, *options)
         assert (ran.code, ran.document["error"]["code"]) == (1, "sign/role"), arguments
         assert bundle.read_bytes() == before
+    (keys / "deep.toml").write_text("x = " + "[" * 200_000)
+    assert attest("auditor-report", bundle, "deep.toml", "--key", "v", *options).code == 3
     for _ in range(2):  # the second is written after the first was verified
         assert attest("auditor-report", bundle, "findings.toml", "--key", "v", *options).code == 0
