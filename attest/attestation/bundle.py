@@ -25,6 +25,6 @@ class Bundle(Document):
     auditor_reports: Annotated[tuple[Envelope, ...], Field(max_length=MAX_REPORTS)]
 
 
-def parse_bundle(data: bytes) -> Bundle:
-    """Parse strictly. Raises `MalformedError`."""
-    return Bundle.from_json(data, what="the bundle", max_bytes=MAX_BUNDLE_BYTES)
+def parse_bundle(data: bytes, *, what: str = "the bundle") -> Bundle:
+    """Parse strictly; `what` names it in errors. Raises `MalformedError`."""
+    return Bundle.from_json(data, what=what, max_bytes=MAX_BUNDLE_BYTES)

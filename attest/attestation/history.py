@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope
+from attest.attestation.previous import in_order
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified, verify
@@ -149,8 +150,7 @@ def _links(months: Sequence[Month]) -> list[Finding]:
                 Finding("history/link", f"{month.name} does not follow {before[0].name}: it names another statement")
             )
             continue
-        earlier = linked[0].verified.statement.predicate
-        if earlier.period >= predicate.period or earlier.issued_at >= predicate.issued_at:
+        if not in_order(linked[0].verified.statement.predicate, predicate):
             findings.append(
                 Finding("history/order", f"{month.name} follows {linked[0].name}, but is of an earlier month or time")
             )

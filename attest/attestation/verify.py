@@ -21,6 +21,7 @@ from attest.attestation.declarations import forms_stated, recheck_declarations
 from attest.attestation.envelope import Envelope
 from attest.attestation.keys import PublicKey
 from attest.attestation.policies import Recomputed, recheck_documents, recompute
+from attest.attestation.previous import check_follows
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.signatories import Signatories, check_signatures, describe, find_signatories
 from attest.attestation.statement import (
@@ -174,6 +175,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     authorities: Authorities = (),
     now: datetime,
     files: Files,
+    previous: bytes | None = None,
     proof_bytes: bytes | None = None,
     ask: Ask | None = None,
     nonce: str | None = None,
@@ -185,11 +187,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
     for each of `roles`; or, without one, by `exchange_keys` and `threshold`. `authorities` are those whose timestamps
-    count. `files` returns the bytes of a file that was published beside the bundle, or None; `ask` asks nodes. `nonce`
-    and `window_nonce` are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of
-    custodians by name, as far as the caller knows them; `tell` hears of each step as it ends. Raises
-    `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step that
-    failed.
+    count. `files` returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of
+    the statement before, whose own signatures are not looked at; `ask` asks nodes. `nonce` and `window_nonce` are the hex
+    that the auditor drew for challenges and for windows, `custodians` has the keys of custodians by name, as far as the
+    caller knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false and
+    `MalformedError` for what cannot be read, after telling the step that failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
@@ -233,7 +235,13 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):
             raise VerificationError("statement/sequence", "only the statement with sequence 0 has no previous one")
-        if predicate.previous is None:
+        if previous is not None:
+            earlier = check_follows(predicate, previous)
+            detail.append(
+                f"statement {predicate.sequence} follows statement {earlier.sequence} of {earlier.period}, whose own "
+                "signatures are for `attest history check`"
+            )
+        elif predicate.previous is None:
             detail.append("the first statement of its chain")
         else:
             detail.open(f"statement {predicate.sequence} follows {predicate.previous.hex()}, which was not given")

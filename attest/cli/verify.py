@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 @with_options(*later_options)
 @click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="An inclusion proof to verify too.")
 @click.option(
+    "--previous", metavar="BUNDLE", type=click.Path(path_type=Path, dir_okay=False),
+    help="The bundle of the month before, to see that this one follows it. Its own signatures are not looked at: "
+    "that is for `attest history check`.",
+)  # fmt: skip
+@click.option(
     "--node",
     "nodes",
     multiple=True,
@@ -54,6 +59,7 @@ def verify(
     tsa_roots: tuple[Path, ...],
     at: str | None,
     proof: Path | None,
+    previous: Path | None,
     nodes: tuple[str, ...],
     nonce: str | None,
     window_nonce: str | None,
@@ -80,6 +86,7 @@ def verify(
         key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
     anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
     known: dict[str, Any] = {
+        "previous": None if previous is None else read_bounded(previous, MAX_BUNDLE_BYTES),
         "ask": _asking(by_chain("--node", nodes)),
         "nonce": None if nonce is None else parse_nonce(nonce),
         "window_nonce": None if window_nonce is None else parse_nonce(window_nonce),

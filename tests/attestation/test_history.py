@@ -15,8 +15,10 @@ from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
 from attest.attestation.trust import Trust
+from attest.attestation.verify import Step
 from attest.canonical import dumps
 from attest.documents import format_time
+from attest.errors import AttestError
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
 
@@ -221,6 +223,49 @@ def test_a_late_month_and_an_overdue_one_are_told_and_nothing_is_broken(exchange
     second = payload(exchange, 1, short, expiresAt="2027-02-20T00:00:00Z")
     late = check({name("2026-10"): bundle(short), name("2026-11"): bundle(second, "xwu")})
     assert [(finding.code, finding.adverse) for finding in late.findings] == [("history/late", True)]
+
+
+def verified_after(exchange: Exchange, last: bytes, previous: bytes | None) -> tuple[str, str]:
+    """The status of step 7, or the code of its error."""
+    steps: list[Step] = []
+    options = {"exchange_keys": (), "trust": FIRST, "later_roots": (ROTATED,), "now": CHECKED_AT}
+    try:
+        exchange.verify(last, previous=previous, tell=steps.append, files=lambda _: None, **options)
+    except AttestError as error:
+        assert steps[-1].number == 7
+        return steps[-1].status, error.code
+    return steps[7].status, ""
+
+
+def test_the_bundle_of_the_month_before_shows_that_this_one_follows_it(exchange: Exchange) -> None:
+    october, november, december = months(exchange).values()
+    assert verified_after(exchange, december, november) == ("VERIFIED", "")
+    assert verified_after(exchange, december, None) == ("NOT CHECKED", "")
+    assert verified_after(exchange, october, None) == ("VERIFIED", "")
+    # Whoever signed it: this one names the statement, not the envelope.
+    assert verified_after(exchange, december, bundle(payloads(exchange)[1], "ef")) == ("VERIFIED", "")
+    failed = ("FAILED", "statement/previous")
+    for previous in (october, december, replace(exchange)[name(PERIODS[0])]):
+        assert verified_after(exchange, december, previous) == failed
+    assert verified_after(exchange, october, november) == failed
+    assert verified_after(exchange, december, b"{}") == ("FAILED", "document/invalid")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sequence": 0},
+        {"sequence": 2},
+        {"period": "2026-12", "snapshotAt": ENDS[2], "issuedAt": "2026-12-31T16:00:00Z"},
+        {"issuedAt": format_time(ISSUED[2])},
+    ],
+)
+def test_a_previous_statement_is_of_the_number_month_and_time_before(
+    changed: dict[str, Any], exchange: Exchange
+) -> None:
+    november = payload(exchange, 1, payloads(exchange)[0], **{"expiresAt": "2027-02-20T00:00:00Z", **changed})
+    december = bundle(payload(exchange, 2, november), "xwu")
+    assert verified_after(exchange, december, bundle(november, "xwu")) == ("FAILED", "statement/previous")
 
 
 @pytest.fixture

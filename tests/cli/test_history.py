@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.attestation.test_history import folder  # noqa: F401 (a fixture)
+from tests.attestation.test_history import PERIODS, folder  # noqa: F401 (a fixture)
 
 AT = "2027-01-05T00:00:00Z"
 
@@ -33,3 +33,15 @@ def test_a_broken_history_exits_1_and_an_overdue_one_5(attest: Any, folder: Path
     assert attest("history", "check", folder / "months").code == 2
     missing = attest("history", "check", folder / "month", *trust)
     assert (missing.code, "there is no folder" in missing.err) == (4, True)
+
+
+def test_verify_takes_the_month_before(attest: Any, folder: Path) -> None:  # noqa: F811
+    october, november, december = (folder / "months" / month / f"{month}.attest.json" for month in PERIODS)
+    arguments = ("verify", december, "--trust-root", folder / "1.root.json", "--at", AT, "--json")
+    assert step_7(attest(*arguments, "--previous", november)) == (0, "VERIFIED")
+    assert step_7(attest(*arguments, "--previous", october)) == (1, "FAILED")
+    assert attest(*arguments, "--previous", folder / "nothing").code == 4
+
+
+def step_7(ran: Any) -> tuple[int, str]:
+    return ran.code, ran.document["steps"][7]["status"]

@@ -1,0 +1,35 @@
+"""Whether one statement follows another (verification step 7)."""
+
+from __future__ import annotations
+
+from attest.attestation.bundle import parse_bundle
+from attest.attestation.statement import Predicate, parse_statement, statement_digest
+from attest.errors import VerificationError
+
+
+def in_order(earlier: Predicate, later: Predicate) -> bool:
+    """Whether `earlier` is of a month before that of `later`, and was issued before it."""
+    return earlier.period < later.period and earlier.issued_at < later.issued_at
+
+
+def check_follows(predicate: Predicate, bundle: bytes) -> Predicate:
+    """The statement in `bundle`, which `predicate` names as the one before it.
+
+    The signatures in `bundle` are not looked at: whoever signed `predicate` signed this digest. Raises
+    `MalformedError`, `VerificationError`.
+    """
+    payload = parse_bundle(bundle, what="the previous bundle").envelope.payload
+    if statement_digest(payload) != predicate.previous:
+        raise VerificationError(
+            "statement/previous",
+            f"the bundle that was given as the previous one has the statement {statement_digest(payload).hex()}, "
+            f"which this statement does not name",
+        )
+    earlier = parse_statement(payload).predicate
+    if earlier.sequence + 1 != predicate.sequence or not in_order(earlier, predicate):
+        raise VerificationError(
+            "statement/previous",
+            f"statement {predicate.sequence} of {predicate.period} names as its previous one statement "
+            f"{earlier.sequence} of {earlier.period}: number, month and time of issue do not follow",
+        )
+    return earlier
