@@ -106,7 +106,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
             demo_exchange.PERIOD,
             now=NOW,
             secret=SECRET,
-            passphrase=lambda: "",
+            passphrase=lambda _: "",
             environment=environment,
         )
     signer = monthly.read_signer(folder / demo_exchange.KEY_FILE, lambda: "")

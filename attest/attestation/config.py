@@ -309,9 +309,15 @@ class Custodian(Settings):
 
 
 class Keys(Settings):
-    """The file of the exchange's private key."""
+    """The exchange's private key: a PEM file, or the URI of a key on a token or at a service.
+
+    `exchange_public` is the PEM file of its public key, which a service needs. `trust_root` is the file of the newest
+    trust root, `2.root.json`; those before it lie beside it, from `1.root.json` on.
+    """
 
     exchange: Text
+    exchange_public: Text | None = None
+    trust_root: Text | None = None
 
 
 class Config(Settings):

@@ -32,6 +32,8 @@ from attest.attestation.reserves import (
 )
 from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signatures import add_control, read_control
+from attest.attestation.signers import Secrets, key_file
+from attest.attestation.signing import open_own
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
@@ -76,7 +78,7 @@ def run(
     *,
     now: datetime,
     secret: bytes,
-    passphrase: Callable[[], str],
+    passphrase: Secrets,
     read: Path | None = None,
     control: Sequence[Path] = (),
     nonce: str = NO_NONCE,
@@ -86,7 +88,8 @@ def run(
 ) -> Outcome:
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
-    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `read` is a folder of `write_reserves`, without
+    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `passphrase` gets the `passphrase` or `pin` of
+    the key; `read` is a folder of `write_reserves`, without
     which the chains are read now, and `control` those of signed challenges; `nonce`, an auditor's, draws the blocks of
     windows; `progress` hears how many `balances`, then
     `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
@@ -96,10 +99,10 @@ def run(
     snapshot_at = config.ledger.ended(period, now)
     publication = folder / config.publication.folder
     private = folder / config.publication.private_folder
-    _keep_apart(publication, private, folder / config.keys.exchange)
+    _keep_apart(publication, private, key_file(config.keys.exchange, folder))
     refuse_existing(publication / period, private / period)
-    signer = read_signer(folder / config.keys.exchange, passphrase)
-    sequence, previous = _previous(publication, period, signer.public)
+    own = open_own(config, folder, now, passphrase)
+    before = _previous(publication, period, own.keys)
 
     # Before the chains, which may take an hour.
     custodians = custodian_keys(config.custodians, folder)
@@ -131,8 +134,8 @@ def run(
         predicate = Predicate(
             entity=config.entity,
             period=period,
-            sequence=sequence,
-            previous=previous,
+            sequence=before.sequence + 1,
+            previous=before.digest,
             snapshot_at=snapshot_at,
             issued_at=now,
             expires_at=now + timedelta(days=config.publication.valid_days),
@@ -171,9 +174,9 @@ def run(
         payload = statement.to_bytes()
         bundle = Bundle(
             format="attest/bundle/v1",
-            envelope=sign(payload, PAYLOAD_TYPE, [signer]),
+            envelope=sign(payload, PAYLOAD_TYPE, [own.signer]),
             timestamps=(),
-            trust_roots=(),
+            trust_roots=own.roots[1:],
             auditor_reports=(),
         ).to_bytes()
         published = {f"{period}.attest.json": bundle, **beside}
@@ -184,11 +187,11 @@ def run(
         }
         verified = verify(
             bundle,
-            exchange_keys=[signer.public],
-            threshold=1,
             now=now,
             files=(published | kept).get,
+            previous=before.bundle,
             custodians=custodians,
+            **own.anchors,
         )
         require_every_wallet(config.wallets, dict(enumerate(reserves.records)), verified.wallets)
         fill_folder(private_partial, kept, mode=SECRET_MODE)
@@ -211,14 +214,14 @@ def _keeping(journal: Path, tell: Callable[[str], None]) -> Iterator[None]:
         raise
 
 
-def _keep_apart(publication: Path, private: Path, key: Path) -> None:
+def _keep_apart(publication: Path, private: Path, key: Path | None) -> None:
     """Refuse folders that would publish what is private."""
     published, kept = publication.resolve(), private.resolve()
     if (
         published == kept
         or published in kept.parents
         or kept in published.parents
-        or published in key.resolve().parents
+        or (key is not None and published in key.resolve().parents)
     ):
         raise MalformedError(
             "config/folders",
@@ -241,8 +244,16 @@ def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
     return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))
 
 
-def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, bytes | None]:
-    """The sequence number of this statement and the digest of the one before it."""
+class _Before(NamedTuple):
+    """The statement before this one; there is none before the first."""
+
+    sequence: int = -1
+    digest: bytes | None = None
+    bundle: bytes | None = None
+
+
+def _previous(publication: Path, period: str, keys: Sequence[PublicKey]) -> _Before:
+    """The statement that was published last, which one of `keys` signed."""
     try:
         names = [path.name for path in publication.iterdir()]
     except FileNotFoundError:
@@ -251,13 +262,18 @@ def _previous(publication: Path, period: str, key: PublicKey) -> tuple[int, byte
         raise UnavailableError("file/unreadable", f"cannot read {publication}: {error.strerror}") from None
     periods = sorted(name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII))
     if not periods:
-        return 0, None
+        return _Before()
     if periods[-1] >= period:
         raise MalformedError(
             "run/order", f"{periods[-1]} is already published in {publication}; months are published in order"
         )
     path = publication / periods[-1] / f"{periods[-1]}.attest.json"
-    envelope = parse_bundle(read_bounded(path, MAX_BUNDLE_BYTES)).envelope
-    if not verify_signatures(envelope, [key]).signed:
-        raise VerificationError("run/previous", f"{path} is not signed by this exchange's key")
-    return parse_statement(envelope.payload).predicate.sequence + 1, statement_digest(envelope.payload)
+    data = read_bounded(path, MAX_BUNDLE_BYTES)
+    envelope = parse_bundle(data).envelope
+    if not verify_signatures(envelope, keys).signed:
+        raise VerificationError(
+            "run/previous",
+            f"{path} is not signed by this exchange's key",
+            hint="if the key was changed since, name the newest trust root in the config: [keys] trust_root",
+        )
+    return _Before(parse_statement(envelope.payload).predicate.sequence, statement_digest(envelope.payload), data)

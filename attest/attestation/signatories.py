@@ -54,12 +54,14 @@ def check_signatures(
     exchange_keys: Sequence[PublicKey],
     threshold: int,
     roles: Sequence[RoleName],
+    unfinished: bool,
     now: datetime,
 ) -> tuple[Trust | None, SignatureCount]:
     """Steps 1 to 3: the chain of trust roots as far as it leads, and who signed.
 
     Which root was in force is only known once the statement has been read: until then the thresholds of any will
-    do, and `find_signatories` decides. Raises `MalformedError`, `VerificationError`.
+    do, and `find_signatories` decides; `unfinished` leaves them to those who have yet to sign. Raises
+    `MalformedError`, `VerificationError`.
     """
     with step(1) as detail:
         if trust is None:
@@ -77,7 +79,11 @@ def check_signatures(
         detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
 
     with step(3) as detail:
-        if trust is not None:
+        if trust is not None and unfinished:
+            root = trust.current(now)
+            met = all(root.roles[role].met_by(count.signed) for role in roles if role in root.roles)
+            (detail.append if met else detail.open)(f"so far {_sentence(root, count.signed, roles)}")
+        elif trust is not None:
             detail.append(_thresholds_reached(trust, count, roles))
         elif len(count.signed) < threshold:
             raise VerificationError(
@@ -108,10 +114,12 @@ def find_signatories(
     *,
     trust: Trust | None,
     roles: Sequence[RoleName],
+    unfinished: bool,
     authorities: Authorities,
 ) -> Signatories:
     """Whose signatures count at the time the statement was issued; `roles` are those whose thresholds must be reached.
 
+    While `unfinished`, one signature of each will do.
     Timestamps are believed when an authority of `authorities` made them. Raises `MalformedError`,
     `VerificationError`.
     """
@@ -131,7 +139,9 @@ def find_signatories(
         )
     signed = {fingerprint: times.get(fingerprint) for fingerprint in count.signed}
     counted = {
-        role: trust.standing(role, signed, issued_at=predicate.issued_at) for role in roles if role in root.roles
+        role: trust.standing(role, signed, issued_at=predicate.issued_at, threshold=1 if unfinished else None)
+        for role in roles
+        if role in root.roles
     }
     reports = tuple(
         verify_report(report, statement=statement, trust=trust, times=proven) for report in bundle.auditor_reports

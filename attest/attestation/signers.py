@@ -75,6 +75,11 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
         return DeviceSigner(public, uri, LibrarySigner.from_priv_key_uri(library_uri, public._key, secrets))  # noqa: SLF001
 
 
+def key_file(uri: str, folder: Path) -> Path | None:
+    """The file that `uri` names as seen from `folder`; None for a key on a token or at a service."""
+    return folder / _path(uri) if _scheme(uri) == "file" else None
+
+
 def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
     """The public key in a PEM file, or of a token's key. Raises `UnavailableError`, `MalformedError`."""
     scheme = _scheme(uri)

@@ -172,6 +172,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     trust: Trust | None = None,
     later_roots: Sequence[Envelope] = (),
     roles: Sequence[RoleName] = ("exchange", "auditor"),
+    unfinished: bool = False,
     authorities: Authorities = (),
     now: datetime,
     files: Files,
@@ -186,12 +187,13 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     """Verify a bundle, and an inclusion proof where one is given.
 
     Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
-    for each of `roles`; or, without one, by `exchange_keys` and `threshold`. `authorities` are those whose timestamps
-    count. `files` returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of
-    the statement before, whose own signatures are not looked at; `ask` asks nodes. `nonce` and `window_nonce` are the hex
-    that the auditor drew for challenges and for windows, `custodians` has the keys of custodians by name, as far as the
-    caller knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false and
-    `MalformedError` for what cannot be read, after telling the step that failed.
+    for each of `roles`; or, without one, by `exchange_keys` and `threshold`. While a statement is `unfinished`, one
+    signature of each role will do, and step 3 is not checked. `authorities` are those whose timestamps count. `files`
+    returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of the statement
+    before, whose own signatures are not looked at; `ask` asks nodes. `nonce` and `window_nonce` are the hex that the
+    auditor drew for challenges and for windows, `custodians` has the keys of custodians by name, as far as the caller
+    knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false and `MalformedError`
+    for what cannot be read, after telling the step that failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
@@ -214,6 +216,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         exchange_keys=exchange_keys,
         threshold=threshold,
         roles=roles,
+        unfinished=unfinished,
         now=now,
     )
 
@@ -229,7 +232,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.append(f"statement {digest.hex()}")
 
     with report.step(6) as detail:
-        signatories = find_signatories(bundle, predicate, count, trust=trust, roles=roles, authorities=authorities)
+        signatories = find_signatories(
+            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities
+        )
         describe(signatories, bundle, count, detail, authorities=authorities)
 
     with report.step(7) as detail:

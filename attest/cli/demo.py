@@ -47,7 +47,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
             exchange.PERIOD,
             now=datetime.now(UTC),
             secret=secrets.token_bytes(SECRET_BYTES),
-            passphrase=lambda: "",
+            passphrase=lambda _: "",
             environment=environment,
             tell=say,
         )

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import click
 
-from attest.cli.passphrase import passphrase
+from attest.cli.passphrase import passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option, progress, tell
 from attest.errors import EXIT_ADVERSE
+
+_MISSING = {
+    "exchange": "{} more of the exchange's keys must sign: attest sign BUNDLE --key URI",
+    "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI",
+}
 
 
 @click.command()
@@ -30,6 +35,7 @@ from attest.errors import EXIT_ADVERSE
     metavar="HEX",
     help="What the auditor drew, 16 to 64 bytes: it draws the blocks of the windows that CONFIG has.",
 )
+@passphrase_fd_option
 @json_option
 def run(
     config: Path,
@@ -38,18 +44,20 @@ def run(
     reserves: Path | None,
     control: tuple[Path, ...],
     nonce: str | None,
+    passphrase_fd: int | None,
     as_json: bool,
 ) -> Result:
     """Attest one month: read ledger and chains as CONFIG says, sign, verify, publish.
 
-    Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase
-    of the signing key is asked for, or taken from the environment variable ATTEST_PASSPHRASE.
+    Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase or PIN of
+    the signing key is asked for, read from --passphrase-fd, or taken from the environment variable ATTEST_PASSPHRASE.
     """
     import secrets
     from datetime import UTC, datetime
 
     from attest.attestation import monthly
     from attest.attestation.config import read_config
+    from attest.attestation.signing import missing_signatures
     from attest.cli.render import coverage_document, coverage_table, not_met_text, step_document, windows_document
     from attest.liabilities.tree import SECRET_BYTES
     from attest.reserves.challenge import parse_nonce
@@ -61,7 +69,7 @@ def run(
             monthly.parse_period(period),
             now=datetime.now(UTC),
             secret=secrets.token_bytes(SECRET_BYTES),
-            passphrase=passphrase,
+            passphrase=secrets_from(passphrase_fd),
             read=reserves,
             control=control,
             nonce=parse_nonce(nonce),
@@ -69,6 +77,7 @@ def run(
             progress=advance,
         )
     verified = outcome.verified
+    missing = missing_signatures(verified.signatories)
     return Result(
         {
             "command": "run",
@@ -77,11 +86,13 @@ def run(
             "statement": verified.digest.hex(),
             "bundle": str(outcome.bundle),
             "private": str(outcome.private),
+            "missing": missing,
             "steps": [step_document(step) for step in verified.steps],
             "coverage": coverage_document(verified),
             "windows": windows_document(verified),
         },
         f"{coverage_table(verified)}\n\n{not_met_text(verified)}"
-        f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}",
+        f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}"
+        + "".join(f"\nmissing    {_MISSING[role].format(count)}" for role, count in missing.items()),
         EXIT_ADVERSE if verified.adverse else 0,
     )

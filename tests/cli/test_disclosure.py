@@ -41,7 +41,7 @@ def secretive(tmp_path_factory: pytest.TempPathFactory, urls: dict[str, str]) ->
         demo.PERIOD,
         now=NOW,
         secret=SECRET,
-        passphrase=lambda: "",
+        passphrase=lambda _: "",
         environment=urls,
     )
     return Secretive(outcome.private, outcome.publication)

@@ -78,7 +78,7 @@ class Round:
             demo.PERIOD,
             now=NOW,
             secret=bytes(32),
-            passphrase=lambda: "",
+            passphrase=lambda _: "",
             read=read,
             control=control if isinstance(control, tuple) else () if control is None else (control,),
             environment=self.nodes,

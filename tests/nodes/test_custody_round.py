@@ -69,7 +69,7 @@ class Month:
             demo.PERIOD,
             now=NOW,
             secret=bytes(32),
-            passphrase=lambda: "",
+            passphrase=lambda _: "",
             read=reading or self.reading,
             control=(control,),
             environment=self.nodes,

@@ -80,7 +80,7 @@ class World:
 
     def run(self, folder: Path, nonce: str = NONCE, **options: Any) -> monthly.Outcome:
         config = read_config(folder / "attest.toml")
-        settings = {"now": NOW, "secret": bytes(32), "passphrase": lambda: "", "environment": self.environment}
+        settings = {"now": NOW, "secret": bytes(32), "passphrase": lambda _: "", "environment": self.environment}
         return monthly.run(config, folder, PERIOD, nonce=nonce, **(settings | options))
 
     def around(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Surroundings:

@@ -1,0 +1,107 @@
+"""The exchange's own key and trust roots, as its config names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from attest.attestation.config import Config
+from attest.attestation.envelope import Envelope
+from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signs
+from attest.attestation.signatories import Signatories
+from attest.attestation.signers import Secrets, key_file, open_signer
+from attest.attestation.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
+from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.files import read_bounded
+
+# No pre-authentication encoding of DSSE begins like this, so a signature over it can be put to no other use.
+_TRIAL: Final = b"attest: is this key at hand?"
+
+
+class Own(NamedTuple):
+    """The key that signs, and the trust roots from the first to the newest; none when the config names none."""
+
+    signer: Signs
+    roots: tuple[Envelope, ...]
+
+    @property
+    def keys(self) -> Sequence[PublicKey]:
+        """The exchange's keys, now or before."""
+        if not self.roots:
+            return [self.signer.public]
+        return Trust.pin(self.roots[0]).followed_by(self.roots).keys("exchange")
+
+    @property
+    def anchors(self) -> Mapping[str, Any]:
+        """Whom to trust when the exchange verifies its own work, as `verify` takes it."""
+        if not self.roots:
+            return {"exchange_keys": [self.signer.public], "threshold": 1}
+        return {"trust": Trust.pin(self.roots[0]), "roles": ("exchange",), "unfinished": True}
+
+
+def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> Own:
+    """The key and the trust roots that the config in `folder` names, after the key has signed something.
+
+    With trust roots, the key has the role `exchange` in the one in force at `now`. Raises `AttestError`.
+    """
+    keys = config.keys
+    roots = () if keys.trust_root is None else _roots(folder / keys.trust_root)
+    public = None
+    if keys.exchange_public is not None:
+        path = folder / keys.exchange_public
+        public = PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
+    file = key_file(keys.exchange, folder)
+    if file is not None and not os.path.lexists(file):
+        raise UnavailableError("key/missing", f"there is no key {file}", hint=f"make one: attest key new {file}")
+    signer = open_signer(keys.exchange if file is None else f"file:{file}", public=public, secrets=secrets)
+    if roots:
+        root = Trust.pin(roots[0]).followed_by(roots).current(now)
+        if root.document.origin != config.entity.origin:
+            raise VerificationError(
+                "run/origin", f"{keys.trust_root} is of {root.document.origin}, not of {config.entity.origin}"
+            )
+        if signer.public.fingerprint not in root.roles["exchange"].keys:
+            raise VerificationError(
+                "run/role",
+                f"the key {signer.public.fingerprint[:16]}… is not one of the exchange's in trust root {root.version}",
+                hint="sign with one that is, or add it: attest trust rotate --exchange PUB",
+            )
+    # Before an hour of reading: a PIN may be wrong, a token not plugged in, a service refuse.
+    signer.sign(_TRIAL)
+    return Own(signer, roots)
+
+
+def missing_signatures(found: Signatories) -> dict[str, int]:
+    """How many signatures of each role the trust root still asks for; roles that need no more are left out."""
+    if found.root is None:
+        return {}
+    missing = {
+        role: found.root.roles[role].threshold - len(found.counted.get(role, ()))
+        for role in ("exchange", "auditor")
+        if role in found.root.roles
+    }
+    return {role: count for role, count in missing.items() if count > 0}
+
+
+def _roots(newest: Path) -> tuple[Envelope, ...]:
+    """The trust roots from the first on; those before the newest lie beside it."""
+    last = parse_root_file(read_bounded(newest, MAX_ROOT_FILE_BYTES))
+    version = parse_root(last).version
+    if version > MAX_ROOTS or (version > 1 and newest.name != f"{version}.root.json"):
+        raise MalformedError(
+            "config/trust-root",
+            f"{newest} is trust root {version}, and not named {version}.root.json",
+            hint="the roots from 1.root.json on lie beside it, for those who pinned an older one",
+        )
+    earlier = []
+    for number in range(1, version):
+        path = newest.with_name(f"{number}.root.json")
+        if not path.exists():
+            raise UnavailableError(
+                "config/trust-root", f"{path} is missing", hint="whoever pinned an older root needs every one since"
+            )
+        earlier.append(parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES)))
+    return (*earlier, last)
