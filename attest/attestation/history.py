@@ -39,7 +39,7 @@ class Month(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late."""
+    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late, or not met."""
 
     code: str
     sentence: str
@@ -92,6 +92,7 @@ def check_history(
     findings += _told_twice(months)
     findings += _links(months)
     findings += _gaps(months)
+    findings += _not_met(months)
     findings += _late(months, now)
     return History(tuple(months), tuple(findings))
 
@@ -175,6 +176,20 @@ def _gaps(months: Sequence[Month]) -> list[Finding]:
         for month in months
         if month.name.rpartition("/")[2] != f"{month.period}.attest.json"
     ]
+    return findings
+
+
+def _not_met(months: Sequence[Month]) -> list[Finding]:
+    """What is adverse about a month by itself; that it is no longer the latest one is not."""
+    findings = []
+    for month in months:
+        said = [f"the coverage of {item.asset} is not met" for item in month.verified.coverage if not item.met]
+        said += [
+            f"{step.title}: {step.detail}"
+            for step in month.verified.steps
+            if step.status == "NOT MET" and step.title != "freshness"
+        ]
+        findings += [Finding("history/not-met", f"{month.period}: {what}", adverse=True) for what in said]
     return findings
 
 

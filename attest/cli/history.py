@@ -28,7 +28,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     """Verify every *.attest.json in DIR and its folders, and how they follow one another.
 
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
-    time, and months that came late. Coverage is shown month by month.
+    time, months that came late, and what is not met. Coverage is shown month by month.
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_MONTHS, check_history
@@ -55,10 +55,8 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
         **anchors.values(),
     )
     broken = any(not finding.adverse for finding in found.findings)
-    short = any(not item.met for month in found.months for item in month.verified.coverage)
-    adverse = bool(found.findings) or short
-    code = EXIT_CODES[VerificationError] if broken else EXIT_ADVERSE if adverse else 0
-    status = "failed" if broken else "adverse" if adverse else "verified"
+    code = EXIT_CODES[VerificationError] if broken else EXIT_ADVERSE if found.findings else 0
+    status = "failed" if broken else "adverse" if found.findings else "verified"
     verdict = {"failed": "FAILED", "adverse": "VERIFIED, but NOT MET (see below)", "verified": "VERIFIED"}[status]
     lines = [f"{'NOT MET' if finding.adverse else 'FAILED'}  {finding.sentence}" for finding in found.findings]
     text = "\n".join(

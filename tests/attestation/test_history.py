@@ -225,6 +225,19 @@ def test_a_late_month_and_an_overdue_one_are_told_and_nothing_is_broken(exchange
     assert [(finding.code, finding.adverse) for finding in late.findings] == [("history/late", True)]
 
 
+def test_what_is_not_met_in_a_month_is_told_and_nothing_is_broken(exchange: Exchange) -> None:
+    def beside(_: str, file: str) -> bytes | None:
+        return None if file.startswith("evidence") else exchange.files.get(file)
+
+    value = json.loads(exchange.payload)["predicate"]["liabilities"]
+    next(tree for tree in value["trees"] if tree["asset"] == "JPY")["total"] = str(10**12)
+    short = check({name("2026-10"): bundle(payload(exchange, 0, None, liabilities=value))}, now=NOW, files=beside)
+    assert {(finding.code, finding.adverse) for finding in short.findings} == {("history/not-met", True)}
+    said = [finding.sentence for finding in short.findings]
+    assert said[0] == "2026-10: the coverage of JPY is not met"
+    assert said[1].startswith("2026-10: policy recomputed: ")
+
+
 def verified_after(exchange: Exchange, last: bytes, previous: bytes | None) -> tuple[str, str]:
     """The status of step 7, or the code of its error."""
     steps: list[Step] = []
