@@ -20,6 +20,18 @@ from attest.errors import MalformedError, UnavailableError, VerificationError
 Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
 _LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}
 _COORDINATE_BYTES: Final = 32
+_FIELD: Final = 2**255 - 19
+# The y of the eight points whose order divides the cofactor of Edwards25519, as in ge25519_has_small_order of
+# libsodium: under such a key everybody can make signatures that verify.
+_SMALL_ORDER: Final = frozenset(
+    (
+        0,
+        1,
+        _FIELD - 1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+    )
+)
 MAX_KEY_BYTES: Final = 16 * 1024
 MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography takes 1023
 
@@ -59,6 +71,9 @@ class PublicKey:
         match key:
             case ed25519.Ed25519PublicKey():
                 scheme: Scheme = "ed25519"
+                y = int.from_bytes(key.public_bytes_raw(), "little") % 2**255
+                if y >= _FIELD or y in _SMALL_ORDER:
+                    raise MalformedError("key/weak", f"{what} is a key under which everybody can sign")
             case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
                 scheme = "ecdsa-p256-sha256"
             case _:
