@@ -26,13 +26,15 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 class Signatories:
     """Fingerprints by role, the time by which each signature is proven to be there, and what auditors reported.
 
-    Without a trust root, `root` is None and no role is known.
+    Without a trust root, `root` is None and no role is known. `evaded` names a role that a later root has, when nothing
+    proves that the statement is older than that root: an old date would spare it signatures of that role.
     """
 
     root: Root | None
     counted: Mapping[RoleName, frozenset[str]]
     times: Mapping[str, datetime]
     reports: tuple[VerifiedReport, ...]
+    evaded: tuple[RoleName, Root] | None
 
 
 class Detail(Protocol):
@@ -131,7 +133,7 @@ def find_signatories(
     if any(time + CLOCKS_DIFFER < predicate.issued_at for time in times.values()):
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
     if trust is None:
-        return Signatories(None, {}, times, ())
+        return Signatories(None, {}, times, (), None)
     root = trust.at(predicate.issued_at)
     if predicate.entity.origin != root.document.origin:
         raise VerificationError(
@@ -146,7 +148,29 @@ def find_signatories(
     reports = tuple(
         verify_report(report, statement=statement, trust=trust, times=proven) for report in bundle.auditor_reports
     )
-    return Signatories(root, counted, times, reports)
+    if any(item.report.predicate.issued_at + CLOCKS_DIFFER < predicate.issued_at for item in reports):
+        raise VerificationError("report/early", "an auditor report says it was issued before its statement")
+    return Signatories(root, counted, times, reports, _later_role(trust, root, count.signed, times, roles))
+
+
+def _later_role(
+    trust: Trust,
+    root: Root,
+    signed: frozenset[str],
+    times: Mapping[str, datetime],
+    roles: Sequence[RoleName],
+) -> tuple[RoleName, Root] | None:
+    """A role of `roles` that `root` does not have, and the first root that does, unless its signatures are there too.
+
+    When timestamps prove that the exchange's threshold was reached before that root was issued, it is no matter.
+    """
+    for role in roles:
+        later = next((item for item in trust.roots if item.version > root.version and role in item.roles), None)
+        if role in root.roles or later is None or later.roles[role].met_by(signed):
+            continue
+        if not root.roles["exchange"].met_by(key for key, time in times.items() if time < later.document.issued_at):
+            return role, later
+    return None
 
 
 def _sentence(root: Root, signed: frozenset[str], roles: Sequence[RoleName]) -> str:
@@ -168,6 +192,12 @@ def describe(
         detail.append(f"{len(found.times)} signatures were there by {last}, by the clocks of authorities you named")
     if found.root is not None:
         detail.append(f"trust root {found.root.version} was in force when the statement was issued")
+    if found.evaded is not None:
+        role, later = found.evaded
+        detail.open(
+            f"trust root {later.version} has an {role} since {format_time(later.document.issued_at)}: too few of its "
+            "keys signed the statement, and no timestamp proves that it is older"
+        )
     for report in found.reports:
         predicate = report.report.predicate
         detail.append(

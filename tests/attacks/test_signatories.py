@@ -346,6 +346,30 @@ def test_the_report_of_an_auditor_whose_key_was_withdrawn_needs_a_timestamp(sign
     assert len(signing.exchange.verify(both, **signing.options(**after)).signatories.reports) == 1
 
 
+def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
+    """Clocks differ by minutes, no more."""
+    old = signing.report(issued_at=NOW - timedelta(minutes=11))
+    assert signing.fails(signing.bundle(auditor_reports=(old,))) == (6, "report/early")
+    near = signing.report(issued_at=NOW - timedelta(minutes=9))
+    signing.exchange.verify(signing.bundle(auditor_reports=(near,)), **signing.options())
+
+
+def test_an_old_date_does_not_hide_that_an_auditor_should_have_signed(signing: Signing) -> None:
+    first = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab")
+    times = {"issuedAt": format_time(WITHDRAWN), "expiresAt": format_time(WITHDRAWN + timedelta(days=365))}
+    options = signing.options(trust=Trust.pin(first), later_roots=(root(2, ROLES, "ab", **times),), now=WITHDRAWN)
+    envelope = signing.envelope("xy")
+    said = "trust root 2 has an auditor since 2090-01-01T00:00:00Z: too few of its keys signed"
+    for names, told in (("", True), ("x", True), ("xy", False)):
+        bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
+        step = signing.exchange.verify(bundle, **options).steps[6]
+        assert (said in step.detail, step.status == "NOT CHECKED") == (told, told)
+    countersigned = signing.exchange.verify(signing.bundle(signing.envelope("xyu")), **options)
+    assert said not in countersigned.steps[6].detail
+    alone = signing.exchange.verify(signing.bundle(envelope), **{**options, "roles": ("exchange",)})
+    assert said not in alone.steps[6].detail
+
+
 def test_one_auditor_reports_alone_where_two_must_countersign(signing: Signing) -> None:
     trust = Trust.pin(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
     bundle = signing.bundle(signing.envelope("xyuv"), auditor_reports=(signing.report(),))
