@@ -107,11 +107,16 @@ def verify(
             exit_code(error),
             error_text(error),
         )
-    return Result(
-        {"command": "verify", "status": "adverse" if verified.adverse else "verified", **verified_document(verified)},
-        verified_text(verified, key),
-        EXIT_ADVERSE if verified.adverse else 0,
-    )
+    document = {
+        "command": "verify",
+        "status": "adverse" if verified.adverse else "verified",
+        **verified_document(verified),
+    }
+    text = verified_text(verified, key)
+    if at is not None:
+        document["at"] = at
+        text += f"\n\nAll of this is as of {at} (--at), not of now: keys and statement may have expired since."
+    return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
 
 
 def _asking(nodes: dict[str, str]) -> Ask | None:

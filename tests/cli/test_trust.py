@@ -151,6 +151,9 @@ def test_verify_prints_the_pinned_root_and_takes_a_time(attest: Any, exchange: E
     bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
     ran = attest("verify", bundle, "--trust-root", pinned, "--at", "2026-11-03T00:00:00Z")
     assert ran.code == 0
+    assert ran.out.rstrip().splitlines()[-1].startswith("All of this is as of 2026-11-03T00:00:00Z (--at), not of now")
+    as_json = attest("verify", bundle, "--trust-root", pinned, "--at", "2026-11-03T00:00:00Z", "--json")
+    assert as_json.document["at"] == "2026-11-03T00:00:00Z"
     fingerprint = attest("trust", "show", pinned, "--json").document["fingerprint"]
     assert f"trust root 1, pinned: {fingerprint}" in ran.out
     assert "signed by the exchange: x, y\n  signed by the auditor: u\n" in ran.out
