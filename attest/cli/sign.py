@@ -160,7 +160,7 @@ def _read(path: Path) -> Bundle:
 def _write(path: Path, bundle: Bundle) -> None:
     from attest.files import write_file
 
-    write_file(path, bundle.to_bytes(), force=True)
+    write_file(path.resolve(), bundle.to_bytes(), force=True)  # not in the place of a link
 
 
 def _verified(path: Path, bundle: Bundle, anchors: Anchors) -> Verified:

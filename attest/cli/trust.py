@@ -114,7 +114,7 @@ def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None
     data = read_bounded(file, MAX_ROOT_FILE_BYTES)
     read_draft(data)
     signed = sign_draft(data, open_key(key, public, passphrase_fd)).to_bytes()
-    write_file(file, signed, force=True)
+    write_file(file.resolve(), signed, force=True)  # not in the place of a link
     return _shown("sign", read_draft(signed), file)
 
 

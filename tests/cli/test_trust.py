@@ -242,6 +242,18 @@ def test_sign_refuses_what_is_no_statement(attest: Any, exchange: Exchange, keys
     assert (keys / "other.json").read_bytes() == other
 
 
+def test_what_is_signed_through_a_link_is_the_file_it_leads_to(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle = bundle_of(exchange, keys)
+    new(attest, "--root", "a.pub", "--exchange", "b.pub")
+    for target, command in ((bundle, ("sign",)), (keys / "1.json", ("trust", "sign"))):
+        before = target.read_bytes()
+        (keys / "link").symlink_to(target)
+        assert attest(*command, "link", "--key", "a").code == 0
+        assert (keys / "link").is_symlink()
+        assert target.read_bytes() != before
+        (keys / "link").unlink()
+
+
 def test_sign_puts_nothing_else_than_trust_roots_among_them(attest: Any, exchange: Exchange, keys: Path) -> None:
     bundle = bundle_of(exchange, keys)
     (keys / "statement.json").write_bytes(sign(exchange.payload, PAYLOAD_TYPE, [signer("x")]).to_bytes())
