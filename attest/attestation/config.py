@@ -302,10 +302,14 @@ class ControlSettings(Settings):
 
 
 class Custodian(Settings):
-    """Who holds keys for the exchange, and the file of the public key by which it confirms that it does."""
+    """Who holds keys for the exchange, and the file of the public key by which it confirms that it does.
+
+    `tier` is what rules on concentration call a custodian of its kind.
+    """
 
     name: Text
     key: Text
+    tier: Text | None = None
 
 
 class Keys(Settings):

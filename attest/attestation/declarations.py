@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from attest.amounts import parse_decimal
@@ -37,10 +38,13 @@ def signed_forms(config: Config, period: str, folder: Path) -> list[DeclarationR
     return records
 
 
-def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[DeclarationRecord]:
+def concentration(
+    records: Iterable[Any], hidden: frozenset[str], tiers: Mapping[str, str | None] = MappingProxyType({})
+) -> list[DeclarationRecord]:
     """Per asset the largest wallet of the customers' coins, and what each custodian keeps of them, by the readings.
 
-    The id of a wallet in `hidden` is not told. A custodian or asset without coins has no record.
+    The id of a wallet in `hidden` is not told; `tiers` are those of custodians. A custodian or asset without coins has
+    no record.
     """
     wallets: dict[tuple[str, str], int] = {}
     custodians: dict[tuple[str, str], int] = {}
@@ -56,7 +60,7 @@ def concentration(records: Iterable[Any], hidden: frozenset[str]) -> list[Declar
         if amount:
             found.append(_computed("largest-wallet", HIDDEN if wallet in hidden else wallet, asset, amount))
         found += [
-            _computed("custodian", name, asset, amount)
+            _computed("custodian", name, asset, amount, tiers.get(name))
             for (held, name), amount in sorted(custodians.items())
             if held == asset and amount
         ]
@@ -103,7 +107,9 @@ def recheck_declarations(
         if line.unit not in whole or line.kind == "window":
             continue
         recomputed += 1
-        holds = largest.get(line.unit) == line.amount if line.name == HIDDEN else _said(line) in computed
+        # Of which tier a custodian is, the readings do not say: that is management's word.
+        said = line.model_copy(update={"tier": None}) if line.kind == "custodian" else line
+        holds = largest.get(line.unit) == line.amount if line.name == HIDDEN else _said(said) in computed
         if not holds:
             raise VerificationError("declaration/figure", f"the readings add up to something else than {_name(line)}")
     if by_leaf:
@@ -143,8 +149,11 @@ def _signed_form(form: DeclarationForm, folder: Path, period: str, decimals: Map
     return record
 
 
-def _computed(kind: str, name: str, unit: str, amount: int) -> DeclarationRecord:
-    return DeclarationRecord(type="declaration", salt=new_salt(), kind=kind, name=name, unit=unit, amount=amount)
+def _computed(kind: str, name: str, unit: str, amount: int, tier: str | None = None) -> DeclarationRecord:
+    named: dict[str, Any] = {} if tier is None else {"tier": tier}  # what is not set stays absent from the document
+    return DeclarationRecord(
+        type="declaration", salt=new_salt(), kind=kind, name=name, unit=unit, amount=amount, **named
+    )
 
 
 def _said(item: DeclarationRecord | Declaration) -> tuple[object, ...]:

@@ -136,7 +136,8 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     reserves.records = [*shared.private, *shared.public, *shared.records]
     reserves.private = set(range(len(shared.private))) | _private(reserves.records, config)
     reserves.records += own_wallets(config.wallets, places)
-    reserves.records += concentration(reserves.records, frozenset(_hidden(config)))
+    tiers = {item.name: item.tier for item in config.custodians}
+    reserves.records += concentration(reserves.records, frozenset(_hidden(config)), tiers)
     reserves.private |= _private(reserves.records, config)
     _add_money(documents, config, reserves)
     if not reserves.records:

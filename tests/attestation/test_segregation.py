@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.config import read_config
-from attest.attestation.declarations import HIDDEN, concentration, recheck_declarations
+from attest.attestation.declarations import HIDDEN, concentration, declaration_lines, recheck_declarations
 from attest.attestation.segregation import (
     Check,
     WalletRow,
@@ -275,6 +275,23 @@ def test_a_figure_that_is_neither_stated_nor_on_record_is_missed() -> None:
     with pytest.raises(VerificationError, match="0 figures of concentration, the readings 1"):
         recheck_declarations(records, [], frozenset(("ETH",)))
     assert recheck_declarations(records, [], frozenset()) == (0, 0)
+
+
+def test_the_tier_of_a_custodian_is_stated_for_rules_on_concentration() -> None:
+    wallet = Wallet(
+        id="w", chain=CHAIN, address=address(1), assets=("ETH",), purpose="customer", storage="cold", custodian="A"
+    )
+    records: dict[int, Any] = {0: reading(wallet, "ETH", 10)}
+    found = concentration(records.values(), frozenset(), {"A": "bank", "B": None})
+    lines = declaration_lines(found)
+    assert {line.name: line.tier for line in lines} == {"w": None, "A": "bank"}
+    whole = frozenset(("ETH",))
+    assert recheck_declarations(records | dict(enumerate(found, start=1)), lines, whole) == (0, 2)
+    # Another tier than that of the record, and one of a wallet, are refused.
+    other = [line.model_copy(update={"tier": "trust"}) for line in lines]
+    for records_there in (records | dict(enumerate(found, start=1)), records):
+        with pytest.raises(VerificationError):
+            recheck_declarations(records_there, other, whole)
 
 
 FORMS = {
