@@ -294,6 +294,19 @@ def test_the_tier_of_a_custodian_is_stated_for_rules_on_concentration() -> None:
             recheck_declarations(records_there, other, whole)
 
 
+def test_a_custodian_is_not_hidden_behind_the_largest_wallet() -> None:
+    said: dict[str, Any] = {"id": "a", "chain": CHAIN, "address": address(1), "purpose": "customer", "storage": "cold"}
+    small = Wallet(**said, assets=("ETH",), custodian="A")
+    other = small.model_copy(update={"id": "b", "address": address(2)})
+    records = {0: reading(small, "ETH", 10), 1: reading(other, "ETH", 9)}
+    lines = declaration_lines(concentration(records.values(), frozenset()))
+    forged = [
+        line.model_copy(update={"name": HIDDEN, "amount": 10}) if line.kind == "custodian" else line for line in lines
+    ]
+    with pytest.raises(VerificationError, match="something else than custodian not public ETH"):
+        recheck_declarations(records, forged, frozenset(("ETH",)))
+
+
 FORMS = {
     "a unit without an amount": ('unit = "BTC"', "an amount needs a unit"),
     "an amount without a unit": ('amount = "1"', "an amount needs a unit"),
