@@ -6,6 +6,7 @@ import tomllib
 from datetime import date, datetime, time
 from functools import cache, partial
 from importlib import resources
+from itertools import accumulate
 from typing import Any, Final
 
 from attest.documents import field_path
@@ -13,6 +14,7 @@ from attest.errors import MalformedError
 from attest.policy.model import Policy
 
 MAX_POLICY_BYTES: Final = 64 * 1024
+_MAX_DEPTH: Final = 100
 _FOLDER: Final = "rulesets"
 _SUFFIX: Final = ".toml"
 
@@ -56,11 +58,12 @@ def parse_policy(data: bytes, what: str) -> Policy:
         raise MalformedError("policy/too-large", f"{what} has more than {MAX_POLICY_BYTES:,} bytes")
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
-        value = tomllib.loads(text)
-    except RecursionError:
-        raise MalformedError("policy/toml", f"{what} is nested too deep") from None
+        # Other libraries raise Python's limit of recursion so far that deep nesting would end the process.
+        value = None if _brackets(text) > _MAX_DEPTH else tomllib.loads(text)
     except ValueError as error:
         raise MalformedError("policy/toml", f"{what}: {error}") from None
+    if value is None or _is_deep(value):
+        raise MalformedError("policy/toml", f"{what} is nested too deep")
     if (path := _time_in(value)) is not None:
         raise MalformedError("policy/toml", f"{what}: {_place(text, value, path)}: write it as a string, in quotes")
     return Policy.from_value(value, what=what, place=partial(_error_place, text, value))
@@ -113,6 +116,25 @@ def _at(value: Any, path: _Path) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return value
+
+
+def _brackets(text: str) -> int:
+    """How many brackets are open at most, those in strings and comments among them."""
+    depths = accumulate((char in "[{") - (char in "]}") for char in text if char in "[]{}")
+    return max(depths, default=0)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether values lie more than `_MAX_DEPTH` deep in one another, as dotted keys can make them without brackets."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            item
+            for inner in level
+            for item in (inner.values() if isinstance(inner, dict) else inner)
+            if isinstance(item, (dict, list))
+        ]
+    return bool(level)
 
 
 def _time_in(value: Any, path: _Path = ()) -> _Path | None:

@@ -84,8 +84,9 @@ REFUSED = {
     "no rules": (HEAD + "rules = []\n", "line 12: rules: "),
     "not TOML": (HEAD + "[[rules\n", "(at line 12, column "),
     "not text": (HEAD + RULE, "codec"),
-    # Python's limit of recursion, which libraries raise, says whether it is too deep or merely never ends.
-    "nested too deep": ("x = " + "[" * 5000, "own.toml"),
+    "nested too deep": ("x = " + "[" * 5000, "nested too deep"),
+    "tables nested too deep": ("x = " + "{x=" * 5000, "nested too deep"),
+    "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "nested too deep"),
     "too large": (HEAD + RULE + "#" * MAX_POLICY_BYTES, "bytes"),
 }
 
