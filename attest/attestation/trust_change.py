@@ -70,8 +70,9 @@ def next_root(
         listed = getattr(last.document.roles, role)
         if listed is not None:
             kept[role] = {name: last.key(name) for name in listed.keyids if name not in gone}
-            kept_thresholds[role] = listed.threshold
         kept[role] = one_each((*kept[role].items(), *add.get(role, {}).items()))
+        if listed is not None and kept[role]:
+            kept_thresholds[role] = listed.threshold
     origin = last.document.origin
     return _payload(last.version + 1, origin, kept, {**kept_thresholds, **thresholds}, issued_at, expires_at)
 
@@ -116,7 +117,7 @@ def _payload(
 ) -> bytes:
     named = one_each(item for role in ROLES for item in keys.get(role, {}).items())
     for role in ROLES:
-        if not keys.get(role) and role != "auditor":
+        if not keys.get(role) and (role != "auditor" or role in thresholds):
             raise MalformedError("trust/role", f"the role {role} has no key", hint=f"name one: --{role} PUB")
     roles = {
         role: Role.from_value({"keyids": sorted(keys[role]), "threshold": thresholds.get(role, 1)}, what=f"role {role}")

@@ -80,6 +80,7 @@ def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
     [
         ((), "trust/role"),
         (("--root", "a.pub"), "trust/role"),
+        (("--root", "a.pub", "--exchange", "b.pub", "--auditor-threshold", "1"), "trust/role"),
         (("--root", "a.pub", "--exchange", "b.pub", "--auditor", "b.pub"), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
