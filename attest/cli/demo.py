@@ -32,7 +32,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.attestation.keys import PublicKey
     from attest.attestation.snapshot import prove_account
     from attest.attestation.verify import verify
-    from attest.cli.render import coverage_table, verified_document
+    from attest.cli.render import coverage_table, rules_text, verified_document
     from attest.demo import exchange
     from attest.files import write_file
     from attest.liabilities.tree import SECRET_BYTES
@@ -67,6 +67,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         text = f"""\
 {coverage_table(verified)}
 
+{rules_text(verified)}
 The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of {owed}.
 
   {outcome.bundle}   the attestation, for everyone

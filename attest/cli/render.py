@@ -229,6 +229,12 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
     ]
 
 
+def rules_text(verified: Verified) -> str:
+    """A line for each policy: how many of its rules are met."""
+    step = verified.steps[14]
+    return "".join(f"rules      {sentence}\n" for sentence in step.detail.split("; ")) if verified.evaluations else ""
+
+
 def not_met_text(verified: Verified) -> str:
     """A line for each step that is not met; nothing when there is none."""
     return "".join(f"NOT MET  {step.title}: {step.detail}\n" for step in verified.steps if step.status == "NOT MET")

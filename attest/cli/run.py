@@ -58,7 +58,14 @@ def run(
     from attest.attestation import monthly
     from attest.attestation.config import read_config
     from attest.attestation.signing import missing_signatures
-    from attest.cli.render import coverage_document, coverage_table, not_met_text, step_document, windows_document
+    from attest.cli.render import (
+        coverage_document,
+        coverage_table,
+        not_met_text,
+        rules_text,
+        step_document,
+        windows_document,
+    )
     from attest.liabilities.tree import SECRET_BYTES
     from attest.reserves.challenge import parse_nonce
 
@@ -91,7 +98,7 @@ def run(
             "coverage": coverage_document(verified),
             "windows": windows_document(verified),
         },
-        f"{coverage_table(verified)}\n\n{not_met_text(verified)}"
+        f"{coverage_table(verified)}\n\n{not_met_text(verified)}{rules_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}"
         + "".join(f"\nmissing    {_MISSING[role].format(count)}" for role, count in missing.items()),
         EXIT_ADVERSE if verified.adverse else 0,
