@@ -12,6 +12,7 @@ import rfc8785
 from attest.errors import MalformedError
 
 MAX_DEPTH: Final = 32
+MAX_FIELDS: Final = 1 << 14  # of one object: each that is unknown is an error that takes memory
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
 _MAX_INTEGER_CHARS: Final = 17
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
@@ -34,6 +35,8 @@ def _integer(text: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        raise ValueError(f"an object has more than {MAX_FIELDS:,} fields")
     value = dict(pairs)
     if len(value) != len(pairs):
         seen: set[str] = set()
@@ -96,7 +99,8 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
     """Parse `data` as strict JSON; `what` names it in errors.
 
     Refused: other encodings than UTF-8, a byte order mark, duplicate fields, floats, `NaN`, integers
-    beyond 2^53 - 1, lone surrogates, nesting beyond `MAX_DEPTH`, more than `max_bytes`.
+    beyond 2^53 - 1, lone surrogates, nesting beyond `MAX_DEPTH`, objects of more than `MAX_FIELDS` fields, more than
+    `max_bytes`.
     Raises `MalformedError` and nothing else.
     """
     return _decode(_STRICT, data, what, max_bytes)

@@ -26,6 +26,7 @@ from attest.amounts import ASSET_PATTERN, parse_amount
 from attest.canonical import MAX_SAFE_INTEGER, dumps, loads
 from attest.errors import AttestError, MalformedError
 
+MAX_SHOWN: Final = 20  # of what is wrong with a document
 _TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -125,7 +126,10 @@ class Document(BaseModel):
             return cls.model_validate_json(text, by_name=False, by_alias=True)
         except ValidationError as error:
             place = place or (lambda item: field_path(item["loc"]))
-            first, *others = (f"{place(item)}: {_sentence(item)}" for item in _innermost(error.errors()))
+            found = _innermost(error.errors(include_url=False))
+            first, *others = (f"{place(item)}: {_sentence(item)}" for item in found[:MAX_SHOWN])
+            if len(found) > MAX_SHOWN:
+                others.append(f"and {len(found) - MAX_SHOWN:,} more")
             raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None
 
     @classmethod
@@ -165,8 +169,8 @@ def field_path(location: tuple[int | str, ...]) -> str:
 
 def _innermost(items: Sequence[Any]) -> list[Any]:
     """Without what a list says of itself only because an item in it is wrong."""
-    places = [item["loc"] for item in items]
-    return [item for item in items if not any(item["loc"] == loc[: len(item["loc"])] != loc for loc in places)]
+    around = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
+    return [item for item in items if item["loc"] not in around]
 
 
 def _sentence(item: Any) -> str:

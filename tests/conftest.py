@@ -95,9 +95,8 @@ class Exchange:
         return steps[-1].number, caught.value.code  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
-    folder = tmp_path_factory.mktemp("demo") / "exchange"
+def make_exchange(folder: Path) -> Exchange:
+    """The demo exchange in `folder`, after it attested."""
     demo_exchange.write_exchange(folder)
     with demo_exchange.recorded_nodes() as environment:
         outcome = monthly.run(
@@ -113,6 +112,11 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
     assert PublicKey.from_pem((folder / demo_exchange.PUBLIC_KEY_FILE).read_bytes(), what="pub") == signer.public
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     return Exchange(folder, outcome, signer, files)
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+    return make_exchange(tmp_path_factory.mktemp("demo") / "exchange")
 
 
 @pytest.fixture(scope="session")

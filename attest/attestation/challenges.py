@@ -64,9 +64,9 @@ class Challenges(Document):
     """
 
     format: Literal["attest/challenges/v1"]
-    blocks: tuple[Header, ...]
-    items: Annotated[tuple[Item, ...], Field(min_length=1)]
-    custodians: tuple[CustodianKey, ...] = ()
+    blocks: Annotated[tuple[Header, ...], Field(fail_fast=True)]
+    items: Annotated[tuple[Item, ...], Field(min_length=1, fail_fast=True)]
+    custodians: Annotated[tuple[CustodianKey, ...], Field(fail_fast=True)] = ()
     sample: Sample | None = None
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from attest.reserves.pins import BITCOIN_DEPTH, Before, Confirmations, PinRule
 from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 from attest.reserves.sampling import MAX_DRAWS
 from attest.reserves.wallets import ChainId, Wallet, native_decimals
+from attest.toml import loads_toml
 
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -414,10 +414,5 @@ def _each_once(what: str, names: list[str]) -> None:
 def read_config(path: Path) -> Config:
     """Read and check `attest.toml`. Raises `MalformedError` naming the field, `UnavailableError`."""
     data = read_bounded(path, MAX_CONFIG_BYTES)
-    try:
-        value = tomllib.loads(data.decode("utf-8"))
-    except RecursionError:
-        raise MalformedError("config/toml", f"{path.name} is nested too deep") from None
-    except ValueError as error:  # not UTF-8, not TOML, or an integer of thousands of digits
-        raise MalformedError("config/toml", f"{path.name}: {error}") from None
+    value = loads_toml(data, what=path.name, max_bytes=MAX_CONFIG_BYTES, area="config")
     return Config.from_value(value, what=path.name)

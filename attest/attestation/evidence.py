@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import Field
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
@@ -59,15 +61,15 @@ class ReservesFile(Document):
     format: Literal["attest/reserves/v1"]
     period: Period
     register_digest: Digest
-    assets: tuple[Asset, ...]
-    chains: tuple[Pin, ...]
-    reserves: tuple[ReserveLine, ...]
-    money: tuple[MoneyLine, ...]
-    declarations: tuple[Declaration, ...]
-    unlisted: tuple[Unlisted, ...]
+    assets: Annotated[tuple[Asset, ...], Field(fail_fast=True)]
+    chains: Annotated[tuple[Pin, ...], Field(fail_fast=True)]
+    reserves: Annotated[tuple[ReserveLine, ...], Field(fail_fast=True)]
+    money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
+    declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
+    unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
     evidence: EvidenceRoot
-    leaves: tuple[Digest, ...]
-    private: tuple[Count, ...]
+    leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
+    private: Annotated[tuple[Count, ...], Field(fail_fast=True)]
 
 
 class Basis(NamedTuple):

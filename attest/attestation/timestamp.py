@@ -104,7 +104,7 @@ def parse_authorities(pem: bytes, *, what: str) -> tuple[x509.Certificate, ...]:
     """The root certificates of timestamp authorities, from PEM. Raises `MalformedError`."""
     try:
         found = x509.load_pem_x509_certificates(pem[:MAX_ROOTS_BYTES])
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         found = []
     if not found:
         raise MalformedError(
@@ -121,11 +121,18 @@ def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce
             return _time(decoded, VerifierBuilder(roots=[root], nonce=nonce).build(), signature)
         except AttestError:
             raise
-        except Exception as error:  # noqa: BLE001 (the library's own error, and whatever DER raises deep down)
+        except BaseException as error:  # noqa: BLE001 (the library's own error, and whatever DER raises deep down)
+            _refuse_other(error)
             said = str(error)
             if "verifying certificates" in said:
                 said = "no authority whose root certificate you named signed it, with a certificate valid at its time"
     raise VerificationError("timestamp/invalid", f"a timestamp does not hold: {said}")
+
+
+def _refuse_other(error: BaseException) -> None:
+    """Raise `error` again unless the library raised it: its Rust panics on some DER, which is no `Exception`."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
 
 
 def _time(decoded: TimeStampResponse, verifier: Verifier, signature: bytes) -> datetime:
@@ -148,5 +155,6 @@ def _decoded(response: bytes) -> TimeStampResponse:
         )
     try:
         return decode_timestamp_response(response)
-    except Exception as error:  # noqa: BLE001 (as above)
+    except BaseException as error:  # noqa: BLE001 (as above)
+        _refuse_other(error)
         raise MalformedError("timestamp/malformed", f"not a timestamp response (RFC 3161): {error}") from None

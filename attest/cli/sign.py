@@ -189,21 +189,12 @@ def _auditor(verified: Verified, signer: Signs, issued_at: datetime) -> Signs:
 
 
 def _findings(path: Path) -> Any:
-    import tomllib
-
     from attest.attestation.auditor import MAX_REPORT_BYTES, Findings
-    from attest.errors import MalformedError
     from attest.files import read_bounded
+    from attest.toml import loads_toml
 
     data = read_bounded(path, MAX_REPORT_BYTES)
-    if len(data) > MAX_REPORT_BYTES:
-        raise MalformedError("report/too-large", f"{path} has more than {MAX_REPORT_BYTES:,} bytes")
-    try:
-        value = tomllib.loads(data.decode())
-    except RecursionError:
-        raise MalformedError("report/malformed", f"{path} is nested too deep") from None
-    except ValueError as error:
-        raise MalformedError("report/malformed", f"{path} is not TOML: {error}") from None
+    value = loads_toml(data, what=str(path), max_bytes=MAX_REPORT_BYTES, area="report")
     return Findings.from_value(value, what=str(path))
 
 

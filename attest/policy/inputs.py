@@ -17,7 +17,7 @@ from attest.errors import MalformedError
 
 MAX_INPUTS_BYTES: Final = 16 * 1024 * 1024
 _RATIONAL: Final = r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,37})?(/[1-9][0-9]{0,37})?"
-_Many: Final = Field(max_length=10_000)
+_Many: Final = Field(max_length=10_000, fail_fast=True)
 
 Purpose = Literal["customer", "guarantee", "compensation"]
 Storage = Literal["cold", "hot", "other"]

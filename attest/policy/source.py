@@ -6,17 +6,17 @@ import tomllib
 from datetime import date, datetime, time
 from functools import cache, partial
 from importlib import resources
-from itertools import accumulate
 from typing import Any, Final
 
 from attest.documents import field_path
 from attest.errors import MalformedError
 from attest.policy.model import Policy
+from attest.toml import loads_toml
 
 MAX_POLICY_BYTES: Final = 64 * 1024
-_MAX_DEPTH: Final = 100
 _FOLDER: Final = "rulesets"
 _SUFFIX: Final = ".toml"
+_MAX_TRIES: Final = 200  # of finding lines: after them a line that is told may lie before the right one
 
 _Path = tuple[int | str, ...]
 
@@ -54,59 +54,74 @@ def parse_policy(data: bytes, what: str) -> Policy:
 
     Raises `MalformedError` naming the line, the rule and the key of everything that is wrong.
     """
-    if len(data) > MAX_POLICY_BYTES:
-        raise MalformedError("policy/too-large", f"{what} has more than {MAX_POLICY_BYTES:,} bytes")
-    try:
-        text = data.decode("utf-8").replace("\r\n", "\n")
-        # Other libraries raise Python's limit of recursion so far that deep nesting would end the process.
-        value = None if _brackets(text) > _MAX_DEPTH else tomllib.loads(text)
-    except ValueError as error:
-        raise MalformedError("policy/toml", f"{what}: {error}") from None
-    if value is None or _is_deep(value):
-        raise MalformedError("policy/toml", f"{what} is nested too deep")
+    value = loads_toml(data, what=what, max_bytes=MAX_POLICY_BYTES, area="policy")
+    text = data.decode("utf-8").replace("\r\n", "\n")
+    lines = _Lines(text.split("\n"))
     if (path := _time_in(value)) is not None:
-        raise MalformedError("policy/toml", f"{what}: {_place(text, value, path)}: write it as a string, in quotes")
-    return Policy.from_value(value, what=what, place=partial(_error_place, text, value))
+        raise MalformedError("policy/toml", f"{what}: {_place(lines, value, path)}: write it as a string, in quotes")
+    return Policy.from_value(value, what=what, place=partial(_error_place, lines, value))
 
 
-def _error_place(text: str, value: Any, error: Any) -> str:
+def _error_place(lines: _Lines, value: Any, error: Any) -> str:
     path: _Path = error["loc"]
     rule = _at(value, path[:2])
     if path[:1] == ("rules",) and isinstance(rule, dict) and path[2:3] == (rule.get("kind"),):
         path = path[:2] + path[3:]  # pydantic names the kind of a rule where TOML has none
     if error["type"] == "union_tag_invalid":
         path = (*path, "kind")
-    return _place(text, value, path)
+    return _place(lines, value, path)
 
 
-def _place(text: str, value: Any, path: _Path) -> str:
+def _place(lines: _Lines, value: Any, path: _Path) -> str:
     if not path:
         return "the policy"
-    line = f"line {_line(text, value, path)}"
+    line = f"line {lines.of(value, path)}"
     if path[:1] != ("rules",) or not isinstance(rule := _at(value, path[:2]), dict):
         return f"{line}: {field_path(path)}"
     named = f"{line}: rule {rule.get('id', path[1])}"
     return f"{named}: {field_path(path[2:])}" if path[2:] else named
 
 
-def _line(text: str, value: Any, path: _Path) -> int:
-    """The line on which what `path` leads to begins; where it is missing, what it is missing in.
+class _Lines:
+    """Finds the line of a policy on which something begins."""
 
-    What begins a line is what its text up to there, which is TOML by itself, does not have yet.
-    """
-    while path and _at(value, path) is None:
-        path = path[:-1]
-    lines = text.split("\n")
-    begin = 0
-    for end in range(1, len(lines) + 1):
-        try:
-            so_far = tomllib.loads("\n".join(lines[:end]))
-        except ValueError:
-            continue  # within a value of several lines
-        if _at(so_far, path) is not None:
-            break
-        begin = end
-    return begin + 1
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._parsed: dict[int, Any] = {0: {}}  # what so many lines are; None within a value of several lines
+
+    def of(self, value: Any, path: _Path) -> int:
+        """The line on which what `path` leads to begins; where it is missing, what it is missing in.
+
+        What begins a line is what its text up to there, which is TOML by itself, does not have yet.
+        """
+        while path and _at(value, path) is None:
+            path = path[:-1]
+        before, after = 0, len(self._lines)  # so many lines do not have it, and do
+        while before + 1 < after:
+            middle = (before + after) // 2
+            while middle > before and self._up_to(middle) is None:
+                middle -= 1
+            if middle == before:
+                middle = (before + after) // 2 + 1
+                while middle < after and self._up_to(middle) is None:
+                    middle += 1
+                if middle == after:
+                    break
+            if _at(self._up_to(middle), path) is None:
+                before = middle
+            else:
+                after = middle
+        return before + 1
+
+    def _up_to(self, count: int) -> Any:
+        if count not in self._parsed:
+            if len(self._parsed) > _MAX_TRIES:
+                return None
+            try:
+                self._parsed[count] = tomllib.loads("\n".join(self._lines[:count]))
+            except ValueError:
+                self._parsed[count] = None
+        return self._parsed[count]
 
 
 def _at(value: Any, path: _Path) -> Any:
@@ -116,25 +131,6 @@ def _at(value: Any, path: _Path) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return value
-
-
-def _brackets(text: str) -> int:
-    """How many brackets are open at most, those in strings and comments among them."""
-    depths = accumulate((char in "[{") - (char in "]}") for char in text if char in "[]{}")
-    return max(depths, default=0)
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether values lie more than `_MAX_DEPTH` deep in one another, as dotted keys can make them without brackets."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            item
-            for inner in level
-            for item in (inner.values() if isinstance(inner, dict) else inner)
-            if isinstance(item, (dict, list))
-        ]
-    return bool(level)
 
 
 def _time_in(value: Any, path: _Path = ()) -> _Path | None:

@@ -51,7 +51,7 @@ def descriptor_scripts(text: str, indexes: tuple[int, int], chain_id: str) -> tu
         found = tuple(
             bytes(wallycore.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0)) for index in range(first, last + 1)
         )
-    except ValueError:
+    except (ValueError, TypeError):  # a lone surrogate is a TypeError
         why = ", or one that libwally does not read: scripts under tr(), or more than 15 keys"
         raise not_a_descriptor(chain, why) from None
     if not keys:

@@ -59,7 +59,7 @@ class Confirmation(Document):
 
     format: Literal["attest/custody-confirmation/v1"]
     custodian: Text
-    challenges: Annotated[tuple[Challenge, ...], Field(min_length=1, max_length=MAX_CONFIRMED)]
+    challenges: Annotated[tuple[Challenge, ...], Field(min_length=1, max_length=MAX_CONFIRMED, fail_fast=True)]
 
 
 def parse_challenge(text: str, *, what: str) -> Challenge:

@@ -91,7 +91,7 @@ class TrieNodes(Record):
 
     type: Literal["ethereum-trie-nodes"]
     chain: ChainId
-    nodes: Annotated[tuple[Hex, ...], Field(min_length=1)]
+    nodes: Annotated[tuple[Hex, ...], Field(min_length=1, fail_fast=True)]
 
 
 class Reading(Record):
@@ -179,7 +179,7 @@ class BitcoinUtxos(Reading):
 
     type: Literal["bitcoin-utxos"]
     level: Literal["proven", "agreed", "single"]
-    utxos: tuple[Utxo, ...]
+    utxos: Annotated[tuple[Utxo, ...], Field(fail_fast=True)]
 
 
 class BitcoinUtxoSet(Record):
@@ -223,7 +223,7 @@ class OwnWallet(Record):
     chain: ChainId
     wallet: WalletId
     address: Address | None = None
-    scripts: Annotated[tuple[Hex, ...], Field(min_length=1)] | None = None
+    scripts: Annotated[tuple[Hex, ...], Field(min_length=1, fail_fast=True)] | None = None
 
 
 class ChallengeBlock(Record):

@@ -84,9 +84,9 @@ REFUSED = {
     "no rules": (HEAD + "rules = []\n", "line 12: rules: "),
     "not TOML": (HEAD + "[[rules\n", "(at line 12, column "),
     "not text": (HEAD + RULE, "codec"),
-    "nested too deep": ("x = " + "[" * 5000, "nested too deep"),
-    "tables nested too deep": ("x = " + "{x=" * 5000, "nested too deep"),
-    "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "nested too deep"),
+    "nested too deep": ("x = " + "[" * 5000, "nested deeper than 32 levels"),
+    "tables nested too deep": ("x = " + "{x=" * 5000, "nested deeper than 32 levels"),
+    "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "nested deeper than 32 levels"),
     "too large": (HEAD + RULE + "#" * MAX_POLICY_BYTES, "bytes"),
 }
 

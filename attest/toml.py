@@ -1,0 +1,59 @@
+"""TOML at the border: what people write, as plain values that JSON has too."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any, Final
+
+from attest.canonical import MAX_DEPTH
+from attest.errors import MalformedError
+
+_PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+# Each dot of a key makes a table in a table, and the parser takes the square of their number.
+_LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH},}}")
+
+_NO_BRACKETS: Final = re.compile(
+    r'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+|\Z)|"(?:[^"\\\n]++|\\.)*+"?|#[^\n]*+|'''
+    r"""'''(?:[^']++|'(?!''))*+(?:'{3,5}+|\Z)|'[^'\n]*+'?|[^\[\]{}"'#]++""",
+    re.DOTALL,
+)
+
+
+def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str, Any]:
+    """Parse TOML of at most `max_bytes`, nested no deeper than JSON may be; `area` begins the code of errors.
+
+    Raises `MalformedError`.
+    """
+    if len(data) > max_bytes:
+        raise MalformedError(f"{area}/too-large", f"{what} has more than {max_bytes:,} bytes")
+    try:
+        text = data.decode("utf-8").replace("\r\n", "\n")
+        value = _parsed(text)
+    except RecursionError:
+        raise MalformedError(f"{area}/toml", f"{what} is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:  # not UTF-8, not TOML, or an integer of thousands of digits
+        raise MalformedError(f"{area}/toml", f"{what} is not TOML: {error}") from None
+    return value
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    depth = 0  # before the parser recurses: its limit is the interpreter's, which libraries raise
+    for bracket in _NO_BRACKETS.sub("", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise RecursionError
+    if _LONG_KEY.search(text) is not None:
+        raise RecursionError
+    value = tomllib.loads(text)
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    if level:
+        raise RecursionError
+    return value
