@@ -76,7 +76,7 @@ def _place(lines: _Lines, value: Any, path: _Path) -> str:
     if not path:
         return "the policy"
     line = f"line {lines.of(value, path)}"
-    if path[:1] != ("rules",) or not isinstance(rule := _at(value, path[:2]), dict):
+    if path[:1] != ("rules",) or len(path) == 1 or not isinstance(rule := _at(value, path[:2]), dict):
         return f"{line}: {field_path(path)}"
     named = f"{line}: rule {rule.get('id', path[1])}"
     return f"{named}: {field_path(path[2:])}" if path[2:] else named

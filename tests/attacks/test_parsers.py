@@ -55,7 +55,7 @@ def test_each_parser_takes_what_it_is_for(parsers: dict[str, Parser]) -> None:
     """Else the test above would only show that everything is refused at once."""
     # What these start from is not finished, or signed for another kind of address.
     refused = {"BIP-137 signature", "PSBT", "two PSBTs", "PSBT in base64"}
-    refused |= {"BIP-322 ful of P2WSH", "BIP-322 ful of P2PKH"}
+    refused |= {f"BIP-322 {kind}" for kind in ("ful of P2WSH", "ful of P2PKH", "smp of P2WPKH")}
     for name, parser in parsers.items():
         taken = 0
         for seed in parser.seeds:

@@ -1,0 +1,49 @@
+"""How a case of the frozen corpus is verified: as its index says, from its files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attest.attestation.keys import PublicKey
+from attest.attestation.timestamp import parse_authorities
+from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.verify import Step, verify
+from attest.documents import parse_time
+from attest.errors import AttestError
+
+
+def outcome(folder: Path, case: Any) -> dict[str, Any]:
+    """The status of every step, and the code of the error or None.
+
+    `case` names files in `folder`: `bundle`, `files` (those beside it by their names), and as in `attest verify`
+    `trustRoot`, `nextRoots`, `tsaRoots`, `keys`, `proof`, `nonce`, `windowNonce`, `custodians`, and the time `at`.
+    """
+
+    def read(name: str) -> bytes:
+        return (folder / name).read_bytes()
+
+    def key(name: str) -> PublicKey:
+        return PublicKey.from_pem(read(name), what=name)
+
+    steps: list[Step] = []
+    code = None
+    try:
+        trust = Trust.pin(parse_root_file(read(case["trustRoot"]))) if "trustRoot" in case else None
+        verify(
+            read(case["bundle"]),
+            exchange_keys=[key(name) for name in case.get("keys", ())],
+            trust=trust,
+            later_roots=[parse_root_file(read(name)) for name in case.get("nextRoots", ())],
+            authorities=[one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)],
+            now=parse_time(case["at"]),
+            files={name: read(path) for name, path in case.get("files", {}).items()}.get,
+            proof_bytes=read(case["proof"]) if "proof" in case else None,
+            nonce=case.get("nonce"),
+            window_nonce=case.get("windowNonce"),
+            custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
+            tell=steps.append,
+        )
+    except AttestError as error:
+        code = error.code
+    return {"steps": [step.status for step in steps], "code": code}
