@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -89,17 +90,44 @@ def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
     return BeforeValidator(convert)
 
 
+def _schema(pattern: str, **more: Any) -> WithJsonSchema:
+    """What JSON Schema says of a value that is a string in documents."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
+
+
 AssetName = Annotated[str, StringConstraints(pattern=ASSET_PATTERN)]
-Amount = Annotated[int, from_wire(parse_amount), PlainSerializer(str, return_type=str)]
-Hex = Annotated[bytes, from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
-Digest = Annotated[Hex, Field(min_length=32, max_length=32)]
-Base64 = Annotated[bytes, from_wire(parse_base64), PlainSerializer(format_base64, return_type=str)]
-Time = Annotated[datetime, from_wire(parse_time), PlainSerializer(format_time, return_type=str)]
+Amount = Annotated[
+    int, from_wire(parse_amount), PlainSerializer(str, return_type=str), _schema("(?:0|[1-9][0-9]{0,38})")
+]
+_Hex = Annotated[bytes, from_wire(parse_hex), PlainSerializer(bytes.hex, return_type=str)]
+Hex = Annotated[_Hex, _schema("(?:[0-9a-f]{2})*")]
+Digest = Annotated[_Hex, Field(min_length=32, max_length=32), _schema("[0-9a-f]{64}")]
+Base64 = Annotated[
+    bytes,
+    from_wire(parse_base64),
+    PlainSerializer(format_base64, return_type=str),
+    _schema("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", contentEncoding="base64"),
+]
+Time = Annotated[
+    datetime,
+    from_wire(parse_time),
+    PlainSerializer(format_time, return_type=str),
+    _schema("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", format="date-time"),
+]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 # A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
 _PLAIN: Final = r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_PLAIN)]
-LongText = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_PLAIN)]
+_SAME: Final = "[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*"  # for readers that know no classes of Unicode
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1000, pattern=_PLAIN),
+    _schema(_SAME, minLength=1, maxLength=1000),
+]
+LongText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=10_000, pattern=_PLAIN),
+    _schema(_SAME, minLength=1, maxLength=10_000),
+]
 
 
 def _refuse(value: object) -> NoReturn:
