@@ -100,6 +100,16 @@ def verify_timestamps(
     return times
 
 
+def claimed_time(response: bytes) -> datetime:
+    """The time in a response that nobody has verified. Raises `MalformedError`."""
+    decoded = _decoded(response)
+    try:
+        return decoded.tst_info.gen_time
+    except BaseException as error:  # noqa: BLE001 (whatever DER raises deep down)
+        _refuse_other(error)
+        raise MalformedError("timestamp/malformed", f"not a timestamp (RFC 3161): {error}") from None
+
+
 def parse_authorities(pem: bytes, *, what: str) -> tuple[x509.Certificate, ...]:
     """The root certificates of timestamp authorities, from PEM. Raises `MalformedError`."""
     try:

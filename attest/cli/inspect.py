@@ -70,12 +70,11 @@ def _envelope(value: Any) -> dict[str, Any]:
 
 
 def _timestamp(value: Any) -> dict[str, Any]:
-    from rfc3161_client import decode_timestamp_response
-
+    from attest.attestation.timestamp import claimed_time
     from attest.documents import parse_base64
 
     try:
-        time = str(decode_timestamp_response(parse_base64(value["response"])).tst_info.gen_time)
-    except Exception as error:  # noqa: BLE001 (what is in it is not known to be a timestamp)
-        time = f"unreadable: {error}"
+        time = str(claimed_time(parse_base64(value["response"])))
+    except MalformedError as error:
+        time = f"unreadable: {error.message}"
     return {"payload": value["payload"], "keyid": value["keyid"], "claimsToBeOf": time}

@@ -39,7 +39,7 @@ from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import parse_period
 from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
-from attest.attestation.timestamp import parse_authorities, query, verify_timestamp
+from attest.attestation.timestamp import claimed_time, parse_authorities, query, verify_timestamp
 from attest.attestation.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
 from attest.attestation.trust_change import read_draft
 from attest.canonical import dumps, loads, loads_node_answer
@@ -279,6 +279,7 @@ class _Table:
         response = authority.answer(query(signature).body)
         der = b64decode(b"".join(authority.root.splitlines()[1:-1]))
         yield "timestamp", Parser(lambda data: verify_timestamp(data, signature, roots), (response,))
+        yield "timestamp that nobody verified", Parser(claimed_time, (response,))
         yield "timestamp authority", Parser(lambda data: parse_authorities(data, what="x"), (authority.root,))
         certificate = Parser(
             lambda data: verify_timestamp(response, signature, parse_authorities(_pem("CERTIFICATE", data), what="x")),
