@@ -101,7 +101,7 @@ def _state(path: Path) -> tuple[int, int, int]:
 def _failures(file: _File) -> Iterator[None]:
     try:
         yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # a column's name may be no text
         raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
     except OSError as error:
         if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode

@@ -484,3 +484,11 @@ def test_giving_up_ends_the_servers_work(exchange: Server) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the connection is still open")
+
+
+def test_a_parquet_column_whose_name_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "l.parquet"
+    table = pa.table({"account": ["a"], "asset": ["BTC"], "balance": ["1"], "noteé": ["x"]})
+    pq.write_table(table, path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace("noteé".encode(), b"note\xe5\xe5"))
+    assert "codec" in refused(Source("l.parquet", folder=tmp_path))
