@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,6 +94,24 @@ class Exchange:
             self.verify(bundle, tell=steps.append, **options)
         assert [step.number for step in steps if step.status == "FAILED"] == [steps[-1].number]
         return steps[-1].number, caught.value.code  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_error_has_a_code_and_a_sentence() -> Iterator[None]:
+    """Whatever error a test provokes, it must say something."""
+    make = AttestError.__init__
+
+    def checked(
+        self: AttestError, code: str, message: str, *, hint: str | None = None, details: tuple[str, ...] = ()
+    ) -> None:
+        assert re.fullmatch(r"[a-z-]+/[a-z0-9-]+", code), code
+        assert isinstance(message, str), code
+        assert message, code
+        make(self, code, message, hint=hint, details=details)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AttestError, "__init__", checked)
+        yield
 
 
 def make_exchange(folder: Path) -> Exchange:

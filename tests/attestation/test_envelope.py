@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from attest.attestation.envelope import Envelope, EnvelopeSignature, pre_auth_encoding, sign, verify_signatures
+from attest.attestation.envelope import (
+    Envelope,
+    EnvelopeSignature,
+    add_signature,
+    pre_auth_encoding,
+    sign,
+    verify_signatures,
+)
 from attest.attestation.keys import PublicKey, Signer
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 
@@ -74,6 +81,42 @@ def test_a_bad_signature_of_a_known_key_spoils_the_envelope_even_beside_a_good_o
     forged = EnvelopeSignature(keyid=bad.public.fingerprint, sig=envelope.signatures[0].sig)
     with pytest.raises(VerificationError):
         verify_signatures(changed(envelope, signatures=(*envelope.signatures, forged)), [good.public, bad.public])
+
+
+def test_sixteen_may_sign_and_each_of_them_once() -> None:
+    signers = [Signer.generate("ed25519") for _ in range(17)]
+    envelope = sign(b"payload", TYPE, signers[:1])
+    for signer in signers[1:16]:
+        with pytest.raises(VerificationError) as caught:
+            add_signature(envelope, signers[0])
+        assert caught.value.code == "signature/twice"
+        envelope = add_signature(envelope, signer)
+    public = [signer.public for signer in signers]
+    assert verify_signatures(envelope, public) == ({key.fingerprint for key in public[:16]}, 0)
+    assert verify_signatures(envelope, public[3:]) == ({key.fingerprint for key in public[3:16]}, 3)
+    with pytest.raises(VerificationError) as caught:
+        add_signature(envelope, signers[16])
+    assert caught.value.code == "signature/too-many"
+    value = envelope.to_value()
+    Envelope.from_value(value, what="the envelope")
+    value["signatures"].append(value["signatures"][0])
+    with pytest.raises(MalformedError):
+        Envelope.from_value(value, what="the envelope")
+
+
+@pytest.mark.parametrize(("field", "most"), [("keyid", "a" * 128), ("sig", "AAAA" * 341 + "AA==")])
+def test_the_parts_of_a_signature_are_bounded(field: str, most: str) -> None:
+    value = sign(b"payload", TYPE, [Signer.generate("ed25519")]).to_value()
+    value["signatures"][0][field] = most
+    Envelope.from_value(value, what="the envelope")
+    value["signatures"][0][field] = most[:4] + most
+    with pytest.raises(MalformedError):
+        Envelope.from_value(value, what="the envelope")
+    value["signatures"][0] |= {"keyid": "", "sig": "AA=="}
+    Envelope.from_value(value, what="the envelope")
+    value["signatures"][0]["sig"] = ""
+    with pytest.raises(MalformedError):
+        Envelope.from_value(value, what="the envelope")
 
 
 def test_a_der_encoded_ecdsa_signature_is_refused() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.envelope import Envelope, sign
-from attest.attestation.trust import MAX_ROOTS, Root, Trust, parse_root_file
+from attest.attestation.trust import RoleName, Root, Trust, TrustRoot, parse_root_file
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError, VerificationError
@@ -161,6 +163,122 @@ def test_a_statement_is_no_trust_root_whoever_signed_it() -> None:
     assert caught.value.code == "trust/type"
 
 
+def limits() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """What may just stand in a root, and what may not any more."""
+    good, letters = root_value(1, roles()), [f"k{number}" for number in range(33)]
+    keys = {name: root_value(1, roles(root=(("a"), 1)))["keys"]["a"] for name in letters}
+
+    def role(count: int, threshold: int) -> dict[str, Any]:
+        return {"roles": {**good["roles"], "root": {"keyids": letters[:count], "threshold": threshold}}}
+
+    def key(length: int) -> dict[str, Any]:
+        return {"keys": {**good["keys"], "a": {"scheme": "ed25519", "public": "x" * length}}}
+
+    return {
+        "keys": ({"keys": dict(list(keys.items())[:32])}, {"keys": keys}),
+        "keys of a role": (role(16, 1), role(17, 1)),
+        "threshold": (role(16, 16), role(16, 17)),
+        "least threshold": (role(16, 1), role(16, 0)),
+        "a key's length": (key(1024), key(1025)),
+        "a key's name": ({"keys": {"k" * 64: good["keys"]["a"]}}, {"keys": {"k" * 65: good["keys"]["a"]}}),
+        "origin": ({"origin": "o" * 253}, {"origin": "o" * 254}),
+        "version": ({"version": 1}, {"version": 0}),
+    }
+
+
+@pytest.mark.parametrize("name", limits())
+def test_every_part_of_a_root_is_bounded(name: str) -> None:
+    most, more = ({**root_value(1, roles()), **change} for change in limits()[name])
+    TrustRoot.from_value(most, what="the trust root")
+    with pytest.raises(MalformedError, match="the trust root") as caught:
+        TrustRoot.from_value(more, what="the trust root")
+    assert caught.value.code == "document/invalid"
+
+
+@pytest.mark.parametrize(("parse", "most"), [(Root.parse, 64 * 1024), (parse_root_file, 128 * 1024)])
+def test_a_root_and_its_file_are_bounded(parse: Callable[[bytes], object], most: int) -> None:
+    for size, code in ((most, "json/malformed"), (most + 1, "json/too-large")):
+        with pytest.raises(MalformedError, match="the trust root") as caught:
+            parse(b"x" * size)
+        assert caught.value.code == code
+
+
+def test_a_root_in_another_spelling_is_refused() -> None:
+    with pytest.raises(MalformedError) as caught:
+        Root.parse(dumps(root_value(1, roles())) + b"\n")
+    assert caught.value.code == "document/not-canonical"
+
+
+def test_a_root_knows_its_keys_by_name_and_by_fingerprint() -> None:
+    payload = dumps(root_value(1, roles()))
+    found = Root.parse(payload)
+    assert (found.version, found.fingerprint) == (1, sha256(payload).hexdigest())
+    for name in "abxyzu":
+        assert found.key(name) == signer(name).public
+        assert found.name_of(signer(name).public.fingerprint) == name
+    assert found.name_of("0123456789abcdef" * 4) == "0123456789abcdef…"
+    with pytest.raises(KeyError):
+        found.key("c")
+
+
+def test_the_keys_of_roles_are_those_of_every_root_in_the_chain() -> None:
+    trust = chain(("xy", 1), ("yz", 1))
+
+    def names(*of: RoleName) -> str:
+        by_key = {signer(name).public: name for name in "abxyzu"}
+        return "".join(sorted(by_key[key] for key in trust.keys(*of)))
+
+    assert [names("exchange"), names("auditor"), names("root", "exchange")] == ["xyz", "u", "abxyz"]
+    assert without_auditor([("xy", 1)]).keys("auditor") == ()
+
+
+def test_another_threshold_stands_in_for_that_of_the_roots() -> None:
+    trust = chain(("xyz", 2), ("xyz", 3))
+    one = {signer("x").public.fingerprint: None}
+    assert trust.standing("exchange", one, issued_at=FIRST, threshold=1) == fingerprints("x")
+    with pytest.raises(VerificationError):
+        trust.standing("exchange", one, issued_at=FIRST, threshold=2)
+
+
+def test_what_to_do_next_is_said_where_something_helps() -> None:
+    trust = chain(("xyz", 2), ("xyw", 2))
+    signed = {signer(name).public.fingerprint: None for name in "xz"}
+    for refused, hint in (
+        (lambda: trust.current(START + 2 * YEAR), "--next-root"),
+        (lambda: trust.at(START - MONTH), "pin the trust root"),
+        (lambda: trust.standing("exchange", signed, issued_at=FIRST), "--tsa-root"),
+        (lambda: Trust(trust.roots[:1] * 64).then(V("ab", 1, "a").envelope(2)), "pin a newer one"),
+    ):
+        with pytest.raises(VerificationError) as caught:
+            refused()
+        assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (lambda trust: trust.current(START - YEAR), "trust root 1 is not yet issued at 2025-01-01T00:00:00Z"),
+        (lambda trust: trust.current(START + 2 * YEAR), "trust root 2 expired at 2027-01-31T00:00:00Z"),
+        (lambda trust: trust.at(START - YEAR), "issued at 2025-01-01T00:00:00Z, before trust root 1: its keys"),
+        (lambda trust: trust.at(START + 2 * YEAR), "issued at 2028-01-01T00:00:00Z, when trust root 2 had expired"),
+        (lambda trust: trust.then(V("ab", 1, "e").envelope(3)), "root 3 is signed by 0 of the root keys of version 2;"),
+        (lambda trust: trust.then(V("ab", 1, "a").envelope(4)), "trust root 4 does not follow 2; every"),
+        (
+            lambda trust: trust.standing("exchange", dict.fromkeys(fingerprints("x")), issued_at=FIRST),
+            "1 keys of the exchange signed that trust root 1 names; 2 must",
+        ),
+        (
+            lambda trust: trust.standing("exchange", dict.fromkeys(fingerprints("xz")), issued_at=FIRST),
+            "trust root 2 withdrew keys of the exchange: 1 of its signatures still count; 2 must",
+        ),
+    ],
+)
+def test_a_refusal_says_which_root_and_how_many_keys(refused: Callable[[Trust], object], said: str) -> None:
+    with pytest.raises(VerificationError) as caught:
+        refused(chain(("xyz", 2), ("xyw", 2)))
+    assert said in caught.value.message
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_our_own_errors(data: bytes) -> None:
     for parse in (Root.parse, parse_root_file):
@@ -211,7 +329,8 @@ def test_another_root_of_a_version_that_is_known_is_a_fork(version: int) -> None
 
 def test_a_chain_of_roots_has_an_end() -> None:
     first = Trust.pin(V("a", 1, "a").envelope(1))
-    full = Trust(first.roots * MAX_ROOTS)
+    assert len(Trust(first.roots * 63).then(V("a", 1, "a").envelope(2)).roots) == 64
+    full = Trust(first.roots * 64)
     with pytest.raises(VerificationError) as caught:
         full.then(V("a", 1, "a").envelope(2))
     assert caught.value.code == "trust/too-many"

@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from attest.attestation.control_step import ControlStep
 from attest.attestation.keys import Signer
+from attest.attestation.policies import PolicyFile, verdicts
 from attest.attestation.segregation import segregation
-from attest.attestation.verify import TITLES
+from attest.attestation.statement import Statement
+from attest.attestation.verify import TITLES, Step, verify
 from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
 from attest.errors import VerificationError
+from attest.policy.source import parse_policy
+from attest.reserves.control_recheck import Controlled
 from tests.attacks.test_publication import without_figures
 from tests.conftest import NOW, Exchange, signed_bundle
 
@@ -44,9 +50,94 @@ def test_everything_that_can_be_checked_is_verified_and_the_rest_is_said_not_to_
     }
 
 
+# What is in each step's sentence when everything is at hand, and when nothing is.
+SAID: dict[int, tuple[str, str]] = {
+    0: ("bundle of 12,709 bytes", "bundle of 12,709 bytes"),
+    1: ("no trust root was given; the key you named is trusted by itself",) * 2,
+    2: ("1 of a trusted key, 0 of unknown keys",) * 2,
+    3: ("exchange 1 of 1",) * 2,
+    4: ("urn:attest-por:proof-of-reserves:v1",) * 2,
+    6: ("the bundle carries no timestamp",) * 2,
+    7: ("the first statement of its chain",) * 2,
+    8: ("4 assets, 10 lines of reserves",) * 2,
+    9: (
+        "33 of 34 records of evidence lead to the root",
+        (
+            "0 of 34 records of evidence lead to the root; not beside the bundle: "
+            "evidence-public.jsonl, policy-jp-psa-in-force.toml, policy-jp-reserve-draft.toml"
+        ),
+    ),
+    10: ("account hanako@example.jp is in the totals of 4 assets", "no inclusion proof was given"),
+    11: (
+        (
+            "10 of 10 balances recomputed from their evidence; 2 of 2 bank documents named by digest; of 14 declarations, "
+            "11 signed forms named by digest and 3 figures recomputed; 2 contracts and price lists named by digest"
+        ),
+        (
+            "0 of 10 balances recomputed from their evidence; 0 of 2 bank documents named by digest; of 14 declarations, "
+            "0 signed forms named by digest and 0 figures recomputed; 0 contracts and price lists named by digest; "
+            "the evidence of the others is not at hand"
+        ),
+    ),
+    12: ("no node was asked",) * 2,
+    13: ("the evidence holds no proof of control",) * 2,
+    14: (
+        (
+            "jp-psa-in-force (in force): 6 MET, 1 NOT APPLICABLE; "
+            "jp-reserve-draft (not law: an example of attest): 1 MET, 2 NOT APPLICABLE"
+        ),
+    )
+    * 2,
+    15: ("issued 2026-11-02T03:10:00Z, expires 2026-12-17T03:10:00Z",) * 2,
+}
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_each_step_says_what_it_found(exchange: Exchange, *, at_hand: bool) -> None:
+    told: list[Step] = []
+    options: dict[str, Any] = {"proof_bytes": exchange.proof()} if at_hand else {"files": lambda _: None}
+    verified = exchange.verify(tell=told.append, **options)
+    assert tuple(told) == verified.steps
+    said = {step.number: step.detail for step in told}
+    assert said.pop(5) == f"statement {verified.digest.hex()}"
+    assert verified.digest == sha256(exchange.payload).digest()
+    assert said == {number: texts[not at_hand] for number, texts in SAID.items()}
+    assert [step.title for step in told] == list(TITLES)
+
+
+def test_one_key_is_enough_where_the_caller_says_no_more(exchange: Exchange) -> None:
+    verify(exchange.bundle, exchange_keys=[exchange.signer.public], now=NOW, files=exchange.files.get)
+
+
+def test_a_figure_is_rechecked_where_all_behind_it_was_recomputed(exchange: Exchange) -> None:
+    whole, nothing = exchange.verify(), exchange.verify(files=lambda _: None)
+    found = {item.asset: [level for level in item.held if whole.is_rechecked(item, level)] for item in whole.coverage}
+    assert found == {"BTC": ["agreed"], "DUSD": ["proven"], "ETH": ["proven"], "JPY": []}
+    assert not any(nothing.is_rechecked(item, level) for item in nothing.coverage for level in item.held)
+    assert not any(whole.is_rechecked(item, "single") for item in whole.coverage)
+
+
+def test_a_later_statement_names_the_one_before_it_which_was_not_given(exchange: Exchange) -> None:
+    change = {"sequence": 3, "previous": "ab" * 32}
+    verified = exchange.verify(exchange.resigned(lambda value: value["predicate"].update(change)))
+    assert verified.steps[7] == (
+        7, "NOT CHECKED", f"statement 3 follows {'ab' * 32}, which was not given"
+    )  # fmt: skip
+
+
 def test_what_was_not_handed_over_is_not_checked(exchange: Exchange) -> None:
     statuses = {step.number: step.status for step in exchange.verify(files=lambda _: None).steps}
+    assert exchange.verify().holdings == ()
     assert (statuses[9], statuses[10], statuses[11]) == ("NOT CHECKED",) * 3
+
+
+def test_a_file_that_is_missing_hides_no_other_that_was_changed(exchange: Exchange) -> None:
+    first, *others = sorted(exchange.files.keys() - {exchange.outcome.bundle.name})
+    changed = {name: exchange.files[name] + b" " for name in others}
+    assert exchange.failing_step(files=changed.get) == (9, "subject/digest")
+    one_away = exchange.verify(files={name: exchange.files[name] for name in (first, others[-1])}.get)
+    assert one_away.steps[9].status == "NOT CHECKED"
+    assert one_away.steps[9].detail.endswith(f"lead to the root; not beside the bundle: {others[0]}")
 
 
 def test_withheld_records_leave_the_recheck_unfinished(exchange: Exchange) -> None:
@@ -54,8 +145,6 @@ def test_withheld_records_leave_the_recheck_unfinished(exchange: Exchange) -> No
     withheld = b"".join(line for line in lines if b'"wallet":"btc-hot"' not in line)
 
     def withhold(value: Any) -> None:
-        from hashlib import sha256
-
         value["subject"][0]["digest"]["sha256"] = sha256(withheld).hexdigest()
 
     verified = exchange.verify(exchange.resigned(withhold), files={"evidence-public.jsonl": withheld}.get)
@@ -75,7 +164,12 @@ def test_an_expired_statement_is_verified_but_not_met(exchange: Exchange) -> Non
     late = exchange.verify(now=NOW + timedelta(days=46))
     assert late.steps[15].status == "NOT MET"
     assert late.adverse
-    assert exchange.verify(now=NOW - timedelta(seconds=1)).steps[15].status == "NOT MET"
+    assert late.steps[15].detail == "at 2026-12-18T03:10:00Z the statement expired"
+    early = exchange.verify(now=NOW - timedelta(seconds=1)).steps[15]
+    assert early == (15, "NOT MET", "at 2026-11-02T03:09:59Z the statement is not yet issued")
+    last = NOW + timedelta(days=45)
+    assert exchange.verify(now=last - timedelta(seconds=1)).steps[15].status == "VERIFIED"
+    assert exchange.verify(now=last).steps[15].detail == "at 2026-12-17T03:10:00Z the statement expired"
 
 
 def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
@@ -85,6 +179,16 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     verified = exchange.verify(exchange.resigned(shrink), files=lambda _: None)
     assert verified.adverse
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
+    assert verified.steps[14].status == "NOT MET"
+    assert "jp-psa-in-force (in force): 4 MET, 2 NOT MET, 1 NOT APPLICABLE" in verified.steps[14].detail
+    assert [item.policy.id for item in verified.evaluations] == ["jp-psa-in-force", "jp-reserve-draft"]
+
+    def without_policies(value: Any) -> None:
+        value["predicate"]["policies"] = []
+
+    verified = exchange.verify(exchange.resigned(without_policies))
+    assert verified.steps[14] == (14, "NOT CHECKED", "the statement evaluates no policy")
+    assert verified.evaluations == ()
 
 
 def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange: Exchange) -> None:
@@ -263,3 +367,62 @@ def test_hot_coins_without_as_many_guarantee_coins_are_told(exchange: Exchange) 
     assert "12.49999999 for 12.50000000 outside cold storage" in row
     verdicts = {item["asset"]: item["verdict"] for item in segregation_document(verified) if "matched" in item["check"]}
     assert verdicts == {"BTC": "NOT MET", "DUSD": "NOT CHECKED", "ETH": "NOT CHECKED"}
+
+
+def with_own_policy(exchange: Exchange) -> tuple[bytes, dict[str, bytes]]:
+    """The bundle and the files of an exchange that evaluates rules that it wrote itself."""
+    text = exchange.files["policy-jp-reserve-draft.toml"].replace(b'"jp-reserve-draft"', b'"own"', 1)
+    policy = parse_policy(text, "own")
+
+    def change(value: Any) -> None:
+        predicate = Statement.from_value(value, what="a statement").predicate
+        found = verdicts([PolicyFile("policy-own.toml", text, policy)], predicate)
+        value["predicate"]["policies"] = [item.to_value() for item in found]
+        digest = {"sha256": sha256(text).hexdigest()}
+        value["subject"][1:] = [{"name": "policy-own.toml", "digest": digest}]
+
+    return exchange.resigned(change), exchange.files | {"policy-own.toml": text}
+
+
+def test_rules_that_the_exchange_wrote_are_called_its_own_and_need_their_file(exchange: Exchange) -> None:
+    bundle, files = with_own_policy(exchange)
+    step = exchange.verify(bundle, files=files.get).steps[14]
+    said = "own (not law: an example of attest, the exchange's own rules): 1 MET, 2 NOT APPLICABLE"
+    assert step == (14, "VERIFIED", said)
+    without = exchange.verify(bundle, files=exchange.files.get)
+    assert without.steps[14] == (14, "NOT CHECKED", "the file of own is not beside the bundle")
+
+
+def test_control_is_judged_by_what_the_caller_knows(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[dict[str, Any]] = []
+    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
+    vault = Signer.generate("ed25519").public
+    exchange.verify(nonce="5a" * 16, custodians={"Vault": vault})
+    exchange.verify()
+    own = [exchange.signer.public]
+    assert heard == [
+        {"nonce": "5a" * 16, "custodians": {"Vault": vault}, "exchange_keys": own},
+        {"nonce": None, "custodians": {}, "exchange_keys": own},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "unmet", "status"),
+    [((), False, "VERIFIED"), (("one is away",), False, "NOT CHECKED"), (("one is away",), True, "NOT MET")],
+)
+def test_what_proofs_of_control_show_is_told(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, *, unfinished: tuple[str, ...], unmet: bool, status: str
+) -> None:
+    plain = exchange.verify()
+    assert plain.controlled is None
+    assert {row.control for row in plain.wallets if row.purpose != "own"} == {"none"}
+    assert len(plain.wallets) == 7
+    counted = {index: "signature" for row in plain.wallets for index in row.records}
+    found = Controlled(1, frozenset(), 9, (), counted, {}, 0, None, reading_seen=True, contracts=())  # type: ignore[arg-type]
+    step = ControlStep(found, ("one signed", "another too"), unfinished, unmet)
+    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **__: step)
+    verified = exchange.verify()
+    assert verified.steps[13] == (13, status, "; ".join(("one signed", "another too", *unfinished)))
+    assert verified.controlled is found
+    assert verified.adverse == unmet
+    assert {row.control for row in verified.wallets if row.purpose != "own"} == {"signature"}

@@ -30,7 +30,8 @@ from attest.cli import main
 from attest.cli.render import coverage_document, coverage_table, windows_document
 from attest.cli.render_evidence import checked_text
 from attest.demo.nodes import anvil, bitcoind
-from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError
+from attest.documents import format_time
+from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
 from attest.reserves.evidence import EvidenceTree
@@ -240,9 +241,11 @@ class Published:
     def statement(self) -> Any:
         return json.loads((self.outcome.private / "statement.json").read_bytes())
 
-    def verify(self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None]) -> Verified:
+    def verify(
+        self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None], nonce: str | None = None
+    ) -> Verified:
         signer = monthly.read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
-        return verify(bundle, exchange_keys=[signer.public], threshold=1, now=NOW, files=files.get, tell=tell)
+        return verify(bundle, exchange_keys=[signer.public], now=NOW, files=files.get, tell=tell, window_nonce=nonce)
 
     def forge(
         self,
@@ -523,6 +526,31 @@ STATED: dict[str, tuple[Callable[[Any], object], tuple[int, str]]] = {
 def test_a_statement_that_says_another_lowest_count_fails(lie: str, dressed: Published) -> None:
     change, expected = STATED[lie]
     assert dressed.failing(lambda _: None, change) == expected
+
+
+def test_the_auditor_compares_the_nonce_that_it_drew(dressed: Published) -> None:
+    verified = dressed.verify(*dressed.forge(), lambda _: None, NONCE)
+    for chain, window in verified.rechecked.windows.items():
+        drawn = ", ".join(str(block.height) for block in window.blocks)
+        said = f"{chain} also read at {drawn}, which the nonce {NONCE} draws out of 28 blocks before and 9 after"
+        assert said in verified.steps[11].detail
+    with pytest.raises(VerificationError, match=f"drawn by the nonce {NONCE}, the auditor drew {'00' * 32}") as caught:
+        dressed.verify(*dressed.forge(), lambda _: None, "00" * 32)
+    assert caught.value.code == "recheck/window"
+
+
+def test_no_drawn_block_is_younger_than_the_statement(dressed: Published) -> None:
+    blocks = [b for window in dressed.outcome.verified.rechecked.windows.values() for b in window.blocks]
+    last = max(block.time for block in blocks)
+    pins = max(pin.time for pin in dressed.outcome.verified.statement.predicate.chains)
+    assert pins < last
+
+    def issued(time: datetime) -> Callable[[Any], object]:
+        snapshot = min(time, datetime(2026, 10, 31, 15, tzinfo=UTC))
+        return lambda p: p.update(issuedAt=format_time(time), snapshotAt=format_time(snapshot))
+
+    dressed.verify(*dressed.forge(state=issued(last)), lambda _: None)
+    assert dressed.failing(lambda _: None, issued(last - timedelta(seconds=1))) == (11, "recheck/window")
 
 
 def test_a_window_that_the_evidence_does_not_have_fails(dressed: Published) -> None:
