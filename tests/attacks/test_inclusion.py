@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, ProvenAsset, ProvenLeaf, verify_inclusion
+from attest.liabilities.proof import InclusionProof, ProvenAsset, ProvenLeaf, prove, verify_inclusion
 from attest.liabilities.tree import (
     StatedTree,
     SumNode,
@@ -127,7 +128,8 @@ def sums(value: Any, sibling: int, amount: str) -> None:
 
 
 FALSE = {
-    "the proof of another statement": lambda v: v.update(statement="11" * 32),
+    "the proof of another statement": lambda v: v.update(statement="00" * 32),
+    "the proof of one more statement": lambda v: v.update(statement="ff" * 32),
     "another account": lambda v: v.update(account="margin-call@example.com"),
     "a larger amount": lambda v: leaf_in(v).update(amount=str(int(leaf_in(v)["amount"]) + 1)),
     "a smaller amount": lambda v: leaf_in(v).update(amount="0"),
@@ -172,6 +174,7 @@ MALFORMED = {
 
 CODES = {
     "the proof of another statement": "proof/statement",
+    "the proof of one more statement": "proof/statement",
     "an index beyond the tree": "path/index",
     "a path one too short": "path/length",
     "a path one too long": "path/length",
@@ -206,7 +209,7 @@ def test_a_malformed_proof_is_refused(case: str, exchange: Exchange) -> None:
         lambda data: b"\xef\xbb\xbf" + data,
         lambda data: data.replace(b'"index":', b'"index":1e0,"i":', 1),
         lambda data: data.replace(b'"index":', b'"index":NaN,"i":', 1),
-        lambda data: b" " * (MAX_PROOF_BYTES + 1 - len(data)) + data,
+        lambda data: b" " * (1024 * 1024 + 1 - len(data)) + data,
         lambda _: b"[" * 10_000_000,
         lambda _: b"",
         lambda _: b"null",
@@ -216,6 +219,41 @@ def test_a_malformed_proof_is_refused(case: str, exchange: Exchange) -> None:
 def test_a_proof_that_is_no_strict_json_is_refused(change: Callable[[bytes], bytes], exchange: Exchange) -> None:
     with pytest.raises(MalformedError):
         exchange.verify(proof_bytes=change(exchange.proof()))
+
+
+@pytest.mark.parametrize(("part", "most"), [("path", 64), ("leaves", 4096), ("holdings", 1024)])
+def test_every_list_in_a_proof_is_bounded(part: str, most: int) -> None:
+    value = proof_of("alice", 1, 0, [SumNode(bytes(32), 0)]).to_value()
+    (holding,) = value["holdings"]
+    parent = {"path": holding["leaves"][0], "leaves": holding, "holdings": value}[part]
+    (item,) = parent[part]
+    for count, fits in ((0, part == "path"), (1, True), (most, True), (most + 1, False)):
+        parent[part] = [item] * count
+        with nullcontext() if fits else pytest.raises(MalformedError):
+            InclusionProof.from_value(value, what="the proof")
+
+
+def test_a_proof_has_room_for_a_mebibyte(exchange: Exchange) -> None:
+    proof = exchange.proof()
+    assert exchange.verify(proof_bytes=b" " * (1024 * 1024 - len(proof)) + proof).steps[10].status == "VERIFIED"
+
+
+def test_a_refusal_says_which_leaf_or_asset_and_what_to_do(exchange: Exchange) -> None:
+    with pytest.raises(VerificationError) as caught:
+        exchange.verify(proof_bytes=edit(exchange, FALSE["the proof of another statement"]))
+    assert "of the same month" in str(caught.value.hint)
+    with pytest.raises(VerificationError, match="the statement has no tree of DOGE"):
+        exchange.verify(proof_bytes=edit(exchange, FALSE["an asset the statement lacks"]))
+    with pytest.raises(MalformedError, match="the inclusion proof"):
+        exchange.verify(proof_bytes=b"{}")
+    tree = Tree.build("BTC", SECRET, [Row("alice", 0, 100)])
+    with pytest.raises(MalformedError) as missing:
+        prove(STATEMENT, "bob", [tree])
+    assert (missing.value.code, missing.value.message) == (
+        "prove/account",
+        "account 'bob' has no balance in the snapshot",
+    )
+    assert "zero and negative balances have no proof" in str(missing.value.hint)
 
 
 def test_each_customers_proof_verifies_and_nobody_elses_account_does(exchange: Exchange) -> None:

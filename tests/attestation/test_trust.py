@@ -130,11 +130,37 @@ def contradictions() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+SAID = {
+    "an auditor key also in the exchange role": "z is a key of both the exchange and the auditor",
+    "an auditor key also in the exchange role under another id": "z and z-again are one key under two names",
+    "a role that lists one key twice": "the role exchange lists a key twice",
+    "a role with fewer keys than its threshold": "the role auditor has fewer keys than its threshold",
+    "a role that lists an unknown key": "the role exchange lists x, which is not among the keys",
+    "a key of another scheme": "the key a is not of the scheme ecdsa-p256-sha256",
+    "a key without a role": "the key c has no role",
+    "a key in another spelling": "the key a is not PEM as everybody writes it",
+}
+
+
 @pytest.mark.parametrize("name", contradictions())
 def test_a_root_that_contradicts_itself_is_refused_though_signed(name: str) -> None:
     with pytest.raises(VerificationError) as caught:
         Trust.pin(signed_value(contradictions()[name], "ab"))
     assert caught.value.code == "trust/contradiction"
+    assert caught.value.message == f"the trust root contradicts itself: {SAID[name]}"
+
+
+@pytest.mark.parametrize("role", ["root", "exchange", "auditor"])
+def test_a_role_that_cannot_be_reached_is_named(role: str) -> None:
+    with pytest.raises(VerificationError, match=f"the role {role} has fewer keys"):
+        Trust.pin(root(1, roles(**{role: ("c", 2)}), "c"))
+
+
+def test_a_key_that_is_none_is_named() -> None:
+    value = root_value(1, roles())
+    value["keys"]["a"]["public"] = "x"
+    with pytest.raises(MalformedError, match="the key a of the trust root"):
+        Trust.pin(signed_value(value, "ab"))
 
 
 @pytest.mark.parametrize(
@@ -158,6 +184,7 @@ def test_a_malformed_root_is_refused(change: dict[str, Any]) -> None:
 
 def test_a_statement_is_no_trust_root_whoever_signed_it() -> None:
     payload = dumps(root_value(1, roles()))
+    Trust.pin(sign(payload, "application/vnd.attest.trust-root+json", [signer("a")]))
     with pytest.raises(VerificationError) as caught:
         Trust.pin(sign(payload, "application/vnd.in-toto+json", [signer("a")]))
     assert caught.value.code == "trust/type"
@@ -181,6 +208,7 @@ def limits() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
         "least threshold": (role(16, 1), role(16, 0)),
         "a key's length": (key(1024), key(1025)),
         "a key's name": ({"keys": {"k" * 64: good["keys"]["a"]}}, {"keys": {"k" * 65: good["keys"]["a"]}}),
+        "a key's letters": ({"keys": {"Zz9._@-": good["keys"]["a"]}}, {"keys": {"_Zz9": good["keys"]["a"]}}),
         "origin": ({"origin": "o" * 253}, {"origin": "o" * 254}),
         "version": ({"version": 1}, {"version": 0}),
     }

@@ -70,12 +70,14 @@ SAID: dict[int, tuple[str, str]] = {
     10: ("account hanako@example.jp is in the totals of 4 assets", "no inclusion proof was given"),
     11: (
         (
-            "10 of 10 balances recomputed from their evidence; 2 of 2 bank documents named by digest; of 14 declarations, "
-            "11 signed forms named by digest and 3 figures recomputed; 2 contracts and price lists named by digest"
+            "10 of 10 balances recomputed from their evidence; 2 of 2 bank documents named by digest; "
+            "of 14 declarations, 11 signed forms named by digest and 3 figures recomputed; "
+            "2 contracts and price lists named by digest"
         ),
         (
-            "0 of 10 balances recomputed from their evidence; 0 of 2 bank documents named by digest; of 14 declarations, "
-            "0 signed forms named by digest and 0 figures recomputed; 0 contracts and price lists named by digest; "
+            "0 of 10 balances recomputed from their evidence; 0 of 2 bank documents named by digest; "
+            "of 14 declarations, 0 signed forms named by digest and 0 figures recomputed; "
+            "0 contracts and price lists named by digest; "
             "the evidence of the others is not at hand"
         ),
     ),
