@@ -104,7 +104,7 @@ def _every_error_has_a_code_and_a_sentence() -> Iterator[None]:
     def checked(
         self: AttestError, code: str, message: str, *, hint: str | None = None, details: tuple[str, ...] = ()
     ) -> None:
-        assert re.fullmatch(r"[a-z-]+/[a-z0-9-]+", code), code
+        assert re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", code), code
         assert isinstance(message, str), code
         assert message, code
         make(self, code, message, hint=hint, details=details)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import attest
-from attest.attestation.verify import TITLES
+from attest.attestation.verify import MAX_FILE_BYTES, TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.reserves.pins import PinLostError
 from attest.reserves.records import AnyRecord
@@ -21,6 +21,11 @@ def test_the_steps_have_the_specifications_numbers_and_names() -> None:
     assert [int(number) for number, _ in steps] == list(range(len(TITLES)))
     for (_, specified), title in zip(steps, TITLES, strict=True):
         assert specified.startswith(title)
+
+
+def test_a_file_beside_the_bundle_is_bounded_as_specified() -> None:
+    (mebibytes,) = re.findall(r"A file beside the bundle is at most (\d+) MiB", TEXT)
+    assert int(mebibytes) * 1024 * 1024 == MAX_FILE_BYTES
 
 
 def test_every_record_type_is_specified() -> None:

@@ -80,6 +80,7 @@ ROTATIONS: dict[str, tuple[list[Version], str | None]] = {
     "issued before its predecessor": ([V("a", 1, "a"), V("a", 1, "a", OLD)], "trust/time"),
     "issued in the same second": ([V("a", 1, "a"), V("a", 1, "a", {"issuedAt": format_time(START)})], "trust/time"),
     "issued after it expires": ([V("a", 1, "a"), V("a", 1, "a", ENDED)], "trust/contradiction"),
+    "expires as it is issued": ([V("a", 1, "a", ENDED)], "trust/contradiction"),
     "signed by a stranger beside the root keys": ([V("a", 1, "a"), V("a", 1, "ae")], None),
     "an ECDSA key follows an Ed25519 key": ([V("a", 1, "a"), V("p", 1, "ap")], None),
 }  # fmt: skip
@@ -441,6 +442,20 @@ def test_a_role_that_a_root_does_not_have_is_reached_by_nobody() -> None:
     with pytest.raises(VerificationError) as caught:
         trust.standing("auditor", {signer("u").public.fingerprint: None}, issued_at=FIRST)
     assert caught.value.code == "signature/threshold"
+
+
+def test_a_role_that_is_given_up_keeps_its_threshold_for_what_it_signed() -> None:
+    """One of two auditor keys is stolen and the role taken out: the thief backdates the signature that is missing."""
+    with_role, without = roles(auditor=("uv", 2)), {"root": ("ab", 1), "exchange": EXCHANGE}
+    trust = Trust.pin(root(1, with_role, "a")).then(root(2, without, "a"))
+    u, v = (signer(name).public.fingerprint for name in "uv")
+    assert trust.standing("auditor", {u: BEFORE, v: BEFORE}, issued_at=FIRST) == {u, v}
+    for times in ({u: BEFORE, v: None}, {u: None, v: BEFORE}, {u: None, v: None}):
+        with pytest.raises(VerificationError) as caught:
+            trust.standing("auditor", times, issued_at=FIRST)
+        assert caught.value.code == "signature/withdrawn"
+    with pytest.raises(VerificationError, match="0 keys of the auditor signed that trust root 2 names; 1 must"):
+        trust.standing("auditor", {u: None, v: None}, issued_at=SECOND)
 
 
 ROLE = st.tuples(st.sets(st.sampled_from("vwxyz"), min_size=1, max_size=4), st.integers(1, 3))
