@@ -77,6 +77,7 @@ ROTATIONS: dict[str, tuple[list[Version], str | None]] = {
     "rollback": ([V("a", 1, "a"), V("a", 1, "a"), V("a", 1, "a", {"version": 1})], "trust/version"),
     "the same version again": ([V("a", 1, "a"), V("a", 1, "a", {"version": 1})], "trust/version"),
     "another exchange": ([V("a", 1, "a"), V("a", 1, "a", OTHER)], "trust/origin"),
+    "another exchange, by a later name": ([V("a", 1, "a"), V("a", 1, "a", {"origin": "zoo.example"})], "trust/origin"),
     "issued before its predecessor": ([V("a", 1, "a"), V("a", 1, "a", OLD)], "trust/time"),
     "issued in the same second": ([V("a", 1, "a"), V("a", 1, "a", {"issuedAt": format_time(START)})], "trust/time"),
     "issued after it expires": ([V("a", 1, "a"), V("a", 1, "a", ENDED)], "trust/contradiction"),
@@ -115,6 +116,7 @@ def roles(**changed: tuple[str, int]) -> dict[str, tuple[str, int]]:
 def contradictions() -> dict[str, dict[str, Any]]:
     good = root_value(1, roles())
     other = root_value(1, roles(root=("c", 1)))["keys"]["c"]
+    ecdsa = root_value(1, roles(root=("p", 1)))["keys"]["p"]
     return {
         "an auditor key also in the exchange role": root_value(1, roles(auditor=("z", 1))),
         "an auditor key also in the exchange role under another id": root_value(1, roles(auditor=("z'", 1))),
@@ -123,6 +125,12 @@ def contradictions() -> dict[str, dict[str, Any]]:
         "a role that lists an unknown key": {**good, "keys": {k: v for k, v in good["keys"].items() if k != "x"}},
         "a key of another scheme": {
             **good, "keys": {**good["keys"], "a": {**good["keys"]["a"], "scheme": "ecdsa-p256-sha256"}}
+        },
+        "an ECDSA key called Ed25519": {
+            **good, "keys": {**good["keys"], "a": {**ecdsa, "scheme": "ed25519"}}
+        },
+        "a key in another spelling, with a line before it": {
+            **good, "keys": {**good["keys"], "a": {**good["keys"]["a"], "public": "\n" + good["keys"]["a"]["public"]}}
         },
         "a key without a role": {**good, "keys": {**good["keys"], "c": other}},
         "a key in another spelling": {
@@ -138,6 +146,8 @@ SAID = {
     "a role with fewer keys than its threshold": "the role auditor has fewer keys than its threshold",
     "a role that lists an unknown key": "the role exchange lists x, which is not among the keys",
     "a key of another scheme": "the key a is not of the scheme ecdsa-p256-sha256",
+    "an ECDSA key called Ed25519": "the key a is not of the scheme ed25519",
+    "a key in another spelling, with a line before it": "the key a is not PEM as everybody writes it",
     "a key without a role": "the key c has no role",
     "a key in another spelling": "the key a is not PEM as everybody writes it",
 }
@@ -186,9 +196,10 @@ def test_a_malformed_root_is_refused(change: dict[str, Any]) -> None:
 def test_a_statement_is_no_trust_root_whoever_signed_it() -> None:
     payload = dumps(root_value(1, roles()))
     Trust.pin(sign(payload, "application/vnd.attest.trust-root+json", [signer("a")]))
-    with pytest.raises(VerificationError) as caught:
-        Trust.pin(sign(payload, "application/vnd.in-toto+json", [signer("a")]))
-    assert caught.value.code == "trust/type"
+    for other in ("application/vnd.in-toto+json", "application/json"):
+        with pytest.raises(VerificationError) as caught:
+            Trust.pin(sign(payload, other, [signer("a")]))
+        assert caught.value.code == "trust/type"
 
 
 def limits() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
