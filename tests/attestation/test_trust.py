@@ -421,6 +421,9 @@ COUNTED: dict[str, tuple[list[tuple[str, int]], str, datetime, dict[str, datetim
     "a raised threshold does not touch what a timestamp proves": (
         [("xy", 1), ("xy", 2)], "x", FIRST, {"x": BEFORE}, "x"
     ),
+    "a raised threshold does not touch what more timestamps prove than were needed": (
+        [("xyz", 2), ("wxyz", 4)], "xyz", FIRST, {"x": BEFORE, "y": BEFORE, "z": BEFORE}, "xyz"
+    ),
     "a lowered threshold does not help what was issued before": (
         [("xy", 2), ("xy", 1)], "x", FIRST, NONE, "signature/threshold"
     ),
