@@ -353,6 +353,7 @@ def test_roots_are_taken_in_any_order_and_older_ones_left_out() -> None:
     envelopes = [V("a", 1, "a").envelope(number) for number in range(1, 5)]
     trust = Trust.pin(envelopes[1]).followed_by([envelopes[3], envelopes[0], envelopes[2], envelopes[3], envelopes[1]])
     assert [root.version for root in trust.roots] == [2, 3, 4]
+    assert trust.followed_by(envelopes) == trust
     with pytest.raises(VerificationError) as caught:
         Trust.pin(envelopes[1]).followed_by([envelopes[3]])
     assert caught.value.code == "trust/version"
