@@ -9,6 +9,7 @@ from typing import get_args
 import attest
 from attest.attestation.verify import MAX_FILE_BYTES, TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
+from attest.liabilities.tree import SCHEME
 from attest.reserves.pins import PinLostError
 from attest.reserves.records import AnyRecord
 
@@ -26,6 +27,10 @@ def test_the_steps_have_the_specifications_numbers_and_names() -> None:
 def test_a_file_beside_the_bundle_is_bounded_as_specified() -> None:
     (mebibytes,) = re.findall(r"A file beside the bundle is at most (\d+) MiB", TEXT)
     assert int(mebibytes) * 1024 * 1024 == MAX_FILE_BYTES
+
+
+def test_the_tree_has_the_name_that_is_specified() -> None:
+    assert f"## 2. Liability tree, one per asset (`{SCHEME}`)" in TEXT
 
 
 def test_every_record_type_is_specified() -> None:

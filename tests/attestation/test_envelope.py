@@ -71,7 +71,7 @@ def test_each_changed_byte_of_payload_type_or_signature_fails(signer: Signer) ->
 def test_one_key_counts_once() -> None:
     signer = Signer.generate("ecdsa-p256-sha256")
     twice = sign(b"payload", TYPE, [signer, signer])
-    with pytest.raises(VerificationError, match="signed twice"):
+    with pytest.raises(VerificationError, match=f"key {signer.public.fingerprint[:16]}… signed twice"):
         verify_signatures(twice, [signer.public])
 
 
@@ -90,6 +90,7 @@ def test_sixteen_may_sign_and_each_of_them_once() -> None:
         with pytest.raises(VerificationError) as caught:
             add_signature(envelope, signers[0])
         assert caught.value.code == "signature/twice"
+        assert caught.value.message == f"key {signers[0].public.fingerprint[:16]}… signed already"
         envelope = add_signature(envelope, signer)
     public = [signer.public for signer in signers]
     assert verify_signatures(envelope, public) == ({key.fingerprint for key in public[:16]}, 0)
@@ -104,19 +105,23 @@ def test_sixteen_may_sign_and_each_of_them_once() -> None:
         Envelope.from_value(value, what="the envelope")
 
 
-@pytest.mark.parametrize(("field", "most"), [("keyid", "a" * 128), ("sig", "AAAA" * 341 + "AA==")])
-def test_the_parts_of_a_signature_are_bounded(field: str, most: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "most", "more"),
+    [("keyid", "a" * 128, "a" * 129), ("sig", "AAAA" * 341 + "AA==", "AAAA" * 341 + "AAA=")],
+)
+def test_the_parts_of_a_signature_are_bounded(field: str, most: str, more: str) -> None:
     value = sign(b"payload", TYPE, [Signer.generate("ed25519")]).to_value()
     value["signatures"][0][field] = most
     Envelope.from_value(value, what="the envelope")
-    value["signatures"][0][field] = most[:4] + most
+    value["signatures"][0][field] = more
     with pytest.raises(MalformedError):
         Envelope.from_value(value, what="the envelope")
     value["signatures"][0] |= {"keyid": "", "sig": "AA=="}
     Envelope.from_value(value, what="the envelope")
     value["signatures"][0]["sig"] = ""
-    with pytest.raises(MalformedError):
-        Envelope.from_value(value, what="the envelope")
+    for signatures in (value["signatures"], []):
+        with pytest.raises(MalformedError):
+            Envelope.from_value({**value, "signatures": signatures}, what="the envelope")
 
 
 def test_a_der_encoded_ecdsa_signature_is_refused() -> None:
