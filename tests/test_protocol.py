@@ -9,7 +9,7 @@ from typing import get_args
 import attest
 from attest.attestation.verify import MAX_FILE_BYTES, TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
-from attest.liabilities.tree import SCHEME
+from attest.liabilities.tree import SCHEME, SECRET_BYTES
 from attest.reserves.pins import PinLostError
 from attest.reserves.records import AnyRecord
 
@@ -29,8 +29,9 @@ def test_a_file_beside_the_bundle_is_bounded_as_specified() -> None:
     assert int(mebibytes) * 1024 * 1024 == MAX_FILE_BYTES
 
 
-def test_the_tree_has_the_name_that_is_specified() -> None:
+def test_the_tree_has_the_name_and_the_secret_that_are_specified() -> None:
     assert f"## 2. Liability tree, one per asset (`{SCHEME}`)" in TEXT
+    assert f"secret: {SECRET_BYTES} random bytes per snapshot" in TEXT
 
 
 def test_every_record_type_is_specified() -> None:
