@@ -120,6 +120,7 @@ def contradictions() -> dict[str, dict[str, Any]]:
     return {
         "an auditor key also in the exchange role": root_value(1, roles(auditor=("z", 1))),
         "an auditor key also in the exchange role under another id": root_value(1, roles(auditor=("z'", 1))),
+        "expired when it is issued": {**good, "expiresAt": good["issuedAt"]},
         "a role that lists one key twice": root_value(1, roles(exchange=("xx", 1))),
         "a role with fewer keys than its threshold": root_value(1, roles(auditor=("u", 2))),
         "a role that lists an unknown key": {**good, "keys": {k: v for k, v in good["keys"].items() if k != "x"}},
@@ -142,6 +143,7 @@ def contradictions() -> dict[str, dict[str, Any]]:
 SAID = {
     "an auditor key also in the exchange role": "z is a key of both the exchange and the auditor",
     "an auditor key also in the exchange role under another id": "z and z-again are one key under two names",
+    "expired when it is issued": "it expires before it was issued",
     "a role that lists one key twice": "the role exchange lists a key twice",
     "a role with fewer keys than its threshold": "the role auditor has fewer keys than its threshold",
     "a role that lists an unknown key": "the role exchange lists x, which is not among the keys",
