@@ -32,7 +32,7 @@ BAD = {
     "a sample of nothing": ("[keys]", "[control]\nsample = 0\n[keys]", "control.sample"),
     "a custodian of no wallet": ("[keys]", f"{CUSTODIAN}[keys]", "no wallet names the custodian Vault Trust"),
     "a custodian twice": ("[keys]", f"{CUSTODIAN}{CUSTODIAN}[keys]", "custodian Vault Trust stands there twice"),
-    "nested too deep": ("[entity]", f"x = {'[' * 200_000}\n[entity]", "nested too deep"),
+    "nested too deep": ("[entity]", f"x = {'[' * 200_000}\n[entity]", "nested deeper than 32 levels"),
     "not TOML": ("[entity]", "[entity", "line 5"),
     "unknown table": ("[entity]", "[extra]\nx = 1\n[entity]", "extra: unknown field"),
     "unknown key": (

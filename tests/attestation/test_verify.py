@@ -72,12 +72,12 @@ SAID: dict[int, tuple[str, str]] = {
         (
             "10 of 10 balances recomputed from their evidence; 2 of 2 bank documents named by digest; "
             "of 14 declarations, 11 signed forms named by digest and 3 figures recomputed; "
-            "2 contracts and price lists named by digest"
+            "2 of 2 contracts and price lists named by digest"
         ),
         (
             "0 of 10 balances recomputed from their evidence; 0 of 2 bank documents named by digest; "
             "of 14 declarations, 0 signed forms named by digest and 0 figures recomputed; "
-            "0 contracts and price lists named by digest; "
+            "0 of 2 contracts and price lists named by digest; "
             "the evidence of the others is not at hand"
         ),
     ),

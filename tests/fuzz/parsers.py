@@ -84,7 +84,7 @@ from tests.attestation.test_control_step import (
     sample,
 )
 from tests.attestation.test_control_step import challenge as bitcoin_challenge
-from tests.conftest import FIXTURES, Exchange, signed_bundle
+from tests.conftest import FIXTURES, NOW, Exchange, signed_bundle
 from tests.reserves.bitcoin_signing import Virtual, multisig, p2pkh, p2tr, p2wpkh, p2wsh, public
 from tests.reserves.test_bip322 import MESSAGE, proof_of_funds
 
@@ -497,7 +497,10 @@ class _Table:
         config = self.config.model_copy(
             update={"policies": self.config.policies.model_copy(update={"prices": "p.csv"})}
         )
-        yield "prices", Parser(self.at("p.csv", lambda path: read_prices(config, "2026-10", path.parent)), (prices,))
+        yield (
+            "prices",
+            Parser(self.at("p.csv", lambda path: read_prices(config, "2026-10", path.parent, NOW)), (prices,)),
+        )
         rows = [["hanako@example.jp", "BTC", "1.5"], ["佐藤 花子", "JPY", "100"], ['"a,b"', "ETH", "-3"]]
         for name, seed in self.ledgers(rows).items():
             yield f"ledger {name}", Parser(self.at(name, self.ledger), (seed,))
