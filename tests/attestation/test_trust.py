@@ -430,6 +430,10 @@ COUNTED: dict[str, tuple[list[tuple[str, int]], str, datetime, dict[str, datetim
     "a lowered threshold does not help what was issued before": (
         [("xy", 2), ("xy", 1)], "x", FIRST, NONE, "signature/threshold"
     ),
+    "a lowered threshold does not let a stolen key complete what was one short": (
+        [("xz", 2), ("xw", 1)], "xz", FIRST, {"x": BEFORE}, "signature/withdrawn"
+    ),
+    "a lowered threshold, and both still have the role": ([("xz", 2), ("xz", 1)], "xz", FIRST, NONE, "xz"),
     "issued before the pinned root": ([("xy", 1)], "x", START - MONTH, NONE, "trust/before"),
     "issued after the root had expired": ([("xy", 1)], "x", START + YEAR, NONE, "trust/gap"),
     "the role of a statement far in the chain": ([("xy", 1), ("zw", 1), ("uv", 1)], "u", THIRD, NONE, "u"),
