@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep
 from attest.attestation.keys import Signer
 from attest.attestation.policies import PolicyFile, verdicts
 from attest.attestation.segregation import segregation
 from attest.attestation.statement import Statement
+from attest.attestation.trust import Trust
 from attest.attestation.verify import TITLES, Step, verify
 from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
-from attest.errors import VerificationError
+from attest.errors import UnavailableError, VerificationError
 from attest.policy.source import parse_policy
 from attest.reserves.control_recheck import Controlled
 from tests.attacks.test_publication import without_figures
+from tests.attestation.ceremony import fingerprints, root, signer
 from tests.conftest import NOW, Exchange, signed_bundle
 
 
@@ -428,3 +431,58 @@ def test_what_proofs_of_control_show_is_told(
     assert verified.controlled is found
     assert verified.adverse == unmet
     assert {row.control for row in verified.wallets if row.purpose != "own"} == {"signature"}
+
+
+def test_nodes_are_asked_for_the_records_at_hand_and_what_they_leave_is_told(exchange: Exchange) -> None:
+    bitcoin, ethereum = (pin.chain for pin in exchange.verify().statement.predicate.chains)
+    heard: list[Any] = []
+
+    def ask(predicate: Any, records: Any) -> list[tuple[str, str, int]]:
+        heard.append((predicate, len(records)))
+        return [(ethereum, "mine", 6)]
+
+    verified = exchange.verify(ask=ask)
+    assert heard == [(verified.statement.predicate, 33)]
+    said = "the node mine has the pinned block, and says the same of 6 balances"
+    assert verified.steps[12] == (12, "NOT CHECKED", f"{said}; no node was asked about {bitcoin}")
+    both = exchange.verify(ask=lambda *_: [(ethereum, "mine", 6), (bitcoin, "other", 4)])
+    assert both.steps[12] == (12, "VERIFIED", f"{said}; {said.replace('mine', 'other').replace('6', '4')}")
+    none = exchange.verify(ask=lambda *_: [])
+    assert none.steps[12] == (12, "NOT CHECKED", f"no node was asked about {bitcoin}, {ethereum}")
+
+
+def test_a_node_that_does_not_answer_is_told_of_and_fails_nothing(exchange: Exchange) -> None:
+    def ask(*_: Any) -> Any:
+        raise UnavailableError("node/unreachable", "the node mine does not answer")
+
+    assert exchange.verify(ask=ask).steps[12] == (12, "NOT CHECKED", "the node mine does not answer")
+
+
+def test_a_month_follows_the_one_that_is_given(exchange: Exchange) -> None:
+    fields = {
+        "period": "2026-09",
+        "snapshotAt": "2026-09-30T15:00:00Z",
+        "issuedAt": "2026-11-01T00:00:00Z",
+        "policies": [],
+    }
+    before = exchange.resigned(lambda value: value["predicate"].update(fields))
+    digest = sha256(parse_bundle(before).envelope.payload).hexdigest()
+    later = exchange.resigned(lambda value: value["predicate"].update(sequence=1, previous=digest))
+    assert exchange.verify(later, previous=before).steps[7] == (
+        7,
+        "VERIFIED",
+        "statement 1 follows statement 0 of 2026-09, whose own signatures are for `attest history check`",
+    )
+    assert exchange.failing_step(later, previous=exchange.bundle)[0] == 7
+
+
+def test_a_custodian_is_neither_a_root_nor_an_exchange_key_of_the_trust_root(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
+    times = {"issuedAt": "2026-10-01T00:00:00Z", "expiresAt": "2027-10-01T00:00:00Z"}
+    pinned = Trust.pin(root(1, {"root": ("ab", 2), "exchange": ("xy", 1), "auditor": ("u", 1)}, "ab", **times))
+    bundle = signed_bundle(exchange.payload, signer("x"))
+    exchange.verify(bundle, exchange_keys=(), trust=pinned, roles=("exchange",))
+    assert {key.fingerprint for key in heard[0]["exchange_keys"]} == fingerprints("abxy")

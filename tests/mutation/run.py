@@ -56,6 +56,7 @@ TARGETS = {
         "attacks/test_signatories.py",
         "attacks/test_inclusion.py",
         "attacks/test_publication.py",
+        "attacks/test_documents.py",
         "test_protocol.py",
         "nodes/test_window.py::test_the_auditor_compares_the_nonce_that_it_drew",
         "nodes/test_window.py::test_no_drawn_block_is_younger_than_the_statement",
