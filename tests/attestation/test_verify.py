@@ -306,12 +306,6 @@ def test_another_predicate_is_refused_before_it_is_read(change: dict[str, Any], 
     assert exchange.failing_step(exchange.resigned(lambda value: value.update(change))) == (4, "statement/type")
 
 
-def test_another_payload_type_is_refused_though_signed(exchange: Exchange) -> None:
-
-    bundle = signed_bundle(exchange.payload, exchange.signer, "application/json")
-    assert exchange.failing_step(bundle) == (4, "statement/type")
-
-
 def test_a_key_that_did_not_sign_is_a_missed_threshold(exchange: Exchange) -> None:
     stranger = Signer.generate("ed25519").public
     assert exchange.failing_step(exchange_keys=[stranger]) == (3, "signature/threshold")
@@ -486,3 +480,24 @@ def test_a_custodian_is_neither_a_root_nor_an_exchange_key_of_the_trust_root(
     bundle = signed_bundle(exchange.payload, signer("x"))
     exchange.verify(bundle, exchange_keys=(), trust=pinned, roles=("exchange",))
     assert {key.fingerprint for key in heard[0]["exchange_keys"]} == fingerprints("abxy")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_no_other_payload_type_is_read_however_it_sorts(kind: str, exchange: Exchange) -> None:
+    assert exchange.failing_step(signed_bundle(exchange.payload, exchange.signer, kind)) == (4, "statement/type")
+
+
+def test_of_two_keys_one_or_both_may_be_asked_for(exchange: Exchange) -> None:
+    two = [exchange.signer.public, signer("x").public]
+    assert exchange.verify(exchange_keys=two, threshold=1).steps[3].status == "VERIFIED"
+    assert exchange.failing_step(exchange_keys=two, threshold=2) == (3, "signature/threshold")
+
+
+def test_a_file_beside_the_bundle_that_is_no_evidence_is_not_read_as_such(exchange: Exchange) -> None:
+    def add(value: Any) -> None:
+        value["subject"].insert(
+            0, {"name": "a-letter.txt", "digest": {"sha256": sha256(b"dear customers").hexdigest()}}
+        )
+
+    files = {**exchange.files, "a-letter.txt": b"dear customers"}
+    assert exchange.verify(exchange.resigned(add), files=files.get).steps[9].status == "VERIFIED"
