@@ -17,7 +17,8 @@ from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_eviden
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.statement import EvidenceRoot
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.window import check_nonce, read_drawn, window_declarations
+from attest.attestation.window import window_declarations
+from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
