@@ -15,6 +15,7 @@ from attest.files import SECRET_MODE, read_bounded, write_file
 from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
 from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
+from attest.liabilities.tree import StatedTree, check_trees
 
 STATEMENT_FILE: Final = "statement.json"
 SNAPSHOT_FOLDER: Final = "liabilities"
@@ -80,16 +81,23 @@ def check_liabilities(
         stated = snapshot.manifest
         manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
         check_files(snapshot)
-    for tree, other in zip(stated.trees, manifest.trees, strict=False):
-        if tree != other:
-            raise VerificationError(
-                "snapshot/ledger",
-                f"the ledger leads to another tree of {other.asset}: total {other.total}, not {tree.total}",
-                hint="was the ledger changed after the snapshot was built?",
-            )
-    if (stated.trees, stated.totals) != (manifest.trees, manifest.totals):
+    check_trees(stated.trees, manifest.trees)
+    if stated.totals != manifest.totals:
         raise VerificationError("snapshot/ledger", "the ledger has other control totals than the snapshot")
     return stated
+
+
+def rebuild_trees(
+    config: Config,
+    folder: Path,
+    period: str,
+    secret: bytes,
+    environment: Mapping[str, str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[StatedTree, ...]:
+    """The trees that the ledger of `period` and the secret of its snapshot lead to. Raises `AttestError`."""
+    with tempfile.TemporaryDirectory(prefix="attest-") as again:
+        return build_liabilities(config, folder, period, Path(again), secret, environment, progress).trees
 
 
 def open_snapshot(path: Path) -> Snapshot:

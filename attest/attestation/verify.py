@@ -41,6 +41,7 @@ from attest.attestation.window import check_windows, not_recomputed
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
+from attest.liabilities.tree import StatedTree, check_trees
 from attest.policy.explain import STANDINGS, VERDICT_NAMES
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
@@ -77,6 +78,8 @@ Status = Literal["VERIFIED", "FAILED", "NOT CHECKED", "NOT MET"]
 Files = Callable[[str], bytes | None]
 Ask = Callable[[Predicate, Mapping[int, Any]], Sequence[tuple[str, str, int]]]
 """Asks nodes for the balances in records: the chain, the node, and how many balances it says the same of."""
+Rebuild = Callable[[str], Sequence[StatedTree]]
+"""Builds the trees of a period again, from the ledger and the secret of its snapshot."""
 
 
 class Step(NamedTuple):
@@ -179,6 +182,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     previous: bytes | None = None,
     proof_bytes: bytes | None = None,
     ask: Ask | None = None,
+    rebuild: Rebuild | None = None,
     nonce: str | None = None,
     window_nonce: str | None = None,
     custodians: Mapping[str, PublicKey] = MappingProxyType({}),
@@ -190,10 +194,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     for each of `roles`; or, without one, by `exchange_keys` and `threshold`. While a statement is `unfinished`, one
     signature of each role will do, and step 3 is not checked. `authorities` are those whose timestamps count. `files`
     returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of the statement
-    before, whose own signatures are not looked at; `ask` asks nodes. `nonce` and `window_nonce` are the hex that the
-    auditor drew for challenges and for windows, `custodians` has the keys of custodians by name, as far as the caller
-    knows them; `tell` hears of each step as it ends. Raises `VerificationError` for what is false and `MalformedError`
-    for what cannot be read, after telling the step that failed.
+    before, whose own signatures are not looked at; `ask` asks nodes, `rebuild` reads the ledger. `nonce` and
+    `window_nonce` are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of
+    custodians by name, as far as the caller knows them; `tell` hears of each step as it ends. Raises
+    `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step that
+    failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
@@ -257,15 +262,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     records = _check_files(report, statement, files)
 
-    holdings: tuple[Holding, ...] = ()
-    with report.step(10) as detail:
-        if proof is None:
-            detail.open("no inclusion proof was given")
-        else:
-            trees = {tree.asset: tree for tree in predicate.liabilities.trees}
-            holdings = verify_inclusion(proof, statement=digest, trees=trees)
-            detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
-
+    holdings = _check_inclusion(report, predicate, digest, proof, rebuild)
     rechecked = _recheck_evidence(report, predicate, records, window_nonce)
 
     with report.step(12) as detail:
@@ -335,6 +332,29 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
         if missing:
             detail.open(f"not beside the bundle: {', '.join(missing)}")
     return records
+
+
+def _check_inclusion(
+    report: _Report, predicate: Predicate, digest: bytes, proof: InclusionProof | None, rebuild: Rebuild | None
+) -> tuple[Holding, ...]:
+    """Step 10: of one account by its proof, of all by building the trees again. Returns what the proof shows."""
+    trees = predicate.liabilities.trees
+    holdings: tuple[Holding, ...] = ()
+    with report.step(10) as detail:
+        if proof is None and rebuild is None:
+            detail.open("no inclusion proof was given")
+        if rebuild is not None:
+            try:
+                built = rebuild(predicate.period)
+            except UnavailableError as error:
+                detail.open(error.message)
+            else:
+                check_trees(trees, built)
+                detail.append(f"the ledger leads to the trees of all {len(trees)} assets")
+        if proof is not None:
+            holdings = verify_inclusion(proof, statement=digest, trees={tree.asset: tree for tree in trees})
+            detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
+    return holdings
 
 
 def _recheck_evidence(

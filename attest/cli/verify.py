@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
 from attest.cli.evidence import by_chain
-from attest.cli.result import Result, error_document, error_text, json_option
+from attest.cli.result import Result, error_document, error_text, json_option, progress
 from attest.errors import EXIT_ADVERSE, AttestError, exit_code
 
 if TYPE_CHECKING:
     from attest.attestation.keys import PublicKey
     from attest.attestation.statement import Predicate
-    from attest.attestation.verify import Ask
+    from attest.attestation.verify import Ask, Rebuild
+    from attest.liabilities.tree import StatedTree
 
 
 @click.command()
@@ -40,6 +42,13 @@ if TYPE_CHECKING:
     metavar="CHAIN=URL",
     help="Ask a node of yours too; ${NAME} in the URL stands for an environment variable. Repeatable.",
 )
+@click.option(
+    "--ledger", metavar="CONFIG", type=click.Path(path_type=Path, dir_okay=False),
+    help="For auditors: build every tree again from the ledger that CONFIG names, and compare. Needs --secret, and "
+    "room for the snapshot among temporary files.",
+)  # fmt: skip
+@click.option("--secret", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file `secret` of the month's snapshot, from which the salts of its leaves follow.")  # fmt: skip
 @click.option("--nonce", metavar="HEX", help="What the auditor drew: a challenge that names another is refused.")
 @click.option("--window-nonce", metavar="HEX", help="Likewise, of the blocks around the pins that were read.")
 @click.option(
@@ -61,12 +70,16 @@ def verify(
     proof: Path | None,
     previous: Path | None,
     nodes: tuple[str, ...],
+    ledger: Path | None,
+    secret: Path | None,
     nonce: str | None,
     window_nonce: str | None,
     custodian_keys: tuple[str, ...],
-    as_json: bool,  # noqa: ARG001
+    as_json: bool,
 ) -> Result:
-    """Verify BUNDLE: signatures, arithmetic, evidence beside it, rules, an inclusion proof. Offline, but for --node.
+    """Verify BUNDLE: signatures, arithmetic, evidence beside it, rules, an inclusion proof.
+
+    Offline, but for --node and a ledger in a database.
 
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
@@ -88,6 +101,7 @@ def verify(
     known: dict[str, Any] = {
         "previous": None if previous is None else read_bounded(previous, MAX_BUNDLE_BYTES),
         "ask": _asking(by_chain("--node", nodes)),
+        "rebuild": _rebuilding(ledger, secret, as_json=as_json),
         "nonce": None if nonce is None else parse_nonce(nonce),
         "window_nonce": None if window_nonce is None else parse_nonce(window_nonce),
         "custodians": _custodians(custodian_keys),
@@ -132,6 +146,27 @@ def _asking(nodes: dict[str, str]) -> Ask | None:
         return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
 
     return ask
+
+
+def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> Rebuild | None:
+    """What builds the trees again from the ledger that a config names; nothing without one."""
+    if ledger is None and secret is None:
+        return None
+    if ledger is None or secret is None:
+        raise click.UsageError("--ledger CONFIG and --secret FILE go together")
+    import os
+
+    from attest.attestation.config import read_config
+    from attest.attestation.snapshot import rebuild_trees
+    from attest.liabilities.snapshot import read_secret
+
+    settings, seed = read_config(ledger), read_secret(secret)
+
+    def rebuild(period: str) -> tuple[StatedTree, ...]:
+        with progress(as_json=as_json) as advance:
+            return rebuild_trees(settings, ledger.parent, period, seed, os.environ, partial(advance, "rows"))
+
+    return rebuild
 
 
 def _custodians(items: Iterable[str]) -> dict[str, PublicKey]:

@@ -183,7 +183,7 @@ class Snapshot:
         self.folder = folder
         data = read_bounded(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
         self.manifest = Manifest.from_canonical(data, what=str(folder / MANIFEST_FILE), max_bytes=MAX_MANIFEST_BYTES)
-        self.secret = read_secret(folder)
+        self.secret = read_secret(folder / SECRET_FILE)
         self._stack = ExitStack()
         try:
             self.trees = {
@@ -212,15 +212,15 @@ def check_files(snapshot: Snapshot) -> None:
             raise VerificationError("snapshot/file", f"{stated.name} is not the file that was built")
 
 
-def read_secret(folder: Path) -> bytes:
-    """The snapshot's secret. Raises `UnavailableError` or `MalformedError`."""
-    text = read_bounded(folder / SECRET_FILE, 1024).decode("ascii", "replace").strip()
+def read_secret(path: Path) -> bytes:
+    """The snapshot's secret, in its file. Raises `UnavailableError` or `MalformedError`."""
+    text = read_bounded(path, 1024).decode("ascii", "replace").strip()
     try:
         secret = bytes.fromhex(text)
     except ValueError:
         secret = b""
     if len(secret) != SECRET_BYTES:
-        raise MalformedError("snapshot/secret", f"{folder / SECRET_FILE} does not hold {SECRET_BYTES} bytes of hex")
+        raise MalformedError("snapshot/secret", f"{path} does not hold {SECRET_BYTES} bytes of hex")
     return secret
 
 

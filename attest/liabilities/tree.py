@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
@@ -37,6 +38,28 @@ class StatedTree(Document):
     total: Amount
     negative_accounts: Count
     negative_total: Amount
+
+
+def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> None:
+    """Compare the stated trees with those that a ledger leads to. Raises `VerificationError` naming what differs."""
+    found = {tree.asset: tree for tree in built}
+    for tree in stated:
+        other = found.pop(tree.asset, None)
+        if other is None:
+            raise VerificationError("ledger/tree", f"the ledger leads to no tree of {tree.asset}")
+        differing = [
+            f"{name} {was}, not {said}"
+            for (name, was), said in zip(other.to_value().items(), tree.to_value().values(), strict=True)
+            if was != said
+        ]
+        if differing:
+            raise VerificationError(
+                "ledger/tree",
+                f"the ledger leads to another tree of {tree.asset}: {', '.join(differing)}",
+                hint="the same rows, secret, splitting and decoys lead to the same tree: which of them changed?",
+            )
+    if found:
+        raise VerificationError("ledger/tree", f"the ledger also leads to a tree of {', '.join(sorted(found))}")
 
 
 class OwnedLeaf(NamedTuple):

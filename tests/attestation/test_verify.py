@@ -452,6 +452,34 @@ def test_a_node_that_does_not_answer_is_told_of_and_fails_nothing(exchange: Exch
     assert exchange.verify(ask=ask).steps[12] == (12, "NOT CHECKED", "the node mine does not answer")
 
 
+def test_trees_that_are_built_again_are_of_the_statements_month_and_of_all_its_assets(exchange: Exchange) -> None:
+    trees = exchange.verify().statement.predicate.liabilities.trees
+    periods: list[str] = []
+
+    def rebuild(period: str) -> Any:
+        periods.append(period)
+        return trees
+
+    said = "the ledger leads to the trees of all 4 assets"
+    assert exchange.verify(rebuild=rebuild).steps[10] == (10, "VERIFIED", said)
+    both = exchange.verify(rebuild=rebuild, proof_bytes=exchange.proof())
+    assert both.steps[10].status == "VERIFIED"
+    assert both.steps[10].detail.startswith(f"{said}; account ")
+    assert (len(both.holdings), periods) == (4, ["2026-10", "2026-10"])
+    assert exchange.failing_step(rebuild=lambda _: trees[1:]) == (10, "ledger/tree")
+    assert exchange.failing_step(rebuild=lambda _: trees[1:], proof_bytes=exchange.proof()) == (10, "ledger/tree")
+
+
+def test_a_ledger_that_cannot_be_reached_leaves_open_what_a_proof_shows_of_one_account(exchange: Exchange) -> None:
+    def rebuild(_: str) -> Any:
+        raise UnavailableError("ledger/unreachable", "the ledger does not answer")
+
+    assert exchange.verify(rebuild=rebuild).steps[10] == (10, "NOT CHECKED", "the ledger does not answer")
+    both = exchange.verify(rebuild=rebuild, proof_bytes=exchange.proof())
+    assert both.steps[10].status == "NOT CHECKED"
+    assert len(both.holdings) == 4
+
+
 def test_a_month_follows_the_one_that_is_given(exchange: Exchange) -> None:
     fields = {
         "period": "2026-09",

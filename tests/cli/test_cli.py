@@ -12,7 +12,7 @@ import pytest
 
 from attest.cli.result import printable
 from attest.demo.exchange import recorded_nodes, write_exchange
-from tests.conftest import Exchange
+from tests.conftest import Exchange, make_exchange
 
 
 @pytest.fixture
@@ -348,6 +348,36 @@ def test_liabilities_are_built_shown_proven_and_checked_by_themselves(attest: An
     assert (failed.code, failed.document["status"], failed.document["error"]["code"]) == (1, "failed", "snapshot/file")
     unbound = attest("prove", snapshot, "--account", "hanako@example.jp")
     assert (unbound.code, "statement.json" in unbound.err) == (4, True)
+
+
+def test_an_auditor_builds_the_trees_of_a_statement_again_from_its_ledger(attest: Any, tmp_path: Path) -> None:
+    made = make_exchange(tmp_path / "x")
+    secret = made.outcome.private / "liabilities" / "secret"
+    verify = ("verify", made.outcome.bundle, "--key", made.folder / "keys" / "exchange.pem.pub")
+    both = (*verify, "--ledger", made.folder / "attest.toml", "--secret", secret)
+    ran = attest(*both)
+    assert (ran.code, "10   VERIFIED      inclusion proof" in ran.out) == (0, True)
+    ledger = made.folder / "ledger.csv"
+    rows = ledger.read_text(encoding="utf-8")
+    ledger.write_text(rows.replace("hanako@example.jp,BTC,1.25", "hanako@example.jp,BTC,1.24"), encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    ran = attest(*both, "--json")
+    step = ran.document["steps"][-1]
+    assert (ran.code, step["number"], step["status"]) == (1, 10, "FAILED")
+    assert (ran.document["error"]["code"], "another tree of BTC: root " in step["detail"]) == ("ledger/tree", True)
+    ledger.write_text(rows.replace("hanako@example.jp,BTC,1.25", "hanako@example.jp,BTC,1,25"), encoding="utf-8")
+    assert attest(*both).code == 3
+    ledger.unlink()
+    ran = attest(*both, "--json")
+    assert [(step["status"], step["detail"]) for step in ran.document["steps"] if step["number"] == 10] == [
+        ("NOT CHECKED", f"cannot read the ledger {ledger}: No such file or directory")
+    ]
+    ledger.write_text(rows, encoding="utf-8")
+    secret.write_text("00" * 32)
+    assert attest(*both).code == 1
+    secret.write_text("00" * 31)
+    assert (attest(*both).code, attest(*both[:-2]).code, attest(*verify, "--secret", secret).code) == (3, 2, 2)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_proofs_of_everyone_come_in_shards(attest: Any, exchange: Exchange, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from attest.errors import MalformedError, VerificationError
 from attest.liabilities.proof import prove, verify_inclusion
 from attest.liabilities.tree import (
     EMPTY_ROOT,
+    StatedTree,
     SumNode,
     account_digest,
     asset_key,
+    check_trees,
     join,
     leaf,
     leaf_salt,
@@ -109,6 +111,36 @@ def test_a_split_balance_adds_up(parts: list[int]) -> None:
     tree = Tree.build("ETH", bytes(32), [*rows, Row("bob", 0, 7)])
     proof = prove(STATEMENT, "alice", [tree])
     assert verify_inclusion(proof, statement=STATEMENT, trees={"ETH": tree.stated}) == (("ETH", sum(parts)),)
+
+
+STATED = StatedTree(asset="BTC", size=4, root=bytes(32), total=10, negative_accounts=1, negative_total=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"size": 5}, "size 5, not 4"),
+        ({"root": b"\1" * 32}, f"root {'01' * 32}, not {'00' * 32}"),
+        ({"total": 11}, "total 11, not 10"),
+        ({"negative_accounts": 0}, "negativeAccounts 0, not 1"),
+        ({"negative_total": 3, "size": 3}, "size 3, not 4, negativeTotal 3, not 2"),
+    ],
+)
+def test_a_tree_that_a_ledger_does_not_lead_to_is_named_with_what_differs(changes: Any, said: str) -> None:
+    other = STATED.model_copy(update={"asset": "ETH"})
+    check_trees([STATED, other], [other, STATED])
+    with pytest.raises(VerificationError) as caught:
+        check_trees([other, STATED], [other, STATED.model_copy(update=changes)])
+    assert caught.value.code == "ledger/tree"
+    assert caught.value.message == f"the ledger leads to another tree of BTC: {said}"
+
+
+def test_a_ledger_leads_to_all_stated_trees_and_to_no_others() -> None:
+    other = STATED.model_copy(update={"asset": "ETH"})
+    with pytest.raises(VerificationError, match="leads to no tree of ETH"):
+        check_trees([STATED, other], [STATED])
+    with pytest.raises(VerificationError, match="also leads to a tree of ETH"):
+        check_trees([STATED], [other, STATED])
 
 
 def test_another_secret_or_asset_gives_another_root() -> None:
