@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import wallycore  # noqa: F401 (first imported where warnings are errors, it crashes the interpreter at its end)
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
