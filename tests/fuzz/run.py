@@ -44,9 +44,9 @@ def main() -> None:
         command = [sys.executable, "-m", "tests.fuzz.run", "--one", name]
         command += ["--keep", str(options.keep), "--seconds", str(options.seconds)]
         ran = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-        executed = re.findall(r"number_of_executed_units: (\d+)", ran.stderr)
+        executed = re.findall(r"^(?:stat::number_of_executed_units: |#)(\d+)", ran.stderr, re.MULTILINE)
         findings = sorted({line for line in ran.stdout.splitlines() if line.startswith("FOUND ")})
-        stopped = "" if ran.returncode == 0 else f", stopped: {_last(ran.stderr)}"
+        stopped = "" if ran.returncode == 0 else f", stopped with {ran.returncode}: {_last(ran.stderr)}"
         print(
             f"{name}: {int(executed[-1]) if executed else 0:,} executions{stopped}", *findings, sep="\n  ", flush=True
         )
