@@ -12,9 +12,9 @@ from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.challenge import MAX_CONFIRMED, Challenge, Confirmation
-from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place, naming
+from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
 from attest.reserves.counting import Place
-from attest.reserves.records import CustodyConfirmation, Record, new_salt
+from attest.reserves.records import CustodyConfirmation, Record, naming, new_salt
 
 PAYLOAD_TYPE: Final = "application/vnd.attest.custody-confirmation+json"
 CONFIRMATION: Final = ".confirmation.json"

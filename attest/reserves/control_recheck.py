@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from attest.errors import AttestError, VerificationError
+from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import NO_NONCE, Challenge
@@ -24,6 +23,7 @@ from attest.reserves.records import (
     CustodyConfirmation,
     Reading,
     Record,
+    naming,
 )
 from attest.reserves.safe_recheck import check_safe_proof, safes_by_place
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
@@ -226,21 +226,3 @@ def place_of(challenge: Challenge) -> Place:
 def confirmed_by(record: CustodyConfirmation) -> frozenset[Place]:
     """The places that a custodian confirms. Raises `MalformedError` for an address that is none."""
     return frozenset(place_of(challenge) for challenge in record.confirmation.challenges)
-
-
-@contextmanager
-def naming(index: int, record: Record) -> Iterator[None]:
-    """Name the record in an error about it."""
-    match record:
-        case ControlProof() | ContractControl():
-            subject = f"{record.type} of wallet {record.wallet}"
-        case CustodyConfirmation():
-            subject = f"{record.type} of {record.confirmation.custodian}"
-        case ChallengeBlock():
-            subject = f"{record.type} of {record.chain}"
-        case _:
-            raise TypeError(type(record))
-    try:
-        yield
-    except AttestError as error:
-        raise VerificationError(error.code, f"record {index} ({subject}): {error.message}") from None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
-from attest.errors import VerificationError
+from attest.errors import AttestError, VerificationError
 from attest.merkle import tagged_hash
 from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
 from attest.reserves.ethereum_proof import Layout
@@ -379,12 +379,25 @@ AnyRecord = Annotated[
 
 @contextmanager
 def naming(index: int, record: Record) -> Iterator[None]:
-    """Name the record in an error about it."""
+    """Name the record in an error about it: whatever is wrong with evidence, it does not hold."""
     try:
         yield
-    except VerificationError as error:
-        subject = f", {record.asset} of wallet {record.wallet}" if isinstance(record, Reading) else ""
-        window = getattr(record, "window", None)
-        where = "" if window is None else f" at block {window}"
-        kind = getattr(record, "type", "record")
-        raise VerificationError(error.code, f"record {index} ({kind}{subject}{where}): {error.message}") from None
+    except AttestError as error:
+        message = f"record {index} ({_subject(record)}): {error.message}"
+        raise VerificationError(error.code, message, hint=error.hint) from None
+
+
+def _subject(record: Record) -> str:
+    kind = getattr(record, "type", "record")
+    where = "" if (height := getattr(record, "window", None)) is None else f" at block {height}"
+    match record:
+        case Reading():
+            return f"{kind}, {record.asset} of wallet {record.wallet}{where}"
+        case Challenged():
+            return f"{kind} of wallet {record.wallet}"
+        case CustodyConfirmation():
+            return f"{kind} of {record.confirmation.custodian}"
+        case ChallengeBlock():
+            return f"{kind} of {record.chain}"
+        case _:
+            return f"{kind}{where}"
