@@ -19,13 +19,29 @@ _BANNER: Final = "NOT VERIFIED: this only shows what stands in the file; `attest
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
-    """Show the bundle, trust root, statement, auditor report or inclusion proof in FILE. Nothing is verified."""
-    from attest.canonical import loads
+    """Show the document in FILE: a bundle, trust root, statement, report, proof, challenge or evidence.
+
+    Nothing is verified.
+    """
     from attest.files import read_bounded
 
-    kind, content = _shown(loads(read_bounded(file, _MAX_BYTES), what=str(file), max_bytes=_MAX_BYTES))
+    kind, content = _read(read_bounded(file, _MAX_BYTES), str(file))
     text = f"{_BANNER}\n\n{kind}\n{json.dumps(content, ensure_ascii=False, indent=2)}"
     return Result({"command": "inspect", "status": "not verified", "kind": kind, "content": content}, text)
+
+
+def _read(data: bytes, what: str) -> tuple[str, Any]:
+    """The kind of the document in `data`, and what stands in it."""
+    from attest.canonical import loads
+    from attest.reserves.challenge import CHALLENGE_TITLE, parse_challenge
+
+    if data.startswith(CHALLENGE_TITLE.encode()):
+        return "challenge", parse_challenge(data.decode("utf-8", "replace"), what=what).to_value()
+    lines = data.removesuffix(b"\n").split(b"\n")
+    if len(lines) > 1 and all(line.startswith(b"{") for line in lines):
+        rows = enumerate(lines, start=1)
+        return "lines of evidence", [loads(line, what=f"{what} row {row}", max_bytes=_MAX_BYTES) for row, line in rows]
+    return _shown(loads(data, what=what, max_bytes=_MAX_BYTES))
 
 
 def _shown(value: Any) -> tuple[str, Any]:

@@ -13,9 +13,9 @@ from attest.reserves.wallets import ChainId
 
 NO_NONCE: Final = "-"
 MAX_CONFIRMED: Final = 20_000  # so that a confirmation fits into a line of the evidence
-_TITLE: Final = "attest/v1 proof of control"
+CHALLENGE_TITLE: Final = "attest/v1 proof of control"
 _LINES: Final = re.compile(
-    rf"{_TITLE}\nentity: (?P<entity>[^\n]+)\nperiod: (?P<period>[^\n]+)\nchain: (?P<chain>[^\n]+)\n"
+    rf"{CHALLENGE_TITLE}\nentity: (?P<entity>[^\n]+)\nperiod: (?P<period>[^\n]+)\nchain: (?P<chain>[^\n]+)\n"
     r"address: (?P<address>[^\n]+)\nblock: (?P<height>0|[1-9][0-9]{0,15}) (?P<block_hash>[0-9a-f]{64})\n"
     r"nonce: (?P<nonce>[^\n]+)",
     re.ASCII,
@@ -46,8 +46,8 @@ class Challenge(Document):
     def text(self) -> str:
         """The text that is signed: seven lines, without a line break after the last."""
         return (
-            f"{_TITLE}\nentity: {self.entity}\nperiod: {self.period}\nchain: {self.chain}\naddress: {self.address}\n"
-            f"block: {self.height} {self.block_hash.hex()}\nnonce: {self.nonce}"
+            f"{CHALLENGE_TITLE}\nentity: {self.entity}\nperiod: {self.period}\nchain: {self.chain}\n"
+            f"address: {self.address}\nblock: {self.height} {self.block_hash.hex()}\nnonce: {self.nonce}"
         )
 
 

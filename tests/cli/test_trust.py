@@ -15,9 +15,20 @@ from attest.attestation.statement import PAYLOAD_TYPE
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
+from attest.reserves.challenge import Challenge
 from tests.attestation.authority import make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle
+
+CHALLENGE = Challenge(
+    entity="exchange.example",
+    period="2026-10",
+    chain="eip155:1",
+    address="0x" + "11" * 20,
+    height=23_000_000,
+    block_hash=bytes(32),
+    nonce="-",
+)
 
 
 @pytest.fixture
@@ -198,18 +209,30 @@ def test_inspect_shows_every_document_and_never_says_that_one_is_verified(
     (keys / "statement.json").write_bytes(exchange.payload)
     (keys / "proof.json").write_bytes(exchange.proof())
     new(attest, "--root", "a.pub", "--exchange", "b.pub", out="draft.json")
+    (keys / "challenge.txt").write_text(CHALLENGE.text)
     for path, kind in (
         (bundle, "bundle"),
         (signed_root(keys), "envelope"),
         (keys / "statement.json", "unsigned statement, urn:attest-por:proof-of-reserves:v1"),
         (keys / "proof.json", "attest/inclusion-proof/v1"),
         (keys / "draft.json", "unsigned trust root"),
+        (keys / "challenge.txt", "challenge"),
+        (exchange.outcome.private / "evidence.jsonl", "lines of evidence"),
+        (exchange.outcome.bundle.parent / "evidence-public.jsonl", "lines of evidence"),
     ):
         ran = attest("inspect", path)
         assert (ran.code, ran.out.startswith("NOT VERIFIED")) == (0, True)
         assert "VERIFIED" not in ran.out.removeprefix("NOT VERIFIED")
         assert attest("inspect", path, "--json").document["kind"] == kind
-    for name, data in (("list", b"[]"), ("none", b"{}"), ("text", b"x"), ("bad", b'{"payloadType": 1}')):
+    for name, data in (
+        ("list", b"[]"),
+        ("none", b"{}"),
+        ("text", b"x"),
+        ("bad", b'{"payloadType": 1}'),
+        ("line break", CHALLENGE.text.encode() + b"\n"),
+        ("byte", CHALLENGE.text.encode() + b"\xff"),
+        ("rows", b"{}\n{\n"),
+    ):
         (keys / name).write_bytes(data)
         assert attest("inspect", keys / name).code == 3
 

@@ -43,7 +43,7 @@ from attest.attestation.timestamp import claimed_time, parse_authorities, query,
 from attest.attestation.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
 from attest.attestation.trust_change import read_draft
 from attest.canonical import dumps, loads, loads_node_answer
-from attest.cli.inspect import _shown
+from attest.cli.inspect import _read
 from attest.cli.sign import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
@@ -203,8 +203,10 @@ class _Table:
             return [evaluate(load_ruleset(name), found) for name in ruleset_names()]
 
         yield "bundle", Parser(bundle, (exchange.bundle, self.full_bundle))
-        shown = (exchange.bundle, self.full_bundle, exchange.payload, exchange.proof(), root(1, ROLES, "ab").to_bytes())
-        yield "inspected document", Parser(lambda data: _shown(loads(data, what="x", max_bytes=1 << 24)), shown)
+        lines = exchange.files["evidence-public.jsonl"]
+        documents = (exchange.payload, exchange.proof(), root(1, ROLES, "ab").to_bytes(), EVM.text.encode(), lines)
+        shown = (exchange.bundle, self.full_bundle, *documents)
+        yield "inspected document", Parser(lambda data: _read(data, "x"), shown)
         yield "statement", Parser(statement, (exchange.payload,))
         yield "statement signed by the exchange", Parser(signed_statement, (exchange.payload,))
         yield "inclusion proof", Parser(inclusion, (exchange.proof(),))
