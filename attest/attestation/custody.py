@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest.attestation.config import Custodian
 from attest.attestation.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.errors import MalformedError, VerificationError
@@ -15,6 +14,9 @@ from attest.reserves.challenge import MAX_CONFIRMED, Challenge, Confirmation
 from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
 from attest.reserves.counting import Place
 from attest.reserves.records import CustodyConfirmation, Record, naming, new_salt
+
+if TYPE_CHECKING:
+    from attest.attestation.config import Custodian
 
 PAYLOAD_TYPE: Final = "application/vnd.attest.custody-confirmation+json"
 CONFIRMATION: Final = ".confirmation.json"

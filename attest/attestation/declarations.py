@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attest.amounts import parse_decimal
-from attest.attestation.config import Config, DeclarationForm
 from attest.attestation.declared import declaration_order
 from attest.attestation.money import MAX_DOCUMENT_BYTES
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.policy.inputs import Declaration, identity
 from attest.reserves.records import DeclarationRecord, Reading, new_salt
+
+if TYPE_CHECKING:
+    from attest.attestation.config import Config, DeclarationForm
 
 HIDDEN: Final = "not public"
 _COMPUTED: Final = frozenset(("custodian", "largest-wallet", "window"))  # of the readings, not said by management

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attest.amounts import parse_decimal
-from attest.attestation.config import Config, Money
 from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.reserves.records import MoneyDocument, new_salt
 from attest.reserves.wallets import MoneyLine
+
+if TYPE_CHECKING:
+    from attest.attestation.config import Config, Money
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.config import Config
 from attest.attestation.statement import Predicate, coverage, parse_statement
 from attest.canonical import loads
 from attest.errors import MalformedError, VerificationError
@@ -18,6 +17,9 @@ from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rules import evaluate
 from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.reserves.records import CoverDocument, MoneyDocument, PriceList
+
+if TYPE_CHECKING:
+    from attest.attestation.config import Config
 
 
 class PolicyFile(NamedTuple):
