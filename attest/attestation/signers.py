@@ -5,6 +5,8 @@ Secrets come by callback; nothing here prompts.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,15 @@ Secrets = Callable[[str], str]
 _TOKEN_SCHEMES: Final = ("hsm", "pkcs11")
 _SERVICE_SCHEMES: Final = ("awskms", "azurekms", "gcpkms", "hv")
 _MAX_KEYID_BYTES: Final = 32
+_MAX_SAID: Final = 1000
+_AWS_KEY: Final = re.compile(r"awskms:([A-Za-z0-9][A-Za-z0-9:/_-]*)")
+_HINTS: Final = {
+    "PYKCS11LIB": "set it to the token's library, such as libsofthsm2.so",
+    "Unable to locate credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "specify a region": "set AWS_DEFAULT_REGION, such as eu-central-1",
+}
+# It prints what it then raises to stderr, where our own error says it.
+logging.getLogger("securesystemslib").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,9 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
                 "signer/public", f"the public key of {_shown(uri)} is not known", hint="name its PEM file: --public PUB"
             )
         public = token_key(uri, secrets=secrets)
-    library_uri = _token_uri(uri) if scheme in _TOKEN_SCHEMES else uri
+    if scheme == "awskms" and public.scheme != "ecdsa-p256-sha256":
+        raise MalformedError("key/scheme", f"a key at awskms: is an ECDSA P-256 key, and this one is {public.scheme}")
+    library_uri = _library_uri(uri)
     with _spoken(uri):
         return DeviceSigner(public, uri, LibrarySigner.from_priv_key_uri(library_uri, public._key, secrets))  # noqa: SLF001
 
@@ -112,10 +125,11 @@ def _spoken(uri: str) -> Iterator[None]:
             hint=f"pip install 'attest-por[{'hsm' if _scheme(uri) in _TOKEN_SCHEMES else _scheme(uri)}]'",
         ) from None
     except Exception as error:  # noqa: BLE001 (drivers and services have errors of their own, which share no class)
-        said = str(error) or type(error).__name__
-        hint = "set it to the token's library, such as libsofthsm2.so" if "PYKCS11LIB" in said else None
+        # What a KeyError says is only what was looked for.
+        said = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:_MAX_SAID]
+        hint = next((hint for part, hint in _HINTS.items() if part in said), None)
         raise UnavailableError(
-            "signer/failed", f"{_shown(uri)} does not answer as it should: {said}", hint=hint
+            "signer/failed", f"{_shown(uri)} does not answer as it should: {said or type(error).__name__}", hint=hint
         ) from None
 
 
@@ -130,7 +144,7 @@ def _path(uri: str) -> Path:
 
 def _shown(uri: str) -> str:
     """The URI without its parameters, among which somebody may have written a secret."""
-    return uri.partition("?")[0].partition(";")[0]
+    return re.split("[?;#]", uri, maxsplit=1)[0]
 
 
 def _token_place(uri: str) -> tuple[int | None, str | None]:
@@ -160,15 +174,24 @@ def _rfc7512_place(uri: str) -> tuple[int | None, str | None]:
     return int.from_bytes(keyid) if keyid else None, None if token is None else unquote(token)
 
 
-def _token_uri(uri: str) -> str:
+def _aws_name(uri: str) -> str:
+    """The identifier, alias or ARN of a key at AWS; the library would drop parameters, or look for them in the name."""
+    found = _AWS_KEY.fullmatch(uri)
+    if found is None:
+        raise _malformed(uri, "awskms:alias/NAME", hint="the environment names the region and the credentials")
+    return found[1]
+
+
+def _library_uri(uri: str) -> str:
+    """The URI as securesystemslib has it."""
+    if _scheme(uri) == "awskms":
+        return f"awskms:{_aws_name(uri)}"
+    if _scheme(uri) not in _TOKEN_SCHEMES:
+        return uri
     keyid, label = _token_place(uri)
     number = "" if keyid is None else str(keyid)
     return f"hsm:{number}" + ("" if label is None else "?" + urlencode({"label": label}))
 
 
-def _malformed(uri: str, form: str) -> MalformedError:
-    return MalformedError(
-        "signer/uri",
-        f"{_shown(uri)} does not have the form {form}",
-        hint="the library is named by PYKCS11LIB, a PIN is asked for",
-    )
+def _malformed(uri: str, form: str, hint: str = "PYKCS11LIB names the library, a PIN is asked for") -> MalformedError:
+    return MalformedError("signer/uri", f"{_shown(uri)} does not have the form {form}", hint=hint)
