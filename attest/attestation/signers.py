@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode
 
 from securesystemslib.exceptions import UnsupportedLibraryError
-from securesystemslib.signer import HSMSigner
+from securesystemslib.signer import AWSSigner, HSMSigner
 from securesystemslib.signer import Signer as LibrarySigner
 
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
@@ -94,10 +94,12 @@ def key_file(uri: str, folder: Path) -> Path | None:
 
 
 def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
-    """The public key in a PEM file, or of a token's key. Raises `UnavailableError`, `MalformedError`."""
+    """The public key in a PEM file, of a token's key, or of one at AWS. Raises `UnavailableError`, `MalformedError`."""
     scheme = _scheme(uri)
     if scheme in _TOKEN_SCHEMES:
         return token_key(uri, secrets=secrets)
+    if scheme == "awskms":
+        return _aws_public_key(uri)
     if scheme in _SERVICE_SCHEMES:
         raise UnavailableError("signer/public", f"download the public key of {_shown(uri)} as PEM and name its file")
     return PublicKey.from_pem(read_bounded(_path(uri), MAX_KEY_BYTES), what=str(_path(uri)))
@@ -108,6 +110,13 @@ def token_key(uri: str, *, secrets: Secrets) -> PublicKey:
     keyid, label = _token_place(uri)
     with _spoken(uri):
         _, key = HSMSigner.import_(keyid, label, secrets)
+        return PublicKey.of_library(key, what=f"the key at {_shown(uri)}")
+
+
+def _aws_public_key(uri: str) -> PublicKey:
+    name = _aws_name(uri)
+    with _spoken(uri):
+        _, key = AWSSigner.import_(name)
         return PublicKey.of_library(key, what=f"the key at {_shown(uri)}")
 
 

@@ -81,8 +81,9 @@ def new(
 def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | None, as_json: bool) -> Result:  # noqa: ARG001
     """Show the fingerprint of KEY, also as words to read out over the telephone.
 
-    KEY is the PEM file of a public key, or a key on a token: hsm:2?label=TOKEN or pkcs11:token=TOKEN;id=%02, where
-    the environment variable PYKCS11LIB names the library of the token. Compare all 24 words.
+    KEY is the PEM file of a public key, a key on a token, hsm:2?label=TOKEN or pkcs11:token=TOKEN;id=%02, where the
+    environment variable PYKCS11LIB names the library of the token, or a key at AWS, awskms:alias/NAME, where the
+    environment names the region and the credentials. Compare all 24 words.
     """
     from attest.attestation.signers import public_key
     from attest.files import write_file
