@@ -3,13 +3,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attest.attestation.envelope import MAX_SIGNATURES, add_signature, sign, verify_signatures
 from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.signers import DeviceSigner, open_signer, public_key
+from attest.attestation.signers import open_signer, public_key
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from tests.attestation.softhsm import LABEL, PIN, URI, make_token
 
@@ -63,7 +62,7 @@ def test_a_key_on_a_token_signs_beside_a_key_in_a_file(uri: str, tmp_path: Path)
         ("pkcs11:id=%02;id=%04", "signer/uri"),
         ("pkcs11:id=%00%02", "signer/uri"),
         ("pkcs11:object=key", "signer/uri"),
-        ("awskms:alias/exchange", "signer/public"),
+        ("gcpkms:projects/p/locations/l", "signer/public"),
         ("no-such-file", "file/unreadable"),
         ("file:no-such-file", "file/unreadable"),
     ],
@@ -102,30 +101,13 @@ def test_without_the_name_of_its_library_a_token_cannot_be_asked(monkeypatch: py
     assert "libsofthsm2.so" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("scheme", ["awskms", "azurekms", "gcpkms", "hv"])
+@pytest.mark.parametrize("scheme", ["azurekms", "gcpkms", "hv"])
 def test_a_service_that_is_not_installed_says_how_to_install_it(scheme: str) -> None:
     public = Signer.generate("ecdsa-p256-sha256" if scheme != "hv" else "ed25519").public
     uri = {"azurekms": "azurekms://vault.vault.azure.net/keys/k/1", "hv": "hv:k/1"}.get(scheme, f"{scheme}:k")
     with pytest.raises(UnavailableError) as caught:
         open_signer(uri, public=public, secrets=nobody).sign(b"payload")
     assert (caught.value.code, caught.value.hint) == ("signer/library", f"pip install 'attest-por[{scheme}]'")
-
-
-def test_a_service_signs_through_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner
-
-    held = Signer.generate("ecdsa-p256-sha256")
-
-    class Service(CryptoSigner):
-        @classmethod
-        def from_priv_key_uri(cls, priv_key_uri: str, public_key: Any, secrets_handler: Any = None) -> Any:  # noqa: ARG003
-            assert priv_key_uri == "awskms:alias/exchange"
-            return held._signer
-
-    monkeypatch.setitem(SIGNER_FOR_URI_SCHEME, "awskms", Service)
-    signer = open_signer("awskms:alias/exchange", public=held.public, secrets=nobody)
-    assert isinstance(signer, DeviceSigner)
-    held.public.verify(signer.sign(b"payload"), b"payload")
 
 
 def test_one_key_signs_an_envelope_once_and_only_so_many_sign() -> None:
