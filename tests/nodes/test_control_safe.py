@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,7 +158,13 @@ class Round:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    folder = tmp_path_factory.mktemp("safes")
+    with challenged(tmp_path_factory.mktemp("safes")) as made:
+        yield made
+
+
+@contextmanager
+def challenged(folder: Path) -> Iterator[Round]:
+    """Contracts of all kinds on a chain, with their challenges and what came back for them in `folder`."""
     genesis = NOW - timedelta(hours=2)
     with anvil(genesis_time=int(genesis.timestamp())) as url, lying(Node("anvil", url)) as liar:
         node = Node("anvil", url)
