@@ -15,6 +15,8 @@ MAX_DEPTH: Final = 32
 MAX_FIELDS: Final = 1 << 14  # of one object: each that is unknown is an error that takes memory
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
 _MAX_INTEGER_CHARS: Final = 17
+_MAX_DECIMAL_CHARS: Final = 100
+_MAX_EXPONENT: Final = 400  # what a float of 64 bits can have
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
@@ -32,6 +34,14 @@ def _integer(text: str) -> int:
     if len(text) > _MAX_INTEGER_CHARS or abs(value := int(text)) > MAX_SAFE_INTEGER:
         raise ValueError(f"integer {text[:20]} is outside the range every JSON reader agrees on")
     return value
+
+
+def _decimal(text: str) -> Decimal:
+    """The number, unless whoever multiplies it out would not come to an end: 1e999999999 has as many digits."""
+    exponent = re.search(r"[eE]([+-]?[0-9]+)\Z", text)
+    if len(text) > _MAX_DECIMAL_CHARS or (exponent is not None and abs(int(exponent[1])) > _MAX_EXPONENT):
+        raise ValueError(f"number {text[:40]} is out of all proportion")
+    return Decimal(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,7 +89,7 @@ _STRICT: Final = json.JSONDecoder(
     parse_constant=_refuse_constant,
 )
 # A node's answer is not signed, and Bitcoin Core sends amounts as JSON numbers: exact decimals instead of floats.
-_NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_refuse_constant)
+_NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_refuse_constant)
 
 
 def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -> Any:
@@ -107,7 +117,10 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
 
 
 def loads_node_answer(data: bytes, *, what: str, max_bytes: int) -> Any:
-    """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers at any size."""
+    """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers of up to 4,300 digits.
+
+    Fractions of more than 100 characters, or with an exponent beyond 400, are refused.
+    """
     return _decode(_NODE_ANSWER, data, what, max_bytes)
 
 

@@ -97,6 +97,18 @@ def test_a_nodes_fractions_are_exact() -> None:
     assert answer["big"] == 123456789012345678901
 
 
+@pytest.mark.parametrize("number", ["1e401", "1E+401", "-1e-401", "0.0e999999999999999999", "0." + "1" * 99])
+def test_a_number_that_never_ends_to_be_multiplied_out_is_refused_in_a_node_answer(number: str) -> None:
+    """Exact arithmetic with 1e999999999 holds the whole program up, and no deadline of the network ends that."""
+    with pytest.raises(MalformedError, match="out of all proportion"):
+        loads_node_answer(number.encode(), what="it", max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize("number", ["1e400", "1E-400", "4.656542373906925e-10", "20999999.97690000", "-0." + "1" * 97])
+def test_other_fractions_are_exact_in_a_node_answer(number: str) -> None:
+    assert loads_node_answer(number.encode(), what="it", max_bytes=LIMIT) == Decimal(number)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),

@@ -60,7 +60,7 @@ class BitcoinReader:
         """Raises `VerificationError` when `node` is on another chain."""
         genesis = str(node.call("getblockhash", 0))
         if not genesis.startswith(self.chain.removeprefix("bip122:")):
-            raise lie(node, "chain", f"is on the chain of genesis block {genesis}, not on {self.chain}")
+            raise lie(node, "chain", f"is on the chain of genesis block {genesis[:64]}, not on {self.chain}")
 
     def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
         """The block that `rule` means on `node`'s chain, by the clock `now`. Raises `AttestError`.

@@ -8,7 +8,7 @@ import pytest
 
 from attest.attestation.config import Config
 from attest.demo.plan import load_plan
-from attest.errors import AttestError
+from attest.errors import AttestError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import has_work, header_hash
 from attest.reserves.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record
@@ -80,6 +80,11 @@ LIES = {
     "a larger output": {"scantxoutset": first(amount=Decimal("1000000.00000000"))},
     "a larger total": {"scantxoutset": scan(lambda a: a.update(total_amount=a["total_amount"] + 1))},
     "half a satoshi": {"scantxoutset": first(amount=Decimal("0.000000005"))},
+    "an output of a number that has a billion digits": {"scantxoutset": first(amount=Decimal("1e999999999"))},
+    "an output of a number that has a billion decimals": {"scantxoutset": first(amount=Decimal("1e-999999999"))},
+    "a total of a number that has a billion digits": {
+        "scantxoutset": scan(lambda a: a.update(total_amount=Decimal("1e999999999")))
+    },
     "a negative output": {"scantxoutset": first(amount=Decimal("-1.00000000"))},
     "an output as text": {"scantxoutset": first(amount="1.00000000")},
     "an output dropped": {"scantxoutset": scan(lambda a: a["unspents"].pop())},
@@ -119,6 +124,12 @@ LIES = {
 def test_a_lie_is_an_error_naming_the_node_and_never_a_number(case: str, config: Config) -> None:
     with lying(**LIES[case]) as node, pytest.raises(AttestError, match="node n1"):
         read(node, config)
+
+
+def test_a_node_of_another_chain_is_quoted_and_not_copied(config: Config) -> None:
+    with lying(getblockhash=lambda *_: "x" * 100_000) as node, pytest.raises(VerificationError) as caught:
+        read(node, config)
+    assert (caught.value.code, len(caught.value.message) < 300) == ("bitcoin/chain", True)
 
 
 def test_a_single_nodes_inner_lie_cannot_be_seen_and_is_labelled_single(config: Config) -> None:
