@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from attest.amounts import MAX_AMOUNT
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError
 from attest.reserves.ethereum_contracts import safe_records
@@ -206,7 +207,7 @@ class EthereumReader:
             place, a, b = next(item for item in zip(places, one, other, strict=True) if item[1] != item[2])
             return f"says {b} for {asset} of wallet {place.wallet.id}, not {a}"
 
-        amounts = quorum.ask(lambda node: self._amounts(node, asset, addresses, at), difference)
+        amounts = quorum.ask(lambda node: _countable(node, self._amounts(node, asset, addresses, at)), difference)
         if asset == self.native:
             return quorum.first(lambda node: self._native_proofs(node, header, places, amounts))
         if token is not None:
@@ -301,6 +302,13 @@ def _proving(node: Node, asset: str, place: _Place) -> Iterator[None]:
         yield
     except (AttestError, ValueError) as error:
         raise lie(node, "proof", f"gave no valid proof of {asset} at {place.address}: {error}") from None
+
+
+def _countable(node: Node, amounts: tuple[int, ...]) -> tuple[int, ...]:
+    """The amounts, each of which a statement can hold: a token may answer with 256 bits."""
+    if (largest := max(amounts)) > MAX_AMOUNT:
+        raise lie(node, "amount", f"says {largest} for a balance, which does not fit in 128 bits")
+    return amounts
 
 
 def _compare(node: Node, asset: str, place: _Place, said: int, shown: int) -> None:

@@ -20,6 +20,7 @@ RECENT_NODES: Final = 4096  # so many nodes are remembered, of which proofs of t
 _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
+_MAX_NUMBER: Final = 2**32  # of blocks: at ten a second those of 13 years, through which one can still look for logs
 _STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
 _BALANCE, _STORAGE_ROOT, _CODE_HASH, _ACCOUNT_FIELDS = 1, 2, 3, 4
 
@@ -65,12 +66,10 @@ def decode_header(header: bytes) -> Header:
     fields = _rlp_list(header, "a block header")
     if len(fields) < _HEADER_FIELDS or not all(isinstance(item, bytes) for item in fields):
         raise VerificationError("ethereum/header", "a block header has too few fields")
-    time = int.from_bytes(fields[_TIMESTAMP])
-    if len(fields[_STATE_ROOT]) != _ROOT_BYTES or time >= _MAX_TIME:
+    time, number = int.from_bytes(fields[_TIMESTAMP]), int.from_bytes(fields[_NUMBER])
+    if len(fields[_STATE_ROOT]) != _ROOT_BYTES or time >= _MAX_TIME or number >= _MAX_NUMBER:
         raise VerificationError("ethereum/header", "a block header has fields of the wrong length")
-    return Header(
-        keccak(header), fields[_STATE_ROOT], int.from_bytes(fields[_NUMBER]), datetime.fromtimestamp(time, UTC)
-    )
+    return Header(keccak(header), fields[_STATE_ROOT], number, datetime.fromtimestamp(time, UTC))
 
 
 def by_hash(nodes: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -13,7 +13,6 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from attest.amounts import MAX_AMOUNT
 from attest.documents import parse_hex
 from attest.errors import AttestError, UnavailableError
 from attest.reserves.bitcoin_header import header_hash, previous_hash
@@ -29,6 +28,10 @@ _TRIES: Final = 3
 _UNFILTERED_BLOCKS: Final = 300  # so many whole blocks are read when a node has no filters to choose among them
 _AS_HEX: Final = False  # getblockheader's second parameter, verbose
 _WITH_PREVOUTS: Final = 3  # getblock's verbosity
+# CAmount (src/consensus/amount.h): as many outputs as there can be add up to less than 2^128.
+_MAX_SATOSHIS: Final = 2**63 - 1
+_MAX_ABOVE: Final = 2**20  # blocks on a pin: twenty years of Bitcoin's, five of Litecoin's
+
 
 Unspent = tuple[Utxo, ...]
 
@@ -91,6 +94,8 @@ def _blocks_above(node: Node, pin: Pin, scan: _Scan) -> list[str] | None:
     Their headers link them, so that nothing is undone which does not stand on the pin.
     """
     heights = range(pin.height, scan.height + 1)
+    if len(heights) > _MAX_ABOVE:
+        raise lie(node, "height", f"has {len(heights):,} blocks from the pin {pin.height} on, more than {_MAX_ABOVE:,}")
     if not heights:
         raise UnavailableError("bitcoin/behind", f"node {node.name} is at {scan.height}, below the pin {pin.height}")
     hashes = [str(item) for item in node.batch([("getblockhash", [height]) for height in heights])]
@@ -205,6 +210,6 @@ def _satoshis(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
     amount = Fraction(value) * 10**BITCOIN_DECIMALS
-    if amount.denominator != 1 or not 0 <= amount <= MAX_AMOUNT:
+    if amount.denominator != 1 or not 0 <= amount <= _MAX_SATOSHIS:
         raise ArithmeticError
     return amount.numerator

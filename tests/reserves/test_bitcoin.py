@@ -79,6 +79,14 @@ def raw(edit: Any) -> Change:
 LIES = {
     "a larger output": {"scantxoutset": first(amount=Decimal("1000000.00000000"))},
     "a larger total": {"scantxoutset": scan(lambda a: a.update(total_amount=a["total_amount"] + 1))},
+    "an output of more satoshis than a node can count": {
+        "scantxoutset": scan(
+            lambda a: (
+                a["unspents"][0].update(amount=Decimal("92233720368.54775808")),
+                a.update(total_amount=sum(item["amount"] for item in a["unspents"])),
+            )
+        )
+    },
     "half a satoshi": {"scantxoutset": first(amount=Decimal("0.000000005"))},
     "an output of a number that has a billion digits": {"scantxoutset": first(amount=Decimal("1e999999999"))},
     "an output of a number that has a billion decimals": {"scantxoutset": first(amount=Decimal("1e-999999999"))},
@@ -101,6 +109,7 @@ LIES = {
     "a height that is true": {"scantxoutset": scan(lambda a: a.update(height=True, unspents=[], total_amount=0))},
     "a height beyond all": {"scantxoutset": scan(lambda a: a.update(height=2**60, unspents=[], total_amount=0))},
     "an output's height as a fraction": {"scantxoutset": first(height=Decimal("144.0"))},
+    "a scan two thousand million blocks above the pin": {"scantxoutset": scan(lambda a: a.update(height=2**31))},
     "an output above the tip": {"scantxoutset": first(height=153)},
     "an unconfirmed output": {"scantxoutset": first(height=0)},
     "a txid that is none": {"scantxoutset": first(txid="xyz")},

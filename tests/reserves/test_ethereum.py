@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rlp
 
 from attest.attestation.config import Config
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.ethereum import EthereumReader, TokenContract
+from attest.reserves.ethereum_node import _HEADER, _INTEGERS
 from attest.reserves.ethereum_proof import (
     MAX_NODE_BYTES,
     Token,
@@ -142,6 +144,48 @@ LIES = {
 def test_a_lie_is_an_error_naming_the_node_and_never_a_number(case: str, config: Config) -> None:
     with lying(**LIES[case]) as node, pytest.raises(AttestError, match="n1"):
         read(node, config)
+
+
+def resealed(**fields: Any) -> Change:
+    """A block with other fields, and the hash that it has then."""
+
+    def change(_: Any, block: Any) -> Any:
+        changed = {**block, **fields}
+        items = [(name, changed[name]) for name in _HEADER if name in changed]
+        header = rlp.encode([int(value, 16) if name in _INTEGERS else bytes_of_hex(value) for name, value in items])
+        return {**changed, "hash": "0x" + keccak(header).hex()}
+
+    return change
+
+
+def bytes_of_hex(value: str) -> bytes:
+    return bytes.fromhex(value[2:])
+
+
+@pytest.mark.parametrize("number", [2**32, 2**53, 2**256 - 1])
+def test_a_block_of_a_number_that_no_chain_reaches_is_refused(number: int, config: Config) -> None:
+    changed = resealed(number=hex(number))
+    with lying(eth_getBlockByNumber=changed) as node, pytest.raises(VerificationError) as caught:
+        read(node, config, rule="finalized")
+    assert caught.value.code == "ethereum/header"
+
+
+@pytest.mark.parametrize("amount", [2**128 - 1, 2**128, 2**256 - 1])
+def test_a_balance_that_no_statement_can_hold_is_refused_before_it_is_evidence(
+    amount: int, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a token that keeps balances in no slot, for which the word of the nodes is taken."""
+    monkeypatch.setattr("attest.reserves.ethereum.find_token", lambda *_: None)
+    told = lying(eth_call=balance_of(lambda _: f"0x{amount:064x}"))
+    tokens = {"DUSD": TokenContract(DUSD, None)}
+    if amount < 2**128:
+        with told as node:
+            _, records = read(node, config, tokens=tokens)
+        assert amount in {record.amount for record in records if isinstance(record, Reading)}
+        return
+    with told as node, pytest.raises(VerificationError, match="does not fit in 128 bits") as caught:
+        read(node, config, tokens=tokens)
+    assert caught.value.code == "ethereum/amount"
 
 
 def test_proofs_swapped_between_addresses_are_refused(config: Config) -> None:
