@@ -46,7 +46,7 @@ class OversizeError(Exception):
 class Wire:
     """Posts to one URL. It serves one thread at a time; threads with a `Wire` each do not wait for each other."""
 
-    def __init__(self, url: SplitResult) -> None:
+    def __init__(self, url: SplitResult, content_type: str = "application/json") -> None:
         """Raise `ValueError` or `HTTPException` when `url` cannot be an address. Nothing is sent yet."""
         self._secure = url.scheme == "https"
         self._host = url.hostname or ""
@@ -56,7 +56,7 @@ class Wire:
         if url.query:
             self._target += "?" + quote(url.query, safe=punctuation)
         # Some providers turn away a request that names no program.
-        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "attest"}
+        self._headers = {"Content-Type": content_type, "Accept-Encoding": "identity", "User-Agent": "attest"}
         if url.username is not None or url.password is not None:
             login = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
@@ -64,7 +64,7 @@ class Wire:
         self._line: _Line | None = None
 
     def post(self, body: bytes, *, end: float, max_bytes: int) -> Reply:
-        """The answer to `body`, which is JSON, before the time `end` of the monotonic clock.
+        """The answer to `body`, which is of the content type, before the time `end` of the monotonic clock.
 
         Raises `NoReplyError`, or `OversizeError` for an answer of more than `max_bytes`.
         """

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,6 +17,7 @@ import pytest
 from attest.attestation.clock import ask
 from attest.attestation.envelope import sign
 from attest.attestation.statement import PAYLOAD_TYPE
+from attest.attestation.timestamp import MAX_RESPONSE_BYTES
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
@@ -200,6 +206,52 @@ def test_only_http_is_spoken_to_an_authority() -> None:
             ask(url, b"x")
     with pytest.raises(UnavailableError):
         ask("http://127.0.0.1:1/", b"x")
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "10")
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(10):
+            handler.wfile.write(b"x")
+            time.sleep(0.1)
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(2 * MAX_RESPONSE_BYTES))
+    handler.end_headers()
+    with suppress(OSError):
+        handler.wfile.write(bytes(2 * MAX_RESPONSE_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"), [(dripping, "in time"), (endless, "more than 16,384 bytes")], ids=["drips", "does not end"]
+)
+def test_an_authority_that_does_not_come_to_an_end_is_not_waited_for(
+    behaviour: Callable[[BaseHTTPRequestHandler], None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's own timeout begins anew with every byte."""
+    monkeypatch.setattr("attest.attestation.clock._SECONDS", 0.5)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            behaviour(self)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(UnavailableError, match=said) as caught:
+            ask(f"http://127.0.0.1:{server.server_address[1]}/", b"x")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert caught.value.code == "timestamp/unanswered"
 
 
 def test_inspect_shows_every_document_and_never_says_that_one_is_verified(
