@@ -23,7 +23,6 @@ from attest.policy.source import MAX_POLICY_BYTES, parse_policy
 from attest.reserves.bitcoin_scripts import descriptor_scripts
 from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange
-from tests.fuzz.mutations import mutated
 from tests.fuzz.parsers import Parser, table
 
 EXAMPLES = 10  # of each parser; tests/fuzz/run.py runs many more
@@ -43,7 +42,7 @@ def _attack(name: str, parser: Parser) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**64))
     def attack(seed: int) -> None:
-        data = mutated(Random(seed), parser.seeds)  # noqa: S311
+        data = parser.mutated(Random(seed), parser.seeds)  # noqa: S311
         note(f"{name}: {data[:2000]!r}")
         with suppress(AttestError):
             parser.parse(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from itertools import accumulate
 from random import Random
@@ -79,6 +80,54 @@ VALUES: tuple[Any, ...] = (
     [[]],
     {"": {}},
 )
+# Where a node's number or bytes belong.
+ANSWERS: tuple[Any, ...] = (
+    *VALUES,
+    "0x0",
+    "0x00",
+    "0x1",
+    "0xA",
+    "0Xa",
+    "0x-1",
+    "0xffffffff",
+    "0x100000000",
+    "0xfffffffffffff",
+    "0x 1",
+    "0x1_0",
+    "0x\u0661",
+    "0x" + "f" * 64,
+    "0x1" + "0" * 64,
+    "0x" + "00" * 32,
+    "0x" + "ff" * 32,
+    "0x" + "00" * 31 + "01",
+    "0x" + "00" * 64,
+    "0x" + "ab" * 5000,
+    "0xc0",
+    "0xef0100" + "11" * 20,
+    [None] * 50,
+    {"result": "0x1"},
+)
+NUMBERS = (
+    b"-0",
+    b"0.0",
+    b"1.0",
+    b"-0.00000001",
+    b"0.000000001",
+    b"20999999.9769",
+    b"1e-8",
+    b"1E8",
+    b"1e400",
+    b"1e-400",
+    b"1e999999999",
+    b"1e-999999999",
+    b"1e999999999999999999",
+    b"0." + b"0" * 50_000 + b"1",
+    b"9" * 4000,
+    b"9007199254740993",
+    b"2147483648",
+    b"true",
+)
+_NUMBER = re.compile(rb"(?<=[:\[,])-?[0-9][0-9.eE+-]*(?=[,\]}])|\A-?[0-9]+\Z")
 
 
 def mutated(random: Random, seeds: Sequence[bytes]) -> bytes:
@@ -90,6 +139,31 @@ def mutated(random: Random, seeds: Sequence[bytes]) -> bytes:
         for _ in range(random.choice((1, 1, 1, 2, 4, 16))):
             data = random.choice(_CHANGES)(random, data, seeds)
     return data
+
+
+def lied(random: Random, seeds: Sequence[bytes]) -> bytes:
+    """The results of calls on lines, as a node would send them that lies in some, or mixes them up."""
+    if random.random() < 0.1:
+        return mutated(random, seeds)
+    lines = random.choice(seeds).split(b"\n")
+    for _ in range(random.choice((1, 1, 1, 2, 3, 8))):
+        number, other = random.choices(range(len(lines)), weights=[10 + len(line) for line in lines], k=2)
+        if random.random() < 0.5:
+            number = random.randrange(len(lines))
+        match random.randrange(8):
+            case 0:
+                lines[number], lines[other] = lines[other], lines[number]
+            case 1:
+                lines[number] = lines[other]
+            case 2 if found := list(_NUMBER.finditer(lines[number])):
+                start, end = random.choice(found).span()
+                lines[number] = lines[number][:start] + random.choice(NUMBERS) + lines[number][end:]
+            case 3:
+                lines[number] = _spelled(random.choice(ANSWERS))
+            case _:
+                with suppress(ValueError, RecursionError):
+                    lines[number] = _spelled(_changed(random, json.loads(lines[number]), ANSWERS))
+    return b"\n".join(lines)
 
 
 def _place(random: Random, data: bytes) -> int:
@@ -174,10 +248,10 @@ def _spelled(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
 
 
-def _changed(random: Random, value: Any) -> Any:
+def _changed(random: Random, value: Any, values: Sequence[Any] = VALUES) -> Any:
     places = list(_places(value))
     if not places:
-        return deepcopy(random.choice(VALUES))
+        return deepcopy(random.choice(values))
     parent, key = random.choice(places)
     match random.randrange(6):
         case 0:
@@ -194,7 +268,7 @@ def _changed(random: Random, value: Any) -> Any:
         case 4 if isinstance(parent[key], int):
             parent[key] += random.choice((-1, 1, 2**32, -(2**32)))
         case _:
-            parent[key] = deepcopy(random.choice(VALUES))
+            parent[key] = deepcopy(random.choice(values))
     return value
 
 

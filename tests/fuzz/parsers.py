@@ -8,11 +8,12 @@ import json
 import shutil
 import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -85,6 +86,9 @@ from tests.attestation.test_control_step import (
 )
 from tests.attestation.test_control_step import challenge as bitcoin_challenge
 from tests.conftest import FIXTURES, NOW, Exchange, signed_bundle
+from tests.fuzz.conversations import Lies
+from tests.fuzz.mutations import lied, mutated
+from tests.fuzz.readings import Conversations
 from tests.reserves.bitcoin_signing import Virtual, multisig, p2pkh, p2tr, p2wpkh, p2wsh, public
 from tests.reserves.test_bip322 import MESSAGE, proof_of_funds
 
@@ -116,6 +120,7 @@ class Parser(NamedTuple):
 
     parse: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
+    mutated: Callable[[Random, Sequence[bytes]], bytes] = mutated
 
 
 def text(data: bytes) -> str:
@@ -134,7 +139,16 @@ class _Table:
     folder: Path
 
     def rows(self) -> Iterator[tuple[str, Parser]]:
-        for part in (self.values, self.documents, self.signed, self.evidence, self.chains, self.control, self.files):
+        for part in (
+            self.values,
+            self.documents,
+            self.signed,
+            self.evidence,
+            self.chains,
+            self.control,
+            self.files,
+            self.nodes,
+        ):
             yield from part()
 
     @cached_property
@@ -523,6 +537,11 @@ class _Table:
         for path in sorted((private / "liabilities").iterdir()):
             if path.name in {"manifest.json", "secret", "BTC.leaves", "BTC.accounts", "BTC.nodes"}:
                 yield f"snapshot {path.name}", Parser(self.snapshot(private, path.name), (path.read_bytes(),))
+
+    def nodes(self) -> Iterator[tuple[str, Parser]]:
+        for name, conversation in Conversations(self.exchange).all():
+            lies = Lies(conversation)
+            yield name, Parser(lies.parse, (lies.seed,), lied)
 
     def snapshot(self, private: Path, name: str) -> Callable[[bytes], object]:
         """Prove an account from a snapshot of which one file holds the bytes, and put the file back."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-_LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1")
+_LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=131072", "-print_final_stats=1")
 _NATIVE = "PanicException"  # of Rust below a library; its class is not an Exception
 
 
@@ -75,7 +75,6 @@ def _fuzz(name: str, keep: Path, seconds: int) -> None:
 
     with atheris.instrument_imports(include=["attest", "btclib", "btclib_wallet", "rlp", "trie", "tomllib", "json"]):
         from attest.errors import AttestError
-        from tests.fuzz.mutations import mutated
     folder = Path(tempfile.mkdtemp())
     with atheris.instrument_imports(include=["attest", "btclib", "btclib_wallet", "rlp", "trie"]):
         parser = _table(folder)[name]
@@ -90,7 +89,7 @@ def _fuzz(name: str, keep: Path, seconds: int) -> None:
         random = Random(seed)
         if random.random() < 0.4:
             return bytes(atheris.Mutate(data, limit))
-        return mutated(random, (data, *parser.seeds))[:limit]
+        return parser.mutated(random, (data, *parser.seeds))[:limit]
 
     arguments = [sys.argv[0], *_LIMITS, f"-max_total_time={seconds}", f"-artifact_prefix={found}/", str(inputs)]
     atheris.Setup(arguments, _told(parser.parse, AttestError, found), custom_mutator=change)
