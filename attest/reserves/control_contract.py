@@ -22,6 +22,7 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 from attest.reserves.pins import Block
+from attest.reserves.records import MAX_SAFE_NODES
 from attest.reserves.rpc import Call, Node
 from attest.reserves.safe import (
     CORRUPT,
@@ -213,9 +214,11 @@ class _Contract:
 
     def take(self, address: str, slots: Sequence[bytes], answer: Any) -> None:
         """Believe what the proofs in an answer show, and nothing else."""
-        account, storage = proof_of(self._node, answer)
+        account, storage = proof_of(self._node, answer, len(slots))
         with self._proving(address):
             self._nodes |= by_hash(item for part in (account, *storage) for item in part)
+        if len(self._nodes) > MAX_SAFE_NODES:
+            raise self._lie("proof", f"gave more than {MAX_SAFE_NODES:,} trie nodes for the contract at {address}")
         self._asked |= {(address, None), *((address, slot) for slot in slots)}
 
     def _fetch(self, address: str, slots: Sequence[bytes]) -> None:

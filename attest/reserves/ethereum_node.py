@@ -26,6 +26,7 @@ _INTEGERS: Final = frozenset(
 _HASHES_ONLY: Final = False  # the second parameter of eth_getBlockBy…: no whole transactions
 _WORD_BYTES: Final = 32
 _ADDRESS_DIGITS: Final = 40
+_MAX_PATH: Final = 65  # trie nodes: a branch for each of the 64 digits of a key's hash, and a leaf
 _ERC20: Final = [
     {"type": "function", "name": name, "inputs": inputs, "outputs": [{"type": output}], "stateMutability": "view"}
     for name, inputs, output in (
@@ -83,11 +84,17 @@ def amounts(node: Node, contract: str | None, addresses: Sequence[str], at: dict
     return tuple(word(node, answer) for answer in node.batch(calls))
 
 
-def proof_of(node: Node, answer: Any) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
-    """The account proof and the storage proofs of an eth_getProof result. Raises `VerificationError`."""
+def proof_of(node: Node, answer: Any, slots: int) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
+    """The account proof and the proofs of so many `slots` of an eth_getProof result. Raises `VerificationError`."""
     try:
-        account = tuple(bytes_of(node, item) for item in answer["accountProof"])
-        return account, [tuple(bytes_of(node, item) for item in slot["proof"]) for slot in answer["storageProof"]]
+        account, storage = answer["accountProof"], [slot["proof"] for slot in answer["storageProof"]]
+        if len(storage) != slots:
+            raise lie(node, "proof", f"gave {len(storage)} storage proofs for {slots} slots")
+        if (longest := max(map(len, (account, *storage)))) > _MAX_PATH:
+            raise lie(node, "proof", f"gave a proof of {longest:,} trie nodes, and no path has more than {_MAX_PATH}")
+        return tuple(bytes_of(node, item) for item in account), [
+            tuple(bytes_of(node, item) for item in proof) for proof in storage
+        ]
     except (KeyError, TypeError):
         raise lie(node, "proof", "answered with something that is not an eth_getProof result") from None
 

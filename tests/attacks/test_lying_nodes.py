@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,3 +73,27 @@ def test_every_kind_of_record_that_nodes_are_asked_for_is_read(exchange: Exchang
     kinds = [answer and answer[0] for answer in read["ethereum node with signed contracts"]]
     assert kinds == ["safe", "contract", "delegated-code"]
     assert [step.status for step in read["nodes in step 12"] if step.number == 12] == ["VERIFIED"]
+
+
+@pytest.mark.parametrize(("count", "slots"), [(1, 2000), (60, 0)])
+def test_trie_nodes_that_no_proof_of_a_safe_needs_do_not_become_evidence(
+    count: int, slots: int, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of a Safe holds 4,096 nodes, which real ones of 256 owners do not need."""
+    monkeypatch.setattr("attest.reserves.control_contract.MAX_SAFE_NODES", 400)
+    conversation = dict(Conversations(exchange).of_contracts())["ethereum node with contracts"]
+    lies = Lies(conversation)
+    numbers = iter(range(10**6))
+
+    def padded(line: bytes) -> bytes:
+        if b"storageProof" not in line:
+            return line
+        proof = json.loads(line)
+        for part in (proof["accountProof"], *(slot["proof"] for slot in proof["storageProof"])):
+            part += [f"0x{next(numbers):064x}" for _ in range(count)]
+        proof["storageProof"] += [{"proof": [f"0x{next(numbers):064x}"]} for _ in range(slots)]
+        return json.dumps(proof).encode()
+
+    with pytest.raises(VerificationError) as caught:
+        lies.parse(b"\n".join(map(padded, lies.seed.split(b"\n"))))
+    assert caught.value.code == "ethereum/proof"

@@ -134,6 +134,18 @@ LIES = {
     "one account node too few": {
         "eth_getProof": lambda _, proof: {**proof, "accountProof": proof["accountProof"][:-1]}
     },
+    "an account proof longer than any path": {
+        "eth_getProof": lambda _, proof: {**proof, "accountProof": proof["accountProof"] * 60}
+    },
+    "a storage proof longer than any path": {
+        "eth_getProof": lambda _, proof: {
+            **proof,
+            "storageProof": [{**slot, "proof": slot["proof"] * 60} for slot in proof["storageProof"]],
+        }
+    },
+    "a storage proof that nobody asked for": {
+        "eth_getProof": lambda _, proof: {**proof, "storageProof": proof["storageProof"] + [{"proof": []}]}
+    },
     "no proof at all": {"eth_getProof": lambda *_: {}},
     "a proof that is a list": {"eth_getProof": lambda *_: []},
     "another chain": {"eth_chainId": lambda *_: "0x1"},
