@@ -130,7 +130,7 @@ def find_signatories(
     if authorities:
         proven = verify_timestamps(bundle.timestamps, (bundle.envelope, *bundle.auditor_reports), authorities)
     times = {keyid: time for (payload, keyid), time in proven.items() if payload == statement and keyid in count.signed}
-    if any(time + CLOCKS_DIFFER < predicate.issued_at for time in times.values()):
+    if any(predicate.issued_at - time > CLOCKS_DIFFER for time in times.values()):
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
     if trust is None:
         return Signatories(None, {}, times, (), None)
@@ -148,7 +148,7 @@ def find_signatories(
     reports = tuple(
         verify_report(report, statement=statement, trust=trust, times=proven) for report in bundle.auditor_reports
     )
-    if any(item.report.predicate.issued_at + CLOCKS_DIFFER < predicate.issued_at for item in reports):
+    if any(predicate.issued_at - item.report.predicate.issued_at > CLOCKS_DIFFER for item in reports):
         raise VerificationError("report/early", "an auditor report says it was issued before its statement")
     return Signatories(root, counted, times, reports, _later_role(trust, root, count.signed, times, roles))
 

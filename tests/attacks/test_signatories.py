@@ -354,6 +354,13 @@ def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
     signing.exchange.verify(signing.bundle(auditor_reports=(near,)), **signing.options())
 
 
+def test_the_last_minutes_of_the_calendar_are_a_time_like_any_other(signing: Signing) -> None:
+    trust = Trust.pin(root(1, ROLES, "ab", expiresAt="9999-12-31T23:59:59Z"))
+    report = signing.report(issued_at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+    verified = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options(trust=trust))
+    assert len(verified.signatories.reports) == 1
+
+
 def test_an_old_date_does_not_hide_that_an_auditor_should_have_signed(signing: Signing) -> None:
     first = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab")
     times = {"issuedAt": format_time(WITHDRAWN), "expiresAt": format_time(WITHDRAWN + timedelta(days=365))}
