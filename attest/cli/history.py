@@ -76,7 +76,7 @@ def _table(found: History) -> str:
     )
     for month in found.months:
         ratios = {
-            item.asset: ratio_percent(item.held_total, item.owed) or "nothing owed" for item in month.verified.coverage
+            item.asset: ratio_percent(item.counted, item.owed) or "nothing owed" for item in month.verified.coverage
         }
         signatories = month.verified.signatories
         table.add_row(

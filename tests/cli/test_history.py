@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.attestation.test_history import PERIODS, folder  # noqa: F401 (a fixture)
+from tests.attestation.test_history import PERIODS, bundle, folder, name, payload  # noqa: F401 (folder is a fixture)
+from tests.cli.conftest import ETHEREUM
+from tests.conftest import Exchange
 
 AT = "2027-01-05T00:00:00Z"
 
@@ -20,6 +23,27 @@ def test_a_history_is_shown_month_by_month(attest: Any, folder: Path) -> None:  
     document = attest(*arguments, "--json").document
     assert (document["status"], len(document["months"]), document["findings"]) == ("verified", 3, [])
     assert [month["signatories"]["inForce"] for month in document["months"]] == [1, 2, 2]
+
+
+def test_the_ratio_of_a_month_with_a_window_is_that_of_the_lowest_count(
+    attest: Any,
+    exchange: Exchange,
+    folder: Path,  # noqa: F811
+) -> None:
+    declarations = json.loads(exchange.payload)["predicate"]["declarations"]
+    leaf = "ab" * 32
+    declarations += [
+        {"kind": "window", "name": ETHEREUM, "unit": unit, "amount": amount, "evidenceLeaf": leaf}
+        for unit, amount in (("DUSD", "0"), ("ETH", "5971249999999999999737"))
+    ]
+    shutil.rmtree(folder / "months")
+    (folder / "months" / PERIODS[0]).mkdir(parents=True)
+    (folder / "months" / name(PERIODS[0])).write_bytes(bundle(payload(exchange, 0, None, declarations=declarations)))
+    arguments = ("history", "check", folder / "months", "--trust-root", folder / "1.root.json")
+    ran = attest(*arguments, "--at", "2026-11-03T00:00:00Z")
+    (row,) = (line.split() for line in ran.out.splitlines() if line.lstrip()[:1].isdigit())
+    assert [cell for cell in row if "." in cell] == ["101.33", "0.00", "100.00", "100.43"]
+    assert "NOT MET  2026-10: the coverage of DUSD is not met" in ran.out
 
 
 def test_a_broken_history_exits_1_and_an_overdue_one_5(attest: Any, folder: Path) -> None:  # noqa: F811
