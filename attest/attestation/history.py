@@ -39,7 +39,7 @@ class Month(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late, or not met."""
+    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late or not met."""
 
     code: str
     sentence: str
@@ -194,9 +194,15 @@ def _not_met(months: Sequence[Month]) -> list[Finding]:
 
 
 def _late(months: Sequence[Month], now: datetime) -> list[Finding]:
-    """A statement promises the next one before it expires."""
-    findings = []
+    """A statement promises the next one before it expires; one of a time to come would put that off."""
     times = [month.verified.statement.predicate for month in months]
+    findings = [
+        Finding(
+            "history/future", f"{item.period} is not yet issued: it says {format_time(item.issued_at)}", adverse=True
+        )
+        for item in times
+        if now < item.issued_at
+    ]
     for before, after in pairwise(times):
         if after.sequence == before.sequence + 1 and after.issued_at > before.expires_at:
             findings.append(

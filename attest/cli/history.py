@@ -28,7 +28,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     """Verify every *.attest.json in DIR and its folders, and how they follow one another.
 
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
-    time, months that came late, and what is not met. Coverage is shown month by month.
+    time, months that came late or are dated ahead, and what is not met. Coverage is shown month by month.
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_MONTHS, check_history

@@ -225,6 +225,17 @@ def test_a_late_month_and_an_overdue_one_are_told_and_nothing_is_broken(exchange
     assert [(finding.code, finding.adverse) for finding in late.findings] == [("history/late", True)]
 
 
+def test_a_statement_of_a_time_to_come_is_told_and_nothing_is_broken(exchange: Exchange) -> None:
+    """Dated ahead, it would say for months that nothing is overdue."""
+    ahead = payload(exchange, 0, None, issuedAt="2026-12-30T00:00:00Z", expiresAt="2028-01-30T00:00:00Z")
+    bundles = {name("2026-10"): bundle(ahead, "xwu")}
+    when = datetime.fromisoformat("2026-12-30T00:00:00Z")
+    (finding,) = check(bundles, now=when - timedelta(seconds=1)).findings
+    assert (finding.code, finding.adverse) == ("history/future", True)
+    assert "2026-10 is not yet issued: it says 2026-12-30T00:00:00Z" in finding.sentence
+    assert check(bundles, now=when).findings == ()
+
+
 def test_what_is_not_met_in_a_month_is_told_and_nothing_is_broken(exchange: Exchange) -> None:
     def beside(_: str, file: str) -> bytes | None:
         return None if file.startswith("evidence") else exchange.files.get(file)
