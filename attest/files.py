@@ -25,6 +25,16 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
         raise UnavailableError("file/unreadable", f"cannot read {path}: {reason(error)}") from None
 
 
+def read_beside(folder: Path, name: str, max_bytes: int) -> bytes | None:
+    """What `read_bounded` reads of the file `name` in a folder that a stranger filled; None when no file has that name.
+
+    A pipe or device is none: to open it may take for ever. Raises `UnavailableError`.
+    """
+    path = folder / name
+    # Not `Path.is_file`, which raises when a link leads to a name that is too long.
+    return read_bounded(path, max_bytes) if os.path.isfile(path) else None  # noqa: PTH113
+
+
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
     """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")

@@ -86,12 +86,8 @@ class Anchors(NamedTuple):
     ) -> Verified:
         """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
         from attest.attestation.verify import MAX_FILE_BYTES, verify
-        from attest.files import read_bounded
+        from attest.files import read_beside, read_bounded
         from attest.liabilities.proof import MAX_PROOF_BYTES
-
-        def beside(name: str) -> bytes | None:
-            path = bundle.parent / name
-            return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
 
         proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
         return verify(
@@ -99,7 +95,7 @@ class Anchors(NamedTuple):
             exchange_keys=() if self.key is None else (self.key,),
             roles=roles,
             now=self.now(),
-            files=beside,
+            files=lambda name: read_beside(bundle.parent, name, MAX_FILE_BYTES),
             proof_bytes=proof_bytes,
             tell=tell,
             **self.values(),

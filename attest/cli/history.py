@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +15,9 @@ from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, Verificati
 
 if TYPE_CHECKING:
     from attest.attestation.history import History
+
+
+_PATTERNS: Final = ("*.attest.json", "*/*.attest.json")
 
 
 @click.group()
@@ -30,28 +35,17 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
     time, months that came late or are dated ahead, and what is not met. Coverage is shown month by month.
     """
-    from attest.attestation.bundle import MAX_BUNDLE_BYTES
-    from attest.attestation.history import MAX_MONTHS, check_history
+    from attest.attestation.history import check_history
     from attest.attestation.verify import MAX_FILE_BYTES
-    from attest.files import read_bounded
+    from attest.files import read_beside
 
     anchors = Anchors(**options)
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
-    if not folder.is_dir():
-        raise UnavailableError("file/unreadable", f"there is no folder {folder}")
-    paths = sorted([*folder.glob("*.attest.json"), *folder.glob("*/*.attest.json")])
-    if len(paths) > MAX_MONTHS:
-        raise UnavailableError("history/too-many", f"{folder} has {len(paths):,} bundles; the limit is {MAX_MONTHS:,}")
-
-    def beside(name: str, file: str) -> bytes | None:
-        path = (folder / name).parent / file
-        return read_bounded(path, MAX_FILE_BYTES) if path.is_file() else None
-
     found = check_history(
-        {path.relative_to(folder).as_posix(): read_bounded(path, MAX_BUNDLE_BYTES) for path in paths},
+        _bundles(folder),
         now=anchors.now(),
-        files=beside,
+        files=lambda name, file: read_beside((folder / name).parent, file, MAX_FILE_BYTES),
         **anchors.values(),
     )
     broken = any(not finding.adverse for finding in found.findings)
@@ -63,6 +57,27 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
         [f"{verdict}: {len(found.months)} months in {folder}", "", _table(found), *([""] if lines else []), *lines]
     )
     return Result({"command": "history check", "status": status, **_document(found)}, text, code)
+
+
+def _bundles(folder: Path) -> dict[str, bytes]:
+    """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.history import MAX_MONTHS
+    from attest.files import read_beside
+
+    if not os.path.isdir(folder):  # noqa: PTH112 (as below)
+        raise UnavailableError("file/unreadable", f"there is no folder {folder}")
+    # pathlib raises where a link leads to a name that is too long.
+    names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
+    if len(names) > MAX_MONTHS:
+        raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
+    bundles = {}
+    for name in names:
+        data = read_beside(folder, name, MAX_BUNDLE_BYTES)
+        if data is None:
+            raise UnavailableError("file/unreadable", f"{folder / name} is not a file", hint="move it away")
+        bundles[Path(name).as_posix()] = data
+    return bundles
 
 
 def _table(found: History) -> str:

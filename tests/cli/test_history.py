@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.attestation.test_history import PERIODS, bundle, folder, name, payload  # noqa: F401 (folder is a fixture)
 from tests.cli.conftest import ETHEREUM
@@ -69,3 +72,25 @@ def test_verify_takes_the_month_before(attest: Any, folder: Path) -> None:  # no
 
 def step_7(ran: Any) -> tuple[int, str]:
     return ran.code, ran.document["steps"][7]["status"]
+
+
+def test_what_is_no_file_in_the_folder_of_a_stranger_keeps_nobody_waiting(attest: Any, folder: Path) -> None:  # noqa: F811
+    months = folder / "months"
+    arguments = ("history", "check", months, "--trust-root", folder / "1.root.json", "--at", AT)
+    os.mkfifo(months / "2026-10" / "evidence-public.jsonl")
+    (months / "2026-11" / "evidence-public.jsonl").symlink_to("a" * 300)
+    (months / "elsewhere").symlink_to("a" * 300)
+    (months / "around").symlink_to("around")
+    before = attest(*arguments)
+    assert (before.code, before.out.startswith("VERIFIED: 3 months")) == (0, True)
+    december = ("verify", months / PERIODS[2] / f"{PERIODS[2]}.attest.json", "--trust-root", folder / "1.root.json")
+    (months / "2026-12" / "evidence-public.jsonl").symlink_to("a" * 300)
+    assert "not beside the bundle: evidence-public.jsonl" in attest(*december, "--at", AT).out
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("a" * 300)])
+def test_a_bundle_that_is_no_file_is_named(put: Any, attest: Any, folder: Path) -> None:  # noqa: F811
+    put(folder / "months" / "2027-01.attest.json")
+    ran = attest("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
+    assert (ran.code, "2027-01.attest.json is not a file" in ran.err) == (4, True)
+    assert attest("history", "check", folder / ("a" * 300), "--trust-root", folder / "1.root.json").code == 4
