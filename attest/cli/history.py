@@ -53,6 +53,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     status = "failed" if broken else "adverse" if found.findings else "verified"
     verdict = {"failed": "FAILED", "adverse": "VERIFIED, but NOT MET (see below)", "verified": "VERIFIED"}[status]
     lines = [f"{'NOT MET' if finding.adverse else 'FAILED'}  {finding.sentence}" for finding in found.findings]
+    lines = [line.replace("\n", "\\n") for line in lines]  # a file's name may have several lines
     text = "\n".join(
         [f"{verdict}: {len(found.months)} months in {folder}", "", _table(found), *([""] if lines else []), *lines]
     )

@@ -26,7 +26,9 @@ def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     from attest.files import read_bounded
 
     kind, content = _read(read_bounded(file, _MAX_BYTES), str(file))
-    text = f"{_BANNER}\n\n{kind}\n{json.dumps(content, ensure_ascii=False, indent=2)}"
+    # The kind may be what the file says: in one line, so that it says no more than that.
+    line = json.dumps(kind, ensure_ascii=False)[1:-1]
+    text = f"{_BANNER}\n\n{line}\n{json.dumps(content, ensure_ascii=False, indent=2)}"
     return Result({"command": "inspect", "status": "not verified", "kind": kind, "content": content}, text)
 
 

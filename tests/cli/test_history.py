@@ -94,3 +94,10 @@ def test_a_bundle_that_is_no_file_is_named(put: Any, attest: Any, folder: Path) 
     ran = attest("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
     assert (ran.code, "2027-01.attest.json is not a file" in ran.err) == (4, True)
     assert attest("history", "check", folder / ("a" * 300), "--trust-root", folder / "1.root.json").code == 4
+
+
+def test_the_name_of_a_file_adds_no_line_to_what_was_found(attest: Any, folder: Path) -> None:  # noqa: F811
+    months = folder / "months"
+    shutil.copy(months / name(PERIODS[0]), months / "a\nVERIFIED: 99 months.attest.json")
+    ran = attest("history", "check", months, "--trust-root", folder / "1.root.json", "--at", AT)
+    assert ran.out.endswith("\n\nFAILED  a\\nVERIFIED: 99 months.attest.json is the statement of 2026-10\n")

@@ -276,6 +276,8 @@ def test_inspect_shows_every_document_and_never_says_that_one_is_verified(
         assert (ran.code, ran.out.startswith("NOT VERIFIED")) == (0, True)
         assert "VERIFIED" not in ran.out.removeprefix("NOT VERIFIED")
         assert attest("inspect", path, "--json").document["kind"] == kind
+    (keys / "lines.json").write_bytes(b'{"format": "it is\\n\\nVERIFIED by its auditor"}')
+    assert not [line for line in attest("inspect", "lines.json").out.splitlines() if line.startswith("VERIFIED")]
     for name, data in (
         ("list", b"[]"),
         ("none", b"{}"),
