@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -22,7 +21,7 @@ from attest.cli.liabilities import liabilities
 from attest.cli.policy import policy
 from attest.cli.prove import prove
 from attest.cli.reserves import reserves
-from attest.cli.result import Result, error_document, error_text, printable
+from attest.cli.result import Result, error_document, error_text, json_text, printable
 from attest.cli.run import run
 from attest.cli.sign import auditor_report, countersign, sign, timestamp
 from attest.cli.trust import trust
@@ -77,7 +76,7 @@ def _told(result: Result, *, as_json: bool) -> int:
     """Print the result; its exit code, or another when nobody could read it."""
     try:
         if as_json:
-            click.echo(json.dumps(result.document, ensure_ascii=False, indent=2))
+            click.echo(json_text(result.document))
         elif result.text:
             click.echo(printable(result.text))
         if result.error and not as_json:

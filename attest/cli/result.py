@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -49,10 +50,17 @@ def error_text(error: AttestError) -> str:
 
 def printable(text: str) -> str:
     """`text` with escapes in place of characters that could rewrite the terminal, or what stands around them."""
-    return "".join(
-        char if char == "\n" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} else ascii(char)[1:-1]
-        for char in text
-    )
+    return "".join(char if _harmless(char) else ascii(char)[1:-1] for char in text)
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """`document` as JSON, with escapes for the same characters; what is no text, as a name may be, has them too."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return "".join(char if _harmless(char) else json.dumps(char)[1:-1] for char in text)
+
+
+def _harmless(char: str) -> bool:
+    return char == "\n" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def program() -> str:

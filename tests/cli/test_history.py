@@ -101,3 +101,15 @@ def test_the_name_of_a_file_adds_no_line_to_what_was_found(attest: Any, folder: 
     shutil.copy(months / name(PERIODS[0]), months / "a\nVERIFIED: 99 months.attest.json")
     ran = attest("history", "check", months, "--trust-root", folder / "1.root.json", "--at", AT)
     assert ran.out.endswith("\n\nFAILED  a\\nVERIFIED: 99 months.attest.json is the statement of 2026-10\n")
+
+
+def test_the_name_of_a_file_that_is_no_text_is_told_in_json(attest: Any, folder: Path) -> None:  # noqa: F811
+    strange = os.fsdecode(b"\xff") + "\x9b2J\u202e\U000e0001\u96ea.attest.json"
+    shutil.copy(folder / "months" / name(PERIODS[0]), folder / "months" / strange)
+    ran = attest("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT, "--json")
+    assert (ran.code, {month["file"] for month in ran.document["months"]} - {name(item) for item in PERIODS}) == (
+        1,
+        {strange},
+    )
+    assert "\u96ea" in ran.out
+    assert not {"\x9b", "\u202e", "\U000e0001"} & set(ran.out)
