@@ -15,7 +15,7 @@ from attest.attestation.envelope import Envelope, SignatureCount, verify_signatu
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Predicate
 from attest.attestation.timestamp import Authorities, verify_timestamps
-from attest.attestation.trust import RoleName, Root, Trust
+from attest.attestation.trust import RoleName, Root, Signed, Trust
 from attest.documents import format_time
 from attest.errors import VerificationError
 
@@ -150,25 +150,24 @@ def find_signatories(
     )
     if any(predicate.issued_at - item.report.predicate.issued_at > CLOCKS_DIFFER for item in reports):
         raise VerificationError("report/early", "an auditor report says it was issued before its statement")
-    return Signatories(root, counted, times, reports, _later_role(trust, root, count.signed, times, roles))
+    return Signatories(root, counted, times, reports, _later_role(trust, root, signed, roles))
 
 
-def _later_role(
-    trust: Trust,
-    root: Root,
-    signed: frozenset[str],
-    times: Mapping[str, datetime],
-    roles: Sequence[RoleName],
-) -> tuple[RoleName, Root] | None:
-    """A role of `roles` that `root` does not have, and the first root that does, unless its signatures are there too.
+def _later_role(trust: Trust, root: Root, signed: Signed, roles: Sequence[RoleName]) -> tuple[RoleName, Root] | None:
+    """A role of `roles` that `root` does not have, and the first root that does, unless enough signatures of it count.
 
     When timestamps prove that the exchange's threshold was reached before that root was issued, it is no matter.
     """
     for role in roles:
         later = next((item for item in trust.roots if item.version > root.version and role in item.roles), None)
-        if role in root.roles or later is None or later.roles[role].met_by(signed):
+        if role in root.roles or later is None:
             continue
-        if not root.roles["exchange"].met_by(key for key, time in times.items() if time < later.document.issued_at):
+        since = later.document.issued_at
+        if root.roles["exchange"].met_by(key for key, time in signed.items() if time is not None and time < since):
+            continue
+        try:
+            trust.standing(role, signed, issued_at=since)
+        except VerificationError:
             return role, later
     return None
 

@@ -377,6 +377,22 @@ def test_an_old_date_does_not_hide_that_an_auditor_should_have_signed(signing: S
     assert said not in alone.steps[6].detail
 
 
+def test_a_stolen_key_of_the_first_auditor_does_not_hide_it_either(signing: Signing) -> None:
+    """Root 2 named an auditor and root 3 withdrew its key; the exchange dates a statement to when there was none."""
+    first = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab")
+    issued = [WITHDRAWN, WITHDRAWN + timedelta(days=1)]
+    later = tuple(
+        root(number, {**ROLES, "auditor": (key, 1)}, "ab", issuedAt=format_time(time), expiresAt="2099-01-01T00:00:00Z")
+        for number, key, time in zip((2, 3), "uv", issued, strict=True)
+    )
+    options = signing.options(trust=Trust.pin(first), later_roots=later, now=issued[1])
+    envelope = signing.envelope("xyu")
+    for names, told in (("", True), ("u", False), ("xy", False)):
+        bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
+        step = signing.exchange.verify(bundle, **options).steps[6]
+        assert ("trust root 2 has an auditor since" in step.detail) == told
+
+
 def test_one_auditor_reports_alone_where_two_must_countersign(signing: Signing) -> None:
     trust = Trust.pin(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
     bundle = signing.bundle(signing.envelope("xyuv"), auditor_reports=(signing.report(),))
