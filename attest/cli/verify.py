@@ -93,6 +93,8 @@ def verify(
 
     if (trust_root is None) == (key_path is None):
         raise click.UsageError("say whom you trust: either --trust-root FILE or --key PUB")
+    if next_roots and trust_root is None:
+        raise click.UsageError("--next-root follows a --trust-root; nothing leads to it from a --key")
     data = read_bounded(bundle, MAX_BUNDLE_BYTES)
     key = None
     if key_path is not None:

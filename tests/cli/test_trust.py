@@ -151,6 +151,8 @@ def test_verify_needs_to_be_told_whom_to_trust(attest: Any, exchange: Exchange, 
     assert attest("verify", exchange.outcome.bundle).code == 2
     both = ("--key", keys / "a.pub", "--trust-root", signed_root(keys))
     assert attest("verify", exchange.outcome.bundle, *both).code == 2
+    idle = ("--key", keys / "a.pub", "--next-root", signed_root(keys))  # would not be looked at
+    assert attest("verify", exchange.outcome.bundle, *idle).code == 2
     assert attest("verify", exchange.outcome.bundle, "--trust-root", keys / "a.pub").code == 3
     bare = attest("countersign", exchange.outcome.bundle, "--key", "a")
     assert (bare.code, "--trust-root" in bare.err) == (2, True)
