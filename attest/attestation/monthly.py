@@ -102,7 +102,7 @@ def run(
     _keep_apart(publication, private, key_file(config.keys.exchange, folder))
     refuse_existing(publication / period, private / period)
     own = open_own(config, folder, now, passphrase)
-    before = _previous(publication, period, own.keys)
+    before = _previous(publication, period, own.keys, config.entity.origin)
 
     # Before the chains, which may take an hour.
     custodians = custodian_keys(config.custodians, folder)
@@ -252,8 +252,8 @@ class _Before(NamedTuple):
     bundle: bytes | None = None
 
 
-def _previous(publication: Path, period: str, keys: Sequence[PublicKey]) -> _Before:
-    """The statement that was published last, which one of `keys` signed."""
+def _previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: str) -> _Before:
+    """The statement that was published last, of `origin`, which one of `keys` signed."""
     try:
         names = [path.name for path in publication.iterdir()]
     except FileNotFoundError:
@@ -276,4 +276,11 @@ def _previous(publication: Path, period: str, keys: Sequence[PublicKey]) -> _Bef
             f"{path} is not signed by this exchange's key",
             hint="if the key was changed since, name the newest trust root in the config: [keys] trust_root",
         )
-    return _Before(parse_statement(envelope.payload).predicate.sequence, statement_digest(envelope.payload), data)
+    predicate = parse_statement(envelope.payload).predicate
+    if predicate.entity.origin != origin:
+        raise VerificationError(
+            "run/previous",
+            f"{path} is of {predicate.entity.origin}, not of {origin}",
+            hint="another origin begins a chain of its own: name another folder in the config, [publication] folder",
+        )
+    return _Before(predicate.sequence, statement_digest(envelope.payload), data)

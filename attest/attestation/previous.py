@@ -26,6 +26,11 @@ def check_follows(predicate: Predicate, bundle: bytes) -> Predicate:
             f"which this statement does not name",
         )
     earlier = parse_statement(payload).predicate
+    if earlier.entity.origin != predicate.entity.origin:
+        raise VerificationError(
+            "statement/previous",
+            f"the statement before is that of {earlier.entity.origin}, not of {predicate.entity.origin}",
+        )
     if earlier.sequence + 1 != predicate.sequence or not in_order(earlier, predicate):
         raise VerificationError(
             "statement/previous",

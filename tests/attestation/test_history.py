@@ -275,6 +275,12 @@ def test_the_bundle_of_the_month_before_shows_that_this_one_follows_it(exchange:
     assert verified_after(exchange, december, b"{}") == ("FAILED", "document/invalid")
 
 
+def test_a_previous_statement_is_of_the_same_exchange(exchange: Exchange) -> None:
+    october = payload(exchange, 0, None, entity={"name": "Another", "origin": "another.example"})
+    november = bundle(payload(exchange, 1, october), "xwu")
+    assert verified_after(exchange, november, bundle(october)) == ("FAILED", "statement/previous")
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -171,6 +171,13 @@ def test_a_month_after_one_that_another_key_signed_is_refused(folder: Path, node
         run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
 
 
+def test_a_month_after_one_of_another_origin_is_refused(folder: Path, nodes: dict[str, str]) -> None:
+    run(folder, nodes)
+    replace(folder / "attest.toml", 'origin = "exchange.example"', 'origin = "other.example"')
+    with pytest.raises(VerificationError, match=r"is of exchange\.example, not of other\.example"):
+        run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
+
+
 def test_a_month_that_has_not_ended_cannot_be_attested(folder: Path, nodes: dict[str, str]) -> None:
     with pytest.raises(MalformedError, match="has not ended"):
         run(folder, nodes, period="2026-11")
