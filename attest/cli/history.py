@@ -14,7 +14,7 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
-    from attest.attestation.history import History
+    from attest.attestation.history import History, Month
 
 
 _PATTERNS: Final = ("*.attest.json", "*/*.attest.json")
@@ -33,7 +33,8 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     """Verify every *.attest.json in DIR and its folders, and how they follow one another.
 
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
-    time, months that came late or are dated ahead, and what is not met. Coverage is shown month by month.
+    time, months that came late or are dated ahead, and what is not met. Shown month by month are coverage, and which
+    steps of `attest verify` could not be run.
     """
     from attest.attestation.history import check_history
     from attest.attestation.verify import MAX_FILE_BYTES
@@ -83,12 +84,20 @@ def _bundles(folder: Path) -> dict[str, bytes]:
 
 def _table(found: History) -> str:
     from attest.amounts import ratio_percent
+    from attest.cli.render import spans
     from attest.cli.tables import new_table, render
     from attest.documents import format_time
 
     assets = sorted({item.asset for month in found.months for item in month.verified.coverage})
     table = new_table(
-        ">sequence", "month", "issued", "timestamped", ">root", *(f">{asset}" for asset in assets), "statement"
+        ">sequence",
+        "month",
+        "issued",
+        "timestamped",
+        ">root",
+        *(f">{asset}" for asset in assets),
+        "steps not checked",
+        "statement",
     )
     for month in found.months:
         ratios = {
@@ -102,9 +111,18 @@ def _table(found: History) -> str:
             format_time(max(signatories.times.values())) if signatories.times else "",
             "" if signatories.root is None else str(signatories.root.version),
             *(ratios.get(asset, "") for asset in assets),
+            spans(_not_checked(month)),
             month.verified.digest.hex(),
         )
     return render(table)
+
+
+def _not_checked(month: Month) -> list[int]:
+    """The numbers of the steps that could not be run, or not to their end, but for those that history checks itself.
+
+    That is step 7, which needs the bundle of the month before; nobody proves an inclusion to a history either.
+    """
+    return [step.number for step in month.verified.steps if step.status == "NOT CHECKED" and step.number not in {7, 10}]
 
 
 def _document(found: History) -> dict[str, Any]:
@@ -119,6 +137,7 @@ def _document(found: History) -> dict[str, Any]:
                 "sequence": month.sequence,
                 "statement": month.verified.digest.hex(),
                 "issuedAt": format_time(month.verified.statement.predicate.issued_at),
+                "notChecked": _not_checked(month),
                 "signatories": signatories_document(month.verified),
                 "coverage": coverage_document(month.verified),
             }

@@ -28,6 +28,23 @@ def test_a_history_is_shown_month_by_month(attest: Any, folder: Path) -> None:  
     assert [month["signatories"]["inForce"] for month in document["months"]] == [1, 2, 2]
 
 
+def test_a_history_says_which_steps_could_not_be_run_on_a_month(
+    attest: Any,
+    exchange: Exchange,
+    folder: Path,  # noqa: F811
+) -> None:
+    months = folder / "months"
+    for file, data in exchange.files.items():
+        if not file.endswith(".attest.json"):
+            (months / "2026-10" / file).write_bytes(data)
+    arguments = ("history", "check", months, "--trust-root", folder / "1.root.json", "--at", AT)
+    rows = [line for line in attest(*arguments).out.splitlines() if line.lstrip()[:1].isdigit()]
+    said = ["   6, 12-13   ", "   6, 9, 11-13   ", "   6, 9, 11-13   "]
+    assert [text for row, text in zip(rows, said, strict=True) if text in row] == said
+    told = [month["notChecked"] for month in attest(*arguments, "--json").document["months"]]
+    assert told == [[6, 12, 13], [6, 9, 11, 12, 13], [6, 9, 11, 12, 13]]
+
+
 def test_the_ratio_of_a_month_with_a_window_is_that_of_the_lowest_count(
     attest: Any,
     exchange: Exchange,
