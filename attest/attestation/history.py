@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
@@ -100,19 +101,26 @@ def check_history(
 def _roots(
     bundles: Mapping[str, bytes], trust: Trust, later_roots: Sequence[Envelope], findings: list[Finding]
 ) -> list[Envelope]:
-    """All trust roots that follow `trust`; those of a bundle that do not are left out, and told."""
-    found = list(later_roots)
+    """All trust roots that follow `trust`, whichever bundle carries them.
+
+    When they do not make one chain, those of a bundle that does not follow the others by itself are left out, and told.
+    """
+    carried: dict[str, tuple[Envelope, ...]] = {}
     for name, data in sorted(bundles.items()):
+        with suppress(AttestError):  # said where the bundle is verified
+            carried[name] = parse_bundle(data).trust_roots
+    found = list(dict.fromkeys([*later_roots, *chain.from_iterable(carried.values())]))
+    with suppress(AttestError):
+        trust.followed_by(found)
+        return found
+    found = list(later_roots)
+    for name, roots in carried.items():
         try:
-            carried = parse_bundle(data).trust_roots
-        except AttestError:
-            continue  # said where the bundle is verified
-        try:
-            trust.followed_by((*found, *carried))
+            trust.followed_by((*found, *roots))
         except AttestError as error:
             findings.append(Finding("history/roots", f"{name} carries trust roots that do not follow: {error.message}"))
         else:
-            found += [root for root in carried if root not in found]
+            found += [root for root in roots if root not in found]
     return found
 
 

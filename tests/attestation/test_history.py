@@ -203,6 +203,14 @@ def test_what_is_wrong_with_a_history_is_found(case: str, exchange: Exchange) ->
     assert {finding.code for finding in found if not finding.adverse} == expected, found
 
 
+def test_trust_roots_that_several_bundles_carry_are_one_chain(exchange: Exchange) -> None:
+    """October was signed once more after December, and carries the third root without the second."""
+    third = root(3, {**ROLES, "exchange": ("xyw", 2)}, "ab", issuedAt="2027-01-03T00:00:00Z")
+    found = months(exchange)
+    found[name(PERIODS[0])] = bundle(payloads(exchange)[0], "xyu", (third,))
+    assert check(found).findings == ()
+
+
 def test_equivocation_shows_both_statements(exchange: Exchange) -> None:
     found = check(fork(exchange))
     sentences = [finding.sentence for finding in found.findings]
