@@ -74,6 +74,12 @@ class Anchors(NamedTuple):
 
         return datetime.now(UTC) if self.at is None else parse_time(self.at)
 
+    def as_of(self) -> str:
+        """What is to be read with a verdict that is of another time than now; nothing without --at."""
+        if self.at is None:
+            return ""
+        return f"\n\nAll of this is as of {self.at} (--at), not of now: keys and statements may have expired since."
+
     def verify(
         self,
         bundle: Path,

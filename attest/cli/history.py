@@ -58,7 +58,10 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     text = "\n".join(
         [f"{verdict}: {len(found.months)} months in {folder}", "", _table(found), *([""] if lines else []), *lines]
     )
-    return Result({"command": "history check", "status": status, **_document(found)}, text, code)
+    document = {"command": "history check", "status": status, **_document(found)}
+    if anchors.at is not None:
+        document["at"] = anchors.at
+    return Result(document, text + anchors.as_of(), code)
 
 
 def _bundles(folder: Path) -> dict[str, bytes]:

@@ -128,11 +128,9 @@ def verify(
         "status": "adverse" if verified.adverse else "verified",
         **verified_document(verified),
     }
-    text = verified_text(verified, key)
     if at is not None:
         document["at"] = at
-        text += f"\n\nAll of this is as of {at} (--at), not of now: keys and statement may have expired since."
-    return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
+    return Result(document, verified_text(verified, key) + anchors.as_of(), EXIT_ADVERSE if verified.adverse else 0)
 
 
 def _asking(nodes: dict[str, str]) -> Ask | None:

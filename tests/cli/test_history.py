@@ -23,7 +23,10 @@ def test_a_history_is_shown_month_by_month(attest: Any, folder: Path) -> None:  
     rows = [line.split() for line in ran.out.splitlines() if line.lstrip()[:1].isdigit()]
     assert [row[:2] for row in rows] == [["0", "2026-10"], ["1", "2026-11"], ["2", "2026-12"]]
     assert all("101.33" in row for row in rows)
+    assert ran.out.rstrip().splitlines()[-1].startswith(f"All of this is as of {AT} (--at), not of now")
+    assert "--at" not in attest(*arguments[:-2]).out
     document = attest(*arguments, "--json").document
+    assert document["at"] == AT
     assert (document["status"], len(document["months"]), document["findings"]) == ("verified", 3, [])
     assert [month["signatories"]["inForce"] for month in document["months"]] == [1, 2, 2]
 
@@ -117,7 +120,7 @@ def test_the_name_of_a_file_adds_no_line_to_what_was_found(attest: Any, folder: 
     months = folder / "months"
     shutil.copy(months / name(PERIODS[0]), months / "a\nVERIFIED: 99 months.attest.json")
     ran = attest("history", "check", months, "--trust-root", folder / "1.root.json", "--at", AT)
-    assert ran.out.endswith("\n\nFAILED  a\\nVERIFIED: 99 months.attest.json is the statement of 2026-10\n")
+    assert "\n\nFAILED  a\\nVERIFIED: 99 months.attest.json is the statement of 2026-10\n" in ran.out
 
 
 def test_the_name_of_a_file_that_is_no_text_is_told_in_json(attest: Any, folder: Path) -> None:  # noqa: F811
