@@ -141,7 +141,15 @@ class Trust:
         An expired root may let in the next one: only `current` asks for the time. Raises `MalformedError`,
         `VerificationError`.
         """
-        last, following = self.roots[-1], parse_root(root)
+        following = parse_root(root)
+        self.check_next(following)
+        _check_signed(root, following, by=self.roots[-1])
+        _check_signed(root, following, by=following)
+        return type(self)((*self.roots, following))
+
+    def check_next(self, following: Root) -> None:
+        """Whether `following`, whoever signed it, is the very next by what it says. Raises `VerificationError`."""
+        last = self.roots[-1]
         if following.version != last.version + 1:
             raise VerificationError(
                 "trust/version",
@@ -157,9 +165,6 @@ class Trust:
             raise VerificationError(
                 "trust/too-many", f"more than {MAX_ROOTS} trust roots follow one another", hint="pin a newer one"
             )
-        _check_signed(root, following, by=last)
-        _check_signed(root, following, by=following)
-        return type(self)((*self.roots, following))
 
     def followed_by(self, roots: Iterable[Envelope]) -> Self:
         """The chain with those of `roots` that come after it, in any order and each as often as one likes.

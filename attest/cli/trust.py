@@ -132,11 +132,16 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
     from attest.files import read_bounded
 
     draft = read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
+    follows = ""
     if last is not None:
         chain = Trust.pin(parse_root_file(read_bounded(last, MAX_ROOT_FILE_BYTES)))
-        if draft.envelope is not None:
+        if draft.envelope is None:
+            chain.check_next(draft.root)
+            follows = "; signed, it would follow the root before it"
+        else:
             chain.then(draft.envelope)
-    return _shown("show", draft, file, follows=last is not None and draft.envelope is not None)
+            follows = "; it follows the root before it"
+    return _shown("show", draft, file, follows=follows)
 
 
 def _keys(options: dict[str, Any]) -> Keys:
@@ -159,7 +164,7 @@ def _thresholds(options: dict[str, Any]) -> dict[Any, int]:
     return {role: options[f"{role}_threshold"] for role in ROLES if options[f"{role}_threshold"] is not None}
 
 
-def _shown(command: str, draft: Draft, file: Path, *, follows: bool = False) -> Result:
+def _shown(command: str, draft: Draft, file: Path, *, follows: str = "") -> Result:
     from attest.attestation.envelope import verify_signatures
     from attest.cli.tables import new_table, render
     from attest.documents import format_time
@@ -184,7 +189,7 @@ def _shown(command: str, draft: Draft, file: Path, *, follows: bool = False) -> 
         f"issued       {format_time(root.document.issued_at)}, expires {format_time(root.document.expires_at)}\n"
         f"needed       {needed}\n"
         f"signatures   {len(signed)} of its own root keys: {enough}; {others} of other keys"
-        f"{'; it follows the root before it' if follows else ''}\n\n{render(table)}"
+        f"{follows}\n\n{render(table)}"
     )
     document = {
         "command": f"trust {command}",

@@ -141,6 +141,17 @@ def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path)
         assert (keys / "3.json").exists() == ("u" in options)
 
 
+def test_an_unsigned_root_is_compared_with_the_one_before_it(attest: Any, keys: Path) -> None:
+    """Whoever is to sign first asks whether it is the next."""
+    first = signed_root(keys)
+    assert attest("trust", "rotate", first, "--withdraw", "y", "--out", "2.json").code == 0
+    shown = attest("trust", "show", "2.json", "--last", first)
+    assert (shown.code, "; signed, it would follow the root before it" in shown.out) == (0, True)
+    new(attest, "--root", "c.pub", "--exchange", "a.pub", out="other.json")
+    ran = attest("trust", "show", "other.json", "--last", first, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "trust/version")
+
+
 def signed_root(folder: Path) -> Path:
     roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
     (folder / "signed.json").write_bytes(root(1, roles, "ab").to_bytes())
