@@ -310,6 +310,14 @@ def test_an_expired_root_is_not_trusted_but_a_newer_one_from_elsewhere_helps(sig
     assert "trust root 1 was in force when" in verified.steps[6].detail
 
 
+def test_a_copy_of_a_root_with_a_signature_stripped_does_not_hide_the_one_that_was_named(signing: Signing) -> None:
+    whole = root(2, ROLES, "ab")
+    stripped = whole.model_copy(update={"signatures": whole.signatures[:1]})
+    bundle = signing.bundle(trust_roots=(stripped,))
+    assert signing.fails(bundle) == (1, "trust/threshold")
+    signing.exchange.verify(bundle, **signing.options(later_roots=(whole,)))
+
+
 def rotated(exchange_role: tuple[str, int], auditor: tuple[str, int] = ("u", 1)) -> Envelope:
     roles = {**ROLES, "exchange": exchange_role, "auditor": auditor}
     times = {"issuedAt": format_time(WITHDRAWN), "expiresAt": format_time(WITHDRAWN + timedelta(days=365))}

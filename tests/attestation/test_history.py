@@ -227,6 +227,9 @@ def test_the_same_statement_in_two_files_is_no_equivocation(exchange: Exchange) 
 def test_a_late_month_and_an_overdue_one_are_told_and_nothing_is_broken(exchange: Exchange) -> None:
     overdue = check(months(exchange), now=CHECKED_AT + timedelta(days=60))
     assert [(finding.code, finding.adverse) for finding in overdue.findings] == [("history/overdue", True)]
+    expires = ISSUED[2] + timedelta(days=45)
+    assert check(months(exchange), now=expires - timedelta(seconds=1)).findings == ()
+    assert len(check(months(exchange), now=expires).findings) == 1
     short = payload(exchange, 0, None, expiresAt="2026-11-20T00:00:00Z")
     second = payload(exchange, 1, short, expiresAt="2027-02-20T00:00:00Z")
     late = check({name("2026-10"): bundle(short), name("2026-11"): bundle(second, "xwu")})

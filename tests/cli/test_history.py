@@ -133,3 +133,15 @@ def test_the_name_of_a_file_that_is_no_text_is_told_in_json(attest: Any, folder:
     )
     assert "\u96ea" in ran.out
     assert not {"\x9b", "\u202e", "\U000e0001"} & set(ran.out)
+
+
+def test_a_folder_has_no_more_than_a_hundred_years(
+    attest: Any,
+    folder: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
+    for most, code in ((3, 0), (2, 4)):
+        monkeypatch.setattr("attest.attestation.history.MAX_MONTHS", most)
+        ran = attest(*arguments)
+        assert (ran.code, "has 3 bundles; the limit is 2" in ran.err) == (code, code == 4)

@@ -22,6 +22,7 @@ from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
 from attest.reserves.challenge import Challenge
+from attest.reserves.wire import Reply, Wire
 from tests.attestation.authority import make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle
@@ -35,6 +36,7 @@ CHALLENGE = Challenge(
     block_hash=bytes(32),
     nonce="-",
 )
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -123,7 +125,12 @@ def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path)
     assert (unsigned.code, (keys / "2.json").exists()) == (3, False)
     assert unsigned.document["error"]["code"] == "trust/unsigned"
     attest("trust", "sign", "1.json", "--key", "a")
-    # Two roots of one second cannot be told apart in time.
+    now = datetime.now(UTC).replace(microsecond=0)
+    roles = {"root": ("ab", 1), "exchange": ("x", 1)}
+    ahead = root(1, roles, "a", issuedAt=format_time(now + DAY), expiresAt=format_time(now + 9 * DAY))
+    (keys / "ahead.json").write_bytes(ahead.to_bytes())
+    ran = attest("trust", "rotate", "ahead.json", "--out", "2.json", "--json")
+    assert (ran.code, ran.document["error"]["code"], (keys / "2.json").exists()) == (1, "trust/time", False)
     first = signed_root(keys)
     ran = attest("trust", "rotate", first, "--withdraw", "y", "--exchange", "c.pub", "--out", "2.json", "--json")
     document = ran.document
@@ -211,6 +218,14 @@ def test_a_timestamp_that_does_not_hold_is_not_kept(attest: Any, exchange: Excha
     bundle.write_bytes(before)
     assert attest("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem").code == 4
     assert bundle.read_bytes() == before
+
+
+def test_an_authority_that_answers_with_another_status_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = iter((Reply(200, None, b"yes"), Reply(500, None, b"no")))
+    monkeypatch.setattr(Wire, "post", lambda *_, **__: next(replies))
+    assert ask("https://tsa.example", b"x") == b"yes"
+    with pytest.raises(UnavailableError, match="HTTP status 500"):
+        ask("https://tsa.example", b"x")
 
 
 def test_only_http_is_spoken_to_an_authority() -> None:
@@ -320,7 +335,8 @@ def test_a_secret_comes_through_a_descriptor(attest: Any, keys: Path, monkeypatc
     new(attest, "--root", "d.pub", "--exchange", "a.pub")
     for wrong in (b"battery staple", b"", b"\n", b"\xff"):
         assert run(wrong, "trust", "sign", "1.json", "--key", "d").code == 4
-    assert run(b"correct horse\n", "trust", "sign", "1.json", "--key", "d").code == 0
+    assert run(b"correct horse \n", "trust", "sign", "1.json", "--key", "d").code == 4  # a blank is part of it
+    assert run(b"correct horse\r\n", "trust", "sign", "1.json", "--key", "d").code == 0
     assert attest("trust", "sign", "1.json", "--key", "d", "--passphrase-fd", 1000).code == 4
     assert keys.exists()
 
