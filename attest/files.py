@@ -31,8 +31,20 @@ def read_beside(folder: Path, name: str, max_bytes: int) -> bytes | None:
     A pipe or device is none: to open it may take for ever. Raises `UnavailableError`.
     """
     path = folder / name
-    # Not `Path.is_file`, which raises when a link leads to a name that is too long.
-    return read_bounded(path, max_bytes) if os.path.isfile(path) else None  # noqa: PTH113
+    return read_bounded(path, max_bytes) if is_file(path) else None
+
+
+def read_listed(folder: Path, name: str, max_bytes: int) -> bytes:
+    """The same of a name that the folder lists. Raises `UnavailableError`, also when that is not the name of a file."""
+    data = read_beside(folder, name, max_bytes)
+    if data is None:
+        raise UnavailableError("file/unreadable", f"{folder / name} is not a file", hint="move it away")
+    return data
+
+
+def is_file(path: Path) -> bool:
+    """Like `Path.is_file`, which raises when a link leads to a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:

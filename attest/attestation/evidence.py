@@ -17,7 +17,7 @@ from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_E
 from attest.attestation.window import check_windows
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.files import read_bounded
+from attest.files import is_file, read_beside, read_bounded, read_listed
 from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
@@ -298,14 +298,14 @@ def open_evidence(folder: Path) -> EvidenceFolder:
     basis, leaves = _basis(folder)
     root, count = basis.evidence.root, basis.evidence.count
     records: dict[int, Any] = {}
-    public = [path for path in (folder / PUBLIC_EVIDENCE, *sorted(folder.glob(f"*{DISCLOSED}"))) if path.exists()]
-    for path in public:
-        data = read_bounded(path, MAX_FILE_BYTES)
-        records |= read_public_edition(data, root=root, count=count, name=path.name)
-    if (auditor := folder / AUDITOR_EVIDENCE).exists():
-        data = read_bounded(auditor, MAX_FILE_BYTES)
+    there = False
+    for name in (PUBLIC_EVIDENCE, *sorted(path.name for path in folder.glob(f"*{DISCLOSED}"))):
+        if (data := read_beside(folder, name, MAX_FILE_BYTES)) is not None:
+            there = True
+            records |= read_public_edition(data, root=root, count=count, name=name)
+    if (data := read_beside(folder, AUDITOR_EVIDENCE, MAX_FILE_BYTES)) is not None:
         records = read_auditor_edition(data, root=root, count=count, leaves=leaves)
-    elif not public:
+    elif not there:
         raise UnavailableError("evidence/missing", f"neither {AUDITOR_EVIDENCE} nor {PUBLIC_EVIDENCE} is in {folder}")
     return EvidenceFolder(basis, records)
 
@@ -313,13 +313,10 @@ def open_evidence(folder: Path) -> EvidenceFolder:
 def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
     """What binds the records, and their leaves where `reserves.json` lists them."""
     leaves: Sequence[bytes] | None = None
-    found = [
-        _of_statement(path.name, parse_bundle(read_bounded(path, MAX_BUNDLE_BYTES)).envelope.payload)
-        for path in _bundles(folder)
-    ]
-    if (folder / STATEMENT_FILE).exists():
-        found.append(_of_statement(STATEMENT_FILE, read_bounded(folder / STATEMENT_FILE, MAX_PAYLOAD_BYTES)))
-    if (folder / RESERVES_FILE).exists():
+    found = [_of_statement(name, parse_bundle(data).envelope.payload) for name, data in _bundles(folder)]
+    if (data := read_beside(folder, STATEMENT_FILE, MAX_PAYLOAD_BYTES)) is not None:
+        found.append(_of_statement(STATEMENT_FILE, data))
+    if is_file(folder / RESERVES_FILE):
         own = read_reserves_file(folder)
         found.append(
             Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.declarations, own.evidence)
@@ -341,11 +338,13 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
     return found[0], leaves
 
 
-def _bundles(folder: Path) -> Iterator[Path]:
+def _bundles(folder: Path) -> Iterator[tuple[str, bytes]]:
     try:
-        yield from sorted(path for path in folder.iterdir() if path.name.endswith(".attest.json"))
+        names = sorted(path.name for path in folder.iterdir() if path.name.endswith(".attest.json"))
     except OSError as error:
         raise UnavailableError("file/unreadable", f"cannot read {folder}: {error.strerror}") from None
+    for name in names:
+        yield name, read_listed(folder, name, MAX_BUNDLE_BYTES)
 
 
 def _of_statement(name: str, payload: bytes) -> Basis:
@@ -361,7 +360,7 @@ def basis_of(stated: Predicate, name: str) -> Basis:
 
 def read_reserves_file(folder: Path) -> ReservesFile:
     """The `reserves.json` in `folder`, whose leaves lead to its root. Raises `AttestError`."""
-    if folder.is_dir() and not (folder / RESERVES_FILE).exists():
+    if folder.is_dir() and not is_file(folder / RESERVES_FILE):
         raise UnavailableError(
             "reserves/missing",
             f"there is no {RESERVES_FILE} in {folder}",

@@ -68,7 +68,7 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_MONTHS
-    from attest.files import read_beside
+    from attest.files import read_listed
 
     if not os.path.isdir(folder):  # noqa: PTH112 (as below)
         raise UnavailableError("file/unreadable", f"there is no folder {folder}")
@@ -76,13 +76,7 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
-    bundles = {}
-    for name in names:
-        data = read_beside(folder, name, MAX_BUNDLE_BYTES)
-        if data is None:
-            raise UnavailableError("file/unreadable", f"{folder / name} is not a file", hint="move it away")
-        bundles[Path(name).as_posix()] = data
-    return bundles
+    return {Path(name).as_posix(): read_listed(folder, name, MAX_BUNDLE_BYTES) for name in names}
 
 
 def _table(found: History) -> str:

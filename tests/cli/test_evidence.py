@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -222,6 +223,20 @@ def test_what_is_missing_is_said_to_be_missing(attest: Any, private: Path, publi
             assert (ran.code, ran.err, ran.document["error"]["code"]) == (4, "", code)
     ran = attest("reserves", "show", public)
     assert (ran.code, "there is no reserves.json" in ran.err, "attest: hint: it is in" in ran.err) == (4, True, True)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("a" * 300)])
+def test_what_is_no_file_is_not_waited_for(put: Any, attest: Any, public: Path) -> None:
+    for name in ("evidence.jsonl", "statement.json", "reserves.json", "x.disclosed.jsonl"):
+        put(public / name)
+    assert attest("evidence", "check", public).code == 0
+    (public / "evidence-public.jsonl").unlink()
+    put(public / "evidence-public.jsonl")
+    ran = attest("evidence", "check", public)
+    assert (ran.code, "neither evidence.jsonl nor evidence-public.jsonl is in" in ran.err) == (4, True)
+    put(public / "2026-11.attest.json")
+    ran = attest("evidence", "check", public)
+    assert (ran.code, "2026-11.attest.json is not a file" in ran.err) == (4, True)
 
 
 def test_evidence_of_nothing_is_not_verified(attest: Any, public: Path) -> None:
