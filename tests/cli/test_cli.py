@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from attest.cli.result import printable
+from attest.cli.tables import new_table, render
 from attest.demo.exchange import recorded_nodes, write_exchange
 from tests.conftest import Exchange, make_exchange
 
@@ -42,6 +43,31 @@ def test_the_readme_shows_what_demo_prints(attest: Any, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     shown = attest("demo", "--out", tmp_path / "demo").out.split("\n\nThe statement is signed")[0]
     assert f"```\n{shown}\n```" in readme
+
+
+def test_long_names_do_not_squeeze_the_verdicts_out_of_a_table(attest: Any, exchange: Exchange, tmp_path: Path) -> None:
+    """Whoever makes the statement makes the names of its files."""
+    missing = [f"{letter * 128}" for letter in "abcdefghij"]
+
+    def name_them(value: Any) -> None:
+        value["subject"] += [{"name": name, "digest": {"sha256": "00" * 32}} for name in missing]
+
+    (tmp_path / "2026-10.attest.json").write_bytes(exchange.resigned(name_them))
+    pub = exchange.folder / "keys" / "exchange.pem.pub"
+    ran = attest("verify", tmp_path / "2026-10.attest.json", "--key", pub, "--at", "2026-11-03T00:00:00Z")
+    assert ran.code == 0
+    (row,) = (line for line in ran.out.splitlines() if line.startswith("   9   "))
+    assert row.startswith("   9   NOT CHECKED   digests of subject files, evidence root   0 of ")
+    assert all(name in row for name in missing)
+    assert "   0   VERIFIED      size limits and strict JSON" in ran.out
+
+
+def test_a_cell_without_an_end_is_cut_and_no_other() -> None:
+    table = new_table("a", "b")
+    table.add_row("x" * 100_000, "NOT MET")
+    lines = render(table).splitlines()
+    assert [len(line) for line in lines] == [2004, 320, 2010]
+    assert lines[2].endswith("x…   NOT MET")
 
 
 def test_demo_does_not_write_into_a_folder_that_exists(attest: Any, tmp_path: Path) -> None:
