@@ -174,11 +174,13 @@ def _gaps(months: Sequence[Month]) -> list[Finding]:
         findings.append(Finding("history/gap", f"the history begins with sequence {numbers[0]}, not with 0"))
     for low, high in pairwise(numbers):
         if high > low + 1:
-            findings.append(Finding("history/gap", f"sequence {low + 1} to {high - 1} is missing"))
+            left_out = f"{low + 1}" if high == low + 2 else f"{low + 1} to {high - 1}"
+            findings.append(Finding("history/gap", f"sequence {left_out} is missing"))
     for before, after in pairwise(sorted({month.period for month in months})):
         missing = _index(after) - _index(before) - 1
         if missing:
-            findings.append(Finding("history/gap", f"{missing} months have no statement between {before} and {after}"))
+            months_are = "1 month has" if missing == 1 else f"{missing} months have"
+            findings.append(Finding("history/gap", f"{months_are} no statement between {before} and {after}"))
     findings += [
         Finding("history/name", f"{month.name} is the statement of {month.period}")
         for month in months
