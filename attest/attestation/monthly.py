@@ -16,6 +16,7 @@ from attest import __version__
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.config import Config
 from attest.attestation.control_contracts import settle_contracts
+from attest.attestation.control_signatures import add_control, read_control
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.envelope import sign, verify_signatures
@@ -31,7 +32,6 @@ from attest.attestation.reserves import (
     reserves_file,
 )
 from attest.attestation.segregation import require_every_wallet
-from attest.attestation.signatures import add_control, read_control
 from attest.attestation.signers import Secrets, key_file
 from attest.attestation.signing import open_own
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities

@@ -183,7 +183,13 @@ def _sentence(root: Root, signed: frozenset[str], roles: Sequence[RoleName]) -> 
 
 
 def describe(
-    found: Signatories, bundle: Bundle, count: SignatureCount, detail: Detail, *, authorities: Authorities
+    found: Signatories,
+    bundle: Bundle,
+    count: SignatureCount,
+    detail: Detail,
+    *,
+    authorities: Authorities,
+    now: datetime,
 ) -> None:
     """Step 6 in sentences: what timestamps prove, what auditors reported, and what was not looked at."""
     if found.times:
@@ -202,6 +208,8 @@ def describe(
         detail.append(
             f"{predicate.auditor} reports {len(predicate.procedures)} findings, {report.exceptions} of them exceptions"
         )
+        if predicate.issued_at - now > CLOCKS_DIFFER:
+            detail.open(f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, yet to come")
     if not bundle.timestamps:
         detail.open("the bundle carries no timestamp")
     elif not authorities:

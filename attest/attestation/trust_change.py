@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from attest.attestation.envelope import Envelope, add_signature, sign
+from attest.attestation.envelope import MAX_SIGNATURES, Envelope, add_signature, sign
 from attest.attestation.keys import PublicKey, Signs
 from attest.attestation.trust import (
     MAX_ROOT_FILE_BYTES,
@@ -124,6 +124,12 @@ def _payload(
         for role in ROLES
         if keys.get(role)
     }
+    signing = roles["exchange"].threshold + (roles["auditor"].threshold if "auditor" in roles else 0)
+    if signing > MAX_SIGNATURES:
+        raise MalformedError(
+            "trust/threshold",
+            f"{signing} signatures of exchange and auditor would be needed, and a statement carries {MAX_SIGNATURES}",
+        )
     document = TrustRoot.from_value(
         {
             "version": version,

@@ -240,7 +240,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         signatories = find_signatories(
             bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities
         )
-        describe(signatories, bundle, count, detail, authorities=authorities)
+        describe(signatories, bundle, count, detail, authorities=authorities, now=now)
 
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):

@@ -308,7 +308,10 @@ def signatories_document(verified: Verified) -> dict[str, Any]:
 def verified_text(verified: Verified, key: PublicKey | None) -> str:
     """The verdict, what it rests on, and what it does not; `key` is the one that was trusted without a root."""
     predicate = verified.statement.predicate
-    verdict = "VERIFIED, but NOT MET (see below)" if verified.adverse else "VERIFIED"
+    left = sum(step.status == "NOT CHECKED" for step in verified.steps)
+    verdict = f"VERIFIED, {left} of {len(TITLES)} steps NOT CHECKED" if left else "VERIFIED"
+    if verified.adverse:
+        verdict += ", but NOT MET (see below)"
     parts = [
         f"{verdict}: {predicate.entity.name} ({predicate.entity.origin}) for {predicate.period}",
         (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.cli.anchors import Anchors, later_options, open_key, signer_options, trust_root_option, with_options
+from attest.cli.known import Known, known_options
 from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, VerificationError
@@ -55,7 +56,7 @@ def sign(
 
 @click.command()
 @click.argument("bundle", type=_FILE)
-@with_options(*signer_options, trust_root_option, *later_options, passphrase_fd_option)
+@with_options(*signer_options, trust_root_option, *later_options, *known_options, passphrase_fd_option)
 @json_option
 def countersign(
     bundle: Path,
@@ -63,8 +64,8 @@ def countersign(
     key: str,
     public: Path | None,
     passphrase_fd: int | None,
-    as_json: bool,  # noqa: ARG001
-    **anchors: Any,
+    as_json: bool,
+    **options: Any,
 ) -> Result:
     """Verify BUNDLE with the files beside it, then sign the same statement as its auditor.
 
@@ -74,7 +75,7 @@ def countersign(
     from attest.cli.render import coverage_table, not_met_text, steps_table
 
     parsed = _read(bundle)
-    verified = _verified(bundle, parsed, Anchors(**anchors))
+    verified = _verified(bundle, parsed, options, as_json=as_json)
     issued_at = verified.statement.predicate.issued_at
     signer = _auditor(verified, open_key(key, public, passphrase_fd), issued_at)
     _write(bundle, with_signature(parsed, signer, ()))
@@ -85,7 +86,7 @@ def countersign(
 @click.command("auditor-report")
 @click.argument("bundle", type=_FILE)
 @click.argument("findings", type=_FILE)
-@with_options(*signer_options, trust_root_option, *later_options, passphrase_fd_option)
+@with_options(*signer_options, trust_root_option, *later_options, *known_options, passphrase_fd_option)
 @json_option
 def auditor_report(
     bundle: Path,
@@ -94,8 +95,8 @@ def auditor_report(
     key: str,
     public: Path | None,
     passphrase_fd: int | None,
-    as_json: bool,  # noqa: ARG001
-    **anchors: Any,
+    as_json: bool,
+    **options: Any,
 ) -> Result:
     """Verify BUNDLE, then sign a report of FINDINGS about its statement and put it into the bundle.
 
@@ -109,7 +110,7 @@ def auditor_report(
 
     parsed = _read(bundle)
     said = _findings(findings)
-    verified = _verified(bundle, parsed, Anchors(**anchors))
+    verified = _verified(bundle, parsed, options, as_json=as_json)
     now = datetime.now(UTC).replace(microsecond=0)
     signer = _auditor(verified, open_key(key, public, passphrase_fd), now)
     report = write_report(said, statement=verified.digest, issued_at=now, signer=signer)
@@ -163,11 +164,13 @@ def _write(path: Path, bundle: Bundle) -> None:
     write_file(path.resolve(), bundle.to_bytes(), force=True)  # not in the place of a link
 
 
-def _verified(path: Path, bundle: Bundle, anchors: Anchors) -> Verified:
+def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> Verified:
     """Before the auditor signed, only the exchange's signatures can be asked for."""
+    known = Known(**{name: options.pop(name) for name in Known._fields})
+    anchors = Anchors(**options)
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
-    return anchors.verify(path, bundle.to_bytes(), roles=("exchange",))
+    return anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **known.values(as_json=as_json))
 
 
 def _auditor(verified: Verified, signer: Signs, issued_at: datetime) -> Signs:

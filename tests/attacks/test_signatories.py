@@ -362,6 +362,14 @@ def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
     signing.exchange.verify(signing.bundle(auditor_reports=(near,)), **signing.options())
 
 
+@pytest.mark.parametrize(("minutes", "known"), [(9, True), (10, True), (11, False)])
+def test_a_report_of_a_time_to_come_leaves_step_6_open(minutes: int, *, known: bool, signing: Signing) -> None:
+    report = signing.report(issued_at=NOW + timedelta(minutes=minutes))
+    step = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options()).steps[6]
+    assert ("yet to come" in step.detail) is not known
+    assert step.status == "NOT CHECKED"  # as without timestamps
+
+
 def test_the_last_minutes_of_the_calendar_are_a_time_like_any_other(signing: Signing) -> None:
     trust = Trust.pin(root(1, ROLES, "ab", expiresAt="9999-12-31T23:59:59Z"))
     report = signing.report(issued_at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))

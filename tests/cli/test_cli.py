@@ -29,7 +29,9 @@ def test_demo_shows_what_it_made_and_it_verifies(attest: Any, tmp_path: Path) ->
     (line,) = [line for line in ran.out.splitlines() if " verify " in line]
     verified = attest("verify", *line.split(" verify ")[1].split())
     assert verified.code == 0
-    assert verified.out.startswith("VERIFIED: Demo Exchange KK (exchange.example) for 2026-10\n")
+    assert verified.out.startswith(
+        "VERIFIED, 4 of 16 steps NOT CHECKED: Demo Exchange KK (exchange.example) for 2026-10\n"
+    )
     assert "owed to you" in verified.out
     (line,) = [line for line in ran.out.splitlines() if " prove " in line]
     proof = attest("prove", *line.split(" prove ")[1].split())
@@ -147,7 +149,7 @@ def test_an_adverse_attestation_exits_5(attest: Any, exchange: Exchange, tmp_pat
     bundle.write_bytes(exchange.resigned(lambda value: value["predicate"]["money"][0].update(amount="1")))
     ran = attest("verify", bundle, "--key", exchange.folder / "keys" / "exchange.pem.pub")
     assert ran.code == 5
-    assert ran.out.startswith("VERIFIED, but NOT MET")
+    assert ran.out.startswith("VERIFIED, 7 of 16 steps NOT CHECKED, but NOT MET (see below): ")
     assert "NOT MET" in next(line for line in ran.out.splitlines() if line.startswith("JPY"))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from attest.attestation.clock import ask
 from attest.attestation.envelope import sign
+from attest.attestation.keys import Signer
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.attestation.timestamp import MAX_RESPONSE_BYTES
 from attest.documents import format_time
@@ -417,3 +418,38 @@ def test_an_auditor_signs_only_what_will_count(attest: Any, exchange: Exchange, 
     assert attest("auditor-report", bundle, "deep.toml", "--key", "v", *options).code == 3
     for _ in range(2):  # the second is written after the first was verified
         assert attest("auditor-report", bundle, "findings.toml", "--key", "v", *options).code == 0
+
+
+def test_an_auditor_signs_nothing_that_what_only_they_know_speaks_against(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    (keys / "findings.toml").write_text(FINDINGS)
+    (keys / "u").write_bytes(signer("u").to_pem(None))
+    (keys / "secret").write_text("00" * 32)
+    ledger = ("--ledger", exchange.folder / "attest.toml", "--secret")
+    own = exchange.outcome.private / "liabilities" / "secret"
+    before, options = bundle.read_bytes(), ("--key", "u", "--trust-root", pinned, "--json")
+    for command in (("countersign", bundle), ("auditor-report", bundle, "findings.toml")):
+        for known, code in (
+            ((*ledger, keys / "secret"), "ledger/tree"),
+            (("--window-nonce", "5a" * 16), "recheck/window"),
+            (("--previous", bundle), "statement/previous"),
+        ):
+            ran = attest(*command, *options, *known)
+            assert (ran.code, ran.document["error"]["code"]) == (1, code), command
+            assert bundle.read_bytes() == before
+    assert attest("countersign", bundle, *options, *ledger, own).code == 0
+    assert attest("auditor-report", bundle, "findings.toml", *options, *ledger, own).code == 0
+
+
+def test_no_root_asks_for_more_signatures_than_a_statement_carries(attest: Any, keys: Path) -> None:
+    for number in range(20):
+        (keys / f"k{number}.pub").write_bytes(Signer.generate("ed25519").public.to_pem())
+    exchange = [item for number in range(10) for item in ("--exchange", f"k{number}.pub")]
+    auditor = [item for number in range(10, 20) for item in ("--auditor", f"k{number}.pub")]
+    many = ("--root", "a.pub", *exchange, *auditor, "--exchange-threshold", 10, "--auditor-threshold")
+    ran = new(attest, *many, 7)
+    assert (ran.code, ran.document["error"]["code"]) == (3, "trust/threshold")
+    assert not (keys / "1.json").exists()
+    assert new(attest, *many, 6).code == 0

@@ -1,0 +1,117 @@
+"""What the one who verifies alone knows, as options: nodes, the ledger, nonces that were drawn, custodians' keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from attest.cli.evidence import by_chain
+from attest.cli.result import progress
+
+if TYPE_CHECKING:
+    from attest.attestation.keys import PublicKey
+    from attest.attestation.statement import Predicate
+    from attest.attestation.verify import Ask, Rebuild
+    from attest.liabilities.tree import StatedTree
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+known_options = [
+    click.option("--previous", metavar="BUNDLE", type=_FILE,
+                 help="The bundle of the month before, to see that this one follows it. Its own signatures are not "
+                 "looked at: that is for `attest history check`."),
+    click.option("--node", "nodes", metavar="CHAIN=URL", multiple=True,
+                 help="Ask a node of yours too; ${NAME} in the URL stands for an environment variable. Repeatable."),
+    click.option("--ledger", metavar="CONFIG", type=_FILE,
+                 help="For auditors: build every tree again from the ledger that CONFIG names, and compare. Needs "
+                 "--secret, and room for the snapshot among temporary files."),
+    click.option("--secret", metavar="FILE", type=_FILE,
+                 help="The file `secret` of the month's snapshot, from which the salts of its leaves follow."),
+    click.option("--nonce", metavar="HEX", help="What the auditor drew: a challenge that names another is refused."),
+    click.option("--window-nonce", metavar="HEX", help="Likewise, of the blocks around the pins that were read."),
+    click.option("--custodian", "custodians", metavar="NAME=PUB", multiple=True,
+                 help="A custodian's public key, from a place you trust; its confirmations count. Repeatable."),
+]  # fmt: skip
+
+
+class Known(NamedTuple):
+    """The values of the options."""
+
+    previous: Path | None
+    nodes: tuple[str, ...]
+    ledger: Path | None
+    secret: Path | None
+    nonce: str | None
+    window_nonce: str | None
+    custodians: tuple[str, ...]
+
+    def values(self, *, as_json: bool) -> dict[str, Any]:
+        """What was said, as `verify` takes it. The files are read; nodes and ledger are not asked yet."""
+        from attest.attestation.bundle import MAX_BUNDLE_BYTES
+        from attest.files import read_bounded
+        from attest.reserves.challenge import parse_nonce
+
+        return {
+            "previous": None if self.previous is None else read_bounded(self.previous, MAX_BUNDLE_BYTES),
+            "ask": _asking(by_chain("--node", self.nodes)),
+            "rebuild": _rebuilding(self.ledger, self.secret, as_json=as_json),
+            "nonce": None if self.nonce is None else parse_nonce(self.nonce),
+            "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
+            "custodians": _custodians(self.custodians),
+        }
+
+
+def _asking(nodes: dict[str, str]) -> Ask | None:
+    """What asks `nodes`, a URL a chain; nothing without any."""
+    if not nodes:
+        return None
+    import os
+
+    from attest.attestation.evidence import EvidenceFolder, ask_nodes, basis_of
+
+    def ask(predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
+        folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
+        return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
+
+    return ask
+
+
+def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> Rebuild | None:
+    """What builds the trees again from the ledger that a config names; nothing without one."""
+    if ledger is None and secret is None:
+        return None
+    if ledger is None or secret is None:
+        raise click.UsageError("--ledger CONFIG and --secret FILE go together")
+    import os
+
+    from attest.attestation.config import read_config
+    from attest.attestation.snapshot import rebuild_trees
+    from attest.liabilities.snapshot import read_secret
+
+    settings, seed = read_config(ledger), read_secret(secret)
+
+    def rebuild(period: str) -> tuple[StatedTree, ...]:
+        with progress(as_json=as_json) as advance:
+            return rebuild_trees(settings, ledger.parent, period, seed, os.environ, partial(advance, "rows"))
+
+    return rebuild
+
+
+def _custodians(items: Iterable[str]) -> dict[str, PublicKey]:
+    """The keys of `--custodian`, by name."""
+    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
+    from attest.files import read_bounded
+
+    keys: dict[str, PublicKey] = {}
+    for item in items:
+        name, _, path = item.rpartition("=")
+        if not name or not path:
+            raise click.UsageError("--custodian takes NAME=PUB, the name in the evidence and a file")
+        if name in keys:
+            raise click.UsageError(f"--custodian names {name} twice")
+        keys[name] = PublicKey.from_pem(read_bounded(Path(path), MAX_KEY_BYTES), what=path)
+    return keys
