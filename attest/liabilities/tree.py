@@ -47,10 +47,9 @@ def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> No
         other = found.pop(tree.asset, None)
         if other is None:
             raise VerificationError("ledger/tree", f"the ledger leads to no tree of {tree.asset}")
+        said = tree.to_value()
         differing = [
-            f"{name} {was}, not {said}"
-            for (name, was), said in zip(other.to_value().items(), tree.to_value().values(), strict=True)
-            if was != said
+            f"{name} {value}, not {said[name]}" for name, value in other.to_value().items() if value != said[name]
         ]
         if differing:
             raise VerificationError(

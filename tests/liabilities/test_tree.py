@@ -133,6 +133,7 @@ def test_a_tree_that_a_ledger_does_not_lead_to_is_named_with_what_differs(change
         check_trees([other, STATED], [other, STATED.model_copy(update=changes)])
     assert caught.value.code == "ledger/tree"
     assert caught.value.message == f"the ledger leads to another tree of BTC: {said}"
+    assert "which of them changed" in str(caught.value.hint)
 
 
 def test_a_ledger_leads_to_all_stated_trees_and_to_no_others() -> None:
