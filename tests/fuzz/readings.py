@@ -22,7 +22,7 @@ from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
 from attest.attestation.reserves import reserve_lines
 from attest.attestation.verify import Step
-from attest.cli.verify import _asking
+from attest.cli.known import _asking
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.reserves import token_slot
