@@ -240,10 +240,11 @@ class Trust:
         start = self.roots.index(self.at(issued_at))
         first = self.roots[start].roles.get(role)
         counted = frozenset(signed) & (frozenset() if first is None else first.keys.keys())
-        needed = 1  # where a root lowers the threshold, or no longer has the role, as many as before
+        needed = threshold or 1  # where a root lowers the threshold, or no longer has the role, as many as before
         for root, following in zip_longest(self.roots[start:], self.roots[start + 1 :]):
             holders = root.roles.get(role)
-            needed = threshold or max(needed, 1 if holders is None else holders.threshold)
+            if threshold is None and holders is not None:
+                needed = max(needed, holders.threshold)
             if len(counted) < needed:
                 raise _too_few(role, len(counted), needed, root, since=self.roots[start])
             if following is None:

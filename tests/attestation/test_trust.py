@@ -465,6 +465,19 @@ def test_a_role_that_a_root_does_not_have_is_reached_by_nobody() -> None:
     assert caught.value.code == "signature/threshold"
 
 
+def test_a_root_that_nobody_signed_is_told_from_what_is_none() -> None:
+    envelope = root(1, roles(), "a")
+    assert parse_root_file(envelope.to_bytes()) == envelope
+    with pytest.raises(MalformedError) as caught:
+        parse_root_file(envelope.payload)
+    assert (caught.value.code, caught.value.hint) == ("trust/unsigned", "attest trust sign FILE --key URI")
+    signed = envelope.to_value()
+    for value in ({**signed, "roles": {}}, [], ["roles"], "roles", {"version": 1}, {"payload": "", "roles": {}}):
+        with pytest.raises(MalformedError, match=r"^the trust root") as caught:
+            parse_root_file(dumps(value))
+        assert caught.value.code == "document/invalid", value
+
+
 def test_a_role_that_is_given_up_keeps_its_threshold_for_what_it_signed() -> None:
     """One of two auditor keys is stolen and the role taken out: the thief backdates the signature that is missing."""
     with_role, without = roles(auditor=("uv", 2)), {"root": ("ab", 1), "exchange": EXCHANGE}
