@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope
+from attest.attestation.months import months_between
 from attest.attestation.previous import in_order
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
@@ -177,9 +178,9 @@ def _gaps(months: Sequence[Month]) -> list[Finding]:
             left_out = f"{low + 1}" if high == low + 2 else f"{low + 1} to {high - 1}"
             findings.append(Finding("history/gap", f"sequence {left_out} is missing"))
     for before, after in pairwise(sorted({month.period for month in months})):
-        missing = _index(after) - _index(before) - 1
+        missing = months_between(before, after)
         if missing:
-            months_are = "1 month has" if missing == 1 else f"{missing} months have"
+            months_are = "1 month has" if len(missing) == 1 else f"{len(missing)} months have"
             findings.append(Finding("history/gap", f"{months_are} no statement between {before} and {after}"))
     findings += [
         Finding("history/name", f"{month.name} is the statement of {month.period}")
@@ -230,7 +231,3 @@ def _late(months: Sequence[Month], now: datetime) -> list[Finding]:
             )
         )
     return findings
-
-
-def _index(period: str) -> int:
-    return int(period[:4]) * 12 + int(period[5:]) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from attest import __version__
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
+from attest.attestation.at_hand import require_at_hand
+from attest.attestation.bundle import Bundle
 from attest.attestation.config import Config
 from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import add_control, read_control
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
-from attest.attestation.envelope import sign, verify_signatures
+from attest.attestation.envelope import sign
 from attest.attestation.evidence import RESERVES_FILE
-from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
+from attest.attestation.keys import MAX_KEY_BYTES, Signer
+from attest.attestation.months import previous, require_next
 from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
@@ -47,12 +49,10 @@ from attest.attestation.statement import (
     Statement,
     Subject,
     Tool,
-    parse_statement,
-    statement_digest,
 )
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, refuse_existing
+from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded
 from attest.liabilities.tree import SCHEME
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
@@ -82,6 +82,7 @@ def run(
     read: Path | None = None,
     control: Sequence[Path] = (),
     nonce: str = NO_NONCE,
+    left_out: Collection[str] = (),
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int], None] = lambda *_: None,
@@ -89,22 +90,21 @@ def run(
     """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
 
     `now` is the time of issue, `secret` the snapshot's 32 random bytes; `passphrase` gets the `passphrase` or `pin` of
-    the key; `read` is a folder of `write_reserves`, without
-    which the chains are read now, and `control` those of signed challenges; `nonce`, an auditor's, draws the blocks of
-    windows; `progress` hears how many `balances`, then
-    `rows`, have been read. What is published is verified first. On any error nothing is left behind but the balances
-    that were read, from which the next run goes on at the same blocks. Raises `AttestError`.
+    the key; `read` is a folder of `write_reserves`, without which the chains are read now, and `control` those of
+    signed challenges; `nonce`, an auditor's, draws the blocks of windows; the months `left_out` before this one will
+    never have a statement; `progress` hears how many `balances`, then `rows`, have been read. What is published is
+    verified first. On any error nothing is left behind but the balances that were read, from which the next run goes
+    on at the same blocks. Raises `AttestError`.
     """
     now = now.replace(microsecond=0)
     snapshot_at = config.ledger.ended(period, now)
-    publication = folder / config.publication.folder
-    private = folder / config.publication.private_folder
+    publication, private = folder / config.publication.folder, folder / config.publication.private_folder
     _keep_apart(publication, private, key_file(config.keys.exchange, folder))
-    refuse_existing(publication / period, private / period)
-    own = open_own(config, folder, now, passphrase)
-    before = _previous(publication, period, own.keys, config.entity.origin)
-
     # Before the chains, which may take an hour.
+    require_next(publication, private, period, left_out)
+    require_at_hand(config, folder, period, environment)
+    own = open_own(config, folder, now, passphrase)
+    before = previous(publication, period, own.keys, config.entity.origin)
     custodians = custodian_keys(config.custodians, folder)
     signed = read_control(config, period, control, now) if control else None
     policies = read_policies(config, folder)
@@ -242,45 +242,3 @@ def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
     if not os.path.lexists(path):
         raise UnavailableError("key/missing", f"there is no key {path}", hint=f"make one: attest key new {path}")
     return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))
-
-
-class _Before(NamedTuple):
-    """The statement before this one; there is none before the first."""
-
-    sequence: int = -1
-    digest: bytes | None = None
-    bundle: bytes | None = None
-
-
-def _previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: str) -> _Before:
-    """The statement that was published last, of `origin`, which one of `keys` signed."""
-    try:
-        names = [path.name for path in publication.iterdir()]
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise UnavailableError("file/unreadable", f"cannot read {publication}: {error.strerror}") from None
-    periods = sorted(name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII))
-    if not periods:
-        return _Before()
-    if periods[-1] >= period:
-        raise MalformedError(
-            "run/order", f"{periods[-1]} is already published in {publication}; months are published in order"
-        )
-    path = publication / periods[-1] / f"{periods[-1]}.attest.json"
-    data = read_bounded(path, MAX_BUNDLE_BYTES)
-    envelope = parse_bundle(data).envelope
-    if not verify_signatures(envelope, keys).signed:
-        raise VerificationError(
-            "run/previous",
-            f"{path} is not signed by this exchange's key",
-            hint="if the key was changed since, name the newest trust root in the config: [keys] trust_root",
-        )
-    predicate = parse_statement(envelope.payload).predicate
-    if predicate.entity.origin != origin:
-        raise VerificationError(
-            "run/previous",
-            f"{path} is of {predicate.entity.origin}, not of {origin}",
-            hint="another origin begins a chain of its own: name another folder in the config, [publication] folder",
-        )
-    return _Before(predicate.sequence, statement_digest(envelope.payload), data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from attest.amounts import format_amount
+from attest.attestation.at_hand import require_utxo_sets
 from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, Money
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
@@ -111,6 +112,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     """
     places = register(config.wallets)
     check_nonce(config, nonce)
+    require_utxo_sets(config, around.folder)
     documents = bank_documents(config, period, around.folder)
     reserves = Reserves(nonce=nonce)
     kept = Journal(journal, _register(config, period, nonce))

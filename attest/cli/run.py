@@ -35,6 +35,12 @@ _MISSING = {
     metavar="HEX",
     help="What the auditor drew, 16 to 64 bytes: it draws the blocks of the windows that CONFIG has.",
 )
+@click.option(
+    "--leave-out",
+    multiple=True,
+    metavar="YYYY-MM",
+    help="A month before this one that will never have a statement, which readers will find. Repeatable.",
+)
 @passphrase_fd_option
 @json_option
 def run(
@@ -44,6 +50,7 @@ def run(
     reserves: Path | None,
     control: tuple[Path, ...],
     nonce: str | None,
+    leave_out: tuple[str, ...],
     passphrase_fd: int | None,
     as_json: bool,
 ) -> Result:
@@ -57,6 +64,7 @@ def run(
 
     from attest.attestation import monthly
     from attest.attestation.config import read_config
+    from attest.attestation.months import skipped_months
     from attest.attestation.signing import missing_signatures
     from attest.cli.render import (
         coverage_document,
@@ -69,17 +77,25 @@ def run(
     from attest.liabilities.tree import SECRET_BYTES
     from attest.reserves.challenge import parse_nonce
 
+    settings = read_config(config)
+    month = monthly.parse_period(period)
+    skipped = skipped_months(config.parent / settings.publication.folder, month) if leave_out else []
+    for name in leave_out:
+        if name not in skipped:
+            said = f"those between are {', '.join(skipped[:12])}" if skipped else "there is none between"
+            raise click.UsageError(f"--leave-out {name} is not between the last published month and {month}; {said}")
     with progress(as_json=as_json) as advance:
         outcome = monthly.run(
-            read_config(config),
+            settings,
             config.parent,
-            monthly.parse_period(period),
+            month,
             now=datetime.now(UTC),
             secret=secrets.token_bytes(SECRET_BYTES),
             passphrase=secrets_from(passphrase_fd),
             read=reserves,
             control=control,
             nonce=parse_nonce(nonce),
+            left_out=leave_out,
             tell=tell(as_json),
             progress=advance,
         )

@@ -63,6 +63,15 @@ def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -
             inputs.append(Input(file.name, sha256=digest.result(), bytes=file.state[0], query=source.query))
 
 
+def require_files(source: Source) -> None:
+    """Raises `UnavailableError`, `MalformedError` when a file of `source` cannot be opened; a database is not asked."""
+    if source.location.startswith(_SCHEMES):
+        return
+    for file in _files(source):
+        with _failures(file), file.path.open("rb"):
+            pass
+
+
 def _query(source: Source) -> str:
     if source.query is None:
         raise MalformedError(

@@ -1,0 +1,60 @@
+"""What a month needs besides its chains, which may take hours to read: seen to be there before they are."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from attest.attestation.config import Config
+from attest.attestation.snapshot import ledger_source
+from attest.errors import AttestError, UnavailableError
+from attest.files import reason
+
+
+def require_at_hand(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
+    """See that the ledger's files can be opened, a database is not asked, and the month's folders be written to.
+
+    Raises `AttestError` naming the field of the config in `folder`.
+    """
+    _require_ledger(config, folder, period, environment)
+    _require_writable(config, folder)
+
+
+def require_utxo_sets(config: Config, folder: Path) -> None:
+    """Raises `UnavailableError` when a folder that a node is to dump its unspent outputs into is not there."""
+    read = {wallet.chain for wallet in config.wallets if wallet.purpose != "own"}
+    for chain in config.chains:
+        if chain.utxo_set is None or chain.id not in read:
+            continue
+        path = (folder / chain.utxo_set).resolve()
+        if not path.is_dir():
+            raise UnavailableError(
+                "config/utxo-set",
+                f"chain {chain.id}: utxo_set: there is no folder {path}",
+                hint=f"make it, where the node {chain.nodes[0].name} can write to it under the same path",
+            )
+
+
+def _require_ledger(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
+    from attest.liabilities.ledger_sources import require_files
+
+    source = ledger_source(config, folder, period, environment)
+    try:
+        require_files(source)
+    except AttestError as error:
+        raise type(error)(error.code, f"ledger.source: {error.message}", hint=error.hint) from None
+
+
+def _require_writable(config: Config, folder: Path) -> None:
+    for field in ("folder", "private_folder"):
+        path = folder / getattr(config.publication, field)
+        there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent) or parent == parent.parent)
+        try:
+            with tempfile.TemporaryDirectory(dir=there, prefix=".attest-"):
+                pass
+        except OSError as error:
+            raise UnavailableError(
+                "file/unwritable", f"publication.{field}: cannot write to {there}: {reason(error)}"
+            ) from None

@@ -1,0 +1,122 @@
+"""The months in a publication folder: the one that a new statement follows, and those that it would leave out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.envelope import verify_signatures
+from attest.attestation.keys import PublicKey
+from attest.attestation.statement import PERIOD_PATTERN, parse_statement, statement_digest
+from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.files import read_bounded, reason, refuse_existing
+
+_SHOWN: Final = 3
+
+
+class Before(NamedTuple):
+    """The statement before a new one; there is none before the first."""
+
+    sequence: int = -1
+    digest: bytes | None = None
+    bundle: bytes | None = None
+
+
+def months_between(before: str, after: str) -> list[str]:
+    """The months after `before` and before `after`, each like `2026-10`."""
+    return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(_index(before) + 1, _index(after))]
+
+
+def skipped_months(publication: Path, period: str) -> list[str]:
+    """The months between the last one that was published and `period`; none before the first.
+
+    Raises `MalformedError` when `period` is not after the last one, `UnavailableError`.
+    """
+    last = _last(publication, period)
+    return [] if last is None else months_between(last, period)
+
+
+def require_next(publication: Path, private: Path, period: str, left_out: Collection[str]) -> None:
+    """See that `period` is in neither folder yet, and that it follows the month that was published last.
+
+    Months between may only be those `left_out`. Raises `UnavailableError`, `MalformedError`.
+    """
+    _refuse_made(publication, private, period)
+    _refuse_skipping(publication, period, left_out)
+
+
+def previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: str) -> Before:
+    """The statement that was published last, of `origin`, which one of `keys` signed. Raises `AttestError`."""
+    last = _last(publication, period)
+    if last is None:
+        return Before()
+    path = publication / last / f"{last}.attest.json"
+    data = read_bounded(path, MAX_BUNDLE_BYTES)
+    envelope = parse_bundle(data).envelope
+    if not verify_signatures(envelope, keys).signed:
+        raise VerificationError(
+            "run/previous",
+            f"{path} is not signed by this exchange's key",
+            hint="if the key was changed since, name the newest trust root in the config: [keys] trust_root",
+        )
+    predicate = parse_statement(envelope.payload).predicate
+    if predicate.entity.origin != origin:
+        raise VerificationError(
+            "run/previous",
+            f"{path} is of {predicate.entity.origin}, not of {origin}",
+            hint="another origin begins a chain of its own: name another folder in the config, [publication] folder",
+        )
+    return Before(predicate.sequence, statement_digest(envelope.payload), data)
+
+
+def _refuse_made(publication: Path, private: Path, period: str) -> None:
+    try:
+        refuse_existing(publication / period)
+    except UnavailableError as error:
+        raise UnavailableError(
+            error.code,
+            error.message,
+            hint="a month that readers already have must not be made anew: a second statement of one month is "
+            f"equivocation. Only if nobody has it, move it away, and {private / period} too",
+        ) from None
+    refuse_existing(private / period)
+
+
+def _refuse_skipping(publication: Path, period: str, left_out: Collection[str]) -> None:
+    missing = [month for month in skipped_months(publication, period) if month not in left_out]
+    if not missing:
+        return
+    shown = f"{', '.join(missing[:_SHOWN])}{f' and {len(missing) - _SHOWN:,} more' * (len(missing) > _SHOWN)}"
+    has, it = ("has", "it") if len(missing) == 1 else ("have", "them")
+    options = " ".join(f"--leave-out {month}" for month in missing[:_SHOWN]) + " …" * (len(missing) > _SHOWN)
+    raise MalformedError(
+        "run/gap",
+        f"{shown} {has} no statement in {publication}, and after {period} {it} can never be published",
+        hint=f"publish {it} first: attest run CONFIG --period {missing[0]}; or say {options}, and readers will find "
+        "a month without a statement in the history for good",
+    )
+
+
+def _last(publication: Path, period: str) -> str | None:
+    """The last month that was published, which is before `period`."""
+    try:
+        names = [path.name for path in publication.iterdir()]
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise UnavailableError(
+            "file/unreadable", f"publication.folder: cannot read {publication}: {reason(error)}"
+        ) from None
+    last = max((name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII)), default=None)
+    if last is not None and last >= period:
+        raise MalformedError(
+            "run/order", f"{last} is already published in {publication}; months are published in order"
+        )
+    return last
+
+
+def _index(period: str) -> int:
+    return int(period[:4]) * 12 + int(period[5:]) - 1
