@@ -75,8 +75,10 @@ def check_liabilities(
 ) -> Manifest:
     """Build the snapshot in `path` again, from the ledger and its own secret, and compare every file and total.
 
-    Raises `VerificationError` naming what differs.
+    Returns what was built, with the inputs that were read now. Raises `VerificationError` naming what differs,
+    `MalformedError` when the statement beside the snapshot is of another period.
     """
+    _refuse_other_period(path, period)
     with open_snapshot(path) as snapshot, tempfile.TemporaryDirectory(dir=path, prefix=".check-") as again:
         stated = snapshot.manifest
         manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
@@ -84,7 +86,22 @@ def check_liabilities(
     check_trees(stated.trees, manifest.trees)
     if stated.totals != manifest.totals:
         raise VerificationError("snapshot/ledger", "the ledger has other control totals than the snapshot")
-    return stated
+    return manifest
+
+
+def _refuse_other_period(path: Path, period: str) -> None:
+    """The same ledger rows may stand in two months, so that the trees alone do not show the mistake."""
+    beside = (folder / STATEMENT_FILE for folder in (path, path.parent if path.name == SNAPSHOT_FOLDER else path))
+    statement = next((file for file in beside if file.exists()), None)
+    if statement is None:
+        return
+    stated = parse_statement(read_bounded(statement, MAX_BUNDLE_BYTES)).predicate.period
+    if stated != period:
+        raise MalformedError(
+            "snapshot/period",
+            f"{statement} is of {stated}, not of {period}",
+            hint=f"say --period {stated}, or name the snapshot of {period}",
+        )
 
 
 def rebuild_trees(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -376,6 +377,25 @@ def test_liabilities_are_built_shown_proven_and_checked_by_themselves(attest: An
     assert (failed.code, failed.document["status"], failed.document["error"]["code"]) == (1, "failed", "snapshot/file")
     unbound = attest("prove", snapshot, "--account", "hanako@example.jp")
     assert (unbound.code, "statement.json" in unbound.err) == (4, True)
+
+
+def test_a_check_shows_the_ledger_that_it_read_and_refuses_that_of_another_month(
+    attest: Any, exchange: Exchange, tmp_path: Path
+) -> None:
+    write_exchange(tmp_path / "x")
+    config, private = tmp_path / "x" / "attest.toml", tmp_path / "2026-10"
+    config.write_text(config.read_text(encoding="utf-8").replace("ledger.csv", "ledger-{period}.csv"), encoding="utf-8")
+    for period in ("2026-09", "2026-10"):
+        shutil.copy(tmp_path / "x" / "ledger.csv", tmp_path / "x" / f"ledger-{period}.csv")
+    shutil.copytree(exchange.outcome.private, private)
+    check = ("liabilities", "check", private, config, "--period")
+    assert "read from ledger-2026-10.csv  SHA-256" in attest(*check, "2026-10").out
+    for snapshot in (private, private / "liabilities"):
+        ran = attest("liabilities", "check", snapshot, config, "--period", "2026-09")
+        assert (ran.code, "statement.json is of 2026-10, not of 2026-09" in ran.err) == (3, True)
+    (private / "statement.json").unlink()
+    (read,) = attest(*check, "2026-09", "--json").document["inputs"]
+    assert read["name"] == "ledger-2026-09.csv"
 
 
 def test_an_auditor_builds_the_trees_of_a_statement_again_from_its_ledger(attest: Any, tmp_path: Path) -> None:
