@@ -14,6 +14,7 @@ from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope
 from attest.attestation.months import months_between
 from attest.attestation.previous import in_order
+from attest.attestation.statement import parse_statement
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified, verify
@@ -41,11 +42,22 @@ class Month(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong with a history; `adverse` says that nothing is false: a month is late or not met."""
+    """One thing that is wrong with a history, and what to do about it.
+
+    `adverse` says that nothing is false: a month is late or not met.
+    """
 
     code: str
     sentence: str
     adverse: bool = False
+    hint: str | None = None
+
+
+class _Claimed(NamedTuple):
+    """The place that a bundle which did not verify claims to have."""
+
+    sequence: int
+    period: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ def check_history(
     findings: list[Finding] = []
     roots = _roots(bundles, trust, later_roots, findings)
     months: list[Month] = []
+    unverified: list[_Claimed] = []
     for name, data in sorted(bundles.items()):
         try:
             verified = verify(
@@ -85,7 +98,8 @@ def check_history(
                 files=partial(files, name),
             )
         except AttestError as error:
-            findings.append(Finding("history/month", f"{name}: {error.message}"))
+            findings.append(Finding("history/month", f"{name}: {error.message}", hint=error.hint))
+            unverified += _claimed(data)
         else:
             months.append(Month(name, verified))
     months.sort(key=lambda month: (month.sequence, month.period, month.name))
@@ -93,7 +107,7 @@ def check_history(
         findings.append(Finding("history/empty", "there is no bundle"))
     findings += _told_twice(months)
     findings += _links(months)
-    findings += _gaps(months)
+    findings += _gaps(months, unverified)
     findings += _not_met(months)
     findings += _late(months, now)
     return History(tuple(months), tuple(findings))
@@ -167,17 +181,38 @@ def _links(months: Sequence[Month]) -> list[Finding]:
     return findings
 
 
-def _gaps(months: Sequence[Month]) -> list[Finding]:
-    """Months that are missing, by sequence and by the calendar, and names that say another month."""
+def _claimed(data: bytes) -> list[_Claimed]:
+    with suppress(AttestError):  # said where the bundle was verified
+        predicate = parse_statement(parse_bundle(data).envelope.payload).predicate
+        return [_Claimed(predicate.sequence, predicate.period)]
+    return []
+
+
+def _gaps(months: Sequence[Month], unverified: Sequence[_Claimed]) -> list[Finding]:
+    """Months that are missing, by sequence and by the calendar, and names that say another month.
+
+    A month whose bundle is `unverified` is there; that it leads from one to the other nobody can say.
+    """
     findings = []
-    numbers = sorted({month.sequence for month in months})
+    verified = {month.sequence for month in months}
+    there = {claimed.sequence for claimed in unverified if claimed.sequence < max(verified, default=0)}
+    findings += [
+        Finding(
+            "history/unjudged",
+            f"sequence {number} is there and did not verify, so how what follows it leads back to it is not judged",
+        )
+        for number in sorted(there - verified)
+    ]
+    numbers = sorted(verified | there)
     if numbers and numbers[0] != 0:
         findings.append(Finding("history/gap", f"the history begins with sequence {numbers[0]}, not with 0"))
     for low, high in pairwise(numbers):
         if high > low + 1:
             left_out = f"{low + 1}" if high == low + 2 else f"{low + 1} to {high - 1}"
             findings.append(Finding("history/gap", f"sequence {left_out} is missing"))
-    for before, after in pairwise(sorted({month.period for month in months})):
+    periods = {month.period for month in months}
+    periods |= {claimed.period for claimed in unverified if claimed.period < max(periods, default="")}
+    for before, after in pairwise(sorted(periods)):
         missing = months_between(before, after)
         if missing:
             months_are = "1 month has" if len(missing) == 1 else f"{len(missing)} months have"

@@ -55,9 +55,9 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     verdict = {"failed": "FAILED", "adverse": "VERIFIED, but NOT MET (see below)", "verified": "VERIFIED"}[status]
     lines = [f"{'NOT MET' if finding.adverse else 'FAILED'}  {finding.sentence}" for finding in found.findings]
     lines = [line.replace("\n", "\\n") for line in lines]  # a file's name may have several lines
-    text = "\n".join(
-        [f"{verdict}: {len(found.months)} months in {folder}", "", _table(found), *([""] if lines else []), *lines]
-    )
+    hints = dict.fromkeys(finding.hint for finding in found.findings if finding.hint is not None)
+    lines += [f"hint: {hint}" for hint in hints]
+    text = "\n".join([f"{verdict}: {_counted(found)} in {folder}", "", _table(found), *([""] if lines else []), *lines])
     document = {"command": "history check", "status": status, **_document(found)}
     if anchors.at is not None:
         document["at"] = anchors.at
@@ -77,6 +77,12 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
     return {Path(name).as_posix(): read_listed(folder, name, MAX_BUNDLE_BYTES) for name in names}
+
+
+def _counted(found: History) -> str:
+    failed = sum(finding.code == "history/month" for finding in found.findings)
+    counted = "1 month" if len(found.months) == 1 else f"{len(found.months)} months"
+    return counted + (f", besides {failed} that did not verify," if failed else "")
 
 
 def _table(found: History) -> str:
@@ -142,6 +148,7 @@ def _document(found: History) -> dict[str, Any]:
         ],
         "findings": [
             {"code": finding.code, "message": finding.sentence, "adverse": finding.adverse}
+            | ({} if finding.hint is None else {"hint": finding.hint})
             for finding in found.findings
         ],
     }

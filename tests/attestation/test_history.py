@@ -187,8 +187,8 @@ BROKEN: dict[str, tuple[Callable[[Exchange], dict[str, bytes]], set[str]]] = {
     "a month forked": (fork, {"history/equivocation"}),
     "one month told twice": (second_statement_of_a_month, {"history/equivocation", "history/order"}),
     "a month that follows another": (another_link, {"history/link"}),
-    "a month signed by a withdrawn key": (stolen, {"history/month", "history/gap"}),
-    "a month signed by a key of later": (too_soon, {"history/month", "history/gap"}),
+    "a month signed by a withdrawn key": (stolen, {"history/month", "history/unjudged"}),
+    "a month signed by a key of later": (too_soon, {"history/month", "history/unjudged"}),
     "a month issued before the one it follows": (backwards, {"history/order"}),
     "a trust root that nobody let in": (forged_root, {"history/roots", "history/month"}),
     "a file that is no bundle": (lambda exchange: {**months(exchange), "x.attest.json": b"{"}, {"history/month"}),
@@ -201,6 +201,25 @@ def test_what_is_wrong_with_a_history_is_found(case: str, exchange: Exchange) ->
     make, expected = BROKEN[case]
     found = check(make(exchange)).findings
     assert {finding.code for finding in found if not finding.adverse} == expected, found
+
+
+def test_a_month_that_did_not_verify_is_not_missing_and_what_follows_it_is_not_judged(exchange: Exchange) -> None:
+    october, rest = stolen(exchange)[name(PERIODS[0])], months(exchange)
+    found = check({**rest, name(PERIODS[0]): october}).findings
+    assert [finding.code for finding in found] == ["history/month", "history/unjudged"]
+    assert found[1].sentence.startswith("sequence 0 is there and did not verify")
+    assert found[0].hint is not None
+    assert found[0].hint.endswith("name its authority with --tsa-root")
+    # It stands for no other month that is missing, and one that claims to be the last leaves none out before itself.
+    rest.pop(name(PERIODS[1]))
+    found = check({**rest, name(PERIODS[0]): october}).findings
+    assert [finding.sentence for finding in found if finding.code == "history/gap"] == [
+        "sequence 1 is missing",
+        "1 month has no statement between 2026-10 and 2026-12",
+    ]
+    ahead = bundle(payload(exchange, 2, b"x", sequence=9, period="2027-12", snapshotAt="2027-12-31T15:00:00Z"), "ef")
+    found = check({**months(exchange), "2027-12.attest.json": ahead}).findings
+    assert [finding.code for finding in found] == ["history/month"]
 
 
 def test_trust_roots_that_several_bundles_carry_are_one_chain(exchange: Exchange) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.attestation.test_history import PERIODS, bundle, folder, name, payload  # noqa: F401 (folder is a fixture)
+from tests.attestation.test_history import PERIODS, bundle, folder, name, payload, stolen  # noqa: F401 (folder is a fixture)
 from tests.cli.conftest import ETHEREUM
 from tests.conftest import Exchange
 
@@ -80,6 +80,26 @@ def test_a_broken_history_exits_1_and_an_overdue_one_5(attest: Any, folder: Path
     assert attest("history", "check", folder / "months").code == 2
     missing = attest("history", "check", folder / "month", *trust)
     assert (missing.code, "there is no folder" in missing.err) == (4, True)
+
+
+def test_a_month_that_does_not_verify_is_counted_and_its_hint_is_told_once(
+    attest: Any,
+    exchange: Exchange,
+    folder: Path,  # noqa: F811
+) -> None:
+    for path, data in stolen(exchange).items():
+        (folder / "months" / path).write_bytes(data)
+    shutil.copy(folder / "months" / name(PERIODS[0]), folder / "months" / "again.attest.json")
+    shutil.rmtree(folder / "months" / PERIODS[2])
+    arguments = ("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
+    ran = attest(*arguments)
+    assert (ran.code, ran.out.startswith("FAILED: 1 month, besides 2 that did not verify, in ")) == (1, True)
+    assert ran.out.count("name its authority with --tsa-root") == 1
+    assert "\nhint: a timestamp from before the keys were withdrawn" in ran.out
+    first, second, unjudged = attest(*arguments, "--json").document["findings"]
+    assert "hint" in first
+    assert first["hint"] == second["hint"]
+    assert (unjudged["code"], "hint" in unjudged) == ("history/unjudged", False)
 
 
 def test_verify_takes_the_month_before(attest: Any, folder: Path) -> None:  # noqa: F811
