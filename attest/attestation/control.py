@@ -16,7 +16,7 @@ from attest.attestation.challenges import (
 )
 from attest.attestation.confirming import confirmations_in, opened
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
-from attest.errors import AttestError, MalformedError
+from attest.errors import EXIT_CODES, AttestError, MalformedError
 from attest.files import SECRET_MODE, read_bounded, write_file
 from attest.reserves.challenge import Method
 from attest.reserves.control import MAX_SIGNATURE
@@ -61,33 +61,66 @@ class Standing(NamedTuple):
 
 
 def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
-    """Check the signatures and confirmations in `paths` and keep them in `folder`; all or none of them.
+    """Check the signatures and confirmations in `paths` and keep those in `folder` that hold.
 
     A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, every `NAME.….sig` that
     of one owner of a Safe, and every `NAME.….psbt` a PSBT that some of the signers signed. Every `….confirmation.json`
-    is what a custodian confirms. Raises `VerificationError`, `MalformedError` naming the file.
+    is what a custodian confirms. Raises `VerificationError`, `MalformedError`, `UnavailableError` naming every file
+    that is not kept, after the others are.
     """
     challenges = read_challenges(folder)
     items = {item.name: item for item in challenges.items}
-    confirmed = [path for path in paths if path.name.endswith(CONFIRMATION)]
-    kept = {}
-    for path in confirmed:
-        data = read_bounded(path, MAX_CONFIRMATION_BYTES)
-        opened(path, data, challenges)
-        kept[f"{sha256(data).hexdigest()[:16]}{CONFIRMATION}"] = data
-    signatures: dict[str, str] = {}
-    for name, parts in _by_name([path for path in paths if path not in confirmed], items).items():
-        item = items[name]
+    kept: dict[str, bytes] = {}
+    refused: list[AttestError] = []
+    left_out = 0
+    for name, parts in _by_name(paths, items).items():
         try:
-            signature = _signature(item, parts)
-            item.check(signature)
+            kept |= _checked(items.get(name), parts, challenges)
         except AttestError as error:
-            raise type(error)(error.code, f"{parts[0].name}: {error.message}", hint=error.hint) from None
-        signatures[name] = signature
-    kept |= {f"{name}{SIGNATURE}": signature.encode() for name, signature in signatures.items()}
+            refused.append(error)
+            left_out += len(parts)
     for name, data in kept.items():
         write_file(folder / SIGNATURES_FOLDER / name, data, mode=SECRET_MODE, force=True)
+    if refused:
+        raise _refusal(refused, folder, kept=len(paths) - left_out, left_out=left_out)
     return standing(folder)
+
+
+def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges) -> dict[str, bytes]:
+    """What to keep of the files of one challenge, or of one that is for none, by its name. Raises `AttestError`."""
+    path = parts[0]
+    if path.name.endswith(CONFIRMATION):
+        data = read_bounded(path, MAX_CONFIRMATION_BYTES)
+        opened(path, data, challenges)
+        return {f"{sha256(data).hexdigest()[:16]}{CONFIRMATION}": data}
+    if item is None:
+        raise MalformedError(
+            "control/name",
+            f"{path.name} is not named after a challenge",
+            hint="NAME.sig holds the signature of NAME.txt, NAME.….psbt is a signed copy of NAME.psbt, and "
+            f"a custodian's file ends in {CONFIRMATION}",
+        )
+    try:
+        signature = _signature(item, parts)
+        item.check(signature)
+    except AttestError as error:
+        raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint, details=error.details) from None
+    return {f"{item.name}{SIGNATURE}": signature.encode()}
+
+
+def _refusal(refused: Sequence[AttestError], folder: Path, *, kept: int, left_out: int) -> AttestError:
+    """One error for all: the worst, which is that something is false, and what is wrong with the others."""
+    worst = min(refused, key=lambda error: [isinstance(error, kind) for kind in EXIT_CODES].index(True))
+    if kept == 0 and len(refused) == 1:
+        return worst
+    which = "this file is" if left_out == 1 else f"this is one of {left_out} files that are"
+    others = [error.message for error in refused if error is not worst]
+    return type(worst)(
+        worst.code,
+        f"{worst.message} ({which} not kept; {kept} of {kept + left_out} are, in {folder})",
+        hint=worst.hint,
+        details=(*worst.details, *others),
+    )
 
 
 def standing(folder: Path) -> Standing:
@@ -161,20 +194,13 @@ def _proof(returned: Returned) -> ControlProof | ContractControl:
 
 
 def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list[Path]]:
-    """The files by the challenge that they are named after. Raises `MalformedError`."""
+    """The files by the challenge that they are named after; each of the others is alone under its path."""
     found: dict[str, list[Path]] = {}
     for path in paths:
         # A wallet's id may have dots, so that the name is the longest one that fits.
-        parts = path.name.split(".")
+        parts = [] if path.name.endswith(CONFIRMATION) else path.name.split(".")
         names = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
-        name = next((name for name in names if name in items), None)
-        if name is None:
-            raise MalformedError(
-                "control/name",
-                f"{path.name} is not named after a challenge",
-                hint="NAME.sig holds the signature of NAME.txt, NAME.….psbt is a signed copy of NAME.psbt, and "
-                f"a custodian's file ends in {CONFIRMATION}",
-            )
+        name = next((name for name in names if name in items), f"{path}/")
         found.setdefault(name, []).append(path)
     return found
 

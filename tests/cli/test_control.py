@@ -101,7 +101,35 @@ def test_what_is_no_signature_of_the_challenge_is_refused_by_file(
     ran = attest("control", "add", folder, text_signature(tmp_path / "cold-0001.sig", "cold"), path)
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith("attest: error: hot-0001.sig: ")
-    assert list((folder / "signatures").iterdir()) == []  # nor was the other one kept
+    assert "(this file is not kept; 1 of 2 are, in " in ran.err
+    assert [path.name for path in (folder / "signatures").iterdir()] == ["cold-0001.sig"]
+    (folder / "signatures" / "cold-0001.sig").unlink()
+    ran = attest("control", "add", folder, path)
+    assert (ran.code, "files" in ran.err, list((folder / "signatures").iterdir())) == (code, False, [])
+
+
+def test_all_files_that_are_refused_are_named_and_the_worst_of_them_is_the_exit_code(
+    attest: Any, folder: Path, tmp_path: Path
+) -> None:
+    gone, stranger, other, confirmed = (
+        tmp_path / name for name in ("hot-0001.gone.sig", "warm.sig", "hot-0001.sig", "a.confirmation.json")
+    )
+    stranger.write_text("0x00")
+    confirmed.write_text("{}")
+    good = text_signature(tmp_path / "cold-0001.sig", "cold")
+    ran = attest("control", "add", folder, gone, good)
+    assert (ran.code, "hot-0001.gone.sig: cannot read" in ran.err) == (4, True)
+    ran = attest("control", "add", folder, gone, stranger, good, confirmed)
+    first, *others = ran.err.splitlines()
+    assert (
+        ran.code,
+        "warm.sig is not named after a challenge (this is one of 3 files that are not kept; 1 of 4 are" in first,
+    ) == (3, True)
+    assert [line.partition(": ")[0] for line in others[:2]] == ["  hot-0001.gone.sig", "  a.confirmation.json"]
+    other.write_text(good.read_text())
+    ran = attest("control", "add", folder, stranger, other, good, confirmed)
+    assert (ran.code, ran.err.startswith("attest: error: hot-0001.sig: ")) == (1, True)
+    assert [path.name for path in (folder / "signatures").iterdir()] == ["cold-0001.sig"]
 
 
 @pytest.mark.parametrize("name", ["hot.sig", "hot-0002.sig", "..sig", "hot-0001", "hot-0001.txt"])
