@@ -115,7 +115,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     require_utxo_sets(config, around.folder)
     documents = bank_documents(config, period, around.folder)
     reserves = Reserves(nonce=nonce)
-    kept = Journal(journal, _register(config, period, nonce))
+    kept = Journal(journal, _register(config, period, nonce), _register_parts(config, period, nonce))
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
     wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
@@ -204,9 +204,10 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
     if nonce not in {NO_NONCE, drawn}:
         raise MalformedError("reserves/nonce", f"no window in {read} was drawn by the nonce {nonce}, but by {drawn}")
     if own.register_digest != _register(config, period, drawn):
+        other = f"for {own.period}, not for {period}"
         raise MalformedError(
             "reserves/other",
-            f"{read} was read for another period, or for other chains and wallets than the config's",
+            f"{read} was read {other if own.period != period else 'for other chains, wallets or windows'}",
             hint="read the chains anew: attest reserves read",
         )
     folder.check({})
@@ -371,6 +372,21 @@ def _register(config: Config, period: str, nonce: str) -> bytes:
     decimals = {asset: config.decimals[asset] for asset in read}
     read_there = {"period": period, "chains": chains, "wallets": wallets, "decimals": decimals}
     return sha256(dumps(read_there if nonce == NO_NONCE else {**read_there, "nonce": nonce})).digest()
+
+
+def _register_parts(config: Config, period: str, nonce: str) -> dict[str, bytes]:
+    """Digests of what the register is made of, by the name that people know it by."""
+    whole = config.model_copy(
+        update={"chains": tuple(chain.model_copy(update={"window": None}) for chain in config.chains), "wallets": ()}
+    )
+    windows = [chain.window and chain.window.to_value() for chain in config.chains]
+    return {
+        "period": sha256(period.encode()).digest(),
+        "chains, their tokens and decimals": _register(whole, "-", NO_NONCE),
+        "window": sha256(dumps(windows)).digest(),
+        "wallets": sha256(dumps([wallet.to_value() for wallet in config.wallets])).digest(),
+        "nonce": sha256(nonce.encode()).digest(),
+    }
 
 
 def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import model_validator
@@ -22,6 +23,7 @@ _MAX_ENTRY_BYTES: Final = 1 << 30
 class _Head(Document):
     format: Literal["attest/journal/v1"]
     register_digest: Digest
+    parts: dict[Text, Digest] | None = None
 
 
 class _Entry(Document):
@@ -45,13 +47,13 @@ class _Entry(Document):
 class Journal:
     """Pins by chain and records by key, each on the disk before anything goes on.
 
-    `register` is a digest of what is read: a journal of another config or period is refused.
-    Raises `MalformedError`, `UnavailableError`.
+    `register` is a digest of what is read: a journal of another config or period is refused. `parts` are digests of
+    its parts by name, which say what differs. Raises `MalformedError`, `UnavailableError`.
     """
 
-    def __init__(self, path: Path, register: bytes) -> None:
+    def __init__(self, path: Path, register: bytes, parts: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self._path = path
-        self._register = register
+        self._head = _Head(format=_FORMAT, register_digest=register, **({"parts": dict(parts)} if parts else {}))
         self._pins: dict[str, Pin] = {}
         self._windows: dict[tuple[str, int], Pin] = {}
         self._records: dict[str, tuple[AnyRead, ...]] = {}
@@ -65,9 +67,13 @@ class Journal:
             return
         head = _Head.from_json(lines[0], what=f"{path.name} row 1", max_bytes=_MAX_ENTRY_BYTES)
         if head.register_digest != register:
+            before = head.parts or {}
+            differs = [name for name, digest in parts.items() if before.get(name) != digest] if before else []
             raise MalformedError(
                 "journal/other",
-                f"{path} is an unfinished reading of another period, or of other chains and wallets",
+                f"{path} is an unfinished reading of another month or config; what differs: {', '.join(differs)}"
+                if differs
+                else f"{path} is an unfinished reading of another period, or of other chains and wallets",
                 hint="move it away to read anew",
             )
         for row, line in enumerate(lines[1:], start=2):
@@ -158,7 +164,7 @@ class Journal:
                 return
             make_parent(self._path)
             with create(self._path, mode=SECRET_MODE) as file:
-                file.write(_Head(format=_FORMAT, register_digest=self._register).to_bytes() + b"\n" + line)
+                file.write(self._head.to_bytes() + b"\n" + line)
                 sync(file)
         except OSError as error:
             raise UnavailableError("journal/unusable", f"cannot write {self._path}: {reason(error)}") from None

@@ -380,7 +380,14 @@ def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, node
     with pytest.raises(MalformedError):
         run(folder, nodes)
     replace(folder / "attest.toml", 'id = "eth-hot"', 'id = "eth-warm"')
-    with pytest.raises(MalformedError, match="unfinished reading of another"):
+    with pytest.raises(MalformedError, match=r"unfinished reading of another month or config; what differs: wallets$"):
+        run(folder, nodes)
+    replace(folder / "attest.toml", 'id = "eth-warm"', 'id = "eth-hot"')
+    replace(folder / "attest.toml", 'native = "ETH"', 'native = "ETH"\nwindow = { draws = 3, before = 9, after = 9 }')
+    with pytest.raises(MalformedError, match=r"what differs: window, nonce$"):
+        run(folder, nodes, nonce="ab" * 16)
+    replace(folder / "attest.toml", "window = { draws = 3, before = 9, after = 9 }", "tokens_since = 1")
+    with pytest.raises(MalformedError, match=r"what differs: chains, their tokens and decimals$"):
         run(folder, nodes)
 
 
@@ -392,7 +399,7 @@ def test_reserves_that_were_read_before_are_attested(folder: Path, nodes: dict[s
     assert [item.met for item in outcome.verified.coverage] == [True] * 4
     assert [list(item.held) for item in outcome.verified.coverage] == [["agreed"], ["proven"], ["proven"], ["declared"]]
     copy_documents(folder)
-    with pytest.raises(MalformedError, match="another period"):
+    with pytest.raises(MalformedError, match="was read for 2026-10, not for 2026-11"):
         run(folder, nodes, read=folder / "read", period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
 
 

@@ -248,6 +248,14 @@ def test_a_journal_of_another_register_is_refused_and_left_alone(path: Path) -> 
     assert path.read_bytes() == data
 
 
+def test_what_differs_from_an_unfinished_reading_is_named(path: Path) -> None:
+    parts = {"period": bytes(32), "window": bytes(32), "wallets": bytes(32)}
+    Journal(path, REGISTER, parts).keep_pin(PINS[0])
+    assert Journal(path, REGISTER, parts).pin(PINS[0].chain) == PINS[0]
+    with pytest.raises(MalformedError, match=r"of another month or config; what differs: window, wallets$"):
+        Journal(path, bytes(32), parts | {"window": REGISTER, "wallets": REGISTER})
+
+
 def test_nothing_is_on_disk_before_there_is_something_to_keep(path: Path) -> None:
     journal = Journal(path, REGISTER)
     assert (journal.pins, journal.pin(BITCOIN), journal.records(BITCOIN)) == ((), None, None)
