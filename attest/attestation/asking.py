@@ -26,7 +26,7 @@ from attest.attestation.reserves import Surroundings, chain_reader, node_quorum,
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
 from attest.reserves.bitcoin_scripts import address_of
-from attest.reserves.challenge import Challenge
+from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.control import typed_challenge
 from attest.reserves.ethereum_contracts import contracts
 from attest.reserves.pins import Block, Confirmations
@@ -56,6 +56,7 @@ def write_challenges(
     refuse_existing(out)
     keys = custodian_keys(config.custodians, around.folder)
     population = None if read is None else read_population(config, period, read, nonce, around)
+    _tell_no_sample(config, population, nonce, around)
     asked: set[tuple[str, str]] = set()
     places = register(config.wallets)
     items: list[Item] = []
@@ -104,6 +105,13 @@ def write_challenges(
     challenges = _challenges(blocks, items, keys, None if population is None else population.sample)
     _write(out, challenges, files)
     return challenges
+
+
+def _tell_no_sample(config: Config, population: Population | None, nonce: str, around: Surroundings) -> None:
+    """When the config asks for a sample that is not drawn, say so and why."""
+    without = {"--reserves": population is None, "--nonce": nonce == NO_NONCE}
+    if config.control.sample is not None and (lacking := [option for option in without if without[option]]):
+        around.tell(f"every address is asked: the sample in [control] is not drawn without {' and '.join(lacking)}")
 
 
 def _write(out: Path, challenges: Challenges, files: Mapping[str, bytes]) -> None:

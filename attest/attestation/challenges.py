@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, StringConstraints
 from attest.attestation.control_files import ContractAccount
 from attest.attestation.keys import PublicKey
 from attest.documents import Base64, Count, Document, Hex, Text
+from attest.errors import UnavailableError
 from attest.files import read_bounded
 from attest.reserves.challenge import Challenge, Method
 from attest.reserves.control import check_signature
@@ -89,5 +91,12 @@ class Challenges(Document):
 
 def read_challenges(folder: Path) -> Challenges:
     """The `challenges.json` in `folder`. Raises `AttestError`."""
-    data = read_bounded(folder / CHALLENGES_FILE, MAX_CHALLENGES_BYTES)
+    path = folder / CHALLENGES_FILE
+    if not os.path.lexists(path):
+        raise UnavailableError(
+            "control/folder",
+            f"{folder} has no {CHALLENGES_FILE}" if folder.is_dir() else f"there is no folder {folder}",
+            hint="name the folder that `attest control challenge` made, into which the signatures were added",
+        )
+    data = read_bounded(path, MAX_CHALLENGES_BYTES)
     return Challenges.from_canonical(data, what=CHALLENGES_FILE, max_bytes=MAX_CHALLENGES_BYTES)

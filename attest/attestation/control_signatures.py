@@ -11,7 +11,8 @@ from attest.attestation.config import Config
 from attest.attestation.control import ControlRecord, control_records
 from attest.attestation.custody import confirmed_places
 from attest.attestation.reserves import Reserves
-from attest.errors import MalformedError
+from attest.errors import MalformedError, VerificationError
+from attest.reserves.challenge import Challenge
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
 from attest.reserves.counting import Place, places_of
 from attest.reserves.covering import Shown
@@ -41,6 +42,7 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
     samples: set[Sample] = set()
     for folder in folders:
         for record in control_records(folder, config.control.max_age_days):
+            _refuse_other_period(record, folder, period)
             if isinstance(record, Challenged):
                 if (place := place_of(record.challenge)) in signed:
                     continue
@@ -61,6 +63,21 @@ def read_control(config: Config, period: str, folders: Sequence[Path], now: date
     # `control_records` has checked the signatures themselves.
     shown = Shown(challenged_places(by_index, terms), confirmed_places(by_index, terms), next(iter(samples), None))
     return SignedChallenges(records, shown)
+
+
+def _refuse_other_period(record: ControlRecord, folder: Path, period: str) -> None:
+    asked: Sequence[Challenge] = ()
+    if isinstance(record, Challenged):
+        asked = [record.challenge]
+    elif isinstance(record, CustodyConfirmation):
+        asked = record.confirmation.challenges
+    other = next((challenge.period for challenge in asked if challenge.period != period), None)
+    if other is not None:
+        raise VerificationError(
+            "control/challenge",
+            f"{folder} has what keys signed for the period {other}, not for {period}",
+            hint=f"name the folder of `attest control challenge --period {period}`",
+        )
 
 
 def add_control(reserves: Reserves, signed: SignedChallenges) -> None:

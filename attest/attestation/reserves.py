@@ -202,7 +202,13 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
     folder = open_evidence(read)
     drawn = next((record.nonce for record in folder.records.values() if isinstance(record, Window)), NO_NONCE)
     if nonce not in {NO_NONCE, drawn}:
-        raise MalformedError("reserves/nonce", f"no window in {read} was drawn by the nonce {nonce}, but by {drawn}")
+        by = "it has no window" if drawn == NO_NONCE else f"its window was drawn by {drawn}"
+        raise MalformedError(
+            "reserves/nonce",
+            f"{read} has nothing that the nonce {nonce} drew: {by}",
+            hint="leave --nonce out: the reading says what drew its window, and a folder of --control what its "
+            "challenges have",
+        )
     if own.register_digest != _register(config, period, drawn):
         other = f"for {own.period}, not for {period}"
         raise MalformedError(
