@@ -158,19 +158,20 @@ def _last_before(node: Node, instant: datetime) -> int:
     of at least `instant` has an earlier time. So the block is among the last eleven up to there.
     """
     tip = tip_height(node)
-    if not _median_reached(node, tip, instant):
-        raise not_reached(node.name, instant)
-    settled = first_height(0, tip, lambda height: _median_reached(node, height, instant))
+    reached = int(instant.timestamp())
+    if (median := _median_time(node, tip)) < reached:
+        raise not_reached(node.name, instant, median)
+    settled = first_height(0, tip, lambda height: _median_time(node, height) >= reached)
     for height in range(settled, max(settled - _MEDIAN_BLOCKS, -1), -1):
         if header_time(header_of(node, hash_at(node, height))) < instant:
             return height
     raise lie(node, "block", f"has a chain that begins after {format_time(instant)}")
 
 
-def _median_reached(node: Node, height: int, instant: datetime) -> bool:
+def _median_time(node: Node, height: int) -> int:
     answer = node.call("getblockheader", hash_at(node, height))
     with shaped(node, "a header"):
-        return integer(node, answer["mediantime"]) >= int(instant.timestamp())
+        return integer(node, answer["mediantime"])
 
 
 def _descriptor(wallet: Wallet) -> BitcoinDescriptor:

@@ -109,7 +109,7 @@ class EthereumReader:
             case Before(instant):
                 _, final = header_of(node, "finalized")
                 if final.time < instant:
-                    raise not_reached(node.name, instant)
+                    raise not_reached(node.name, instant, int(final.time.timestamp()))
                 after = first_height(0, final.number, lambda height: header_of(node, height)[1].time >= instant)
                 if after == 0:
                     raise lie(node, "block", f"has a chain that begins after {format_time(instant)}")

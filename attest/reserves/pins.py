@@ -64,13 +64,27 @@ def refuse_stale(node: str, tip: datetime, now: datetime) -> None:
         )
 
 
-def not_reached(node: str, instant: datetime) -> UnavailableError:
-    """The error of a node whose chain does not yet show which block is the last before `instant`."""
+def not_reached(node: str, instant: datetime, settled: int) -> UnavailableError:
+    """The error of a node whose chain does not yet show which block is the last before `instant`.
+
+    It shows which is the last before `settled`, in Unix seconds: as long as from there to `instant` it will take.
+    """
     return UnavailableError(
         "pin/not-reached",
         f"node {node}: its chain has not settled what the last block before {format_time(instant)} is",
-        hint="run again later",
+        hint=f"run again in about {_about(int(instant.timestamp()) - settled)}, or sooner if the node still catches up",
     )
+
+
+def _about(seconds: int) -> str:
+    """A time to wait, rounded up: in minutes, beyond two hours in hours, beyond two days in days."""
+    length, unit = next(
+        (length, unit)
+        for length, unit, most in ((60, "minute", 120), (3600, "hour", 48), (86400, "day", None))
+        if most is None or seconds <= length * most
+    )
+    count = max(-(-seconds // length), 1)
+    return f"{count:,} {unit}{'s' * (count > 1)}"
 
 
 def height_at_depth(node: str, tip: int, depth: int) -> int:

@@ -233,8 +233,12 @@ def test_the_last_block_before_an_instant_is_found_though_times_go_back(chain: C
         for instant in (times[height], times[height] + 1):
             found = reader.choose(node, Before(datetime.fromtimestamp(instant, UTC)), chain.faucet.time).pin.height
             assert found == max(h for h in range(tip + 1) if times[h] < instant)
-    with pytest.raises(UnavailableError, match="has not settled"):
+    late = (
+        int(chain.faucet.time.timestamp()) - node.call("getblockheader", node.call("getblockhash", tip))["mediantime"]
+    )
+    with pytest.raises(UnavailableError, match="has not settled") as caught:
         reader.choose(node, Before(chain.faucet.time), chain.faucet.time)
+    assert f"run again in about {-(-late // 60)} minutes" in str(caught.value.hint)
     with pytest.raises(VerificationError, match="does not follow its chain"):
         reader.choose(node, "latest", chain.faucet.time + timedelta(hours=8))
     with pytest.raises(VerificationError, match="begins after"):

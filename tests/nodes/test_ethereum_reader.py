@@ -16,7 +16,7 @@ from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.ethereum import EthereumReader, TokenContract
 from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule
+from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule, not_reached
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.records import EthereumTokenBalance, NodeAgreement, Reading, Record
@@ -198,8 +198,10 @@ def test_each_kind_of_pin_is_the_block_it_means(chain: Chain) -> None:
     assert chosen(third.block_hash) == 3
     assert chosen(Before(third.time)) == 2
     assert chosen(Before(third.time + timedelta(seconds=1))) == 3
-    with pytest.raises(UnavailableError, match="has not settled"):
+    final = chain.reader.choose(node, tip - 64, chain.twins.time).pin
+    with pytest.raises(UnavailableError, match="has not settled") as caught:
         chosen(Before(chain.twins.time))
+    assert caught.value.hint == not_reached(node.name, chain.twins.time, int(final.time.timestamp())).hint
     with pytest.raises(VerificationError, match="begins after"):
         chosen(Before(GENESIS))
     with pytest.raises(VerificationError, match="does not follow its chain"):

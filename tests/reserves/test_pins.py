@@ -23,6 +23,7 @@ from attest.reserves.pins import (
     first_height,
     height_at_depth,
     lost,
+    not_reached,
     refuse_stale,
 )
 from attest.reserves.quorum import Quorum
@@ -196,6 +197,24 @@ def test_nodes_of_one_chain_always_have_a_pin(count: int, chain: str, data: st.D
     heights = [data.draw(st.integers(0, len(chain))) for _ in range(count)]
     reader = Chains({name: "g" + chain[:height] for name, height in zip("abcde", heights, strict=False)})
     assert pin_block(reader, reader.quorum(needed), "latest", NOW).pin.height == sorted(heights)[-needed]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "1 minute,"),
+        (60, "1 minute,"),
+        (61, "2 minutes,"),
+        (7200, "120 minutes,"),
+        (7201, "3 hours,"),
+        (172_800, "48 hours,"),
+        (172_801, "3 days,"),
+        (10**12, "11,574,075 days,"),
+    ],
+)
+def test_how_long_a_chain_takes_to_settle_the_end_of_a_month_is_told(seconds: int, said: str) -> None:
+    error = not_reached("a", NOW, int(NOW.timestamp()) - seconds)
+    assert f"run again in about {said}" in str(error.hint)
 
 
 def read(reader: Chains, journal: Path, quorum: Quorum) -> Block:
