@@ -24,6 +24,10 @@ _EXTENDED_KEY: Final = re.compile(r"(?<=[(,\]])[1-9A-HJ-NP-Za-km-z]{111,112}\b")
 _VERSION_BYTES: Final = 4
 _OP_RETURN: Final = b"\x6a"
 _TOLD: Final = 200
+_CHECKMULTISIG: Final = 0xAE
+_OP_0_PLUS: Final = 0x50  # OP_1 is 0x51
+_OP_16: Final = 16
+_SMALLEST_MULTISIG: Final = 37  # OP_1, a key, OP_1, OP_CHECKMULTISIG
 
 
 def psbt_to_sign(chain: str, address: str, message: str, *, descriptor: str, index: int | None = None) -> str:
@@ -90,7 +94,7 @@ def signature_of_psbts(psbts: Sequence[str]) -> str:
     except Exception as error:  # noqa: BLE001 (as above)
         raise VerificationError(
             "control/incomplete",
-            "signatures are missing or wrong",
+            _too_few(combined) or "signatures are missing or wrong",
             hint="add the PSBTs of as many signers as the wallet asks for",
             details=(str(error)[:_TOLD],),
         ) from None
@@ -98,6 +102,16 @@ def signature_of_psbts(psbts: Sequence[str]) -> str:
     # Only a simple signature leaves all else out.
     is_simple = not (spend.script_sig or spend.sequence or to_sign.version or to_sign.lock_time)
     return Sig(spend.script_witness if is_simple else to_sign).b64encode()
+
+
+def _too_few(psbt: Psbt) -> str | None:
+    """How many signatures are there of how many, where the script says so and they are too few."""
+    (spent,) = psbt.inputs
+    script = bytes(spent.witness_script or spent.redeem_script)
+    if len(script) < _SMALLEST_MULTISIG or script[-1] != _CHECKMULTISIG:
+        return None
+    needed, there = script[0] - _OP_0_PLUS, len(spent.partial_sigs)
+    return f"{there} of {needed} signatures are there" if 0 < needed <= _OP_16 and there < needed else None
 
 
 def _message_psbt(text: str) -> Psbt:

@@ -237,6 +237,21 @@ def test_too_few_signatures_are_named_as_missing() -> None:
         assert refusal(psbts) == "control/incomplete"
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_signatures_of_a_multisig_script_are_counted(form: str) -> None:
+    psbt = unsigned(form)
+    for signers in ((), (1,)):
+        with pytest.raises(VerificationError) as caught:
+            signature_of_psbts([signed(psbt, *signers)])
+        counted = (
+            f"{len(signers)} of 2 signatures are there" if "or_d" not in form else "signatures are missing or wrong"
+        )
+        assert caught.value.message == counted
+    if "or_d" not in form:
+        with pytest.raises(VerificationError, match="missing or wrong"):
+            signature_of_psbts([signed(psbt, 1), signed(psbt, 2, hash_type=2)])
+
+
 def test_a_wrong_signature_is_not_put_into_one() -> None:
     psbt = unsigned()
     for hash_type in (2, 3, 0x81):
