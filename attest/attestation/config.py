@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
-from attest.documents import AssetName, Count, Digest, Settings, Text, Time
+from attest.documents import AssetName, Count, Digest, Settings, Text, Time, field_path
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
@@ -27,6 +27,8 @@ from attest.reserves.wallets import ChainId, Wallet, native_decimals
 from attest.toml import loads_toml
 
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
+_NAMES: Final = ("id", "asset", "name", "institution")  # of the tables that there may be many of
+_SHOWN: Final = 64
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -415,4 +417,16 @@ def read_config(path: Path) -> Config:
     """Read and check `attest.toml`. Raises `MalformedError` naming the field, `UnavailableError`."""
     data = read_bounded(path, MAX_CONFIG_BYTES)
     value = loads_toml(data, what=path.name, max_bytes=MAX_CONFIG_BYTES, area="config")
-    return Config.from_value(value, what=path.name)
+    return Config.from_value(value, what=path.name, place=lambda item: _place(value, item["loc"]))
+
+
+def _place(value: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+    """Where a field is; a table of many also by its name, since nobody counts wallets from 0."""
+    path = field_path(location)
+    if len(location) > 1 and isinstance(location[1], int):
+        table = value[str(location[0])][location[1]]
+        named = [(key, table[key]) for key in _NAMES if isinstance(table, dict) and isinstance(table.get(key), str)]
+        if named:
+            key, name = named[0]
+            return f"{path} ({key} = {name[:_SHOWN]!r})"
+    return path

@@ -33,6 +33,15 @@ BAD = {
     "a custodian of no wallet": ("[keys]", f"{CUSTODIAN}[keys]", "no wallet names the custodian Vault Trust"),
     "a custodian twice": ("[keys]", f"{CUSTODIAN}{CUSTODIAN}[keys]", "custodian Vault Trust stands there twice"),
     "nested too deep": ("[entity]", f"x = {'[' * 200_000}\n[entity]", "nested deeper than 32 levels"),
+    "a storage that is none": ('storage = "cold"', 'storage = "warm"', "].storage (id = 'btc-cold'): "),
+    "a chain without a coin": ('native = "ETH"\n', "", "chains[1].native (id = 'eip155:31337'): missing"),
+    "a wallet of no name": ('id = "eth-hot"\n', "", "].id: missing"),
+    "money at a bank": (
+        'amount = "850000000"\n',
+        "",
+        "money[0].amount (institution = 'Demo Trust Bank'",
+    ),
+    "wallets that are no tables": ("[keys]", "custodians = [1]\n[keys]", "ledger.custodians: unknown field"),
     "not TOML": ("[entity]", "[entity", "line 5"),
     "unknown table": ("[entity]", "[extra]\nx = 1\n[entity]", "extra: unknown field"),
     "unknown key": (
@@ -70,7 +79,11 @@ BAD = {
         "has no tokens",
     ),
     "a set of outputs of an EVM chain": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\nutxo_set = "x"', "is for Bitcoin"),
-    "a window without draws": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\nwindow = {{ before = 1, after = 1 }}", "draws: missing"),
+    "a window without draws": (
+        ETHEREUM_PIN,
+        f"{ETHEREUM_PIN}\nwindow = {{ before = 1, after = 1 }}",
+        "window.draws (id = 'eip155:31337'): missing",
+    ),
     "a window of no draws": (
         ETHEREUM_PIN,
         f"{ETHEREUM_PIN}\nwindow = {{ draws = 0, before = 1, after = 1 }}",
