@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -10,6 +11,10 @@ from attest.cli.passphrase import passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option, progress, tell
 from attest.errors import EXIT_ADVERSE
 
+if TYPE_CHECKING:
+    from attest.attestation.verify import Verified
+
+_SHOWN: Final = 3
 _MISSING = {
     "exchange": "{} more of the exchange's keys must sign: attest sign BUNDLE --key URI",
     "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI",
@@ -114,8 +119,17 @@ def run(
             "coverage": coverage_document(verified),
             "windows": windows_document(verified),
         },
-        f"{coverage_table(verified)}\n\n{not_met_text(verified)}{rules_text(verified)}"
+        f"{coverage_table(verified)}\n\n{not_met_text(verified)}{_unsigned_text(verified)}{rules_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}"
         + "".join(f"\nmissing    {_MISSING[role].format(count)}" for role, count in missing.items()),
         EXIT_ADVERSE if verified.adverse else 0,
     )
+
+
+def _unsigned_text(verified: Verified) -> str:
+    """A line that names the first wallets of which nothing shows the keys, where others have signed."""
+    names = [row.wallet for row in verified.wallets if row.control == "none"]
+    if verified.steps[13].status != "NOT MET" or not names:
+        return ""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"unsigned   {', '.join(names[:_SHOWN])}{more}\n"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attest.cli.run import _unsigned_text
 from tests.cli.conftest import replace
 from tests.cli.test_control import folder, text_signature  # noqa: F401 (folder is a fixture)
 from tests.conftest import Exchange
@@ -55,3 +57,16 @@ def test_a_sample_that_is_not_drawn_is_told(
     assert said not in attest(*challenge).err
     replace(config, "[publication]", "[control]\nsample = 2\n\n[publication]")
     assert f"{said} {lacking}\n" in attest(*challenge).err
+
+
+def test_a_run_names_the_first_wallets_that_did_not_sign_where_others_did(exchange: Exchange) -> None:
+    verified = exchange.outcome.verified
+    assert _unsigned_text(verified) == ""  # nobody was asked to sign
+    steps = (*verified.steps[:13], verified.steps[13]._replace(status="NOT MET"), *verified.steps[14:])
+    unmet = replace_fields(verified, steps=steps)
+    names = [row.wallet for row in verified.wallets if row.control == "none"]
+    assert len(names) > 4
+    assert _unsigned_text(unmet) == f"unsigned   {', '.join(names[:3])} and {len(names) - 3} more\n"
+    signed = tuple(row._replace(control="signature") for row in verified.wallets[1:])
+    one = replace_fields(unmet, wallets=(verified.wallets[0], *signed))
+    assert _unsigned_text(one) == f"unsigned   {verified.wallets[0].wallet}\n"
