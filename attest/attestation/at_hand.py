@@ -49,7 +49,7 @@ def _require_ledger(config: Config, folder: Path, period: str, environment: Mapp
 
 def _require_writable(config: Config, folder: Path) -> None:
     for field in ("folder", "private_folder"):
-        path = folder / getattr(config.publication, field)
+        path = (folder / getattr(config.publication, field)).resolve()
         there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent) or parent == parent.parent)
         try:
             with tempfile.TemporaryDirectory(dir=there, prefix=".attest-"):

@@ -74,15 +74,14 @@ def previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: 
 
 def _refuse_made(publication: Path, private: Path, period: str) -> None:
     try:
-        refuse_existing(publication / period)
+        refuse_existing(publication / period, private / period)
     except UnavailableError as error:
         raise UnavailableError(
             error.code,
             error.message,
             hint="a month that readers already have must not be made anew: a second statement of one month is "
-            f"equivocation. Only if nobody has it, move it away, and {private / period} too",
+            f"equivocation. Only if nobody has it, move away {publication / period} and {private / period}",
         ) from None
-    refuse_existing(private / period)
 
 
 def _refuse_skipping(publication: Path, period: str, left_out: Collection[str]) -> None:
@@ -94,7 +93,7 @@ def _refuse_skipping(publication: Path, period: str, left_out: Collection[str]) 
     options = " ".join(f"--leave-out {month}" for month in missing[:_SHOWN]) + " …" * (len(missing) > _SHOWN)
     raise MalformedError(
         "run/gap",
-        f"{shown} {has} no statement in {publication}, and after {period} {it} can never be published",
+        f"{shown} {has} no statement in {publication}, and can have none once {period} is published",
         hint=f"publish {it} first: attest run CONFIG --period {missing[0]}; or say {options}, and readers will find "
         "a month without a statement in the history for good",
     )

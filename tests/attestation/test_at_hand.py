@@ -50,6 +50,10 @@ LACKING: dict[str, tuple[Callable[[Path], None], str]] = {
     "a variable of the ledger": (ledger("${LEDGER}"), "the ledger's source: the environment variable LEDGER"),
     "no folder to publish to": (in_a_file("folder"), r"publication\.folder: cannot (read|write to) .*file"),
     "no private folder": (in_a_file("private_folder"), r"publication\.private_folder: cannot write to .*file"),
+    "a folder beyond one that is not there": (
+        lambda folder: replace(folder / CONFIG, 'private_folder = "private"', 'private_folder = "a/../ledger.csv/x"'),
+        r"publication\.private_folder: cannot write to .*ledger\.csv: Not a directory",
+    ),
     "no folder of unspent outputs": (
         lambda folder: replace(folder / CONFIG, 'native = "BTC"', 'native = "BTC"\nutxo_set = "dumped"'),
         r"utxo_set: there is no folder .*dumped",

@@ -66,5 +66,9 @@ def test_only_a_month_between_can_be_left_out(name: str, attest: Any, published:
 
 
 def test_a_month_that_was_published_is_said_to_be_equivocation_when_made_anew(attest: Any, published: Path) -> None:
-    ran = attest("run", published, "--period", "2000-01")
-    assert (ran.code, "a second statement of one month is equivocation" in ran.err) == (4, True)
+    for folder in ("publication", "private"):
+        (published.parent / folder / "2000-01").mkdir(parents=True, exist_ok=True)
+        ran = attest("run", published, "--period", "2000-01")
+        assert (ran.code, f"{folder}/2000-01 exists" in ran.err) == (4, True)
+        assert "a second statement of one month is equivocation" in ran.err
+        shutil.rmtree(published.parent / folder / "2000-01")
