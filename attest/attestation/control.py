@@ -117,7 +117,7 @@ def _refusal(refused: Sequence[AttestError], folder: Path, *, kept: int, left_ou
     others = [error.message for error in refused if error is not worst]
     return type(worst)(
         worst.code,
-        f"{worst.message} ({which} not kept; {kept} of {kept + left_out} are, in {folder})",
+        f"{worst.message} ({which} not kept; kept in {folder}: {kept} of {kept + left_out})",
         hint=worst.hint,
         details=(*worst.details, *others),
     )

@@ -199,7 +199,7 @@ def _gaps(months: Sequence[Month], unverified: Sequence[_Claimed]) -> list[Findi
     findings += [
         Finding(
             "history/unjudged",
-            f"sequence {number} is there and did not verify, so how what follows it leads back to it is not judged",
+            f"sequence {number} is there and did not verify: whether the months after it follow it could not be judged",
         )
         for number in sorted(there - verified)
     ]

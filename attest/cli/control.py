@@ -142,8 +142,8 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
 
     NAME.sig holds a signature as the wallet shows it, every NAME.….sig that of one owner of a Safe, every NAME.….psbt a
     PSBT that some of the signers signed, a ….confirmation.json what a custodian confirms; what several signed is added
-    at once. Without any, those that are there are checked again. The signature for a contract that is no Safe is kept
-    unchecked: only the contract can say.
+    at once. What does not hold is named and not kept. Without any, those that are there are checked again. The
+    signature for a contract that is no Safe is kept unchecked: only the contract can say.
     """
     from attest.attestation.control import add_signatures
 
