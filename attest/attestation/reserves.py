@@ -213,7 +213,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
         other = f"for {own.period}, not for {period}"
         raise MalformedError(
             "reserves/other",
-            f"{read} was read {other if own.period != period else 'for other chains, wallets or windows'}",
+            f"{read} was read {other if own.period != period else 'for other chains and wallets than the config has'}",
             hint="read the chains anew: attest reserves read",
         )
     folder.check({})

@@ -200,7 +200,11 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "a leaf": (edit_reserves(lambda v: v["leaves"].reverse()), 1, "do not lead to its evidence root"),
     "the private records": (edit_reserves(lambda v: v.update(private=[])), 1, "would publish record"),
     "a hidden wallet's record": (edit_reserves(lambda v: v["private"].pop()), 1, "would publish record"),
-    "another register": (edit_reserves(lambda v: v.update(registerDigest="00" * 32)), 3, "read for another period"),
+    "another register": (
+        edit_reserves(lambda v: v.update(registerDigest="00" * 32)),
+        3,
+        "read for other chains and wallets",
+    ),
     "no leaves": (edit_reserves(lambda v: v.update(leaves=[])), 1, "do not lead to its evidence root"),
     "an unknown field": (edit_reserves(lambda v: v.update(note="")), 3, "note: unknown field"),
     "no evidence": (lambda f: (f / "read" / AUDITOR).unlink(), 4, "only 16 of 19 records"),
@@ -209,17 +213,17 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "a wallet that moved": (
         lambda f: replace(f / "x" / "attest.toml", 'storage = "hot"', 'storage = "other"'),
         3,
-        "read for another period",
+        "read for other chains and wallets",
     ),
     "a wallet that is not hidden any more": (
         lambda f: replace(f / "x" / "attest.toml", "public = false\n", ""),
         3,
-        "read for another period",
+        "read for other chains and wallets",
     ),
     "other decimals of a token": (
         lambda f: replace(f / "x" / "attest.toml", "decimals = 6", "decimals = 5"),
         3,
-        "read for another period",
+        "read for other chains and wallets",
     ),
 }
 
