@@ -29,6 +29,7 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024
 MAX_TIMESTAMPS: Final = 32
 MAX_ROOTS_BYTES: Final = 256 * 1024
 MAX_ACCURACY: Final = timedelta(minutes=1)
+_SETS: Final = (0x31, 0xA0)  # digestAlgorithms and signerInfos; certificates (RFC 5652, section 5.1)
 
 Authorities = Sequence[x509.Certificate]
 
@@ -164,7 +165,56 @@ def _decoded(response: bytes) -> TimeStampResponse:
             "timestamp/too-large", f"a timestamp has {len(response):,} bytes; the limit is {MAX_RESPONSE_BYTES:,}"
         )
     try:
-        return decode_timestamp_response(response)
+        return decode_timestamp_response(_ordered(response))
     except BaseException as error:  # noqa: BLE001 (as above)
         _refuse_other(error)
         raise MalformedError("timestamp/malformed", f"not a timestamp response (RFC 3161): {error}") from None
+
+
+class _Part(NamedTuple):
+    """One value in DER: where its tag, its content and what follows it begin."""
+
+    start: int
+    inner: int
+    end: int
+
+
+def _ordered(response: bytes) -> bytes:
+    """The response with the SETs of its SignedData in the order of DER, which is not that of `openssl ts` and others.
+
+    The library reads them in no other order. They are outside of what is signed, and only change places: a response
+    of another form is returned as it is, and either is read by the library, as strictly as ever.
+    """
+    ordered = bytearray(response)
+    try:
+        (whole,) = _parts(response, _Part(0, 0, len(response)))
+        _, token = _parts(response, whole)
+        _, content = _parts(response, token)
+        (signed_data,) = _parts(response, content)
+        for part in _parts(response, signed_data):
+            if response[part.start] in _SETS:
+                members = sorted(response[member.start : member.end] for member in _parts(response, part))
+                ordered[part.inner : part.end] = b"".join(members)
+    except ValueError:
+        return response
+    return bytes(ordered)
+
+
+def _parts(data: bytes, whole: _Part) -> list[_Part]:
+    """The values one after the other in the content of `whole`. Raises `ValueError` when they do not fill it."""
+    parts = []
+    at = whole.inner
+    while at < whole.end:
+        inner = at + 2
+        length = data[at + 1] if inner <= whole.end else 0x80
+        if length & 0x80:
+            inner += length & 0x7F
+            if not at + 2 < inner <= min(at + 4, whole.end):  # two bytes can tell the length of every response
+                raise ValueError
+            length = int.from_bytes(data[at + 2 : inner])
+        part = _Part(at, inner, inner + length)
+        if part.end > whole.end:
+            raise ValueError
+        parts.append(part)
+        at = part.end
+    return parts

@@ -40,6 +40,12 @@ class Authority:
     folder: Path
     root: bytes
 
+    def send(self, *certificates: bytes) -> None:
+        """Send these certificates, as PEM, with every answer from now on, in this order, after its own."""
+        (self.folder / "certs").write_bytes(b"".join(certificates))
+        text = (self.folder / "config").read_text().partition("certs = ")[0]
+        (self.folder / "config").write_text(f"{text}certs = {self.folder / 'certs'}\n")
+
     def answer(self, body: bytes) -> bytes:
         """The response to a request, as `openssl ts` makes it."""
         with tempfile.TemporaryDirectory() as folder:
@@ -52,31 +58,41 @@ class Authority:
 
 
 def make_authority(
-    folder: Path, *, valid_from: timedelta = -_DAY, valid_for: timedelta = 30 * _DAY, accuracy: int = 1
+    folder: Path,
+    *,
+    valid_from: timedelta = -_DAY,
+    valid_for: timedelta = 30 * _DAY,
+    accuracy: int = 1,
+    between: bool = False,
 ) -> Authority:
-    """An authority whose certificate is valid from `valid_from` after now."""
+    """An authority whose certificate is valid from `valid_from` after now.
+
+    With `between`, another certificate, in the file `between`, leads from it to the root.
+    """
     assert shutil.which("openssl") is not None, "openssl is missing"
     folder.mkdir(parents=True)
     start = datetime.now(UTC) + valid_from
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root_name, name = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Root", "Clock"))
-
-    def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        base = x509.CertificateBuilder(root_name, subject, public, x509.random_serial_number())
-        return base.not_valid_before(start).not_valid_after(start + valid_for)
-
-    root = (
-        builder(root_name, root_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(root_key, hashes.SHA256())
+    root_key, middle_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    root_name, middle_name, name = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Root", "Between", "Clock")
     )
+
+    def builder(
+        subject: x509.Name, public: ec.EllipticCurvePublicKey, issuer: x509.Name = root_name, *, ca: bool = True
+    ) -> x509.CertificateBuilder:
+        base = x509.CertificateBuilder(issuer, subject, public, x509.random_serial_number())
+        valid = base.not_valid_before(start).not_valid_after(start + valid_for)
+        return valid.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+
+    root = builder(root_name, root_key.public_key()).sign(root_key, hashes.SHA256())
+    middle = builder(middle_name, middle_key.public_key()).sign(root_key, hashes.SHA256())
     certificate = (
-        builder(name, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder(name, key.public_key(), middle_name if between else root_name, ca=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-        .sign(root_key, hashes.SHA256())
+        .sign(middle_key if between else root_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
+    (folder / "between").write_bytes(middle.public_bytes(pem))
     (folder / "cert").write_bytes(certificate.public_bytes(pem))
     (folder / "key").write_bytes(
         key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -5,6 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from attest.attestation.timestamp import (
     MAX_RESPONSE_BYTES,
     Timestamp,
     check_answer,
+    claimed_time,
     parse_authorities,
     query,
     verify_timestamp,
@@ -98,7 +101,50 @@ def test_an_oversized_answer_is_not_read(authority: Authority) -> None:
         verify_timestamp(response + b"\0", SIGNATURE, trusting(authority))
 
 
-def test_every_changed_byte_is_found_or_means_nothing(authority: Authority) -> None:
+@pytest.fixture(scope="module")
+def chained(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that another vouches for."""
+    return make_authority(tmp_path_factory.mktemp("chained") / "a", between=True)
+
+
+def test_certificates_count_in_whatever_order_an_authority_sends_them(chained: Authority) -> None:
+    """`openssl ts` sends its own, then those of its configuration as they stand there; DER would have them sorted."""
+    with pytest.raises(VerificationError, match="no authority whose root certificate you named"):
+        verify_timestamp(chained.answer(query(SIGNATURE).body), SIGNATURE, trusting(chained))
+    between = (chained.folder / "between").read_bytes()
+    for sent in ((between,), (between, chained.root), (chained.root, between)):
+        chained.send(*sent)
+        asked = query(SIGNATURE)
+        response = chained.answer(asked.body)
+        time = check_answer(asked, response, trusting(chained))
+        assert claimed_time(response) <= time
+        with pytest.raises(VerificationError, match="Mismatch between messages"):
+            verify_timestamp(response, OTHER, trusting(chained))
+        der = load_pem_x509_certificate(between).public_bytes(Encoding.DER)
+        assert response.count(der) == 1
+        changed = response.replace(der, der[:-1] + bytes([der[-1] ^ 1]))
+        with pytest.raises(VerificationError) as caught:
+            verify_timestamp(changed, SIGNATURE, trusting(chained))
+        assert caught.value.code == "timestamp/invalid"
+
+
+def test_a_certificate_does_not_count_because_an_authority_sent_it(
+    authority: Authority, chained: Authority, tmp_path: Path
+) -> None:
+    stranger = make_authority(tmp_path / "stranger")
+    stranger.send(authority.root, stranger.root)
+    response = stranger.answer(query(SIGNATURE).body)
+    assert verify_timestamp(response, SIGNATURE, trusting(stranger))
+    with pytest.raises(VerificationError) as caught:
+        verify_timestamp(response, SIGNATURE, trusting(authority, chained))
+    assert caught.value.code == "timestamp/invalid"
+
+
+@pytest.mark.parametrize("sent", ["one", "three"])
+def test_every_changed_byte_is_found_or_means_nothing(sent: str, authority: Authority, chained: Authority) -> None:
+    if sent == "three":
+        authority = chained
+        authority.send(authority.root, (authority.folder / "between").read_bytes())
     response = authority.answer(query(SIGNATURE).body)
     time = verify_timestamp(response, SIGNATURE, trusting(authority))
     for position in range(0, len(response), 3):
