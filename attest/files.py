@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -66,6 +67,46 @@ def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool 
     finally:
         with suppress(OSError, ValueError):
             partial.unlink(missing_ok=True)
+
+
+def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int) -> bytes:
+    """Replace what is in a file by what `change` makes of it, which is returned; nothing that others do to it is lost.
+
+    `change` may ask people and networks: nobody waits for it, and when the file is another one by then it is called
+    again. What it gets is at most one byte more than `max_bytes`. Of a link, the file it leads to is replaced. Raises
+    `UnavailableError`, and whatever `change` raises.
+    """
+    target = path.resolve()
+    while True:
+        before = read_bounded(path, max_bytes)
+        after = change(before)
+        with _alone_in(target.parent):
+            if read_bounded(target, max_bytes) == before:
+                write_file(target, after, force=True)
+                return after
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While this lasts, nobody else gets in here for the same folder.
+
+    Windows has no such lock, nor have some network drives: there two may get in within the same few milliseconds.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UnavailableError("file/unwritable", f"cannot write in {folder}: {reason(error)}") from None
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_parent(path: Path) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from attest import files
 from attest.errors import UnavailableError
-from attest.files import SECRET_MODE, fill_folder, new_folders, read_bounded, write_file
+from attest.files import SECRET_MODE, change_file, fill_folder, new_folders, read_bounded, write_file
 
 
 def mode(path: Path) -> int:
@@ -29,6 +35,60 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     write_file(path, b"new", force=True)
     assert path.read_bytes() == b"new"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_others_write_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    """Also where the disk has no locks: they only guard the instant between a last look and the new name."""
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    seen = []
+
+    def change(data: bytes) -> bytes:
+        seen.append(data)
+        if len(seen) < 3:
+            write_file(path, data + b"%d" % (len(seen) + 1), force=True)
+        return data + b"."
+
+    assert change_file(path, change, max_bytes=9) == b"123."
+    assert (path.read_bytes(), seen) == (b"123.", [b"1", b"12", b"123"])
+
+
+def test_a_file_is_replaced_while_nobody_else_may_do_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    locked = []
+
+    def write(*arguments: Any, **options: Any) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            locked.append(True)
+        finally:
+            os.close(folder)
+        write_file(*arguments, **options)
+
+    monkeypatch.setattr(files, "write_file", write)
+    for _ in range(2):  # and may again afterwards
+        change_file(path, lambda data: data + b"2", max_bytes=9)
+    assert (locked, path.read_bytes()) == ([True, True], b"122")
+
+
+@pytest.mark.parametrize("lack", ["Windows", "a network drive"])
+def test_a_file_can_be_changed_where_there_are_no_locks(
+    lack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    if lack == "Windows":
+        monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32"))
+        monkeypatch.setitem(sys.modules, "fcntl", None)
+    else:
+        monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / "file").write_bytes(b"1")
+    change_file(tmp_path / "file", lambda data: data + b"2", max_bytes=9)
+    assert (tmp_path / "file").read_bytes() == b"12"
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
