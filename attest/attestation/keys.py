@@ -160,7 +160,10 @@ class Signer:
         except (ValueError, TypeError, UnsupportedAlgorithm):
             if encrypted:
                 raise UnavailableError("key/passphrase", f"the passphrase does not open {what}") from None
-            raise MalformedError("key/malformed", f"{what} is not a PEM private key (PKCS#8)") from None
+            hint = None
+            if b"BEGIN PUBLIC KEY" in pem:
+                hint = f"it is a public key; the private one may be {what.removesuffix('.pub')}"
+            raise MalformedError("key/malformed", f"{what} is not a PEM private key (PKCS#8)", hint=hint) from None
         return cls._of(private, what)
 
     @classmethod

@@ -6,6 +6,7 @@ Secrets come by callback; nothing here prompts.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ _SERVICE_SCHEMES: Final = ("awskms", "azurekms", "gcpkms", "hv")
 _MAX_KEYID_BYTES: Final = 32
 _MAX_SAID: Final = 1000
 _AWS_KEY: Final = re.compile(r"awskms:([A-Za-z0-9][A-Za-z0-9:/_-]*)")
+_OTHER_SCHEME: Final = re.compile(r"(?!file:)([A-Za-z][A-Za-z0-9+.-]+):")  # of one letter, it is a drive of Windows
 _HINTS: Final = {
     "PYKCS11LIB": "set it to the token's library, such as libsofthsm2.so",
     "Unable to locate credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
@@ -69,9 +71,7 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
     scheme = _scheme(uri)
     if scheme == "file":
         path = _path(uri)
-        signer = Signer.from_pem(
-            read_bounded(path, MAX_KEY_BYTES), passphrase=lambda: secrets("passphrase"), what=str(path)
-        )
+        signer = Signer.from_pem(_read(uri), passphrase=lambda: secrets("passphrase"), what=str(path))
         if public is not None and signer.public != public:
             raise VerificationError("signer/other-key", f"{path} is not the key with this public key")
         return signer
@@ -102,7 +102,7 @@ def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
         return _aws_public_key(uri)
     if scheme in _SERVICE_SCHEMES:
         raise UnavailableError("signer/public", f"download the public key of {_shown(uri)} as PEM and name its file")
-    return PublicKey.from_pem(read_bounded(_path(uri), MAX_KEY_BYTES), what=str(_path(uri)))
+    return PublicKey.from_pem(_read(uri), what=str(_path(uri)))
 
 
 def token_key(uri: str, *, secrets: Secrets) -> PublicKey:
@@ -145,6 +145,18 @@ def _spoken(uri: str) -> Iterator[None]:
 def _scheme(uri: str) -> str:
     scheme, colon, _ = uri.partition(":")
     return scheme if colon and scheme in (*_TOKEN_SCHEMES, *_SERVICE_SCHEMES) else "file"
+
+
+def _read(uri: str) -> bytes:
+    """The file that `uri` names, which may have been meant for something else."""
+    scheme = _OTHER_SCHEME.match(uri)
+    if scheme is not None and not os.path.lexists(_path(uri)):
+        raise MalformedError(
+            "signer/scheme",
+            f"there is no file {_shown(uri)}, and keys have no scheme {scheme[1]}:",
+            hint=f"a key is a file or {', '.join(f'{name}:' for name in (*_TOKEN_SCHEMES, *_SERVICE_SCHEMES))}",
+        )
+    return read_bounded(_path(uri), MAX_KEY_BYTES)
 
 
 def _path(uri: str) -> Path:

@@ -131,6 +131,25 @@ def test_a_fingerprint_as_words_has_all_its_bits_and_a_checksum() -> None:
         wallycore.bip39_mnemonic_validate(None, " ".join(["zoo"] * 24))
 
 
+def test_a_scheme_that_keys_do_not_have_is_told_with_those_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for read in (
+        lambda uri: open_signer(uri, public=None, secrets=nobody),
+        lambda uri: public_key(uri, secrets=nobody),
+    ):
+        with pytest.raises(MalformedError, match=r"no file hms:2, and keys have no scheme hms:$") as caught:
+            read("hms:2?label=V&pin=1234")
+        assert caught.value.hint == "a key is a file or hsm:, pkcs11:, awskms:, azurekms:, gcpkms:, hv:"
+        for plain in ("file:key", "key", "C:key", "./a:b"):
+            with pytest.raises(UnavailableError, match="cannot read"):
+                read(plain)
+    held = Signer.generate("ed25519").public
+    (tmp_path / "ab:c").write_bytes(held.to_pem())
+    assert public_key("ab:c", secrets=nobody).fingerprint == held.fingerprint
+
+
 def test_a_bad_key_uri_is_malformed_and_not_a_bug() -> None:
     with pytest.raises(MalformedError):
         open_signer("hsm:" + "9" * 5000, public=None, secrets=pin)
