@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
+from typing import Final, Literal
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
-from attest.attestation.envelope import Envelope, add_signature
-from attest.attestation.keys import Signs
+from attest.attestation.envelope import Envelope, add_signature, verify_signatures
+from attest.attestation.keys import PublicKey, Signs
+from attest.attestation.signatories import Signatories
 from attest.attestation.statement import PAYLOAD_TYPE, Statement, check_arithmetic, parse_statement, predicate_type
 from attest.attestation.timestamp import Authorities, Timestamp, check_answer, query
-from attest.attestation.trust import parse_root
+from attest.attestation.trust import RoleName, Trust, parse_root
+from attest.documents import format_time
 from attest.errors import VerificationError
+
+_COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
 
 
 def statement_of(bundle: Bundle) -> Statement:
@@ -25,6 +31,47 @@ def statement_of(bundle: Bundle) -> Statement:
     statement = parse_statement(bundle.envelope.payload)
     check_arithmetic(statement.predicate)
     return statement
+
+
+def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: PublicKey, *, issued_at: datetime) -> None:
+    """Whether a signature of `key` counts as one of `role` under what is issued at `issued_at`.
+
+    Raises `VerificationError`.
+    """
+    try:
+        trust.standing(role, {key.fingerprint: None}, issued_at=issued_at, threshold=1)
+    except VerificationError as error:
+        other: RoleName = "auditor" if role == "exchange" else "exchange"
+        raise VerificationError(
+            "sign/role",
+            f"your signature would not count: your key is not one of the {role}'s in the trust root that was in force "
+            f"at {format_time(issued_at)} and in all after it ({error.message})",
+            hint=f"it is a key of the {other}: attest {_COMMANDS[other]}"
+            if key.fingerprint in {item.fingerprint for item in trust.keys(other)}
+            else f"the exchange adds it: attest trust rotate --{role} PUB",
+        ) from None
+
+
+def signatories_so_far(bundle: Bundle, statement: Statement, trust: Trust) -> Signatories:
+    """Whose signatures count now, and be they too few; timestamps and reports are not looked at.
+
+    Raises `VerificationError`, also when `trust` is that of another exchange.
+    """
+    predicate = statement.predicate
+    root = trust.at(predicate.issued_at)
+    if predicate.entity.origin != root.document.origin:
+        raise VerificationError(
+            "trust/origin", f"the trust root is that of {root.document.origin}, not of {predicate.entity.origin}"
+        )
+    signed = verify_signatures(bundle.envelope, trust.keys("exchange", "auditor")).signed
+    counted: dict[RoleName, frozenset[str]] = {}
+    for role in root.roles.keys() - {"root"}:
+        try:
+            found = trust.standing(role, dict.fromkeys(signed), issued_at=predicate.issued_at, threshold=1)
+        except VerificationError:
+            found = frozenset()
+        counted[role] = found
+    return Signatories(root, counted, {}, (), None)
 
 
 def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:

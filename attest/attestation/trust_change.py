@@ -41,7 +41,7 @@ def new_root(
 ) -> bytes:
     """The payload of an exchange's first trust root; `keys` has the public keys of each role by their names.
 
-    Raises `MalformedError`, `VerificationError` when such a root would not be accepted.
+    Raises `MalformedError` when such a root would not be accepted.
     """
     return _payload(1, origin, keys, thresholds, issued_at, expires_at)
 
@@ -61,7 +61,11 @@ def next_root(
     """
     gone = set(withdraw)
     for name in gone - last.document.keys.keys():
-        raise MalformedError("trust/unknown-key", f"trust root {last.version} has no key {name[:64]!r}")
+        raise MalformedError(
+            "trust/unknown-key",
+            f"trust root {last.version} has no key {name[:64]!r}",
+            hint=f"it has {', '.join(sorted(last.document.keys))}",
+        )
     if issued_at <= last.document.issued_at:
         raise VerificationError("trust/time", f"trust root {last.version} was issued at this very second, or later")
     kept: dict[RoleName, dict[str, PublicKey]] = {role: {} for role in ROLES}
@@ -97,6 +101,22 @@ def read_draft(data: bytes) -> Draft:
         return Draft(Root.parse(data), None)
     envelope = parse_root_file(data)
     return Draft(parse_root(envelope), envelope)
+
+
+def check_root_key(root: Root, key: PublicKey) -> bool:
+    """Whether `key` is a root key of `root`; if not, it may be one of the root before it, whose keys sign it too.
+
+    Raises `VerificationError` when there is no root before it.
+    """
+    if key.fingerprint in root.roles["root"].keys:
+        return True
+    if root.version == 1:
+        raise VerificationError(
+            "sign/role",
+            "your signature would not count: your key is not a root key of trust root 1",
+            hint=f"its root keys are {', '.join(root.document.roles.root.keyids)}",
+        )
+    return False
 
 
 def sign_draft(data: bytes, signer: Signs) -> Envelope:
@@ -144,5 +164,8 @@ def _payload(
         what="the trust root",
     )
     payload = document.to_bytes()
-    Root.parse(payload)
+    try:
+        Root.parse(payload)
+    except VerificationError as error:  # whoever asked for it asked for what cannot be
+        raise MalformedError(error.code, error.message, hint=error.hint) from None
     return payload

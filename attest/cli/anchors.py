@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
+    from attest.attestation.envelope import Envelope
     from attest.attestation.keys import PublicKey, Signs
-    from attest.attestation.trust import RoleName
+    from attest.attestation.trust import RoleName, Trust
     from attest.attestation.verify import Step, Verified
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_MISSING: Final = {
+    "exchange": "{} more of the exchange's keys must sign: attest sign BUNDLE --key URI",
+    "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI",
+}
 
 trust_root_option = click.option(
     "--trust-root", metavar="FILE", type=_FILE,
     help="The exchange's trust root that you pinned, from a place you trust; never from beside the bundle.",
 )  # fmt: skip
+next_root_option = click.option(
+    "--next-root", "next_roots", metavar="FILE", type=_FILE, multiple=True,
+    help="A later trust root, where the bundle does not carry it. Repeatable.",
+)  # fmt: skip
 later_options = [
-    click.option("--next-root", "next_roots", metavar="FILE", type=_FILE, multiple=True,
-                 help="A later trust root, where the bundle does not carry it. Repeatable."),
+    next_root_option,
     click.option("--tsa-root", "tsa_roots", metavar="PEM", type=_FILE, multiple=True,
                  help="Root certificates of a timestamp authority whose clock you believe. Repeatable."),
     click.option("--at", metavar="TIME", help="Verify as if it were this time, like 2026-11-30T00:00:00Z."),
@@ -55,6 +64,40 @@ def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
 
     known = None if public is None else PublicKey.from_pem(read_bounded(public, MAX_KEY_BYTES), what=str(public))
     return open_signer(uri, public=known, secrets=secrets_from(passphrase_fd))
+
+
+def read_root(path: Path) -> Envelope:
+    """The trust root in a file, of which nobody's signature is verified."""
+    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, parse_root_file
+    from attest.files import read_bounded
+
+    with naming(path):
+        return parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES))
+
+
+def pin_root(path: Path) -> Trust:
+    """The trust root in a file, as the first of a chain."""
+    from attest.attestation.trust import Trust
+
+    root = read_root(path)
+    with naming(path):
+        return Trust.pin(root)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say which file it is that cannot be read: who names several does not know it otherwise."""
+    from attest.errors import MalformedError
+
+    try:
+        yield
+    except MalformedError as error:
+        raise MalformedError(error.code, f"{path}: {error.message}", hint=error.hint, details=error.details) from None
+
+
+def missing_text(missing: Mapping[str, int]) -> str:
+    """A line for each role whose keys have yet to sign."""
+    return "\n".join(f"missing    {_MISSING[role].format(count)}" for role, count in missing.items())
 
 
 class Anchors(NamedTuple):
@@ -111,15 +154,11 @@ class Anchors(NamedTuple):
     def values(self) -> dict[str, Any]:
         """The pinned root, later ones, and authorities, as `verify` takes them."""
         from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities
-        from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
         from attest.files import read_bounded
 
-        def root(path: Path) -> Any:
-            return parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES))
-
         return {
-            "trust": None if self.trust_root is None else Trust.pin(root(self.trust_root)),
-            "later_roots": [root(path) for path in self.next_roots],
+            "trust": None if self.trust_root is None else pin_root(self.trust_root),
+            "later_roots": [read_root(path) for path in self.next_roots],
             "authorities": [
                 certificate
                 for path in self.tsa_roots

@@ -86,10 +86,11 @@ def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | Non
     environment names the region and the credentials. Compare all 24 words.
     """
     from attest.attestation.signers import public_key
-    from attest.files import write_file
+    from attest.files import make_parent, write_file
 
     found = public_key(public, secrets=secrets_from(passphrase_fd))
     if out is not None:
+        make_parent(out)
         write_file(out, found.to_pem(), force=force)
     rows = [" ".join(f"{word:<8}" for word in found.words[i : i + 6]).rstrip() for i in range(0, len(found.words), 6)]
     text = f"fingerprint   {found.fingerprint}\nscheme        {found.scheme}\nwords         {rows[0]}"

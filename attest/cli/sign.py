@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, open_key, signer_options, trust_root_option, with_options
+from attest.cli.anchors import (
+    Anchors,
+    later_options,
+    missing_text,
+    next_root_option,
+    open_key,
+    pin_root,
+    read_root,
+    signer_options,
+    trust_root_option,
+    with_options,
+)
 from attest.cli.known import Known, known_options
 from attest.cli.passphrase import passphrase_fd_option
-from attest.cli.result import Result, json_option
-from attest.errors import EXIT_ADVERSE, VerificationError
+from attest.cli.result import Result, json_option, tell
+from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
 
     from attest.attestation.bundle import Bundle
     from attest.attestation.keys import Signs
+    from attest.attestation.statement import Statement
+    from attest.attestation.trust import Trust
     from attest.attestation.verify import Verified
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -28,7 +41,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @with_options(*signer_options)
 @click.option("--with-root", "roots", metavar="FILE", type=_FILE, multiple=True,
               help="A trust root after the first, for the bundle to carry. Repeatable.")  # fmt: skip
-@with_options(passphrase_fd_option)
+@with_options(trust_root_option, next_root_option, passphrase_fd_option)
 @json_option
 def sign(
     bundle: Path,
@@ -36,22 +49,33 @@ def sign(
     key: str,
     public: Path | None,
     roots: tuple[Path, ...],
+    trust_root: Path | None,
+    next_roots: tuple[Path, ...],
     passphrase_fd: int | None,
     as_json: bool,  # noqa: ARG001
 ) -> Result:
     """Put one more signature of the exchange under the statement in BUNDLE, which is read and written anew.
 
-    The statement must agree with itself; whether it is true is for you to know.
+    The statement must agree with itself; whether it is true is for you to know. With --trust-root, a key whose
+    signature would not count is refused, and you are told who has yet to sign.
     """
-    from attest.attestation.additions import with_signature
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, parse_root_file
-    from attest.files import read_bounded
+    from attest.attestation.additions import check_counts, signatories_so_far, statement_of, with_signature
 
+    if trust_root is None and next_roots:
+        raise click.UsageError("--next-root goes with --trust-root FILE")
     parsed = _read(bundle)
-    carried = [parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES)) for path in roots]
+    statement = statement_of(parsed)
+    carried = [read_root(path) for path in roots]
+    trust = None
+    if trust_root is not None:
+        later = (*(read_root(path) for path in next_roots), *carried, *parsed.trust_roots)
+        trust = pin_root(trust_root).followed_by(later)
+        signatories_so_far(parsed, statement, trust)
     signer = open_key(key, public, passphrase_fd)
-    _write(bundle, with_signature(parsed, signer, carried))
-    return _signed("sign", bundle, parsed, signer)
+    if trust is not None:
+        check_counts(trust, "exchange", signer.public, issued_at=statement.predicate.issued_at)
+    changed = _changed(bundle, lambda now: with_signature(_same(now, parsed, bundle), signer, carried))
+    return _signed("sign", bundle, changed, signer, statement, trust)
 
 
 @click.command()
@@ -71,16 +95,18 @@ def countersign(
 
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
-    from attest.attestation.additions import with_signature
+    from attest.attestation.additions import check_counts, with_signature
     from attest.cli.render import coverage_table, not_met_text, steps_table
 
     parsed = _read(bundle)
-    verified = _verified(bundle, parsed, options, as_json=as_json)
-    issued_at = verified.statement.predicate.issued_at
-    signer = _auditor(verified, open_key(key, public, passphrase_fd), issued_at)
-    _write(bundle, with_signature(parsed, signer, ()))
+    verified, trust = _verified(bundle, parsed, options, as_json=as_json)
+    signer = open_key(key, public, passphrase_fd)
+    check_counts(trust, "auditor", signer.public, issued_at=verified.statement.predicate.issued_at)
+    changed = _changed(bundle, lambda now: with_signature(_same(now, parsed, bundle), signer, ()))
     found = f"{steps_table(verified.steps)}\n\n{coverage_table(verified)}\n\n{not_met_text(verified)}"
-    return _signed("countersign", bundle, parsed, signer, before=found, adverse=verified.adverse)
+    return _signed(
+        "countersign", bundle, changed, signer, verified.statement, trust, before=found, adverse=verified.adverse
+    )
 
 
 @click.command("auditor-report")
@@ -105,16 +131,17 @@ def auditor_report(
     """
     from datetime import UTC, datetime
 
-    from attest.attestation.additions import with_report
+    from attest.attestation.additions import check_counts, with_report
     from attest.attestation.auditor import write_report
 
     parsed = _read(bundle)
     said = _findings(findings)
-    verified = _verified(bundle, parsed, options, as_json=as_json)
+    verified, trust = _verified(bundle, parsed, options, as_json=as_json)
+    signer = open_key(key, public, passphrase_fd)
     now = datetime.now(UTC).replace(microsecond=0)
-    signer = _auditor(verified, open_key(key, public, passphrase_fd), now)
+    check_counts(trust, "auditor", signer.public, issued_at=now)
     report = write_report(said, statement=verified.digest, issued_at=now, signer=signer)
-    _write(bundle, with_report(parsed, report))
+    _changed(bundle, lambda now: with_report(_same(now, parsed, bundle), report))
     exceptions = sum(item.exception for item in said.procedures)
     text = f"{len(said.procedures)} findings, {exceptions} of them exceptions, signed into {bundle}"
     document = {
@@ -145,50 +172,70 @@ def timestamp(bundle: Path, *, tsa: str, tsa_root: Path, as_json: bool) -> Resul
     from attest.files import read_bounded
 
     authorities = parse_authorities(read_bounded(tsa_root, MAX_ROOTS_BYTES), what=str(tsa_root))
-    changed, added = with_timestamps(_read(bundle), lambda body: ask(tsa, body), authorities)
-    _write(bundle, changed)
+    added = 0
+
+    def stamped(now: Bundle) -> Bundle:
+        nonlocal added
+        changed, added = with_timestamps(now, lambda body: ask(tsa, body), authorities)
+        return changed
+
+    _changed(bundle, stamped)
     document = {"command": "timestamp", "status": "done", "bundle": str(bundle), "added": added}
     return Result(document, f"{added} timestamps put into {bundle}")
 
 
 def _read(path: Path) -> Bundle:
-    from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.files import read_bounded
 
-    return parse_bundle(read_bounded(path, MAX_BUNDLE_BYTES))
+    return _parsed(path, read_bounded(path, MAX_BUNDLE_BYTES))
 
 
-def _write(path: Path, bundle: Bundle) -> None:
-    from attest.files import write_file
+def _parsed(path: Path, data: bytes) -> Bundle:
+    from attest.attestation.bundle import parse_bundle
 
-    write_file(path.resolve(), bundle.to_bytes(), force=True)  # not in the place of a link
+    return parse_bundle(data, what=str(path))
 
 
-def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> Verified:
-    """Before the auditor signed, only the exchange's signatures can be asked for."""
+def _changed(path: Path, change: Callable[[Bundle], Bundle]) -> Bundle:
+    """The bundle that is now at `path`: what `change` made of the one that was, of which others may have made more."""
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.files import change_file
+
+    data = change_file(path, lambda now: change(_parsed(path, now)).to_bytes(), max_bytes=MAX_BUNDLE_BYTES)
+    return _parsed(path, data)
+
+
+def _same(now: Bundle, before: Bundle, path: Path) -> Bundle:
+    """The bundle that is there `now`, if its statement is the one `before`. Raises `UnavailableError`."""
+    from attest.errors import UnavailableError
+
+    if (now.envelope.payload, now.envelope.payload_type) != (before.envelope.payload, before.envelope.payload_type):
+        raise UnavailableError(
+            "sign/changed",
+            f"{path} holds another statement by now: nothing was signed",
+            hint="see who wrote it, and begin anew",
+        )
+    return now
+
+
+def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> tuple[Verified, Trust]:
+    """What is about to be signed, and whose signatures count; what was not checked is said, while one can still stop.
+
+    Before the auditor signed, only the exchange's signatures can be asked for.
+    """
     known = Known(**{name: options.pop(name) for name in Known._fields})
     anchors = Anchors(**options)
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
-    return anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **known.values(as_json=as_json))
-
-
-def _auditor(verified: Verified, signer: Signs, issued_at: datetime) -> Signs:
-    """The signer, if its key counts as an auditor's for what is issued at `issued_at`. Raises `VerificationError`."""
-    from attest.documents import format_time
-
+    verified = anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **known.values(as_json=as_json))
     if verified.trust is None:
         raise AssertionError("whose signatures count was said by a trust root")
-    try:
-        verified.trust.standing("auditor", {signer.public.fingerprint: None}, issued_at=issued_at, threshold=1)
-    except VerificationError as error:
-        raise VerificationError(
-            "sign/role",
-            f"your signature would not count: your key is not one of the auditor's in the trust root that was in force "
-            f"at {format_time(issued_at)} and in all after it ({error.message})",
-            hint="the exchange adds it: attest trust rotate --auditor PUB",
-        ) from None
-    return signer
+    say = tell(as_json)
+    for step in verified.steps:
+        if step.status != "VERIFIED":
+            say(f"before you sign: {step.status}: {step.number} {step.title}: {step.detail}")
+    return verified, verified.trust
 
 
 def _findings(path: Path) -> Any:
@@ -202,21 +249,37 @@ def _findings(path: Path) -> Any:
 
 
 def _signed(
-    command: str, path: Path, bundle: Bundle, signer: Signs, *, before: str = "", adverse: bool = False
+    command: str,
+    path: Path,
+    bundle: Bundle,
+    signer: Signs,
+    statement: Statement,
+    trust: Trust | None,
+    *,
+    before: str = "",
+    adverse: bool = False,
 ) -> Result:
+    from attest.attestation.additions import signatories_so_far
+    from attest.attestation.signing import missing_signatures
     from attest.attestation.statement import statement_digest
 
     digest = statement_digest(bundle.envelope.payload).hex()
+    missing = None if trust is None else missing_signatures(signatories_so_far(bundle, statement, trust))
     document = {
         "command": command,
         "status": "adverse" if adverse else "done",
         "bundle": str(path),
         "statement": digest,
         "fingerprint": signer.public.fingerprint,
-        "signatures": len(bundle.envelope.signatures) + 1,
+        "signatures": len(bundle.envelope.signatures),
+        "missing": missing,
     }
     text = (
         f"{before}statement  {digest}\nsigned by  {signer.public.fingerprint}, "
-        f"signature {document['signatures']} in {path}"
+        f"signature {document['signatures']} in {path}\n"
     )
+    if missing is None:
+        text += "counts     NOT CHECKED: with --trust-root FILE you see whether this is a key of the exchange"
+    else:
+        text += missing_text(missing) or "missing    nothing: as many signed as the trust root asks for"
     return Result(document, text, EXIT_ADVERSE if adverse else 0)

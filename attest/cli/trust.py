@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli.anchors import open_key, signer_options, with_options
+from attest.cli.anchors import naming, open_key, pin_root, signer_options, with_options
 from attest.cli.passphrase import passphrase_fd_option
-from attest.cli.result import Result, json_option
+from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
     from attest.attestation.trust_change import Draft, Keys
@@ -47,12 +47,13 @@ def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: An
     from datetime import UTC, datetime, timedelta
 
     from attest.attestation.trust_change import new_root, read_draft
-    from attest.files import write_file
+    from attest.files import make_parent, write_file
 
     now = datetime.now(UTC).replace(microsecond=0)
     payload = new_root(
         origin, _keys(options), _thresholds(options), issued_at=now, expires_at=now + timedelta(days=valid_days)
     )
+    make_parent(out)
     write_file(out, payload)
     return _shown("new", read_draft(payload), out)
 
@@ -80,11 +81,10 @@ def rotate(
     """
     from datetime import UTC, datetime, timedelta
 
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
     from attest.attestation.trust_change import next_root, read_draft
-    from attest.files import read_bounded, write_file
+    from attest.files import make_parent, write_file
 
-    known = Trust.pin(parse_root_file(read_bounded(last, MAX_ROOT_FILE_BYTES)))
+    known = pin_root(last)
     now = datetime.now(UTC).replace(microsecond=0)
     payload = next_root(
         known.roots[0],
@@ -94,6 +94,7 @@ def rotate(
         issued_at=now,
         expires_at=now + timedelta(days=valid_days),
     )
+    make_parent(out)
     write_file(out, payload)
     return _shown("rotate", read_draft(payload), out)
 
@@ -102,20 +103,34 @@ def rotate(
 @click.argument("file", type=_FILE)
 @with_options(*signer_options, passphrase_fd_option)
 @json_option
-def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None, as_json: bool) -> Result:  # noqa: ARG001
+def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None, as_json: bool) -> Result:
     """Put your signature under the trust root FILE, which is read and written anew.
 
     Look at it first: attest trust show FILE.
     """
     from attest.attestation.trust import MAX_ROOT_FILE_BYTES
-    from attest.attestation.trust_change import read_draft, sign_draft
-    from attest.files import read_bounded, write_file
+    from attest.attestation.trust_change import check_root_key, read_draft, sign_draft
+    from attest.errors import UnavailableError
+    from attest.files import change_file
 
-    data = read_bounded(file, MAX_ROOT_FILE_BYTES)
-    read_draft(data)
-    signed = sign_draft(data, open_key(key, public, passphrase_fd)).to_bytes()
-    write_file(file.resolve(), signed, force=True)  # not in the place of a link
-    return _shown("sign", read_draft(signed), file)
+    draft = _draft(file)
+    signer = open_key(key, public, passphrase_fd)
+    if not check_root_key(draft.root, signer.public):
+        tell(as_json)(
+            f"this key is not a root key of trust root {draft.root.version}: its signature counts only if it is one of "
+            f"the root before, which attest trust show FILE --last LAST tells"
+        )
+
+    def sign(now: bytes) -> bytes:
+        if read_draft(now).root.fingerprint != draft.root.fingerprint:
+            raise UnavailableError(
+                "sign/changed",
+                f"{file} holds another trust root by now: nothing was signed",
+                hint="see who wrote it, and begin anew",
+            )
+        return sign_draft(now, signer).to_bytes()
+
+    return _shown("sign", read_draft(change_file(file, sign, max_bytes=MAX_ROOT_FILE_BYTES)), file)
 
 
 @trust.command("show")
@@ -127,14 +142,10 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
 
     That says nothing about whose root it is: compare its fingerprint with one that the exchange gave you elsewhere.
     """
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Trust, parse_root_file
-    from attest.attestation.trust_change import read_draft
-    from attest.files import read_bounded
-
-    draft = read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
+    draft = _draft(file)
     follows = ""
     if last is not None:
-        chain = Trust.pin(parse_root_file(read_bounded(last, MAX_ROOT_FILE_BYTES)))
+        chain = pin_root(last)
         if draft.envelope is None:
             chain.check_next(draft.root)
             follows = "; signed, it would follow the root before it"
@@ -142,6 +153,15 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
             chain.then(draft.envelope)
             follows = "; it follows the root before it"
     return _shown("show", draft, file, follows=follows)
+
+
+def _draft(file: Path) -> Draft:
+    from attest.attestation.trust import MAX_ROOT_FILE_BYTES
+    from attest.attestation.trust_change import read_draft
+    from attest.files import read_bounded
+
+    with naming(file):
+        return read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
 
 
 def _keys(options: dict[str, Any]) -> Keys:

@@ -17,6 +17,7 @@ import pytest
 from attest.attestation.clock import ask
 from attest.attestation.envelope import sign
 from attest.attestation.keys import Signer
+from attest.attestation.signers import open_signer
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.attestation.timestamp import MAX_RESPONSE_BYTES
 from attest.documents import format_time
@@ -103,6 +104,7 @@ def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
         (("--root", "a.pub", "--exchange", "b.pub", "--auditor-threshold", "1"), "trust/role"),
         (("--root", "a.pub", "--exchange", "b.pub", "--auditor", "b.pub"), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "b.pub", "--exchange-threshold", 2), "trust/contradiction"),
+        (("--root", "a.pub", "--exchange", "b.pub", "--root-threshold", 2), "trust/contradiction"),
         (("--root", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
         (("--root", "c.pub", "--exchange", "a.pub", "--exchange", "other/a.pub"), "trust/name"),
         (("--root", "a.pub", "--exchange", "copy.pub"), "trust/contradiction"),
@@ -116,8 +118,48 @@ def test_a_root_that_nobody_would_accept_is_not_written(
     (keys / "other" / "a.pub").write_bytes((keys / "b.pub").read_bytes())
     (keys / "copy.pub").write_bytes((keys / "a.pub").read_bytes())
     ran = new(attest, *options)
-    assert ran.document["error"]["code"] == code
+    assert (ran.code, ran.document["error"]["code"]) == (3, code)  # what was typed cannot be
     assert not (keys / "1.json").exists()
+
+
+def test_a_root_is_written_into_a_folder_that_is_not_there_yet(attest: Any, keys: Path) -> None:
+    assert new(attest, "--root", "a.pub", "--exchange", "b.pub", out="new/folder/1.json").code == 0
+    assert attest("trust", "sign", "new/folder/1.json", "--key", "a").code == 0
+    assert attest("trust", "rotate", signed_root(keys), "--out", "another/2.json").code == 0
+    assert attest("key", "show", "a.pub", "--out", "third/a.pub").code == 0
+    assert (keys / "third" / "a.pub").exists()
+
+
+def test_a_key_that_is_not_there_to_be_withdrawn_is_told_with_those_that_are(attest: Any, keys: Path) -> None:
+    ran = attest("trust", "rotate", signed_root(keys), "--withdraw", "x.pem", "--out", "2.json", "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (3, "trust/unknown-key")
+    assert ran.document["error"]["hint"] == "it has a, b, u, x, y, z"
+
+
+def test_a_trust_root_that_cannot_be_read_is_named(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
+    (keys / "bad.json").write_bytes(b"{")
+    for command in (
+        ("verify", bundle, "--trust-root", "bad.json"),
+        ("verify", bundle, "--trust-root", pinned, "--next-root", "bad.json"),
+        ("sign", bundle, "--key", "a", "--with-root", "bad.json"),
+        ("sign", bundle, "--key", "a", "--trust-root", "bad.json"),
+        ("trust", "rotate", "bad.json", "--out", "2.json"),
+        ("trust", "sign", "bad.json", "--key", "a"),
+        ("trust", "show", "bad.json"),
+        ("trust", "show", pinned, "--last", "bad.json"),
+        ("sign", "bad.json", "--key", "a"),
+    ):
+        ran = attest(*command)
+        assert (ran.code, ran.err.startswith("attest: error: bad.json")) == (3, True), ran.err
+
+
+def test_a_public_key_does_not_sign_and_the_private_one_is_named(attest: Any, keys: Path) -> None:
+    new(attest, "--root", "a.pub", "--exchange", "b.pub")
+    ran = attest("trust", "sign", "1.json", "--key", "a.pub")
+    assert (ran.code, "it is a public key; the private one may be a\n" in ran.err) == (3, True)
+    (keys / "neither").write_bytes(b"x")
+    assert "public" not in attest("trust", "sign", "1.json", "--key", "neither").err
 
 
 def test_a_rotation_keeps_what_it_is_not_told_to_change(attest: Any, keys: Path) -> None:
@@ -360,6 +402,114 @@ def test_what_is_signed_through_a_link_is_the_file_it_leads_to(attest: Any, exch
         assert (keys / "link").is_symlink()
         assert target.read_bytes() != before
         (keys / "link").unlink()
+
+
+def test_a_key_that_would_not_count_signs_no_bundle(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "x"), signed_root(keys)
+    for name in "auyz":
+        (keys / name).write_bytes(signer(name).to_pem(None))
+    before = bundle.read_bytes()
+    for name, hint in (("a", "attest trust rotate --exchange PUB"), ("u", "a key of the auditor: attest countersign")):
+        ran = attest("sign", bundle, "--key", name, "--trust-root", pinned)
+        assert (ran.code, hint in ran.err, bundle.read_bytes()) == (1, True, before)
+    later = datetime.now(UTC) - timedelta(hours=1)
+    times = {"issuedAt": format_time(later), "expiresAt": format_time(later + timedelta(days=900))}
+    without = root(2, {"root": ("ab", 2), "exchange": ("xz", 2), "auditor": ("u", 1)}, "ab", **times)
+    (keys / "2.json").write_bytes(without.to_bytes())
+    for option in ("--next-root", "--with-root"):
+        ran = attest("sign", bundle, "--key", "y", "--trust-root", pinned, option, "2.json", "--json")
+        assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "sign/role", before)
+    assert attest("sign", bundle, "--key", "y", "--next-root", "2.json").code == 2  # would not be looked at
+    other = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab", origin="another.example")
+    (keys / "other.json").write_bytes(other.to_bytes())
+    ran = attest("sign", bundle, "--key", "y", "--trust-root", "other.json", "--json")
+    assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "trust/origin", before)
+
+
+def test_whoever_signs_is_told_who_has_yet_to_sign(attest: Any, exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "x"), signed_root(keys)
+    (keys / "more.json").write_bytes(
+        root(1, {"root": ("ab", 2), "exchange": ("xyz", 3), "auditor": ("u", 1)}, "ab").to_bytes()
+    )
+    for name in "uyz":
+        (keys / name).write_bytes(signer(name).to_pem(None))
+    ran = attest("sign", bundle, "--key", "y", "--trust-root", "more.json")
+    assert ran.code == 0
+    assert ran.out.splitlines()[-2:] == [
+        "missing    1 more of the exchange's keys must sign: attest sign BUNDLE --key URI",
+        "missing    1 of the auditor's keys must sign: attest countersign BUNDLE --key URI",
+    ]
+    ran = attest("countersign", bundle, "--key", "u", "--trust-root", pinned)
+    assert ran.out.endswith("missing    nothing: as many signed as the trust root asks for\n")
+    ran = attest("sign", bundle, "--key", "z", "--trust-root", "more.json", "--json")
+    assert (ran.document["signatures"], ran.document["missing"]) == (4, {})
+    # Without a trust root nobody can know, and that is said.
+    ran = attest("sign", bundle, "--key", "a")
+    assert (ran.code, "NOT CHECKED: with --trust-root FILE" in ran.out) == (0, True)
+    assert attest("sign", bundle, "--key", "b", "--json").document["missing"] is None
+
+
+def test_what_takes_the_place_of_what_was_looked_at_is_not_signed(
+    attest: Any, exchange: Exchange, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody puts it there while the passphrase is asked for."""
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    (keys / "findings.toml").write_text(FINDINGS)
+    (keys / "u").write_bytes(signer("u").to_pem(None))
+    for name, key in (("1.json", "a.pub"), ("other root", "b.pub")):
+        new(attest, "--root", key, "--root", "c.pub", "--exchange", "c.pub", out=name)
+    altered = exchange.payload.replace(b"Demo Exchange", b"Evil Exchange")
+    (keys / "other").write_bytes(signed_bundle(altered, signer("x")))
+    auditor = ("--key", "u", "--trust-root", pinned)
+    for command, file, other in (
+        (("sign", bundle, "--key", "a"), bundle, "other"),
+        (("countersign", bundle, *auditor), bundle, "other"),
+        (("auditor-report", bundle, "findings.toml", *auditor), bundle, "other"),
+        (("trust", "sign", "1.json", "--key", "c"), keys / "1.json", "other root"),
+    ):
+        before, after = file.read_bytes(), (keys / other).read_bytes()
+
+        def swapped(
+            uri: str, *, file: Path = file, after: bytes = after, public: Any, secrets: Callable[[str], str]
+        ) -> Any:
+            file.write_bytes(after)
+            return open_signer(uri, public=public, secrets=secrets)
+
+        monkeypatch.setattr("attest.attestation.signers.open_signer", swapped)
+        ran = attest(*command, "--json")
+        assert (ran.code, ran.document["error"]["code"], file.read_bytes()) == (4, "sign/changed", after), command
+        file.write_bytes(before)
+
+
+def test_an_auditor_is_told_what_was_not_checked_before_a_passphrase_is_asked_for(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    (keys / "findings.toml").write_text(FINDINGS)
+    before = bundle.read_bytes()
+    for command in (("countersign", bundle), ("auditor-report", bundle, "findings.toml")):
+        ran = attest(*command, "--key", "nowhere", "--trust-root", pinned)
+        assert (ran.code, bundle.read_bytes()) == (4, before)
+        *said, last = ran.err.splitlines()
+        assert last.startswith("attest: error: cannot read nowhere")
+        assert any(line.startswith("attest: before you sign: NOT CHECKED: 12 ") for line in said)
+        assert not any("VERIFIED" in line for line in said)
+
+
+def test_only_root_keys_sign_the_first_trust_root(attest: Any, keys: Path) -> None:
+    new(attest, "--root", "a.pub", "--exchange", "b.pub")
+    before = (keys / "1.json").read_bytes()
+    ran = attest("trust", "sign", "1.json", "--key", "b", "--json")
+    assert (ran.code, ran.document["error"]["code"], (keys / "1.json").read_bytes()) == (1, "sign/role", before)
+    assert ran.document["error"]["hint"] == "its root keys are a"
+    # A later one is also signed by those of the root before it, which is not at hand.
+    assert attest("trust", "sign", "1.json", "--key", "a").err == ""
+    first = signed_root(keys)
+    assert attest("trust", "rotate", first, "--withdraw", "a", "--root", "c.pub", "--out", "2.json").code == 0
+    assert attest("trust", "sign", "2.json", "--key", "c").err == ""
+    (keys / "before").write_bytes(signer("a").to_pem(None))
+    ran = attest("trust", "sign", "2.json", "--key", "before")
+    assert (ran.code, "attest: this key is not a root key of trust root 2" in ran.err) == (0, True)
 
 
 def test_sign_puts_nothing_else_than_trust_roots_among_them(attest: Any, exchange: Exchange, keys: Path) -> None:

@@ -1,0 +1,92 @@
+"""Several people who change one file at once, each in a process of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.attestation import clock
+from attest.attestation.bundle import parse_bundle
+from attest.attestation.keys import Signer
+from attest.attestation.timestamp import parse_authorities, verify_timestamps
+from attest.cli import main
+from tests.attestation.authority import make_authority, serving
+from tests.attestation.ceremony import signer
+from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
+from tests.conftest import Exchange
+
+SECONDS = 60  # to wait for the others, who may be slow and are never absent
+
+
+def act(barrier: Barrier, arguments: Sequence[str]) -> None:
+    """Run a command that waits for all others once it has read what it will change, and is about to sign or to ask."""
+
+    def together(method: Callable[..., bytes]) -> Callable[..., bytes]:
+        waited = False
+
+        def called(*given: Any) -> bytes:
+            nonlocal waited
+            if not waited:
+                waited = True
+                barrier.wait(SECONDS)
+            return method(*given)
+
+        return called
+
+    Signer.sign = together(Signer.sign)  # type: ignore[method-assign]
+    clock.ask = together(clock.ask)
+    main(arguments)
+
+
+def at_once(*commands: Sequence[object]) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(len(commands))
+    processes = [
+        context.Process(target=act, args=(barrier, [str(argument) for argument in command])) for command in commands
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(commands)
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in "abuyz":
+        (tmp_path / name).write_bytes(signer(name).to_pem(None))
+        (tmp_path / f"{name}.pub").write_bytes(signer(name).public.to_pem())
+    return tmp_path
+
+
+def test_nothing_is_lost_that_several_add_to_a_bundle_at_once(exchange: Exchange, keys: Path) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    (keys / "findings.toml").write_text(FINDINGS)
+    authority = make_authority(keys / "clock")
+    (keys / "clock.pem").write_bytes(authority.root)
+    auditor = ("--key", "u", "--trust-root", pinned)
+    with serving(authority) as url:
+        at_once(
+            ("sign", bundle, "--key", "z"),
+            ("countersign", bundle, *auditor),
+            ("auditor-report", bundle, "findings.toml", *auditor),
+            ("timestamp", bundle, "--tsa", url, "--tsa-root", "clock.pem"),
+        )
+    found = parse_bundle(bundle.read_bytes())
+    signed = [item.keyid for item in found.envelope.signatures]
+    assert sorted(signed) == sorted(signer(name).public.fingerprint for name in "xyzu")
+    assert len(found.auditor_reports) == 1
+    authorities = parse_authorities(authority.root, what="the clock")
+    assert len(verify_timestamps(found.timestamps, (found.envelope, *found.auditor_reports), authorities)) >= 2
+
+
+def test_no_signature_is_lost_that_several_put_under_a_trust_root_at_once(attest: Any, keys: Path) -> None:
+    assert new(attest, "--root", "a.pub", "--root", "b.pub", "--root-threshold", 2, "--exchange", "y.pub").code == 0
+    at_once(*(("trust", "sign", keys / "1.json", "--key", name) for name in "ab"))
+    assert attest("trust", "show", "1.json", "--json").document["signed"] == ["a", "b"]
