@@ -52,12 +52,12 @@ def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: Public
         ) from None
 
 
-def signatories_so_far(bundle: Bundle, statement: Statement, trust: Trust) -> Signatories:
+def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
     """Whose signatures count now, and be they too few; timestamps and reports are not looked at.
 
-    Raises `VerificationError`, also when `trust` is that of another exchange.
+    Raises `MalformedError`, `VerificationError`, also when `trust` is that of another exchange.
     """
-    predicate = statement.predicate
+    predicate = statement_of(bundle).predicate
     root = trust.at(predicate.issued_at)
     if predicate.entity.origin != root.document.origin:
         raise VerificationError(

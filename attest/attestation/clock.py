@@ -32,7 +32,8 @@ def ask(url: str, body: bytes) -> bytes:
     try:
         reply = wire.post(body, end=time.monotonic() + _SECONDS, max_bytes=MAX_RESPONSE_BYTES)
     except NoReplyError as error:
-        said = str(error)
+        why = error.__context__  # what the system said, of which a reader of balances gets the kind alone
+        said = (why.strerror if isinstance(why, OSError) else None) or str(error)
     except OversizeError:
         said = f"it sends more than {MAX_RESPONSE_BYTES:,} bytes"
     else:

@@ -25,11 +25,11 @@ from attest.cli.result import Result, json_option, tell
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from attest.attestation.bundle import Bundle
+    from attest.attestation.envelope import Envelope
     from attest.attestation.keys import Signs
-    from attest.attestation.statement import Statement
     from attest.attestation.trust import Trust
     from attest.attestation.verify import Verified
 
@@ -59,7 +59,7 @@ def sign(
     The statement must agree with itself; whether it is true is for you to know. With --trust-root, a key whose
     signature would not count is refused, and you are told who has yet to sign.
     """
-    from attest.attestation.additions import check_counts, signatories_so_far, statement_of, with_signature
+    from attest.attestation.additions import check_counts, signatories_so_far, statement_of
 
     if trust_root is None and next_roots:
         raise click.UsageError("--next-root goes with --trust-root FILE")
@@ -70,12 +70,11 @@ def sign(
     if trust_root is not None:
         later = (*(read_root(path) for path in next_roots), *carried, *parsed.trust_roots)
         trust = pin_root(trust_root).followed_by(later)
-        signatories_so_far(parsed, statement, trust)
+        signatories_so_far(parsed, trust)
     signer = open_key(key, public, passphrase_fd)
     if trust is not None:
         check_counts(trust, "exchange", signer.public, issued_at=statement.predicate.issued_at)
-    changed = _changed(bundle, lambda now: with_signature(_same(now, parsed, bundle), signer, carried))
-    return _signed("sign", bundle, changed, signer, statement, trust)
+    return _signed("sign", bundle, parsed, signer, trust, carried)
 
 
 @click.command()
@@ -95,18 +94,15 @@ def countersign(
 
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
-    from attest.attestation.additions import check_counts, with_signature
+    from attest.attestation.additions import check_counts
     from attest.cli.render import coverage_table, not_met_text, steps_table
 
     parsed = _read(bundle)
     verified, trust = _verified(bundle, parsed, options, as_json=as_json)
     signer = open_key(key, public, passphrase_fd)
     check_counts(trust, "auditor", signer.public, issued_at=verified.statement.predicate.issued_at)
-    changed = _changed(bundle, lambda now: with_signature(_same(now, parsed, bundle), signer, ()))
     found = f"{steps_table(verified.steps)}\n\n{coverage_table(verified)}\n\n{not_met_text(verified)}"
-    return _signed(
-        "countersign", bundle, changed, signer, verified.statement, trust, before=found, adverse=verified.adverse
-    )
+    return _signed("countersign", bundle, parsed, signer, trust, (), before=found, adverse=verified.adverse)
 
 
 @click.command("auditor-report")
@@ -251,20 +247,29 @@ def _findings(path: Path) -> Any:
 def _signed(
     command: str,
     path: Path,
-    bundle: Bundle,
+    seen: Bundle,
     signer: Signs,
-    statement: Statement,
     trust: Trust | None,
+    roots: Sequence[Envelope],
     *,
     before: str = "",
     adverse: bool = False,
 ) -> Result:
-    from attest.attestation.additions import signatories_so_far
+    """Sign the statement of the bundle that was `seen`, and say who has yet to sign, as far as a trust root tells."""
+    from attest.attestation.additions import signatories_so_far, with_signature
     from attest.attestation.signing import missing_signatures
     from attest.attestation.statement import statement_digest
 
+    missing: dict[str, int] | None = None
+
+    def change(now: Bundle) -> Bundle:
+        nonlocal missing
+        changed = with_signature(_same(now, seen, path), signer, roots)
+        missing = None if trust is None else missing_signatures(signatories_so_far(changed, trust))
+        return changed
+
+    bundle = _changed(path, change)
     digest = statement_digest(bundle.envelope.payload).hex()
-    missing = None if trust is None else missing_signatures(signatories_so_far(bundle, statement, trust))
     document = {
         "command": command,
         "status": "adverse" if adverse else "done",

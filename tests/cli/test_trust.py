@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.bundle import parse_bundle
 from attest.attestation.clock import ask
 from attest.attestation.envelope import sign
 from attest.attestation.keys import Signer
@@ -275,8 +276,12 @@ def test_only_http_is_spoken_to_an_authority() -> None:
     for url in ("file:///etc/passwd", "ftp://x/", "x", "", "http://[::1"):
         with pytest.raises(MalformedError):
             ask(url, b"x")
-    with pytest.raises(UnavailableError):
+
+
+def test_a_closed_port_is_told_in_words() -> None:
+    with pytest.raises(UnavailableError) as caught:
         ask("http://127.0.0.1:1/", b"x")
+    assert caught.value.message == "the timestamp authority does not answer: Connection refused"
 
 
 def dripping(handler: BaseHTTPRequestHandler) -> None:
@@ -424,6 +429,13 @@ def test_a_key_that_would_not_count_signs_no_bundle(attest: Any, exchange: Excha
     (keys / "other.json").write_bytes(other.to_bytes())
     ran = attest("sign", bundle, "--key", "y", "--trust-root", "other.json", "--json")
     assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "trust/origin", before)
+    # Nor beside a signature for which the whole bundle would fail.
+    spoilt = sign(b"another", PAYLOAD_TYPE, [signer("x")]).signatures[0]
+    envelope = parse_bundle(before).envelope.model_copy(update={"signatures": (spoilt,)})
+    bundle.write_bytes(parse_bundle(before).model_copy(update={"envelope": envelope}).to_bytes())
+    before = bundle.read_bytes()
+    ran = attest("sign", bundle, "--key", "y", "--trust-root", pinned, "--json")
+    assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "signature/invalid", before)
 
 
 def test_whoever_signs_is_told_who_has_yet_to_sign(attest: Any, exchange: Exchange, keys: Path) -> None:
