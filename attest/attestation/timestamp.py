@@ -29,7 +29,7 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024
 MAX_TIMESTAMPS: Final = 32
 MAX_ROOTS_BYTES: Final = 256 * 1024
 MAX_ACCURACY: Final = timedelta(minutes=1)
-_SETS: Final = (0x31, 0xA0)  # digestAlgorithms and signerInfos; certificates (RFC 5652, section 5.1)
+_CERTIFICATES: Final = 0xA0  # their tag in a SignedData (RFC 5652, section 5.1)
 
 Authorities = Sequence[x509.Certificate]
 
@@ -180,10 +180,10 @@ class _Part(NamedTuple):
 
 
 def _ordered(response: bytes) -> bytes:
-    """The response with the SETs of its SignedData in the order of DER, which is not that of `openssl ts` and others.
+    """The response with its certificates in the order of DER, which is not the one in which `openssl ts` sends them.
 
-    The library reads them in no other order. They are outside of what is signed, and only change places: a response
-    of another form is returned as it is, and either is read by the library, as strictly as ever.
+    The library reads them in no other. They are outside of what is signed, and only change places; a response of
+    another form is returned as it is. Either way the library reads it, as strictly as ever.
     """
     ordered = bytearray(response)
     try:
@@ -192,25 +192,22 @@ def _ordered(response: bytes) -> bytes:
         _, content = _parts(response, token)
         (signed_data,) = _parts(response, content)
         for part in _parts(response, signed_data):
-            if response[part.start] in _SETS:
+            if response[part.start] == _CERTIFICATES:
                 members = sorted(response[member.start : member.end] for member in _parts(response, part))
                 ordered[part.inner : part.end] = b"".join(members)
-    except ValueError:
+    except (IndexError, ValueError):
         return response
     return bytes(ordered)
 
 
 def _parts(data: bytes, whole: _Part) -> list[_Part]:
-    """The values one after the other in the content of `whole`. Raises `ValueError` when they do not fill it."""
+    """The values that fill the content of `whole`. Raises `IndexError`, `ValueError` when none do."""
     parts = []
     at = whole.inner
     while at < whole.end:
-        inner = at + 2
-        length = data[at + 1] if inner <= whole.end else 0x80
+        inner, length = at + 2, data[at + 1]
         if length & 0x80:
             inner += length & 0x7F
-            if not at + 2 < inner <= min(at + 4, whole.end):  # two bytes can tell the length of every response
-                raise ValueError
             length = int.from_bytes(data[at + 2 : inner])
         part = _Part(at, inner, inner + length)
         if part.end > whole.end:

@@ -14,6 +14,7 @@ from attest.attestation.envelope import sign
 from attest.attestation.timestamp import (
     MAX_RESPONSE_BYTES,
     Timestamp,
+    _ordered,
     check_answer,
     claimed_time,
     parse_authorities,
@@ -126,6 +127,22 @@ def test_certificates_count_in_whatever_order_an_authority_sends_them(chained: A
         with pytest.raises(VerificationError) as caught:
             verify_timestamp(changed, SIGNATURE, trusting(chained))
         assert caught.value.code == "timestamp/invalid"
+
+
+def test_nothing_but_places_is_changed_of_what_is_read(authority: Authority, chained: Authority) -> None:
+    """Of whatever bytes: what the library reads is the response, or the response with parts of it in other places."""
+    chained.send(chained.root, (chained.folder / "between").read_bytes())
+    response = chained.answer(query(SIGNATURE).body)
+    assert _ordered(response) != response
+    assert _ordered(_ordered(response)) == _ordered(response)
+    alone = authority.answer(query(SIGNATURE).body)
+    assert _ordered(alone) == alone
+    for position in range(len(response)):
+        assert _ordered(response[:position]) == response[:position]
+        for bit in (1, 8, 128):
+            changed = bytearray(response)
+            changed[position] ^= bit
+            assert sorted(_ordered(bytes(changed))) == sorted(changed)
 
 
 def test_a_certificate_does_not_count_because_an_authority_sent_it(

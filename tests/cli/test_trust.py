@@ -425,9 +425,13 @@ def test_a_key_that_would_not_count_signs_no_bundle(attest: Any, exchange: Excha
         ran = attest("sign", bundle, "--key", "y", "--trust-root", pinned, option, "2.json", "--json")
         assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "sign/role", before)
     assert attest("sign", bundle, "--key", "y", "--next-root", "2.json").code == 2  # would not be looked at
+    bundle.write_bytes(parse_bundle(before).model_copy(update={"trust_roots": (without,)}).to_bytes())
+    assert attest("sign", bundle, "--key", "y", "--trust-root", pinned).code == 1
+    bundle.write_bytes(before)
     other = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab", origin="another.example")
     (keys / "other.json").write_bytes(other.to_bytes())
-    ran = attest("sign", bundle, "--key", "y", "--trust-root", "other.json", "--json")
+    # That is told before anybody is asked for a passphrase.
+    ran = attest("sign", bundle, "--key", "nowhere", "--trust-root", "other.json", "--json")
     assert (ran.code, ran.document["error"]["code"], bundle.read_bytes()) == (1, "trust/origin", before)
     # Nor beside a signature for which the whole bundle would fail.
     spoilt = sign(b"another", PAYLOAD_TYPE, [signer("x")]).signatures[0]
