@@ -35,7 +35,7 @@ def coverage_table(verified: Verified) -> str:
     Where a chain has a window, coverage is that of the lowest counts, which then have a table of their own.
     """
     lowest = (">lowest in the window",) if any(item.fewer for item in verified.coverage) else ()
-    table = new_table("asset", ">owed to customers", ">held for them", *lowest, ">coverage", "evidence", "verdict")
+    table = new_table("asset", ">owed to customers", ">held for them", *lowest, ">coverage", "~evidence", "verdict")
     for item in verified.coverage:
         table.add_row(
             item.asset,
@@ -124,7 +124,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
 
 def segregation_table(verified: Verified) -> str:
     """Whether the customers' coins are kept apart and cold, with the records behind each verdict."""
-    table = new_table("asset", "segregation", "verdict", "detail", "records")
+    table = new_table("asset", "~segregation", "verdict", "~detail", "~records")
     for check in verified.checks:
         table.add_row(check.asset, check.what, check.verdict, check.detail, spans(check.records))
     return render(table)
@@ -149,7 +149,7 @@ def wallets_table(verified: Verified) -> str:
     rows: dict[str, list[WalletRow]] = {}
     for row in verified.wallets:
         rows.setdefault(row.control, []).append(row)
-    table = new_table("control shown by", ">wallets", "of them")
+    table = new_table("~control shown by", ">wallets", "~of them")
     for control, label in _CONTROLS.items():
         if found := rows.get(control):
             drawn = (
@@ -192,7 +192,7 @@ def pins_table(verified: Verified) -> str:
 
     That is the asset as which the chain's own coin counts, and where the balances of tokens were found.
     """
-    table = new_table("chain", ">height", "block", "time", ">nodes", "coin", "tokens")
+    table = new_table("~chain", ">height", "~block", "time", ">nodes", "coin", "~tokens")
     for pin in verified.statement.predicate.chains:
         tokens = (
             f"{asset} {contract}"
@@ -349,7 +349,7 @@ def failed_text(steps: Sequence[Step]) -> str:
 
 def steps_table(steps: Iterable[Step]) -> str:
     """One row a step."""
-    table = new_table(">step", "verdict", "what", "detail")
+    table = new_table(">step", "verdict", "~what", "~detail")
     for step in steps:
         table.add_row(str(step.number), step.status, step.title, step.detail)
     return render(table)
@@ -364,7 +364,7 @@ def _level(verified: Verified, item: Coverage, level: Level) -> str:
 def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str:
     """What a snapshot holds; amounts in base units where the decimals are not known."""
     owed = ">owed, in base units" if decimals is None else ">owed"
-    table = new_table("asset", ">ledger rows", ">accounts", ">leaves", owed, ">negative", "root")
+    table = new_table("asset", ">ledger rows", ">accounts", ">leaves", owed, ">negative", "~root")
     for tree, totals in zip(manifest.trees, manifest.totals, strict=True):
         places = 0 if decimals is None else decimals[tree.asset]
         table.add_row(

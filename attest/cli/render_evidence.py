@@ -33,10 +33,10 @@ _WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said
 def lines_table(own: ReservesFile) -> str:
     """The pinned blocks, and what was read there per asset, chain, purpose, storage and level of evidence."""
     decimals = {item.asset: item.decimals for item in own.assets}
-    pins = new_table("chain", ">height", "block", "time")
+    pins = new_table("~chain", ">height", "~block", "time")
     for pin in own.chains:
         pins.add_row(pin.chain, str(pin.height), pin.block_hash.hex(), format_time(pin.time))
-    lines = new_table("asset", "chain", "purpose", "storage", "evidence", ">wallets", ">amount")
+    lines = new_table("asset", "~chain", "purpose", "storage", "evidence", ">wallets", ">amount")
     for line in own.reserves:
         amount = format_amount(line.amount, decimals[line.asset])
         lines.add_row(line.asset, line.chain, line.purpose, line.storage, line.evidence, f"{line.wallets:,}", amount)
@@ -45,13 +45,13 @@ def lines_table(own: ReservesFile) -> str:
         lines.add_row(money.currency, "", money.purpose, "bank", "declared", "", amount)
     parts = [render(pins), render(lines)]
     if windows := [said for said in own.declarations if said.kind == "window"]:
-        lowest = new_table("asset", "chain", ">lowest in the window")
+        lowest = new_table("asset", "~chain", ">lowest in the window")
         for said in windows:
             asset = str(said.unit)
             lowest.add_row(asset, said.name, format_amount(said.amount or 0, decimals[asset]))
         parts.append(render(lowest))
     if own.unlisted:
-        table = new_table("not counted: wallet", "does not list", ">amount")
+        table = new_table("~not counted: wallet", "does not list", ">amount")
         for item in own.unlisted:
             table.add_row(item.wallet, item.asset, format_amount(int(item.amount), decimals.get(item.asset, 0)))
         parts.append(render(table))
@@ -68,7 +68,7 @@ def reserves_document(own: ReservesFile) -> dict[str, Any]:
 def readings_table(own: ReservesFile, records: Mapping[int, Any]) -> str:
     """One row a reading."""
     decimals = {item.asset: item.decimals for item in own.assets}
-    table = new_table("wallet", "asset", "chain", "purpose", "storage", "evidence", ">amount")
+    table = new_table("~wallet", "asset", "~chain", "purpose", "storage", "evidence", ">amount")
     for record in records.values():
         if isinstance(record, Reading):
             amount = format_amount(record.amount, decimals[record.asset])
@@ -81,7 +81,7 @@ def readings_table(own: ReservesFile, records: Mapping[int, Any]) -> str:
 def records_table(folder: EvidenceFolder) -> str:
     """One row a record: its index, type, and what it says."""
     decimals = {item.asset: item.decimals for item in folder.basis.assets}
-    table = new_table(">record", "type", "chain", "wallet", ">amount", "evidence", "rests on")
+    table = new_table(">record", "type", "~chain", "~wallet", ">amount", "evidence", "~rests on")
     for index, record in sorted(folder.records.items()):
         amount = level = wallet = ""
         if isinstance(record, Reading):

@@ -17,7 +17,7 @@ from attest.policy.terms import format_rational
 
 def policies_table(policies: Sequence[Policy]) -> str:
     """The rule sets, and whether they are law."""
-    table = new_table("policy", "jurisdiction", "title", "as of", "standing", ">rules")
+    table = new_table("policy", "jurisdiction", "~title", "as of", "~standing", ">rules")
     for item in policies:
         standing_ = STANDINGS[item.authority_status]
         table.add_row(item.id, item.jurisdiction, item.title, str(item.as_of), standing_, str(len(item.rules)))
@@ -66,7 +66,7 @@ def evaluations_text(evaluations: Sequence[Evaluation]) -> str:
     parts = []
     for item in evaluations:
         policy = item.policy
-        table = new_table("rule", "of", ">required", ">there is", ">short by", "verdict", "standing")
+        table = new_table("~rule", "~of", ">required", ">there is", ">short by", "verdict", "~standing")
         for result in item.results:
             beside = standing(result.authority_status)
             for subject, required, available, short, verdict in _rows(result, item.decimals):
