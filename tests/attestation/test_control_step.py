@@ -172,8 +172,29 @@ def test_what_a_custodian_confirms_is_shown_as_its_word_and_no_signature(verifie
 def test_a_key_that_nobody_vouched_for_leaves_the_step_open(verifier: Verifier) -> None:
     found = verifier.check("custodian", reading(), confirmation(*EVERY), keys={})
     assert found.open == (f"the key {KEY.public.fingerprint} signed as {VAULT}, and nobody here vouched for it",)
-    others = verifier.check("custodian", reading(), confirmation(*EVERY), keys={OTHER: KEY.public})
-    assert others.open == found.open
+
+
+def test_who_vouches_for_a_name_that_confirmed_nothing_learns_which_names_did(verifier: Verifier) -> None:
+    misspelt = verifier.check("custodian", reading(), confirmation(*EVERY), keys={"Vaul": KEY.public})
+    assert misspelt.open == (
+        f"the key {KEY.public.fingerprint} signed as {VAULT}, and nobody here vouched for it",
+        f"no confirmation of Vaul is at hand; there are those of {VAULT}",
+    )
+    # Another custodian's may be withheld, or there may be none.
+    keys = {VAULT: KEY.public, OTHER: STRANGER.public}
+    assert verifier.check("custodian", reading(), confirmation(*EVERY), keys=keys).open == ()
+
+
+def test_signatures_that_are_not_at_hand_are_not_counted_as_none(verifier: Verifier) -> None:
+    found = check_control(verifier.predicate("signature", reading()), {}, nonce=None, custodians={}, exchange_keys=())
+    assert found is not None
+    assert found.said == (
+        "the statement says that 1 of 1 balances lie wholly at addresses that signed, and that custodians confirmed 0",
+    )
+    assert found.open == ("the signatures are not at hand",)
+    (signed, shares) = verifier.check("none", reading(), proof(0)).said[:2]
+    assert signed.startswith("1 addresses signed a challenge not older than 31 days before the snapshot; 0 of 1 ")
+    assert shares == "of the customers' coins, keys signed for 50.00 % of BTC"
 
 
 def test_the_tables_do_not_pass_the_word_of_a_key_that_nobody_vouched_for(verifier: Verifier) -> None:
