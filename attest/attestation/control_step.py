@@ -99,10 +99,8 @@ def _sentences(predicate: Predicate, found: Controlled) -> list[str]:
     balances = f"{covered} of {sum(line.wallets for line in held)} balances lie {wholly} at addresses that signed"
     if _is_bare(found):
         return [f"the statement says that {balances}, and that custodians confirmed {confirmed}"]
-    said = [
-        f"{found.signed} addresses signed a challenge not older than {found.max_age} days before the snapshot; "
-        f"{balances}"
-    ]
+    asked = f"a challenge not older than {found.max_age} days before the snapshot"
+    said = [f"{found.signed} addresses signed {asked}; {balances}"]
     if found.confirmed:
         said.append(f"custodians confirmed {found.confirmed} other addresses, and with them {confirmed} balances")
     shares = [

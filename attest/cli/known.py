@@ -15,7 +15,7 @@ from attest.cli.result import progress
 if TYPE_CHECKING:
     from attest.attestation.keys import PublicKey
     from attest.attestation.statement import Predicate
-    from attest.attestation.verify import Ask, Rebuild
+    from attest.attestation.verify import Rebuild
     from attest.liabilities.tree import StatedTree
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -57,7 +57,7 @@ class Known(NamedTuple):
 
         return {
             "previous": None if self.previous is None else read_bounded(self.previous, MAX_BUNDLE_BYTES),
-            "ask": _asking(by_chain("--node", self.nodes)),
+            "ask": Asking(nodes) if (nodes := by_chain("--node", self.nodes)) else None,
             "rebuild": _rebuilding(self.ledger, self.secret, as_json=as_json),
             "nonce": None if self.nonce is None else parse_nonce(self.nonce),
             "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
@@ -65,19 +65,23 @@ class Known(NamedTuple):
         }
 
 
-def _asking(nodes: dict[str, str]) -> Ask | None:
-    """What asks `nodes`, a URL a chain; nothing without any."""
-    if not nodes:
-        return None
-    import os
+class Asking:
+    """Asks `nodes`, a URL a chain, as `verify` does; `answered` has the chains of those that said the same."""
 
-    from attest.attestation.evidence import EvidenceFolder, ask_nodes, basis_of
+    def __init__(self, nodes: Mapping[str, str]) -> None:
+        self.answered: frozenset[str] = frozenset()
+        self._nodes = nodes
 
-    def ask(predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
+    def __call__(self, predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
+        """Ask every node for the balances in `records`. Raises `AttestError`."""
+        import os
+
+        from attest.attestation.evidence import EvidenceFolder, ask_nodes, basis_of
+
         folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
-        return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
-
-    return ask
+        asked = ask_nodes(folder, self._nodes, os.environ, lambda _: None).balances
+        self.answered = frozenset(chain for chain, _, _ in asked)
+        return asked
 
 
 def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> Rebuild | None:

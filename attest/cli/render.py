@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount, ratio_percent
@@ -46,7 +46,26 @@ def coverage_table(verified: Verified) -> str:
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             "MET" if item.met else "NOT MET",
         )
-    return "\n\n".join([render(table), *(windows_text(verified) for _ in lowest)])
+    return "\n\n".join(["\n".join([render(table), *_unchecked(verified)]), *(windows_text(verified) for _ in lowest)])
+
+
+def _unchecked(verified: Verified) -> Iterator[str]:
+    """How to check what the table says is not checked: a line for each chain with a dump, and one for all others."""
+    predicate = verified.statement.predicate
+    waiting = [
+        line
+        for line in predicate.reserves
+        if line.purpose == "customer" and line.key[:-1] not in verified.rechecked.lines
+    ]
+    bitcoin = [line for line in waiting if line.evidence == "proven" and line.chain.startswith("bip122:")]
+    for pin in predicate.chains:
+        if assets := sorted({line.asset for line in bitcoin if line.chain == pin.chain}):
+            yield (
+                f"Not checked, {', '.join(assets)}: only a dump of all unspent outputs proves these, dumptxoutset of a "
+                f"node of yours at block {pin.height}: attest evidence check FOLDER --utxo-set {pin.chain}=FILE"
+            )
+    if others := sorted({line.asset for line in waiting if line not in bitcoin}):
+        yield f"Not checked, {', '.join(others)}: not all of the evidence is beside the bundle; the auditor sees it."
 
 
 def windows_text(verified: Verified) -> str:
@@ -305,8 +324,12 @@ def signatories_document(verified: Verified) -> dict[str, Any]:
     return document
 
 
-def verified_text(verified: Verified, key: PublicKey | None) -> str:
-    """The verdict, what it rests on, and what it does not; `key` is the one that was trusted without a root."""
+def verified_text(verified: Verified, key: PublicKey | None, answered: Collection[str]) -> str:
+    """The verdict, what it rests on, and what it does not.
+
+    `key` is the one that was trusted without a root, `answered` are the chains whose nodes were asked and said the
+    same.
+    """
     predicate = verified.statement.predicate
     left = sum(step.status == "NOT CHECKED" for step in verified.steps)
     verdict = f"VERIFIED, {left} of {len(TITLES)} steps NOT CHECKED" if left else "VERIFIED"
@@ -319,7 +342,7 @@ def verified_text(verified: Verified, key: PublicKey | None) -> str:
             f"{signatories_text(verified, key)}"
         ),
         steps_table(verified.steps),
-        f"{pins_table(verified)}\n{_who_asked(verified)}",
+        f"{pins_table(verified)}\n{_who_asked(verified, answered)}",
         coverage_table(verified),
         segregation_table(verified),
         wallets_table(verified),
@@ -335,10 +358,14 @@ def verified_text(verified: Verified, key: PublicKey | None) -> str:
     return "\n\n".join(parts)
 
 
-def _who_asked(verified: Verified) -> str:
-    if verified.steps[12].status == "VERIFIED":
+def _who_asked(verified: Verified, answered: Collection[str]) -> str:
+    chains = [pin.chain for pin in verified.statement.predicate.chains]
+    left = [chain for chain in chains if chain not in answered]
+    if answered and not left:
         return "Your nodes have these blocks on their chains."
-    return "Nobody checked here that these blocks are on their chains: ask another source, or a node (--node)."
+    one = f"the block of {' and that of '.join(left)} is on its chain"
+    blocks = "these blocks are on their chains" if left == chains else one
+    return f"Nobody checked here that {blocks}: ask another source, or a node (--node)."
 
 
 def failed_text(steps: Sequence[Step]) -> str:

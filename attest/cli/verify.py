@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
-from attest.cli.known import Known, known_options
+from attest.cli.known import Asking, Known, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, exit_code
 
@@ -59,6 +59,7 @@ def verify(
         key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
     anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
     values = Known(**known).values(as_json=as_json)
+    ask: Asking | None = values["ask"]
     steps: list[Step] = []
     try:
         verified = anchors.verify(bundle, data, proof=proof, tell=steps.append, **values)
@@ -81,4 +82,5 @@ def verify(
     }
     if at is not None:
         document["at"] = at
-    return Result(document, verified_text(verified, key) + anchors.as_of(), EXIT_ADVERSE if verified.adverse else 0)
+    text = verified_text(verified, key, frozenset() if ask is None else ask.answered)
+    return Result(document, text + anchors.as_of(), EXIT_ADVERSE if verified.adverse else 0)

@@ -16,6 +16,7 @@ import pytest
 
 from attest.attestation.evidence import open_evidence
 from attest.canonical import dumps
+from attest.demo.exchange import PUBLIC_KEY_FILE
 from attest.errors import AttestError
 from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import record_leaf
@@ -340,3 +341,8 @@ def test_outputs_that_only_a_dump_proves_are_not_recomputed_without_it(
     assert (ran.code, "6 of 10 balances recomputed" in ran.out) == (0, True)
     assert "NOT CHECKED: 4 balances proven in a set of unspent outputs, which --utxo-set hands over" in ran.out
     assert "not at hand" not in ran.out
+    shown = attest("verify", tmp_path / "x.attest.json", "--key", exchange.folder / PUBLIC_KEY_FILE).out
+    assert "proven, not checked   MET" in next(line for line in shown.splitlines() if line.startswith("BTC"))
+    (told,) = (line for line in shown.splitlines() if line.startswith("Not checked, "))
+    assert told.startswith("Not checked, BTC: ")
+    assert told.endswith(f" at block 144: attest evidence check FOLDER --utxo-set {BITCOIN}=FILE")

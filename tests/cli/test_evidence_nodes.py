@@ -166,6 +166,20 @@ def test_verify_asks_the_nodes_of_every_chain_in_step_12(
     assert nodes
 
 
+def test_verify_names_the_chains_whose_blocks_nobody_checked(
+    attest: Any, public: Path, exchange: Exchange, nodes: dict[str, str]
+) -> None:
+    command = ("verify", public / "2026-10.attest.json", "--key", exchange.folder / demo.PUBLIC_KEY_FILE)
+    ethereum = f"{ETHEREUM}=${{{demo.ETHEREUM_VARIABLES[0]}}}"
+    assert "Nobody checked here that these blocks are on their chains: ask" in attest(*command).out
+    one = attest(*command, "--node", ethereum).out
+    assert f"Nobody checked here that the block of {BITCOIN} is on its chain: ask" in one
+    with supple_node("bitcoin") as url:
+        both = attest(*command, "--node", f"{BITCOIN}={url}", "--node", ethereum).out
+    assert "Your nodes have these blocks on their chains." in both
+    assert nodes
+
+
 def test_a_node_that_says_something_else_fails_step_12(attest: Any, public: Path, exchange: Exchange) -> None:
     with lying_url("ethereum", eth_getBalance=plus_one) as url:
         code, found = verify(attest, public, exchange, f"{ETHEREUM}={url}")
