@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from attest.cli.kinds import refuse_other_than_json
 from attest.cli.result import Result, json_option
 from attest.errors import MalformedError
 
@@ -43,6 +44,7 @@ def _read(data: bytes, what: str) -> tuple[str, Any]:
     if len(lines) > 1 and all(line.startswith(b"{") for line in lines):
         rows = enumerate(lines, start=1)
         return "lines of evidence", [loads(line, what=f"{what} row {row}", max_bytes=_MAX_BYTES) for row, line in rows]
+    refuse_other_than_json(data, Path(what))
     return _shown(loads(data, what=what, max_bytes=_MAX_BYTES))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from attest.cli.result import Result, json_option, progress
+from attest.errors import UnavailableError
 
 
 @click.command()
@@ -30,14 +31,25 @@ def prove(
         raise click.UsageError("say either --account or --all")
     if everyone and out is None:
         raise click.UsageError("--all needs --out, a folder")
-    if account is not None:
-        return _one(snapshot, account, out, force=force)
+    try:
+        if account is not None:
+            return _one(snapshot, account, out, force=force)
+        return _everyone(snapshot, out, as_json=as_json)  # type: ignore[arg-type]
+    except UnavailableError as error:
+        if (snapshot / "statement.json").exists():
+            raise
+        hint = "SNAPSHOT is the private folder of a month, with statement.json and liabilities, which nobody publishes"
+        raise UnavailableError(error.code, error.message, hint=hint) from None
+
+
+def _everyone(snapshot: Path, out: Path, *, as_json: bool) -> Result:
     from attest.attestation.snapshot import prove_everyone
 
     with progress(as_json=as_json) as advance:
-        written = prove_everyone(snapshot, out, partial(advance, "proofs"))  # type: ignore[arg-type]
+        written = prove_everyone(snapshot, out, partial(advance, "proofs"))
     return Result(
-        {"command": "prove", "status": "done", "proofs": str(out), "written": written}, f"{written:,} proofs  {out}"
+        {"command": "prove", "status": "done", "proofs": str(out), "written": written},
+        f"{written:,} proofs  {out}" if written else f"all proofs are there already  {out}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.kinds import BUNDLE, PROOF, TRUST_ROOT, explained
 from attest.cli.known import Asking, Known, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, exit_code
@@ -61,9 +62,14 @@ def verify(
     values = Known(**known).values(as_json=as_json)
     ask: Asking | None = values["ask"]
     steps: list[Step] = []
+    roots = (trust_root, *next_roots)
     try:
         verified = anchors.verify(bundle, data, proof=proof, tell=steps.append, **values)
-    except AttestError as error:
+    except AttestError as caught:
+        error = caught
+        if not steps or steps[-1].number == 0:
+            error = explained(caught, (bundle, BUNDLE), (proof, PROOF), *((root, TRUST_ROOT) for root in roots))
+            steps = [step._replace(detail=error.message) for step in steps]
         return Result(
             {
                 "command": "verify",
