@@ -57,7 +57,7 @@ class Known(NamedTuple):
 
         return {
             "previous": None if self.previous is None else read_bounded(self.previous, MAX_BUNDLE_BYTES),
-            "ask": Asking(nodes) if (nodes := by_chain("--node", self.nodes)) else None,
+            "ask": _asking(by_chain("--node", self.nodes)),
             "rebuild": _rebuilding(self.ledger, self.secret, as_json=as_json),
             "nonce": None if self.nonce is None else parse_nonce(self.nonce),
             "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
@@ -82,6 +82,11 @@ class Asking:
         asked = ask_nodes(folder, self._nodes, os.environ, lambda _: None).balances
         self.answered = frozenset(chain for chain, _, _ in asked)
         return asked
+
+
+def _asking(nodes: Mapping[str, str]) -> Asking | None:
+    """What asks `nodes`; nothing without any."""
+    return Asking(nodes) if nodes else None
 
 
 def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> Rebuild | None:

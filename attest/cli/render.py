@@ -61,11 +61,14 @@ def _unchecked(verified: Verified) -> Iterator[str]:
     for pin in predicate.chains:
         if assets := sorted({line.asset for line in bitcoin if line.chain == pin.chain}):
             yield (
-                f"Not checked, {', '.join(assets)}: only a dump of all unspent outputs proves these, dumptxoutset of a "
-                f"node of yours at block {pin.height}: attest evidence check FOLDER --utxo-set {pin.chain}=FILE"
+                f"Not checked, {', '.join(assets)}: this takes a dump of all unspent outputs at block {pin.height} of "
+                f"a node of yours (dumptxoutset), and attest evidence check FOLDER --utxo-set {pin.chain}=FILE"
             )
     if others := sorted({line.asset for line in waiting if line not in bitcoin}):
-        yield f"Not checked, {', '.join(others)}: not all of the evidence is beside the bundle; the auditor sees it."
+        yield (
+            f"Not checked, {', '.join(others)}: not all of the evidence is beside the bundle; it is published with it, "
+            "or for the auditor alone."
+        )
 
 
 def windows_text(verified: Verified) -> str:

@@ -345,4 +345,5 @@ def test_outputs_that_only_a_dump_proves_are_not_recomputed_without_it(
     assert "proven, not checked   MET" in next(line for line in shown.splitlines() if line.startswith("BTC"))
     (told,) = (line for line in shown.splitlines() if line.startswith("Not checked, "))
     assert told.startswith("Not checked, BTC: ")
-    assert told.endswith(f" at block 144: attest evidence check FOLDER --utxo-set {BITCOIN}=FILE")
+    assert " a dump of all unspent outputs at block 144 " in told
+    assert told.endswith(f" attest evidence check FOLDER --utxo-set {BITCOIN}=FILE")
