@@ -69,6 +69,9 @@ def test_words_are_broken_only_where_the_table_does_not_fit_otherwise() -> None:
     shown.add_row("MET", "150.987654321098765433 outside cold storage")
     assert _on_terminal(shown, 31)[2] == "MET      150.987654321098765433"
     assert _on_terminal(shown, 30)[2:4] == ["MET      150.98765432109876543", "         3 outside cold"]
+    shown = new_table("~what", "~detail")
+    shown.add_row("matched by guarantee coins", "150.987654321098765433 outside")
+    assert _on_terminal(shown, 40)[2:] == ["matched by        150.987654321098765433", "guarantee coins   outside"]
 
 
 def test_headings_of_several_words_make_room_for_what_stands_below_them() -> None:
