@@ -115,7 +115,7 @@ def confirm_(
         raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")
     signer = read_signer(key_path, passphrase)
     items = write_confirmation(folder, custodian, signer, out, force=force)
-    table = new_table("entity", "period", "chain", "address")
+    table = new_table("entity", "period", "~chain", "~address")
     for item in items:
         asked = item.challenge
         table.add_row(asked.entity, asked.period, asked.chain, asked.address)
@@ -194,7 +194,7 @@ def _contracts_text(items: Sequence[Item]) -> str:
 def _text(standing: Standing) -> str:
     from attest.cli.tables import new_table, render
 
-    table = new_table("challenge", "wallet", "address", "signature")
+    table = new_table("challenge", "wallet", "~address", "~signature")
     for item, method, _ in standing.returned:
         verdict = _UNCHECKED if method is None else f"VERIFIED, {method}"
         table.add_row(item.name, item.wallet, item.challenge.address, verdict)

@@ -99,8 +99,8 @@ def _table(found: History) -> str:
         "timestamped",
         ">root",
         *(f">{asset}" for asset in assets),
-        "steps not checked",
-        "statement",
+        "~steps not checked",
+        "~statement",
     )
     for month in found.months:
         ratios = {

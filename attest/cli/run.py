@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from attest.cli.anchors import missing_text
 from attest.cli.passphrase import passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option, progress, tell
 from attest.errors import EXIT_ADVERSE
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from attest.attestation.verify import Verified
 
 _SHOWN: Final = 3
-_MISSING = {
-    "exchange": "{} more of the exchange's keys must sign: attest sign BUNDLE --key URI",
-    "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI",
-}
 
 
 @click.command()
@@ -121,7 +118,7 @@ def run(
         },
         f"{coverage_table(verified)}\n\n{not_met_text(verified)}{_unsigned_text(verified)}{rules_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}"
-        + "".join(f"\nmissing    {_MISSING[role].format(count)}" for role, count in missing.items()),
+        + (f"\n{missing_text(missing)}" if missing else ""),
         EXIT_ADVERSE if verified.adverse else 0,
     )
 

@@ -196,7 +196,7 @@ def _shown(command: str, draft: Draft, file: Path, *, follows: str = "") -> Resu
     if draft.envelope is not None:
         signed, others = verify_signatures(draft.envelope, tuple(holders.keys.values()))
     complete = holders.met_by(signed)
-    table = new_table("key", *root.roles, "signed", "scheme", "fingerprint")
+    table = new_table("key", *root.roles, "signed", "scheme", "~fingerprint")
     for name, key in sorted(root.document.keys.items()):
         fingerprint = root.key(name).fingerprint
         marks = ["yes" if fingerprint in role.keys else "" for role in root.roles.values()]
