@@ -172,7 +172,7 @@ def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_
     hot = {wallet.id: wallet for wallet in load_plan().ethereum.wallets}["eth-hot"]
     assert (by_asset["ETH"]["confirmed"], by_asset["DUSD"]["confirmed"]) == (str(hot.eth), str(hot.dusd))
     key = monthly.read_signer(month.folder / demo.KEY_FILE, lambda: "").public
-    assert control_table(verified) in verified_text(verified, key)
+    assert control_table(verified) in verified_text(verified, key, ())
     shown = records_table(open_evidence(outcome.private))
     assert f"1 addresses, confirmed by {NAME}" in shown
     assert f"2 draws a wallet by {NONCE}" in shown

@@ -762,7 +762,7 @@ def test_a_month_is_attested_from_what_was_read_with_the_nonce(dressed: Publishe
     folder = world.configure(tmp_path / "x", window=WINDOW)
     own = write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", world.around(folder), NONCE)
     assert [item.kind for item in own.declarations] == ["largest-wallet"] * 3 + ["window"] * 3
-    with pytest.raises(MalformedError, match="was drawn by the nonce"):
+    with pytest.raises(MalformedError, match="its window was drawn by"):
         world.run(folder, read=tmp_path / "read", nonce="5a" * 32)
     outcome = world.run(folder, read=tmp_path / "read", nonce="-")
     declarations = outcome.verified.statement.predicate.declarations
