@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -157,7 +157,7 @@ class Signer:
         encrypted = b"ENCRYPTED PRIVATE KEY" in pem
         try:
             private = serialization.load_pem_private_key(pem, _encoded(passphrase()) if encrypted else None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
             if encrypted:
                 raise UnavailableError("key/passphrase", f"the passphrase does not open {what}") from None
             hint = None

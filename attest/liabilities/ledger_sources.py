@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attest.errors import MalformedError, UnavailableError
@@ -157,8 +158,17 @@ def _parquet(file: _File) -> Iterator[Batch]:
     ) as parquet:
         row = 1
         for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=list(ledger_csv.COLUMNS)):
+            _check_codes(file.name, batch.column("asset"))
             yield Batch(file.name, row, *(batch.column(name) for name in ledger_csv.COLUMNS))
             row += len(batch)
+
+
+def _check_codes(place: str, assets: Any) -> None:
+    """Arrow reads a page whose codes are beyond the dictionary; what it makes of them later is anything."""
+    if pa.types.is_dictionary(assets.type):
+        codes = pc.min_max(assets.indices).as_py()
+        if codes["min"] is not None and not 0 <= codes["min"] <= codes["max"] < len(assets.dictionary):
+            raise MalformedError("ledger/damaged", f"{place}: a page names assets that its dictionary does not have")
 
 
 def check_types(place: str, schema: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,16 @@ def test_a_fingerprint_as_words_has_all_its_bits_and_a_checksum() -> None:
     assert bytes(wallycore.bip39_mnemonic_to_bytes(None, " ".join(key.words))).hex() == key.fingerprint
     with pytest.raises(ValueError, match="Invalid"):
         wallycore.bip39_mnemonic_validate(None, " ".join(["zoo"] * 24))
+
+
+def test_a_private_key_that_openssl_has_no_name_for_is_malformed() -> None:
+    der = base64.b64decode("".join(Signer.generate("ed25519").to_pem(None).decode().splitlines()[1:-1]))
+    for oid in (b"\x2b\x65\x6e", b"\x2b\x65\x6f", b"\x2b\x65\x71", b"\x2b\x65\x7f"):  # X25519, X448, Ed448, none
+        other = base64.encodebytes(der.replace(b"\x2b\x65\x70", oid)).decode()
+        pem = f"-----BEGIN PRIVATE KEY-----\n{other}-----END PRIVATE KEY-----\n".encode()
+        with pytest.raises(MalformedError) as caught:
+            Signer.from_pem(pem, passphrase=lambda: "", what="key")
+        assert caught.value.code in {"key/malformed", "key/scheme"}
 
 
 def test_a_scheme_that_keys_do_not_have_is_told_with_those_they_have(

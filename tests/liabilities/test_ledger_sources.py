@@ -136,6 +136,18 @@ def test_bad_parquet_names_file_row_and_field(case: str, tmp_path: Path) -> None
         assert part in message
 
 
+def test_a_page_of_parquet_that_names_assets_beyond_its_dictionary_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.parquet"
+    table = pa.table({"account": ["a", "b", "c"], "asset": ["BTC", "JPY", "ETH"], "balance": ["1", "2", "3"]})
+    pq.write_table(table, path, use_dictionary=["asset"], compression="none")
+    data = path.read_bytes()
+    codes = b"\x02\x03\x24"  # of two bits each: 0, 1, 2
+    assert data.count(codes) == 1
+    assert len(rows_of(Source(str(path)))) == 3
+    path.write_bytes(data.replace(codes, b"\x02\x03\x27"))
+    assert "a page names assets that its dictionary does not have" in refused(Source(str(path)))
+
+
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.parquet"
     table = pa.table({"account": [f"user{i}" for i in range(1000)], "asset": ["BTC"] * 1000, "balance": ["1"] * 1000})
