@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from attest.errors import UnavailableError
 
 SECRET_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
+_PATIENCE: Final = 10.0  # seconds; a file is replaced in milliseconds
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
@@ -48,6 +50,11 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
+def is_folder(path: Path) -> bool:
+    """Likewise, also where the folder around it may not be looked into."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
     """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -78,7 +85,7 @@ def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int)
     """
     target = path.resolve()
     while True:
-        before = read_bounded(path, max_bytes)
+        before = read_bounded(target, max_bytes)
         after = change(before)
         with _alone_in(target.parent):
             if read_bounded(target, max_bytes) == before:
@@ -91,22 +98,37 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """While this lasts, nobody else gets in here for the same folder.
 
     Windows has no such lock, nor have some network drives: there two may get in within the same few milliseconds.
+    Raises `UnavailableError` when somebody else holds it for long.
     """
     if sys.platform == "win32":
         yield
         return
-    import fcntl
-
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UnavailableError("file/unwritable", f"cannot write in {folder}: {reason(error)}") from None
     try:
+        end = time.monotonic() + _PATIENCE
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while not _locked(descriptor):
+                if time.monotonic() > end:
+                    raise UnavailableError(
+                        "file/locked", f"another program holds the folder {folder} locked", hint="end it, and try again"
+                    )
+                time.sleep(0.01)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def make_parent(path: Path) -> None:

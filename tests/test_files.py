@@ -141,3 +141,39 @@ def test_a_failure_takes_away_no_folder_that_others_use_by_now(tmp_path: Path) -
         (tmp_path / "new" / "theirs").write_bytes(b"x")
         raise ZeroDivisionError
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["theirs"]
+
+
+def test_a_folder_that_another_program_holds_is_told_of_and_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+    monkeypatch.setattr("attest.files._PATIENCE", 0.05)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(UnavailableError) as caught:
+            change_file(tmp_path / "file", lambda _: b"after", max_bytes=100)
+    finally:
+        os.close(descriptor)
+    assert (caught.value.code, (tmp_path / "file").read_bytes()) == ("file/locked", b"before")
+    assert change_file(tmp_path / "file", lambda _: b"after", max_bytes=100) == b"after"
+
+
+def test_a_link_that_leads_elsewhere_meanwhile_does_not_keep_a_change_from_its_end(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(name.encode())
+    link = tmp_path / "link"
+    link.symlink_to("one")
+    calls: list[bytes] = []
+
+    def change(data: bytes) -> bytes:
+        calls.append(data)
+        if len(calls) == 1:
+            link.unlink()
+            link.symlink_to("two")
+            (tmp_path / "one").write_bytes(b"other")
+        assert len(calls) < 5
+        return data + b"!"
+
+    change_file(link, change, max_bytes=100)
+    assert [(tmp_path / name).read_bytes() for name in ("one", "two")] == [b"other!", b"two"]

@@ -12,7 +12,7 @@ from attest.attestation.control_files import ContractAccount
 from attest.attestation.keys import PublicKey
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
-from attest.files import read_bounded
+from attest.files import is_folder, read_bounded
 from attest.reserves.challenge import Challenge, Method
 from attest.reserves.control import check_signature
 from attest.reserves.sampling import Sample
@@ -95,7 +95,7 @@ def read_challenges(folder: Path) -> Challenges:
     if not os.path.lexists(path):
         raise UnavailableError(
             "control/folder",
-            f"{folder} has no {CHALLENGES_FILE}" if folder.is_dir() else f"there is no folder {folder}",
+            f"{folder} has no {CHALLENGES_FILE}" if is_folder(folder) else f"there is no folder {folder}",
             hint="name the folder that `attest control challenge` made, into which the signatures were added",
         )
     data = read_bounded(path, MAX_CHALLENGES_BYTES)

@@ -104,7 +104,8 @@ def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges) -
         signature = _signature(item, parts)
         item.check(signature)
     except AttestError as error:
-        raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint, details=error.details) from None
+        names = ", ".join(part.name for part in parts)
+        raise type(error)(error.code, f"{names}: {error.message}", hint=error.hint, details=error.details) from None
     return {f"{item.name}{SIGNATURE}": signature.encode()}
 
 

@@ -74,16 +74,19 @@ def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> O
     return Own(signer, roots)
 
 
-def missing_signatures(found: Signatories) -> dict[str, int]:
-    """How many signatures of each role the trust root still asks for; roles that need no more are left out."""
-    if found.root is None:
+def missing_signatures(found: Signatories, trust: Trust | None) -> dict[str, int]:
+    """How many signatures of each role are still needed; roles that need no more are left out.
+
+    Without timestamps, a later root of `trust` that asks for more asks for them here too.
+    """
+    if found.root is None or trust is None:
         return {}
-    missing = {
-        role: found.root.roles[role].threshold - len(found.counted.get(role, ()))
-        for role in ("exchange", "auditor")
-        if role in found.root.roles
-    }
-    return {role: count for role, count in missing.items() if count > 0}
+    since = [root for root in trust.roots if root.version >= found.root.version]
+    missing = {}
+    for role in found.root.roles.keys() - {"root"}:
+        asked = [root.roles[role].threshold for root in since if role in root.roles]
+        missing[role] = max(asked) - len(found.counted.get(role, ()))
+    return {role: missing[role] for role in ("exchange", "auditor") if missing.get(role, 0) > 0}
 
 
 def _roots(newest: Path) -> tuple[Envelope, ...]:

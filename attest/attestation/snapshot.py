@@ -11,7 +11,7 @@ from attest.attestation.bundle import MAX_BUNDLE_BYTES
 from attest.attestation.config import Config, expand
 from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, read_bounded, write_file
+from attest.files import SECRET_MODE, is_file, read_bounded, write_file
 from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
 from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
@@ -92,7 +92,7 @@ def check_liabilities(
 def _refuse_other_period(path: Path, period: str) -> None:
     """The same ledger rows may stand in two months, so that the trees alone do not show the mistake."""
     beside = (folder / STATEMENT_FILE for folder in (path, path.parent if path.name == SNAPSHOT_FOLDER else path))
-    statement = next((file for file in beside if file.exists()), None)
+    statement = next((file for file in beside if is_file(file)), None)
     if statement is None:
         return
     stated = parse_statement(read_bounded(statement, MAX_BUNDLE_BYTES)).predicate.period
@@ -119,7 +119,7 @@ def rebuild_trees(
 
 def open_snapshot(path: Path) -> Snapshot:
     """The snapshot in `path`, which is its own folder or the private folder of a month."""
-    return Snapshot(path if (path / MANIFEST_FILE).exists() else path / SNAPSHOT_FOLDER)
+    return Snapshot(path if is_file(path / MANIFEST_FILE) else path / SNAPSHOT_FOLDER)
 
 
 def bound_statement(path: Path, snapshot: Snapshot) -> bytes:

@@ -314,7 +314,7 @@ def _too_few(role: RoleName, counted: int, needed: int, root: Root, *, since: Ro
         )
     return VerificationError(
         "signature/withdrawn",
-        f"trust root {root.version} withdrew keys of the {role}: {counted} of its signatures still count; "
+        f"trust root {root.version} withdrew keys of the {role} or asks for more: {counted} signatures still count; "
         f"{needed} must",
         hint="a timestamp from before the keys were withdrawn would prove that the signatures are as old as they "
         "say: name its authority with --tsa-root",

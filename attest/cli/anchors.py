@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _MISSING: Final = {
     "exchange": "{} more of the exchange's keys must sign: attest sign BUNDLE --key URI",
-    "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI",
+    "auditor": "{} of the auditor's keys must sign: attest countersign BUNDLE --key URI --trust-root FILE",
 }
 
 trust_root_option = click.option(

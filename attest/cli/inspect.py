@@ -13,6 +13,8 @@ from attest.cli.result import Result, json_option
 from attest.errors import MalformedError
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
+_MAX_ROWS: Final = 100_000
+_OF_EVIDENCE: Final = "attest evidence show FOLDER lists evidence of any size"
 _BANNER: Final = "NOT VERIFIED: this only shows what stands in the file; `attest verify` says what holds."
 
 
@@ -34,14 +36,18 @@ def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 
 
 def _read(data: bytes, what: str) -> tuple[str, Any]:
-    """The kind of the document in `data`, and what stands in it."""
+    """The kind of the document in `data`, and what stands in it. Raises `MalformedError`."""
     from attest.canonical import loads
     from attest.reserves.challenge import CHALLENGE_TITLE, parse_challenge
 
+    if len(data) > _MAX_BYTES:
+        raise MalformedError("inspect/too-large", f"{what} has more than {_MAX_BYTES:,} bytes", hint=_OF_EVIDENCE)
     if data.startswith(CHALLENGE_TITLE.encode()):
         return "challenge", parse_challenge(data.decode("utf-8", "replace"), what=what).to_value()
     lines = data.removesuffix(b"\n").split(b"\n")
     if len(lines) > 1 and all(line.startswith(b"{") for line in lines):
+        if len(lines) > _MAX_ROWS:
+            raise MalformedError("inspect/too-large", f"{what} has more than {_MAX_ROWS:,} rows", hint=_OF_EVIDENCE)
         rows = enumerate(lines, start=1)
         return "lines of evidence", [loads(line, what=f"{what} row {row}", max_bytes=_MAX_BYTES) for row, line in rows]
     refuse_other_than_json(data, Path(what))

@@ -9,6 +9,7 @@ import click
 
 from attest.cli.result import Result, json_option, progress
 from attest.errors import UnavailableError
+from attest.files import is_file
 
 
 @click.command()
@@ -36,7 +37,7 @@ def prove(
             return _one(snapshot, account, out, force=force)
         return _everyone(snapshot, out, as_json=as_json)  # type: ignore[arg-type]
     except UnavailableError as error:
-        if (snapshot / "statement.json").exists():
+        if is_file(snapshot / "statement.json"):
             raise
         hint = "SNAPSHOT is the private folder of a month, with statement.json and liabilities, which nobody publishes"
         raise UnavailableError(error.code, error.message, hint=hint) from None

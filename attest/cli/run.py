@@ -102,7 +102,7 @@ def run(
             progress=advance,
         )
     verified = outcome.verified
-    missing = missing_signatures(verified.signatories)
+    missing = missing_signatures(verified.signatories, verified.trust)
     return Result(
         {
             "command": "run",

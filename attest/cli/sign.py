@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from attest.attestation.keys import Signs
     from attest.attestation.trust import Trust
     from attest.attestation.verify import Verified
+    from attest.cli.known import Asking
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -215,6 +216,16 @@ def _same(now: Bundle, before: Bundle, path: Path) -> Bundle:
     return now
 
 
+def _require_asked(verified: Verified, known: Known, ask: Asking | None) -> None:
+    """Raises `UnavailableError` when the ledger or a node that was named could not be read."""
+    from attest.errors import UnavailableError
+
+    unread = [(10, known.ledger is not None), (12, ask is not None and len(ask.answered) < len(known.nodes))]
+    for number, named in unread:
+        if named and verified.steps[number].status == "NOT CHECKED":
+            raise UnavailableError("sign/unchecked", f"nothing was signed: {verified.steps[number].detail}")
+
+
 def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> tuple[Verified, Trust]:
     """What is about to be signed, and whose signatures count; what was not checked is said, while one can still stop.
 
@@ -224,9 +235,11 @@ def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: b
     anchors = Anchors(**options)
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
-    verified = anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **known.values(as_json=as_json))
+    values = known.values(as_json=as_json)
+    verified = anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **values)
     if verified.trust is None:
         raise AssertionError("whose signatures count was said by a trust root")
+    _require_asked(verified, known, values["ask"])
     say = tell(as_json)
     for step in verified.steps:
         if step.status != "VERIFIED":
@@ -265,7 +278,7 @@ def _signed(
     def change(now: Bundle) -> Bundle:
         nonlocal missing
         changed = with_signature(_same(now, seen, path), signer, roots)
-        missing = None if trust is None else missing_signatures(signatories_so_far(changed, trust))
+        missing = None if trust is None else missing_signatures(signatories_so_far(changed, trust), trust)
         return changed
 
     bundle = _changed(path, change)

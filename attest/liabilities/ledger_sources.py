@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 import pyarrow as pa
@@ -69,8 +70,11 @@ def require_files(source: Source) -> None:
     if source.location.startswith(_SCHEMES):
         return
     for file in _files(source):
-        with _failures(file), file.path.open("rb"):
-            pass
+        with _failures(file):
+            if not S_ISREG(file.path.stat().st_mode):
+                raise MalformedError("ledger/file", f"{file.name} is not a file")
+            with file.path.open("rb"):
+                pass
 
 
 def _query(source: Source) -> str:

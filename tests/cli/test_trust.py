@@ -362,6 +362,9 @@ def test_inspect_shows_every_document_and_never_says_that_one_is_verified(
         ("line break", CHALLENGE.text.encode() + b"\n"),
         ("byte", CHALLENGE.text.encode() + b"\xff"),
         ("rows", b"{}\n{\n"),
+        ("many rows", b"{}\n" * 100_001),
+        ("large", b"{}\n" + b'{"x":"' + b"x" * (16 << 20) + b'"}\n'),
+        ("large at a line's end", (b'{"x":"' + b"x" * ((1 << 18) - 9) + b'"}\n') * 65),
     ):
         (keys / name).write_bytes(data)
         assert attest("inspect", keys / name).code == 3
@@ -453,7 +456,7 @@ def test_whoever_signs_is_told_who_has_yet_to_sign(attest: Any, exchange: Exchan
     assert ran.code == 0
     assert ran.out.splitlines()[-2:] == [
         "missing    1 more of the exchange's keys must sign: attest sign BUNDLE --key URI",
-        "missing    1 of the auditor's keys must sign: attest countersign BUNDLE --key URI",
+        "missing    1 of the auditor's keys must sign: attest countersign BUNDLE --key URI --trust-root FILE",
     ]
     ran = attest("countersign", bundle, "--key", "u", "--trust-root", pinned)
     assert ran.out.endswith("missing    nothing: as many signed as the trust root asks for\n")
@@ -607,6 +610,39 @@ def test_an_auditor_signs_nothing_that_what_only_they_know_speaks_against(
             assert bundle.read_bytes() == before
     assert attest("countersign", bundle, *options, *ledger, own).code == 0
     assert attest("auditor-report", bundle, "findings.toml", *options, *ledger, own).code == 0
+
+
+def test_an_auditor_signs_nothing_where_the_ledger_or_node_they_named_did_not_answer(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    bundle, pinned = bundle_of(exchange, keys, "xy"), signed_root(keys)
+    (keys / "findings.toml").write_text(FINDINGS)
+    (keys / "u").write_bytes(signer("u").to_pem(None))
+    (keys / "attest.toml").write_bytes((exchange.folder / "attest.toml").read_bytes())
+    ledger = ("--ledger", keys / "attest.toml", "--secret", exchange.outcome.private / "liabilities" / "secret")
+    before, options = bundle.read_bytes(), ("--key", "u", "--trust-root", pinned, "--json")
+    for command in (("countersign", bundle), ("auditor-report", bundle, "findings.toml")):
+        for named in (ledger, ("--node", "eip155:31337=http://127.0.0.1:1")):
+            ran = attest(*command, *options, *named)
+            assert (ran.code, ran.document["error"]["code"]) == (4, "sign/unchecked"), command
+            assert bundle.read_bytes() == before
+
+
+def test_a_threshold_that_was_raised_since_asks_for_more_signatures(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    bundle = bundle_of(exchange, keys, "x")
+    before = bundle.read_bytes()
+    roles = {"root": ("ab", 2), "exchange": ("xyz", 1)}
+    (keys / "1.json").write_bytes(root(1, roles, "ab").to_bytes())
+    december = {"issuedAt": "2026-12-01T00:00:00Z", "expiresAt": "2028-12-01T00:00:00Z"}
+    (keys / "2.json").write_bytes(root(2, {**roles, "exchange": ("xyz", 3)}, "ab", **december).to_bytes())
+    (keys / "y").write_bytes(signer("y").to_pem(None))
+    ran = attest("sign", bundle, "--key", "y", "--trust-root", "1.json", "--json")
+    assert ran.document["missing"] == {}
+    bundle.write_bytes(before)
+    ran = attest("sign", bundle, "--key", "y", "--trust-root", "1.json", "--next-root", "2.json", "--json")
+    assert (ran.code, ran.document["missing"]) == (0, {"exchange": 1})
 
 
 def test_no_root_asks_for_more_signatures_than_a_statement_carries(attest: Any, keys: Path) -> None:
