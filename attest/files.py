@@ -55,6 +55,11 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def real_path(path: Path) -> Path:
+    """Like `Path.resolve`, which ends in a ring of links with an error that is no `OSError`."""
+    return Path(os.path.realpath(path))
+
+
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
     """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -83,7 +88,7 @@ def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int)
     again. What it gets is at most one byte more than `max_bytes`. Of a link, the file it leads to is replaced. Raises
     `UnavailableError`, and whatever `change` raises.
     """
-    target = path.resolve()
+    target = real_path(path)
     while True:
         before = read_bounded(target, max_bytes)
         after = change(before)

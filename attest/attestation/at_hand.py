@@ -10,7 +10,7 @@ from pathlib import Path
 from attest.attestation.config import Config
 from attest.attestation.snapshot import ledger_source
 from attest.errors import AttestError, UnavailableError
-from attest.files import is_folder, reason
+from attest.files import is_folder, real_path, reason
 
 
 def require_at_hand(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
@@ -28,9 +28,7 @@ def require_utxo_sets(config: Config, folder: Path) -> None:
     for chain in config.chains:
         if chain.utxo_set is None or chain.id not in read:
             continue
-        path = Path(
-            os.path.realpath(folder / chain.utxo_set)
-        )  # Path.resolve ends in a loop of links with its own error
+        path = real_path(folder / chain.utxo_set)
         if not is_folder(path):
             raise UnavailableError(
                 "config/utxo-set",
@@ -51,7 +49,7 @@ def _require_ledger(config: Config, folder: Path, period: str, environment: Mapp
 
 def _require_writable(config: Config, folder: Path) -> None:
     for field in ("folder", "private_folder"):
-        path = Path(os.path.realpath(folder / getattr(config.publication, field)))
+        path = real_path(folder / getattr(config.publication, field))
         there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent) or parent == parent.parent)
         try:
             with tempfile.TemporaryDirectory(dir=there, prefix=".attest-"):

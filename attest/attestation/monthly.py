@@ -52,7 +52,7 @@ from attest.attestation.statement import (
 )
 from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded
+from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
@@ -216,12 +216,12 @@ def _keeping(journal: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 def _keep_apart(publication: Path, private: Path, key: Path | None) -> None:
     """Refuse folders that would publish what is private."""
-    published, kept = publication.resolve(), private.resolve()
+    published, kept = real_path(publication), real_path(private)
     if (
         published == kept
         or published in kept.parents
         or kept in published.parents
-        or (key is not None and published in key.resolve().parents)
+        or (key is not None and published in real_path(key).parents)
     ):
         raise MalformedError(
             "config/folders",

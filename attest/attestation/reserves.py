@@ -22,7 +22,7 @@ from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
+from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refuse_existing
 from attest.policy.inputs import Declaration
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.covering import NOBODY, Shown
@@ -183,8 +183,8 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
 
 def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
     """Raises `MalformedError` when `out`, which holds what is not for everyone, lies in the publication folder."""
-    published = (around.folder / config.publication.folder).resolve()
-    if published in (out.resolve(), *out.resolve().parents):
+    published = real_path(around.folder / config.publication.folder)
+    if published in (real_path(out), *real_path(out).parents):
         raise MalformedError(
             "config/folders",
             f"{out} lies in the publication folder, where everything is for everyone",
@@ -354,7 +354,7 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
     if chain.is_bitcoin:
         from attest.reserves.bitcoin import BitcoinReader
 
-        utxo_sets = None if chain.utxo_set is None else (folder / chain.utxo_set).resolve()
+        utxo_sets = None if chain.utxo_set is None else real_path(folder / chain.utxo_set)
         return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
     from attest.reserves.ethereum import EthereumReader, TokenContract
     from attest.reserves.ethereum_proof import Token, checksum_address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,22 @@ def in_a_file(field: str) -> Callable[[Path], None]:
     return spoil
 
 
+def pipe(folder: Path) -> None:
+    """Whoever opens the ledger waits for somebody who writes it."""
+    (folder / "ledger.csv").unlink()
+    os.mkfifo(folder / "ledger.csv")
+
+
+def ring(field: str) -> Callable[[Path], None]:
+    """The config names a link that leads to itself for `field`."""
+
+    def spoil(folder: Path) -> None:
+        (folder / "ring").symlink_to("ring")
+        replace(folder / CONFIG, f'{field} = "private"', f'{field} = "ring"')
+
+    return spoil
+
+
 def ledger(source: str) -> Callable[[Path], None]:
     return lambda folder: replace(folder / CONFIG, 'source = "ledger.csv"', f'source = "{source}"')
 
@@ -46,6 +63,11 @@ def ledger(source: str) -> Callable[[Path], None]:
 LACKING: dict[str, tuple[Callable[[Path], None], str]] = {
     "no ledger": (lambda folder: (folder / "ledger.csv").unlink(), r"ledger\.source: cannot read .*ledger\.csv"),
     "a ledger that is a folder": (ledger("documents"), r"ledger\.source: documents is a folder"),
+    "a ledger that is a pipe": (pipe, r"ledger\.source: ledger\.csv is not a file"),
+    "a private folder that is a ring of links": (
+        ring("private_folder"),
+        r"publication\.private_folder: cannot write to",
+    ),
     "no file of many": (ledger("rows-*.csv"), r"ledger\.source: no file matches"),
     "a variable of the ledger": (ledger("${LEDGER}"), "the ledger's source: the environment variable LEDGER"),
     "no folder to publish to": (in_a_file("folder"), r"publication\.folder: cannot (read|write to) .*file"),

@@ -22,6 +22,9 @@ def test_a_folder_of_control_that_is_not_there_is_told(attest: Any, config: Path
     assert (ran.code, "there is no folder" in ran.err, "`attest control challenge`" in ran.err) == (4, True, True)
     ran = attest(*run, tmp_path)
     assert (ran.code, f"{tmp_path} has no challenges.json" in ran.err) == (4, True)
+    # To be told that they are not there is as much as can be told of names that no file can have.
+    assert attest("control", "add", tmp_path / ("x" * 300), config).code == 4
+    assert attest("prove", tmp_path / ("x" * 300), "--account", "x").code == 4
 
 
 def test_signatures_for_another_month_are_told_by_their_folder(
