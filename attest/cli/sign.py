@@ -19,6 +19,7 @@ from attest.cli.anchors import (
     trust_root_option,
     with_options,
 )
+from attest.cli.kinds import BUNDLE, explained
 from attest.cli.known import Known, known_options
 from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
@@ -190,8 +191,12 @@ def _read(path: Path) -> Bundle:
 
 def _parsed(path: Path, data: bytes) -> Bundle:
     from attest.attestation.bundle import parse_bundle
+    from attest.errors import AttestError
 
-    return parse_bundle(data, what=str(path))
+    try:
+        return parse_bundle(data, what=str(path))
+    except AttestError as error:
+        raise explained(error, (path, BUNDLE)) from None
 
 
 def _changed(path: Path, change: Callable[[Bundle], Bundle]) -> Bundle:

@@ -612,6 +612,21 @@ def test_an_auditor_signs_nothing_that_what_only_they_know_speaks_against(
     assert attest("auditor-report", bundle, "findings.toml", *options, *ledger, own).code == 0
 
 
+def test_what_is_signed_in_the_place_of_a_bundle_is_named_by_its_kind(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    (keys / "proof.json").write_bytes(exchange.proof())
+    pinned = ("--trust-root", signed_root(keys))
+    (keys / "findings.toml").write_text(FINDINGS)
+    for arguments, said in (
+        (("sign", "a.pub", "--key", "a"), "a.pub is a public key, not a bundle"),
+        (("countersign", "proof.json", "--key", "a", *pinned), "proof.json is an inclusion proof, not a bundle"),
+        (("auditor-report", "findings.toml", "proof.json", "--key", "a", *pinned), "findings.toml is a file in TOML"),
+    ):
+        ran = attest(*arguments)
+        assert (ran.code, said in ran.err) == (3, True), ran.err
+
+
 def test_an_auditor_signs_nothing_where_the_ledger_or_node_they_named_did_not_answer(
     attest: Any, exchange: Exchange, keys: Path
 ) -> None:
