@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from attest.attestation.keys import Signer
 from attest.attestation.signers import open_signer
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.attestation.timestamp import MAX_RESPONSE_BYTES
+from attest.demo.recording import on_loopback
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
@@ -318,15 +318,8 @@ def test_an_authority_that_does_not_come_to_an_end_is_not_waited_for(
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        with pytest.raises(UnavailableError, match=said) as caught:
-            ask(f"http://127.0.0.1:{server.server_address[1]}/", b"x")
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_loopback(Handler) as url, pytest.raises(UnavailableError, match=said) as caught:
+        ask(f"{url}/", b"x")
     assert caught.value.code == "timestamp/unanswered"
 
 
