@@ -10,7 +10,7 @@ from typing import Final, Literal
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.envelope import Envelope, add_signature, verify_signatures
 from attest.attestation.keys import PublicKey, Signs
-from attest.attestation.signatories import Signatories
+from attest.attestation.signatories import Signatories, root_of
 from attest.attestation.statement import PAYLOAD_TYPE, Statement, check_arithmetic, parse_statement, predicate_type
 from attest.attestation.timestamp import Authorities, Timestamp, check_answer, query
 from attest.attestation.trust import RoleName, Trust, parse_root
@@ -58,11 +58,7 @@ def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
     Raises `MalformedError`, `VerificationError`, also when `trust` is that of another exchange.
     """
     predicate = statement_of(bundle).predicate
-    root = trust.at(predicate.issued_at)
-    if predicate.entity.origin != root.document.origin:
-        raise VerificationError(
-            "trust/origin", f"the trust root is that of {root.document.origin}, not of {predicate.entity.origin}"
-        )
+    root = root_of(predicate, trust)
     signed = verify_signatures(bundle.envelope, trust.keys("exchange", "auditor")).signed
     counted: dict[RoleName, frozenset[str]] = {}
     for role in root.roles.keys() - {"root"}:

@@ -134,11 +134,7 @@ def find_signatories(
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
     if trust is None:
         return Signatories(None, {}, times, (), None)
-    root = trust.at(predicate.issued_at)
-    if predicate.entity.origin != root.document.origin:
-        raise VerificationError(
-            "trust/origin", f"the trust root is that of {root.document.origin}, not of {predicate.entity.origin}"
-        )
+    root = root_of(predicate, trust)
     signed = {fingerprint: times.get(fingerprint) for fingerprint in count.signed}
     counted = {
         role: trust.standing(role, signed, issued_at=predicate.issued_at, threshold=1 if unfinished else None)
@@ -151,6 +147,16 @@ def find_signatories(
     if any(predicate.issued_at - item.report.predicate.issued_at > CLOCKS_DIFFER for item in reports):
         raise VerificationError("report/early", "an auditor report says it was issued before its statement")
     return Signatories(root, counted, times, reports, _later_role(trust, root, signed, roles))
+
+
+def root_of(predicate: Predicate, trust: Trust) -> Root:
+    """The trust root of its exchange that was in force when a statement was issued. Raises `VerificationError`."""
+    root = trust.at(predicate.issued_at)
+    if predicate.entity.origin != root.document.origin:
+        raise VerificationError(
+            "trust/origin", f"the trust root is that of {root.document.origin}, not of {predicate.entity.origin}"
+        )
+    return root
 
 
 def _later_role(trust: Trust, root: Root, signed: Signed, roles: Sequence[RoleName]) -> tuple[RoleName, Root] | None:

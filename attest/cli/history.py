@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,9 +67,9 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_MONTHS
-    from attest.files import read_listed
+    from attest.files import is_folder, read_listed
 
-    if not os.path.isdir(folder):  # noqa: PTH112 (as below)
+    if not is_folder(folder):
         raise UnavailableError("file/unreadable", f"there is no folder {folder}")
     # pathlib raises where a link leads to a name that is too long.
     names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
