@@ -97,7 +97,8 @@ def countersign(
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
     from attest.attestation.additions import check_counts
-    from attest.cli.render import coverage_table, not_met_text, steps_table
+    from attest.cli.render import not_met_text, steps_table
+    from attest.cli.render_coverage import coverage_table
 
     parsed = _read(bundle)
     verified, trust = _verified(bundle, parsed, options, as_json=as_json)

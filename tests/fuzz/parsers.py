@@ -36,6 +36,8 @@ from attest.attestation.declarations import recheck_declarations
 from attest.attestation.documents import read_prices
 from attest.attestation.envelope import Envelope, sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE, open_evidence, read_reserves_file
+from attest.attestation.evidence_step import basis_of, check_against_records
+from attest.attestation.figures import read_figures
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import parse_period
 from attest.attestation.snapshot import prove_account
@@ -66,7 +68,6 @@ from attest.reserves.control_safe import check_safe, combine_owners, safe_challe
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
 from attest.reserves.evidence import EvidenceTree, read_auditor_edition, read_public_edition
 from attest.reserves.journal import Journal
-from attest.reserves.recheck import recheck
 from attest.reserves.records import ChallengeBlock, record_leaf
 from attest.reserves.register import register
 from attest.reserves.utxo_set import read_utxo_set
@@ -200,10 +201,10 @@ class _Table:
             return exchange.verify(data)
 
         def statement(data: bytes) -> object:
-            found = parse_statement(data).predicate
-            policies.recompute(found, exchange.files.get)
+            found = parse_statement(data)
+            policies.recompute(found.predicate, exchange.files.get)
             check_arithmetic(found)
-            return coverage(found)
+            return coverage(found.predicate)
 
         def signed_statement(data: bytes) -> object:
             return exchange.verify(signed_bundle(data, exchange.signer))
@@ -213,7 +214,7 @@ class _Table:
             return verify_inclusion(found.model_copy(update={"statement": digest}), statement=digest, trees=trees)
 
         def inputs(path: Path) -> object:
-            found = policies.read_inputs(path)
+            found = read_figures(path).inputs
             return [evaluate(load_ruleset(name), found) for name in ruleset_names()]
 
         yield "bundle", Parser(bundle, (exchange.bundle, self.full_bundle))
@@ -326,11 +327,10 @@ class _Table:
             with suppress(AttestError):
                 check_control(keys, records, nonce=None, custodians={VAULT: KEY.public}, exchange_keys=())
             with suppress(AttestError):
-                policies.recheck_documents(records, keys)
+                policies.recheck_documents(records, keys.cover, keys.prices)
             with suppress(AttestError):
                 recheck_declarations(records, keys.declarations, frozenset(decimals))
-            reserves, money = keys.reserves, keys.money
-            return recheck(records, decimals=decimals, pins=keys.chains, reserves=reserves, money=money)
+            return check_against_records(records, basis_of(keys, "x"))
 
         def folder(path: Path) -> object:
             return open_evidence(path.parent).check({})

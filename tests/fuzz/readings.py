@@ -137,7 +137,7 @@ def _hold(pin: Pin, records: Sequence[Record]) -> None:
     try:
         tree = EvidenceTree.build([record.leaf for record in records])
         again = read_auditor_edition(auditor_edition(records), root=tree.root, count=tree.count)
-        recheck(again, decimals=DECIMALS, pins=[pin], reserves=reserve_lines(records), money=())
+        recheck(again, decimals=DECIMALS, pins=[pin], reserves=reserve_lines(records), complete=True)
     except AttestError as error:
         raise AssertionError(f"what was read is no evidence: {error}") from error
 

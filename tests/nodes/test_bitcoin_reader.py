@@ -407,7 +407,7 @@ def rechecked(pin: Pin, records: dict[int, Record], dump: UtxoSet | None = None)
         wallets=wallets,
     )
     given = {} if dump is None else {CHAIN: dump}
-    return recheck(records, decimals={"BTC": 8}, pins=[pin], reserves=[line], money=[], dumps=given)
+    return recheck(records, decimals={"BTC": 8}, pins=[pin], reserves=[line], dumps=given)
 
 
 def dumped(folder: Path, scripts: set[bytes]) -> UtxoSet:
