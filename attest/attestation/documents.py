@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -115,19 +116,25 @@ def read_prices(config: Config, period: str, folder: Path, now: datetime) -> Pri
             continue
         if len(row) != len(_COLUMNS):
             raise MalformedError("prices/columns", f"{what}: {len(row)} fields instead of {len(_COLUMNS)}")
-        price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
-        if unknown := {price.asset, price.currency} - config.decimals.keys():
-            raise MalformedError("prices/asset", f"{what}: {min(unknown)} has no [[assets]] table")
-        if price.time > now:
-            raise MalformedError("prices/time", f"{what}: {format_time(price.time)} has not come yet")
-        if price.value == 0:
-            raise MalformedError("prices/zero", f"{what}: the price is 0, by which nothing can be valued")
+        price = _price(row, what, config, now)
         if prices.setdefault(_price_key(price), price) is not price:
             raise MalformedError("prices/twice", f"{what}: the {' '.join(_price_key(price))} price stands there twice")
     record = PriceList(
         type="prices", salt=new_salt(), document=path.name, sha256=sha256(data).digest(), count=len(prices)
     )
     return Prices([record], tuple(prices[key] for key in sorted(prices)))
+
+
+def _price(row: Sequence[str], what: str, config: Config, now: datetime) -> Price:
+    """The price in a row of the file, which a statement of `now` can have. Raises `MalformedError` naming the row."""
+    price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
+    if unknown := {price.asset, price.currency} - config.decimals.keys():
+        raise MalformedError("prices/asset", f"{what}: {min(unknown)} has no [[assets]] table")
+    if price.time > now:
+        raise MalformedError("prices/time", f"{what}: {format_time(price.time)} has not come yet")
+    if price.value == 0:
+        raise MalformedError("prices/zero", f"{what}: the price is 0, by which nothing can be valued")
+    return price
 
 
 def _price_key(price: Price) -> tuple[str, ...]:

@@ -245,8 +245,8 @@ def _open(basis: Basis, rechecked: Rechecked, found: _Found, *, missing: int) ->
     elif hidden or papers:
         decimals = {item.asset: item.decimals for item in basis.assets}
         parts = [_line_shown(key, shown, decimals[key[0]]) for key, shown in hidden.items()]
-        parts += [f"nothing of {papers} documents and declarations"] if papers else []
-        yield f"{missing} of {basis.evidence.count} records are not available here; shown is {', '.join(parts)}"
+        parts += [f"nothing of {papers} of the documents and declarations"] if papers else []
+        yield f"not available here: {missing} of {basis.evidence.count} records; shown is {', '.join(parts)}"
     if waiting := sorted({f"{key[0]} on {key[1]}" for key, shown in rechecked.shown.items() if shown.waiting}):
         yield f"that its outputs are unspent, only a dump of all of them shows: {', '.join(waiting)}"
     if unknown := not_recomputed(basis.declarations, rechecked):

@@ -31,7 +31,9 @@ def coverage_table(verified: Verified) -> str:
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             coverage_verdict(verified, item),
         )
-    return "\n\n".join(["\n".join([render(table), *_unchecked(verified)]), *(windows_text(verified) for _ in lowest)])
+    return "\n\n".join(
+        ["\n".join([render(table), *unchecked_lines(verified)]), *(windows_text(verified) for _ in lowest)]
+    )
 
 
 def coverage_verdict(verified: Verified, item: Coverage) -> str:
@@ -41,8 +43,8 @@ def coverage_verdict(verified: Verified, item: Coverage) -> str:
     return "MET (not checked)" if verified.unchecked.of_coverage(item.asset) else "MET"
 
 
-def _unchecked(verified: Verified) -> Iterator[str]:
-    """How much of what the table says is not checked, and how to check it: a line for each chain with a dump."""
+def unchecked_lines(verified: Verified) -> Iterator[str]:
+    """How much of what is held was not checked, and how to check it: a line for each chain that takes a dump."""
     decimals = {item.asset: item.decimals for item in verified.coverage}
     total = {item.asset: item.held_total for item in verified.coverage}
     lines = [line for line in verified.unchecked.lines if line.purpose == "customer"]

@@ -57,7 +57,7 @@ def test_a_line_behind_which_no_document_stands_is_not_passed(case: str, exchang
     step = exchange.verify(bundle).steps[11]
     assert step.status == "NOT CHECKED"
     assert step.detail.endswith(
-        "1 of 34 records are not available here; shown is nothing of 1 documents and declarations"
+        "not available here: 1 of 34 records; shown is nothing of 1 of the documents and declarations"
     )
     # Who has all evidence knows that there is none.
     auditor = exchange.files | {AUDITOR_EVIDENCE: (exchange.outcome.private / AUDITOR_EVIDENCE).read_bytes()}

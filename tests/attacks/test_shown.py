@@ -93,9 +93,7 @@ def test_a_line_without_a_reading_is_refused_where_no_record_is_withheld(
     found = checked(exchange, invent, exchange.files)
     assert isinstance(found, Verified)
     assert found.steps[11].status == "NOT CHECKED"
-    assert (
-        "of 34 records are not available here; shown is 0.00000000 of 1,000,000.00000000 BTC" in found.steps[11].detail
-    )
+    assert "of 34 records; shown is 0.00000000 of 1,000,000.00000000 BTC" in found.steps[11].detail
     (btc,) = (item for item in found.coverage if item.asset == "BTC")
     assert found.unchecked.of_coverage("BTC").amounts == (("BTC", "unavailable", 10**14),)
     assert not found.unchecked.of_coverage("ETH")
@@ -340,7 +338,7 @@ def test_what_is_withheld_of_a_line_is_told_beside_its_coverage(wallet: str, for
         rest = verified.unchecked.of_coverage(item.asset)
         assert rest.amounts == tuple((item.asset, "unavailable", int(record["amount"])) for record in mine)
     told = verified.steps[11].detail
-    assert f"{len(hidden) + 1} of {len(forger.records)} records are not available here; shown is" in told
+    assert f"not available here: {len(hidden) + 1} of {len(forger.records)} records; shown is" in told
 
 
 def test_an_exchange_that_counts_records_too_many_shows_nothing_more(exchange: Exchange) -> None:
