@@ -195,7 +195,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
 
 def _chain(record: Any) -> str:
     """The chain of a record, and the block where it belongs to one of a window."""
-    chain = str(getattr(record, "chain", ""))
+    chain = getattr(record, "chain", None) or ""
     window = getattr(record, "window", None)
     return chain if window is None else f"{chain} at {window}"
 

@@ -120,3 +120,33 @@ def test_programs_see_apart_what_is_met_and_what_was_checked(attest: Any, exchan
         rules = [rule for policy in document["policies"] for rule in policy["rules"] if rule["verdict"] == "MET"]
         assert {rule["checked"] for rule in rules} == {checked}
         assert {line["checked"] for rule in rules for line in rule["lines"]} == {checked}
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_custodians_letter_goes_from_the_config_to_every_reader(attest: Any, config: Path) -> None:
+    (config.parent / "documents" / "keeper-2026-10.txt").write_text("We hold 12.5 BTC.")
+    table = 'asset = "BTC"\npurpose = "customer"\ncustodian = "Keeper Ltd"\namount = "12.5"\n'
+    with config.open("a") as file:
+        file.write(f'\n[[held]]\n{table}document = "documents/keeper-{{period}}.txt"\n')
+    ran = attest("run", config, "--period", "2026-10")
+    assert ran.code == 0, ran.err
+    folder = config.parent / "publication" / "2026-10"
+    shown = attest("verify", folder / "2026-10.attest.json", "--key", config.parent / PUBLIC_KEY_FILE)
+    title = "By the word of custodians alone, and counted nowhere:"
+    lines = shown.out.split(title)[1].splitlines()
+    assert lines[4].split() == ["BTC", "Keeper", "Ltd", "customer", "12.50000000", "named", "by", "digest"]
+    assert "1 of 1 documents of custodians named by digest, which count nowhere" in shown.out
+    document = attest(
+        "verify", folder / "2026-10.attest.json", "--key", config.parent / PUBLIC_KEY_FILE, "--json"
+    ).document
+    assert [(item["custodian"], item["amount"], item["available"]) for item in document["held"]] == [
+        ("Keeper Ltd", "1250000000", True)
+    ]
+    assert document["coverage"][0]["held"] == {"agreed": "40875000000"}
+    private = config.parent / "private" / "2026-10"
+    rows = attest("evidence", "show", private).out.splitlines()
+    (row,) = (line for line in rows if "declared-balance" in line)
+    assert row.split()[2:] == "12.50000000 BTC declared keeper-2026-10.txt of Keeper Ltd, counted nowhere".split()
+    own = attest("reserves", "show", private).out
+    assert any(line.split()[:4] == ["BTC", "customer", "declared,", "not"] for line in own.splitlines())
+    assert attest("evidence", "check", private).code == 0
