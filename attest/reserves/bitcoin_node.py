@@ -22,6 +22,7 @@ from attest.reserves.wallets import BITCOIN_DECIMALS
 
 _MAX_HEIGHT: Final = 2**31
 _MAX_INTEGER: Final = 2**53
+NO_SUCH_HEIGHT: Final = "Block height out of range"  # bitcoind's words
 _AS_HEX: Final = False  # getblockheader's second parameter, verbose
 # CAmount (src/consensus/amount.h): as many outputs as there can be add up to less than 2^128.
 _MAX_SATOSHIS: Final = 2**63 - 1
@@ -37,7 +38,7 @@ def hash_at(node: Node, height: int) -> str:
     try:
         return str(node.call("getblockhash", height))
     except UnavailableError as error:
-        if not refused_with(error, "Block height out of range"):
+        if not refused_with(error, NO_SUCH_HEIGHT):
             raise
         raise behind(node, height) from None
 
@@ -108,6 +109,11 @@ def shaped(node: Node, what: str) -> Iterator[None]:
         ) from None
 
 
+def is_refusal(error: UnavailableError) -> bool:
+    """Whether a node has no answer to a call, or does not let us make it; it did answer, and asks for no other try."""
+    return error.code in {"node/refused", "node/null", "node/http"}
+
+
 def refused_with(error: AttestError, words: str) -> bool:
     """Whether a node refused a call with these words of bitcoind's."""
     return error.code == "node/refused" and words in error.message
@@ -123,7 +129,9 @@ def behind(node: Node, height: int) -> UnavailableError:
 def no_answer(node: Node, code: str, text: str, *, hint: str | None = None) -> UnavailableError:
     """The error of a node whose answer is missing, not complete or not understood."""
     return UnavailableError(
-        f"bitcoin/{code}", f"node {node.name} {text}", hint=hint or "nothing was taken from this node's answer"
+        f"bitcoin/{code}",
+        f"node {node.name} {text}",
+        hint=hint or "ask a bitcoind of version 23 or later, or name another node in the config",
     )
 
 

@@ -114,8 +114,6 @@ def _values(content: bytes) -> Words:
     """The numbers of a filter, ascending: a count, then Golomb-Rice codes of the differences."""
     count, start = _count(content)
     coded = content[start:]
-    if count * (_P + 1) > len(coded) * 8:
-        raise _no_filter()
     bits = np.unpackbits(np.frombuffer(coded, np.uint8)).tobytes()
     ends, at = [], 0
     for _ in range(count):  # a quotient is so many ones and a zero, and a remainder of P bits follows

@@ -22,7 +22,17 @@ from typing import Any, Final, NamedTuple
 from attest.documents import parse_hex
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves.bitcoin_header import header_hash, lists_exactly, previous_hash
-from attest.reserves.bitcoin_node import checked_header, height_in, integer, no_answer, refused_with, shaped, utxo_in
+from attest.reserves.bitcoin_node import (
+    NO_SUCH_HEIGHT,
+    checked_header,
+    height_in,
+    integer,
+    is_refusal,
+    no_answer,
+    refused_with,
+    shaped,
+    utxo_in,
+)
 from attest.reserves.block_filter import Scripts, filter_header
 from attest.reserves.pins import lost
 from attest.reserves.records import Utxo
@@ -36,6 +46,11 @@ _WITH_PREVOUTS: Final = 3  # getblock's verbosity
 _MAX_ABOVE: Final = 2**20  # blocks on a pin: twenty years of Bitcoin's, five of Litecoin's
 _INDEX: Final = "basic block filter index"
 _HASH_BYTES: Final = 32
+_NO_INDEX: Final = "Index is not enabled"  # bitcoind's words
+_REBUILD: Final = (
+    "its filter index is damaged: stop the node, delete the folder indexes/blockfilter in its data directory, start it "
+    "with -blockfilterindex=1, and run again when `bitcoin-cli getindexinfo` says that it is synced"
+)
 
 
 class Link(NamedTuple):
@@ -63,7 +78,12 @@ def blocks_from(node: Node, pin: Pin, height: int, tip: str) -> list[Link] | Non
             "depth",
             f"has {len(heights) - 1:,} blocks above the pin {pin.height:,}; attest goes through {_MAX_ABOVE - 1:,}",
         )
-    names = [str(item) for item in node.batch([("getblockhash", [item]) for item in heights])]
+    try:
+        names = [str(item) for item in node.batch([("getblockhash", [item]) for item in heights])]
+    except UnavailableError as error:
+        if not refused_with(error, NO_SUCH_HEIGHT):
+            raise
+        return None
     if names[0] != pin.block_hash.hex():
         raise lost(node.name, pin)
     if names[-1] != tip:
@@ -114,19 +134,17 @@ def _to_read(
             unfiltered += touched is None
             before = found
         if unfiltered > _UNFILTERED_BLOCKS:
-            raise _without_filters(node, pinned, above, part[-1].height - pinned.height, unfiltered)
+            raise _without_filters(node, above, f"{unfiltered:,} of the first {start + len(part):,} blocks", before)
     return to_read
 
 
-_REBUILD: Final = (
-    "its filter index is damaged: stop the node, delete the folder indexes/blockfilter in its data directory, start it "
-    "with -blockfilterindex=1, and run again when `bitcoin-cli getindexinfo` says that it is synced"
-)
-
-
-def _touches(scripts: Scripts, block: Link, found: _Filter | None, before: _Filter | None) -> bool | None:
+def _touches(
+    scripts: Scripts, block: Link, found: _Filter | UnavailableError, before: _Filter | UnavailableError
+) -> bool | None:
     """Whether a block may touch the scripts, by its filter; None when it has no filter that is sound."""
-    if found is None or before is None or filter_header(found.content, before.header) != found.header:
+    if isinstance(found, UnavailableError) or isinstance(before, UnavailableError):
+        return None
+    if filter_header(found.content, before.header) != found.header:
         return None
     try:
         return scripts.may_be_in(found.content, bytes.fromhex(block.name))
@@ -134,20 +152,16 @@ def _touches(scripts: Scripts, block: Link, found: _Filter | None, before: _Filt
         return None
 
 
-def _filters(node: Node, blocks: Sequence[Link]) -> list[_Filter | None]:
-    """The filter of each block, or None where the node refuses to give it."""
+def _filters(node: Node, blocks: Sequence[Link]) -> list[_Filter | UnavailableError]:
+    """The filter of each block, or in what words the node refuses to give it."""
     calls: list[Call] = [("getblockfilter", [block.name]) for block in blocks]
     try:
         answers = node.batch(calls)
     except UnavailableError as error:
-        if error.code not in _NO_FILTER:
+        if not is_refusal(error):
             raise
-        answers = [None if refused_with(error, _NO_INDEX) else _given(node, call) for call in calls]
-    return [None if answer is None else _filter(node, answer) for answer in answers]
-
-
-_NO_FILTER: Final = frozenset({"node/refused", "node/null"})
-_NO_INDEX: Final = "Index is not enabled"
+        answers = [error if refused_with(error, _NO_INDEX) else _given(node, call) for call in calls]
+    return [answer if isinstance(answer, UnavailableError) else _filter(node, answer) for answer in answers]
 
 
 def _given(node: Node, call: Call) -> Any:
@@ -155,9 +169,9 @@ def _given(node: Node, call: Call) -> Any:
     try:
         return node.call(method, *parameters)
     except UnavailableError as error:
-        if error.code not in _NO_FILTER:
+        if not is_refusal(error):
             raise
-        return None
+        return error
 
 
 def _filter(node: Node, answer: Any) -> _Filter:
@@ -169,14 +183,26 @@ def _filter(node: Node, answer: Any) -> _Filter:
 
 
 def _without_filters(
-    node: Node, pinned: Link, above: Sequence[Link], searched: int, unfiltered: int
+    node: Node, above: Sequence[Link], missing: str, last: _Filter | UnavailableError
 ) -> UnavailableError:
-    """The error of a node that gave no sound filter for `unfiltered` of the first `searched` blocks `above` the pin."""
+    """The error of a node that gave no sound filter of so many blocks, and why as far as it says so.
+
+    `last` is the filter of the last of them, or how it was refused.
+    """
+    first, tip = above[0].height, above[-1].height
+    words = f" ({last.message})" if isinstance(last, UnavailableError) else ""
+    unsound = f"has no sound filter of {missing} above the pin{words}"
     try:
         index = node.call("getindexinfo", _INDEX)
-    except UnavailableError:  # bitcoind before 0.21
-        index = {}
-    tip = above[-1].height
+    except UnavailableError as error:
+        if not is_refusal(error):
+            raise
+        return no_answer(
+            node,
+            "filters",
+            unsound,
+            hint="start it with -blockfilterindex=1, and let attest's user call getblockfilter (-rpcwhitelist)",
+        )
     with shaped(node, "an answer to getindexinfo"):
         if _INDEX not in index:
             return no_answer(
@@ -190,12 +216,10 @@ def _without_filters(
             return no_answer(
                 node,
                 "filters",
-                f"has block filters up to height {reached:,}, and needs them from {pinned.height + 1:,} to {tip:,}",
+                f"has block filters up to height {reached:,}, and needs them from {first:,} to {tip:,}",
                 hint="its filter index is being built: run again when `bitcoin-cli getindexinfo` says it is synced",
             )
-    return no_answer(
-        node, "filters", f"has no sound filter of {unfiltered:,} of {searched:,} blocks above the pin", hint=_REBUILD
-    )
+    return no_answer(node, "filters", unsound, hint=_REBUILD)
 
 
 def _inputs(node: Node, block: Link) -> list[dict[str, Any]]:
@@ -207,7 +231,7 @@ def _inputs(node: Node, block: Link) -> list[dict[str, Any]]:
     try:
         answer = node.call("getblock", block.name, _WITH_PREVOUTS, deadline=_BLOCK_SECONDS)
     except UnavailableError as error:
-        if error.code != "node/refused":
+        if not is_refusal(error):
             raise
         raise _without_block(node, block, error) from None
     with shaped(node, "a block"):

@@ -17,6 +17,7 @@ from attest.reserves.bitcoin_node import (
     contradiction,
     height_in,
     integer,
+    is_refusal,
     no_answer,
     refused_with,
     satoshis,
@@ -103,7 +104,10 @@ def _scan(node: Node, wanted: Sequence[bytes], scripts: frozenset[bytes], tell: 
 
 
 def _scanned(node: Node, descriptors: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
-    """The answer of a whole scan. A node does one at a time, also for callers who have gone: that one is waited for."""
+    """The answer of a scan that went to its end.
+
+    A node scans once at a time, and goes on when its caller has gone: a scan under way is waited for.
+    """
     waited, aborted = 0.0, 0
     for attempt in count():
         try:
@@ -158,7 +162,7 @@ def _refuse_short(node: Node, block_hash: str, scanned: int) -> None:
     try:
         said = node.call("gettxoutsetinfo", "none", block_hash)
     except UnavailableError as error:
-        if error.code not in {"node/refused", "node/null"}:
+        if not is_refusal(error):
             raise
         return
     with shaped(node, "an answer to gettxoutsetinfo"):

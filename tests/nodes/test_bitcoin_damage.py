@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -284,10 +285,44 @@ def test_an_index_that_lost_entries_is_called_damaged_and_by_no_other_word(whole
         assert shown(node, LOW) == [RIGHT, RIGHT]
     with (
         refusing_filters(whole, range(TIP - 1), CORRUPT, reached=TIP) as node,
-        pytest.raises(UnavailableError, match="has no sound filter of 338 of 339 blocks above the pin") as caught,
+        pytest.raises(
+            UnavailableError, match="has no sound filter of 338 of the first 339 blocks above the pin"
+        ) as caught,
     ):
         unspent_at(node, pin_at(node, LOW), SCRIPTS)
     assert "delete the folder indexes/blockfilter" in str(caught.value.hint)
+
+
+WORDLESS: dict[str, tuple[str, str]] = {
+    # What is refused, and what is told of it.
+    "getindexinfo": ("getblockfilter getindexinfo", "has no sound filter of 339 of the first 339 blocks"),
+    "getblockfilter": ("getblockfilter", "has no sound filter of 339 of the first 339 blocks"),
+}
+
+
+@pytest.mark.parametrize("case", WORDLESS)
+def test_a_node_that_does_not_let_us_ask_for_filters_is_read_as_one_that_has_none(case: str, whole: Node) -> None:
+    """`rpcwhitelist` of bitcoind answers so: with status 403 and no words, or through a proxy with words of its own."""
+    methods, told = WORDLESS[case]
+
+    def forbid(method: str, _: list[Any]) -> Any:
+        if method in methods.split():
+            raise LookupError("Forbidden")
+
+    with answering(whole, forbid) as url:
+        node = Node("front", url)
+        assert shown(node, HIGH) == [RIGHT]
+        with pytest.raises(UnavailableError, match=told) as caught:
+            unspent_at(node, pin_at(node, LOW), SCRIPTS)
+    assert "Forbidden" in caught.value.message
+
+
+def test_a_real_whitelist_that_leaves_the_filters_out_takes_nothing_from_a_balance(data: Data) -> None:
+    allowed = "getblockchaininfo,getblockcount,getblockhash,getblockheader,getblock,scantxoutset"
+    with running(data, f"-rpcwhitelist=attest:{allowed}") as node:
+        assert shown(node, HIGH) == [RIGHT]
+        with pytest.raises(UnavailableError, match=r"has no sound filter .*HTTP status 403"):
+            unspent_at(node, pin_at(node, LOW), SCRIPTS)
 
 
 def changing(method: str, change: Callable[[list[Any], Any], Any], node: Node) -> Any:
@@ -308,18 +343,30 @@ def test_a_filter_that_its_header_does_not_stand_for_is_not_believed(whole: Node
             assert shown(Node("front", url), HIGH) == [RIGHT]
 
 
-def test_filters_that_leave_out_what_the_unspent_outputs_show_are_not_believed(whole: Node) -> None:
-    """An index in which every header is right upon the one before, and the filters hold nothing."""
+def consistent(node: Node, content: bytes) -> dict[str, dict[str, str]]:
+    """An index in which every header is right upon the one before, and every filter above `HIGH` is `content`."""
     headers = {}
-    before = bytes.fromhex(whole.call("getblockfilter", hash_at(whole, HIGH))["header"])
+    before = bytes.fromhex(node.call("getblockfilter", hash_at(node, HIGH))["header"])
     for height in range(HIGH + 1, TIP + 1):
-        before = filter_header(b"\0", before)
-        headers[hash_at(whole, height)] = {"filter": "00", "header": before.hex()}
+        before = filter_header(content, before)
+        headers[hash_at(node, height)] = {"filter": content.hex(), "header": before.hex()}
+    return headers
+
+
+def test_filters_that_leave_out_what_the_unspent_outputs_show_are_not_believed(whole: Node) -> None:
+    false = consistent(whole, b"\0")
     with (
-        changing("getblockfilter", lambda params, answer: headers.get(params[0], answer), whole) as url,
+        changing("getblockfilter", lambda params, answer: false.get(params[0], answer), whole) as url,
         pytest.raises(UnavailableError, match=r"has an unspent output of block 441 that its filter .* does not know"),
     ):
         unspent_at(Node("front", url), pin_at(whole, HIGH), [*SCRIPTS, script_of(MANY)])
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"\x01\xff\xff", bytes(9)])
+def test_a_filter_that_cannot_be_read_passes_no_block_over(content: bytes, whole: Node) -> None:
+    false = consistent(whole, content)
+    with changing("getblockfilter", lambda params, answer: false.get(params[0], answer), whole) as url:
+        assert shown(Node("front", url), HIGH) == [RIGHT]
 
 
 BLOCKS: dict[str, Callable[[Node, Any], Any]] = {
@@ -398,6 +445,29 @@ def test_a_pruned_node_shows_what_its_blocks_suffice_for_and_no_less(tmp_path: P
         assert "a node that is not pruned" in str(caught.value.hint)
         assert shown(node, HIGH) == [RIGHT]  # the block of the spend is still there
         assert shown(node, TIP) == []  # no block above touches them
+
+
+def test_a_node_is_asked_from_the_moment_on_at_which_it_starts(data: Data) -> None:
+    """It refuses connections, then says that it loads and verifies, and then answers."""
+    conf = data.folder / "bitcoin.conf"
+    conf.unlink()
+    enough = threading.Event()
+
+    def run() -> None:
+        with running(data, "-checkblocks=0", "-checklevel=4"):
+            enough.wait(60)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not conf.exists() or "coinstatsindex" not in conf.read_text():
+        time.sleep(0.001)
+    settings = dict(line.split("=") for line in conf.read_text().splitlines() if "=" in line)
+    login = f"{settings['rpcuser']}:{settings['rpcpassword']}"
+    try:
+        assert shown(Node("bitcoind", f"http://{login}@127.0.0.1:{settings['rpcport']}"), HIGH) == [RIGHT]
+    finally:
+        enough.set()
+        thread.join()
 
 
 BUSY = 'Scan already in progress, use action "abort" or "status"'
@@ -509,6 +579,19 @@ def read(nodes: list[Node], needed: int, told: list[str]) -> tuple[Pin, list[Bit
     reader = BitcoinReader(CHAIN, "BTC", {"w": SCRIPTS})
     pin, records = read_with(reader, nodes, [WALLET], LOW, needed=needed, now=datetime.now(UTC), tell=told.append)
     return pin, [record for record in records if isinstance(record, BitcoinUtxos)]
+
+
+def test_two_nodes_whose_indexes_are_both_behind_agree_on_nothing(whole: Node) -> None:
+    told: list[str] = []
+    behind = range(TIP + 1)
+    with (
+        refusing_filters(whole, behind, STILL_INDEXED, reached=0) as one,
+        refusing_filters(whole, behind, STILL_INDEXED, reached=0) as two,
+    ):
+        two.name = "other"
+        with pytest.raises(UnavailableError, match="has block filters up to height 0") as caught:
+            read([one, two], 2, told)
+    assert caught.value.code == "bitcoin/filters"
 
 
 def test_of_several_nodes_one_that_is_damaged_is_left_out_and_told(data: Data, address: str) -> None:
