@@ -103,14 +103,20 @@ def spent_above(
     `paid` has heights of blocks above that are known to pay to a wanted script: their filters must say so too.
     """
     for block in _to_read(node, pinned, above, wanted, paid):
-        for spent in _inputs(node, block):
-            prevout = _prevout(node, spent)
-            script = prevout["scriptPubKey"]["hex"]
-            height = height_in(node, prevout, "height")
-            if height <= pinned.height and parse_hex(script) in wanted:
-                yield utxo_in(
-                    node, txid=spent["txid"], vout=spent["vout"], script=script, amount=prevout["value"], height=height
-                )
+        with shaped(node, "a block"):
+            for spent in _inputs(node, block):
+                prevout = _prevout(node, spent)
+                script = prevout["scriptPubKey"]["hex"]
+                height = height_in(node, prevout, "height")
+                if height <= pinned.height and parse_hex(script) in wanted:
+                    yield utxo_in(
+                        node,
+                        txid=spent["txid"],
+                        vout=spent["vout"],
+                        script=script,
+                        amount=prevout["value"],
+                        height=height,
+                    )
 
 
 def _to_read(
@@ -265,13 +271,12 @@ def _without_block(node: Node, block: Link, error: UnavailableError) -> Unavaila
 
 def _prevout(node: Node, spent: Any) -> dict[str, Any]:
     """The output that an input spends. Bitcoin Core tells it since version 23, where it has the block's undo data."""
-    with shaped(node, "an input"):
-        if "prevout" not in spent:
-            raise no_answer(
-                node,
-                "prevouts",
-                "does not tell which outputs a block spent, so it can only be read at its tip",
-                hint='use bitcoind 23 or later that has validated all its blocks, or pin = "latest"',
-            )
-        prevout: dict[str, Any] = spent["prevout"]
-        return prevout
+    if "prevout" not in spent:
+        raise no_answer(
+            node,
+            "prevouts",
+            "does not tell which outputs a block spent, so it can only be read at its tip",
+            hint='use bitcoind 23 or later that has validated all its blocks, or pin = "latest"',
+        )
+    prevout: dict[str, Any] = spent["prevout"]
+    return prevout
