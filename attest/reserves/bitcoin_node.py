@@ -111,7 +111,7 @@ def shaped(node: Node, what: str) -> Iterator[None]:
 
 def is_refusal(error: UnavailableError) -> bool:
     """Whether a node has no answer to a call, or does not let us make it; it did answer, and asks for no other try."""
-    return error.code in {"node/refused", "node/null", "node/http"}
+    return error.code in {"node/refused", "node/http"}
 
 
 def refused_with(error: AttestError, words: str) -> bool:

@@ -4,6 +4,7 @@ A block is passed over only when a sound filter of it shows that it touches none
 read whole. A filter is sound when its hash, on the filter header of the block before, gives its own filter header
 (BIP-157): bitcoind keeps the headers in a database with checksums, and the filters in files without. So an index that
 is behind or damaged costs time, up to `_UNFILTERED_BLOCKS` whole blocks, and then there is no answer; never an output.
+Whole blocks alone would be simpler, but a full one is 8 MB of JSON and takes a second, its filter 24 KB and 5 ms.
 
 bitcoind's `scanblocks` is not asked. It says `"completed": true` and names no block when a filter in its range is
 missing or cannot be read, and it matches with a key from the file (`block_filter`).

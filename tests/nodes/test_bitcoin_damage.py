@@ -559,6 +559,21 @@ def test_a_node_that_has_not_reached_the_pin_is_behind(data: Data, whole: Node) 
         assert shown(node, HIGH) == [RIGHT]
 
 
+def test_a_chain_that_gets_shorter_while_it_is_read_is_scanned_again(whole: Node) -> None:
+    scans, refused = [], []
+
+    def change(method: str, params: list[Any]) -> Any:
+        if method == "scantxoutset":
+            scans.append(params)
+        if method == "getblockhash" and params == [TIP] and not refused:
+            refused.append(params)
+            raise LookupError("Block height out of range")
+
+    with answering(whole, change) as url:
+        assert shown(Node("front", url), HIGH) == [RIGHT]
+    assert len(scans) == 2
+
+
 def null(node: Node, method: str, *params: Any) -> None:
     with pytest.raises(UnavailableError) as caught:
         node.call(method, *params)
