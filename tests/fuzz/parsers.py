@@ -61,6 +61,7 @@ from attest.policy.terms import Span, parse_date
 from attest.reserves.bip322 import check_bip322
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_scripts import address_of, address_script, descriptor_scripts
+from attest.reserves.block_filter import Scripts
 from attest.reserves.challenge import Challenge, parse_challenge, parse_nonce
 from attest.reserves.control import check_signature
 from attest.reserves.control_recheck import block_of
@@ -386,6 +387,9 @@ class _Table:
                 (dump,),
             ),
         )
+        sought = Scripts([bytes.fromhex("51"), bytes.fromhex("0014") + bytes(20)])
+        filters = (bytes.fromhex("09027acea61b6cc3fb33f5d52f7d088a6b2f75d234e89ca800"), b"\0")  # BIP-158's vectors
+        yield "block filter", Parser(lambda data: sought.may_be_in(data, bytes(32)), filters)
         described = [wallet.descriptor for wallet in self.config.wallets if wallet.descriptor is not None]
         key_alone = described[0].split("]")[1].split("/")[0]
         descriptors = (
