@@ -149,6 +149,16 @@ def test_one_token_contract_does_not_count_as_two_assets(case: str, forger: Forg
     assert forger.publish(count) == expected
 
 
+def test_a_contract_counts_as_the_asset_that_lists_it_alone(exchange: Exchange) -> None:
+    """Also when no balance of that asset is there."""
+
+    def relist(predicate: Any) -> None:
+        predicate["assets"].append({"asset": "USDX", "decimals": 6, "tokens": predicate["assets"][1].pop("tokens")})
+        predicate["liabilities"]["trees"].append(tree_of_nothing("USDX"))
+
+    assert checked(exchange, relist, exchange.files) == (11, "recheck/token")
+
+
 def test_a_token_is_of_the_contracts_that_its_asset_lists(exchange: Exchange, everything: dict[str, bytes]) -> None:
     def relist(predicate: Any) -> None:
         (token,) = predicate["assets"][1]["tokens"]
