@@ -45,7 +45,8 @@ _ADDRESS_BITS: Final = 160
 FIRST_OWNER: Final = 1  # where the list of owners begins and ends (base/OwnerManager.sol)
 _WORD: Final = 32
 # Safe.sol, checkNSignatures: what stands in the place of v.
-_BY_CONTRACT, _APPROVED, _ETH_SIGN = 0, 1, 4
+_BY_CONTRACT, _APPROVED = 0, 1
+ETH_SIGN: Final = 4  # is added to the v of a signature over `eth_sign_digest`
 
 
 class Safe(NamedTuple):
@@ -175,15 +176,20 @@ def combined_signature(digest: bytes, parts: Sequence[bytes]) -> bytes:
     return b"".join(ordered)
 
 
+def eth_sign_digest(digest: bytes) -> bytes:
+    """The 32 bytes that `eth_sign` and `personal_sign` sign for the 32 bytes of `digest` (EIP-191)."""
+    return keccak(b"\x19Ethereum Signed Message:\n32" + digest)
+
+
 def owner_slot(owner: int) -> bytes:
     """The storage slot that names who follows `owner` in the list, which begins and ends with 1."""
     return keccak(owner.to_bytes(_WORD) + _OWNERS.to_bytes(_WORD))
 
 
 def _recover(digest: bytes, part: bytes) -> str:
-    v = part[-1] - _ETH_SIGN if part else 0
+    v = part[-1] - ETH_SIGN if part else 0
     if v in {27, 28}:
-        digest = keccak(b"\x19Ethereum Signed Message:\n32" + digest)
+        digest = eth_sign_digest(digest)
         part = part[:-1] + bytes([v])
     return recover_signer(digest, part)
 

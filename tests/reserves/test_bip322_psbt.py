@@ -226,7 +226,7 @@ def payments() -> list[str]:
 def test_a_payment_is_never_taken_for_a_message() -> None:
     for text in payments():
         for psbts in ([text], [signed(unsigned(), 1), text]):
-            with pytest.raises(VerificationError, match="payment") as caught:
+            with pytest.raises(VerificationError, match="not that of a message") as caught:
                 signature_of_psbts(psbts)
             assert "do not publish" in str(caught.value.hint)
 
