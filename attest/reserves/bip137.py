@@ -31,7 +31,8 @@ def check_bip137(network: Network, script: bytes, message: bytes, signature: byt
         raise VerificationError(
             "control/kind",
             "a signature of BIP-137 shows control of a P2PKH address only, and this is another kind of address",
-            hint="sign with a wallet that writes BIP-322 signatures, which begin with smp, ful or pof",
+            hint="sign with a wallet that writes BIP-322 signatures, which begin with smp, ful or pof, or have the "
+            "device sign the .psbt file that attest control challenge wrote beside the text",
         )
     header, s = signature[0], int.from_bytes(signature[33:])
     if header not in _UNCOMPRESSED and header not in _COMPRESSED:

@@ -100,6 +100,7 @@ def signature_of_psbts(psbts: Sequence[str], asked: str | None = None) -> str:
             f"these PSBTs cannot be put together: {str(error)[:_TOLD]}",
             hint="every signer signs a copy of the PSBT of the same challenge, or what another signer made of it",
         ) from None
+    _reveal_key(combined)
     try:
         signed = finalize(combined, solver=miniscript_solver)
         to_sign = extract_tx(signed, verify_scripts=False, max_fee_rate=None)
@@ -128,6 +129,20 @@ def _asked(asked: Psbt, returned: Sequence[Psbt]) -> list[Psbt]:
             hint="sign the PSBT that lies beside this challenge's text",
         )
     return [asked] if all(psbt.tx.id == asked.tx.id for psbt in returned) else []
+
+
+def _reveal_key(psbt: Psbt) -> None:
+    """Put in the script behind the hash of a P2SH-P2WPKH address, where the signer whose key it is left it out."""
+    from btclib.hashes import hash160
+
+    (spent,) = psbt.inputs
+    if spent.redeem_script or spent.non_witness_utxo is None:
+        return
+    script = spent.non_witness_utxo.vout[0].script_pub_key.script
+    for key in spent.partial_sigs:
+        redeem = b"\x00\x14" + hash160(key)
+        if script == b"\xa9\x14" + hash160(redeem) + b"\x87":
+            spent.redeem_script = redeem
 
 
 def _too_few(psbt: Psbt) -> str | None:
