@@ -431,3 +431,22 @@ def test_the_key_of_a_nested_address_reveals_its_script() -> None:
     assert not Psbt.b64decode(plain).inputs[0].redeem_script
     returned = returned_without(signed(unsigned(form), 1), "redeem_script", "hd_key_paths", "witness_utxo")
     verify_message(BITCOIN, address, MESSAGE, signature_of_psbts([returned], plain))
+
+
+@pytest.mark.parametrize("chain", [BITCOIN, REGTEST, LITECOIN])
+@pytest.mark.parametrize("form", ["pkh({0}/0/*)", "wpkh({0}/0/*)"])
+def test_an_address_alone_has_a_psbt_on_every_network(form: str, chain: str) -> None:
+    address = address_at(described(form, chain), chain)
+    plain = psbt_to_sign(chain, address, MESSAGE)
+    (item,) = Psbt.b64decode(plain).inputs
+    assert (item.hd_key_paths, item.non_witness_utxo is None) == ({}, False)
+    verify_message(chain, address, MESSAGE, signature_of_psbts([signed(plain, 1)], plain))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_address_of_several_signers_alone_has_a_psbt_that_they_complete(form: str) -> None:
+    """Where the register has the address and not the descriptor, each signer's wallet puts in what it knows."""
+    address = address_at(described(form))
+    plain = psbt_to_sign(BITCOIN, address, MESSAGE)
+    returned = [signed(unsigned(form), seed) for seed in (1, 2)]
+    verify_message(BITCOIN, address, MESSAGE, signature_of_psbts(returned, plain))
