@@ -38,7 +38,7 @@ def check_bip137(network: Network, script: bytes, message: bytes, signature: byt
     if header not in _UNCOMPRESSED and header not in _COMPRESSED:
         raise _not_signed(f"its first byte, {header}, is none of a P2PKH address's")
     if s > _ORDER // 2:
-        raise _not_signed("its s is in the upper half, where no wallet leaves it")
+        raise _not_signed("its s is in the upper half of the order, and only the one in the lower half counts")
     coin = network.name.split()[0]
     if not _recovers(coin, script, message, signature) or not _bitcoinlib_agrees(coin, script, message, signature):
         raise _not_signed("it is of another message or by another key")

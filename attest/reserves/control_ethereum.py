@@ -146,7 +146,11 @@ def recover_signer(digest: bytes, signature: bytes) -> str:
     try:
         return Signature(vrs=(v - _V, r, s)).recover_public_key_from_msg_hash(digest).to_checksum_address()
     except BadSignature:
-        raise VerificationError("control/no-signer", "the signature is not one that any key could make") from None
+        raise VerificationError(
+            "control/no-signer",
+            "the signature is not one that any key could make",
+            hint="copy the whole signature again, as the wallet shows it",
+        ) from None
 
 
 def _verify(address: str, digest: bytes, signature: bytes) -> None:

@@ -150,7 +150,12 @@ def safe_signers(owners: Sequence[str], threshold: int, digest: bytes, signature
             signer = _recover(digest, part)
             recovered.append(signer)
         if signer not in owners:
-            raise VerificationError("control/not-an-owner", f"{signer} signed or approved, but is no owner of the Safe")
+            raise VerificationError(
+                "control/not-an-owner",
+                f"{signer} signed or approved, but is no owner of the Safe",
+                hint="an owner signs the .typed.json file of this challenge; a signature over anything else leads to "
+                "an address that is nobody's",
+            )
         if (place := int(signer, 16)) <= last:
             raise VerificationError(
                 "control/signer-order",
@@ -163,7 +168,11 @@ def safe_signers(owners: Sequence[str], threshold: int, digest: bytes, signature
             "control/signature", f"the signature of a Safe does not consist of parts of {SIGNATURE_BYTES} bytes"
         )
     if (signed := len(recovered) + len(unchecked)) < threshold:
-        raise VerificationError("control/too-few-signers", f"{signed} owners of the Safe signed, {threshold} must")
+        raise VerificationError(
+            "control/too-few-signers",
+            f"{signed} owners of the Safe signed, {threshold} must",
+            hint="add the signatures of as many owners at once, each in a file of its own",
+        )
     return Signers(tuple(recovered), tuple(unchecked))
 
 

@@ -182,6 +182,13 @@ def test_zero_and_one_of_an_owner_without_a_key_stay_what_they_mean_to_the_safe(
     assert safe_form(SAFE, whole, ADDRESSES) == approved(one, 0, offset=130) + part(two) + tail
 
 
+def test_what_an_owners_contract_takes_is_not_touched_whatever_it_looks_like() -> None:
+    one, two, three = sorted(OWNERS, key=lambda owner: int(owner.address, 16))
+    device = part(three)[:64] + bytes([part(three)[64] - 27])
+    whole = approved(one, 0, offset=130) + part(two) + device
+    assert safe_form(SAFE, whole, ADDRESSES) == whole
+
+
 def test_a_part_of_a_stranger_stays_as_it_is() -> None:
     for write in OWNER_FORMS.values():
         assert safe_form(SAFE, write(OTHER), ADDRESSES) == write(OTHER)
