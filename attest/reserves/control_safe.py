@@ -13,6 +13,7 @@ from attest.reserves.control_ethereum import SIGNATURE_BYTES, eip191_digest, eip
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.safe import (
     ETH_SIGN,
+    MAX_OWNERS,
     Signers,
     combined_signature,
     eth_sign_digest,
@@ -48,7 +49,7 @@ def safe_form(challenge: Challenge, signature: bytes, owners: Sequence[str]) -> 
     digest = eip712_digest(safe_challenge(challenge))
     if len(signature) < SIGNATURE_BYTES:
         return _owner_form(digest, signature, owners)
-    whole, start, end = b"", 0, len(signature)
+    whole, start, end = b"", 0, min(len(signature), MAX_OWNERS * SIGNATURE_BYTES)
     while start + SIGNATURE_BYTES <= end:
         part = signature[start : start + SIGNATURE_BYTES]
         if part[-1] in _NO_KEY and checksum_address(f"0x{part[12:32].hex()}") in owners:
