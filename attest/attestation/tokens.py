@@ -125,13 +125,15 @@ class TokenKey:
         return [
             key
             for key in self._all(session, kind)
-            if self.keyid in {None, bytes(key.id)} and self.label in {None, key.label}
+            if self.keyid in {None, bytes(key.id or b"")} and self.label in {None, key.label or ""}
         ]
 
     def _one(self, found: list[Any], token: Any, others: list[Any] | None = None) -> Any:
         if len(found) == 1:
             return found[0]
-        there = _listed([f"id={_percent(bytes(key.id))};object={quote(key.label)}" for key in found or others or []])
+        there = _listed(
+            [f"id={_percent(bytes(key.id or b''))};object={quote(key.label or '')}" for key in found or others or []]
+        )
         if not found:
             raise UnavailableError(
                 "signer/failed",
