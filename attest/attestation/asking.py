@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +40,7 @@ from attest.reserves.wallets import Wallet
 CUSTODIAN_FOLDER: Final = "custodian-"
 _FOLDER_MODE: Final = 0o700
 _DEPTH: Final = 6
+_COLDCARD: Final = 330  # of the message in a PSBT (shared/psbt.py of its firmware); of a text it signs 240
 
 
 def write_challenges(
@@ -104,6 +105,7 @@ def write_challenges(
         )
     challenges = _challenges(blocks, items, keys, None if population is None else population.sample)
     _write(out, challenges, files)
+    _tell_devices(items, {wallet.id for wallet in config.wallets if wallet.descriptor is not None}, around)
     return challenges
 
 
@@ -112,6 +114,23 @@ def _tell_no_sample(config: Config, population: Population | None, nonce: str, a
     without = {"--reserves": population is None, "--nonce": nonce == NO_NONCE}
     if config.control.sample is not None and (lacking := [option for option in without if without[option]]):
         around.tell(f"every address is asked: the sample in [control] is not drawn without {' and '.join(lacking)}")
+
+
+def _tell_devices(items: Sequence[Item], described: Collection[str], around: Surroundings) -> None:
+    """Tell what keeps devices from signing some of the PSBTs, and what helps; `described` wallets have descriptors."""
+    bitcoin = [item for item in items if item.challenge.chain.startswith("bip122:")]
+    if plain := [item for item in bitcoin if item.wallet not in described]:
+        around.tell(
+            f"{len(plain)} PSBTs name no key, such as {plain[0].name}.psbt: they are for wallets that know the address "
+            "as theirs. A device such as a Coldcard or Ledger is to be told where its key comes from: write descriptor "
+            '= "wpkh([FINGERPRINT/84h/0h/0h/0/5]PUBLIC KEY)" into the wallet\'s table instead of the address; '
+            "getaddressinfo of Bitcoin Core shows it as desc"
+        )
+    if long := [item for item in bitcoin if len(item.challenge.text) > _COLDCARD]:
+        around.tell(
+            f"{len(long)} texts, such as {long[0].name}.txt, have more than the {_COLDCARD} characters that a Coldcard "
+            "signs; a nonce of 16 bytes keeps them shorter"
+        )
 
 
 def _write(out: Path, challenges: Challenges, files: Mapping[str, bytes]) -> None:
@@ -187,7 +206,7 @@ def _files(item: Item, wallet: Wallet, index: int | None) -> dict[str, bytes]:
     elif challenge.chain.startswith("eip155:"):
         document = json.dumps(typed_challenge(challenge), indent=1)
         files[f"{item.name}.typed.json"] = document.encode() + b"\n"
-    elif wallet.descriptor is not None:
+    else:
         from attest.reserves.bip322_psbt import psbt_to_sign
 
         psbt = psbt_to_sign(

@@ -14,8 +14,9 @@ from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
 from attest.files import is_folder, read_bounded
 from attest.reserves.challenge import Challenge, Method
-from attest.reserves.control import check_signature
+from attest.reserves.control import check_signature, published_signature
 from attest.reserves.sampling import Sample
+from attest.reserves.signature_files import check_named, parse_written
 from attest.reserves.wallets import ChainId, WalletId
 
 CHALLENGES_FILE: Final = "challenges.json"
@@ -42,6 +43,17 @@ class Item(Document):
         if self.contract is not None:
             return self.contract.check(self.challenge, signature)
         return check_signature(self.challenge, signature)
+
+    def published(self, data: bytes) -> str:
+        """The signature in a file as a wallet wrote it, in the one form that is published; it is not checked here.
+
+        Raises `VerificationError` when the file says that it is of another text or address, `MalformedError`.
+        """
+        written = parse_written(data)
+        if self.contract is not None:
+            return self.contract.published(self.challenge, written.signature)
+        check_named(self.challenge, written)
+        return published_signature(self.challenge, written.signature)
 
 
 class CustodianKey(Document):

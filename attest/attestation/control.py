@@ -28,8 +28,10 @@ from attest.reserves.records import (
     CustodyConfirmation,
     new_salt,
 )
+from attest.reserves.signature_forms import is_psbt
 
 SIGNATURE: Final = ".sig"
+PSBT: Final = ".psbt"
 _PSBT: Final = b"psbt\xff"  # how a PSBT begins that is not in base64
 
 ControlRecord = ChallengeBlock | ControlProof | ContractControl | CustodyConfirmation | ControlSample
@@ -63,10 +65,10 @@ class Standing(NamedTuple):
 def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
     """Check the signatures and confirmations in `paths` and keep those in `folder` that hold.
 
-    A file is named after its challenge: `NAME.sig` holds the signature as the wallet shows it, every `NAME.….sig` that
+    A file is named after its challenge: `NAME.sig` holds the signature as the wallet writes it, every `NAME.….sig` that
     of one owner of a Safe, and every `NAME.….psbt` a PSBT that some of the signers signed. Every `….confirmation.json`
-    is what a custodian confirms. Raises `VerificationError`, `MalformedError`, `UnavailableError` naming every file
-    that is not kept, after the others are.
+    is what a custodian confirms. Signatures are kept in the one form that is published. Raises `VerificationError`,
+    `MalformedError`, `UnavailableError` naming every file that is not kept, after the others are.
     """
     challenges = read_challenges(folder)
     items = {item.name: item for item in challenges.items}
@@ -75,7 +77,7 @@ def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
     left_out = 0
     for name, parts in _by_name(paths, items).items():
         try:
-            kept |= _checked(items.get(name), parts, challenges)
+            kept |= _checked(items.get(name), parts, challenges, folder)
         except AttestError as error:
             refused.append(error)
             left_out += len(parts)
@@ -86,7 +88,7 @@ def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
     return standing(folder)
 
 
-def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges) -> dict[str, bytes]:
+def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges, folder: Path) -> dict[str, bytes]:
     """What to keep of the files of one challenge, or of one that is for none, by its name. Raises `AttestError`."""
     path = parts[0]
     if path.name.endswith(CONFIRMATION):
@@ -101,7 +103,7 @@ def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges) -
             f"a custodian's file ends in {CONFIRMATION}",
         )
     try:
-        signature = _signature(item, parts)
+        signature = _signature(item, parts, folder)
         item.check(signature)
     except AttestError as error:
         names = ", ".join(part.name for part in parts)
@@ -206,29 +208,33 @@ def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list
     return found
 
 
-def _signature(item: Item, parts: Sequence[Path]) -> str:
-    """The signature in a challenge's files: one as text, those of owners, or signed PSBTs to combine."""
+def _signature(item: Item, parts: Sequence[Path], folder: Path) -> str:
+    """The signature in a challenge's files, as it is published: one, those of owners, or signed PSBTs to combine."""
     texts = [path for path in parts if path.suffix == SIGNATURE]
     if item.contract is not None and texts == list(parts):
-        return item.contract.combine(item.challenge, {path.name: _text(path) for path in texts})
-    if len(parts) == 1 and texts:
-        return _text(texts[0])
-    if texts or any(path.suffix != ".psbt" for path in parts):
+        return item.contract.combine(item.challenge, {path.name: _published(item, path) for path in texts})
+    if any(path.suffix not in {SIGNATURE, PSBT} for path in parts) or (texts and len(parts) > 1):
         raise MalformedError(
             "control/name", f"{parts[0].name} comes with others", hint="give one .sig or some .psbt for a challenge"
         )
-    from attest.reserves.bip322_psbt import signature_of_psbts
+    found = [_published(item, path) for path in parts]
+    if len(found) == 1 and not is_psbt(found[0]):
+        return found[0]
+    from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 
-    return signature_of_psbts([_psbt(path) for path in parts])
+    asked, challenge = folder / f"{item.name}{PSBT}", item.challenge
+    given = _published(item, asked) if asked.exists() else None
+    return signature_of_psbts(found, given or psbt_to_sign(challenge.chain, challenge.address, challenge.text))
 
 
-def _psbt(path: Path) -> str:
-    """A PSBT in base64, of a file that holds it so or in binary, as BIP-174 has files."""
+def _published(item: Item, path: Path) -> str:
+    """The signature or PSBT in a file, in its one form; a PSBT may be in binary, as BIP-174 has files."""
     data = read_bounded(path, MAX_SIGNATURE)
-    return b64encode(data).decode() if data.startswith(_PSBT) else _text(path)
+    return b64encode(data).decode() if data.startswith(_PSBT) else item.published(data)
 
 
 def _text(path: Path) -> str:
+    """A signature that is kept already."""
     data = read_bounded(path, MAX_SIGNATURE)
     try:
         return data.decode("ascii").strip()

@@ -14,10 +14,11 @@ from attest.reserves.challenge import Challenge, Method
 from attest.reserves.control import signature_bytes
 from attest.reserves.control_contract import MAX_SIGNATURE_BYTES
 from attest.reserves.control_ethereum import eip191_digest
-from attest.reserves.control_safe import combine_owners, safe_challenge, safe_challenge_signers
+from attest.reserves.control_safe import combine_owners, safe_challenge, safe_challenge_signers, safe_form
 from attest.reserves.ethereum_contracts import Contract
 from attest.reserves.ethereum_proof import keccak
 from attest.reserves.records import Owners
+from attest.reserves.signature_forms import hex_bytes
 
 SIGNERS: Final = ".signers.md"
 
@@ -54,6 +55,17 @@ class ContractAccount(Document):
                 "control/malformed", f"a contract is asked about a signature of at most {MAX_SIGNATURE_BYTES:,} bytes"
             )
         return None
+
+    def published(self, challenge: Challenge, signature: str) -> str:
+        """The one form of `signature` that is published. Of a contract that is no Safe, only its hex is spelled alike.
+
+        `signature` is without white space, and comes back as it is when it is not hex. Of a contract that is no Safe
+        it is hex only behind 0x, because nothing here can tell whether other text was meant so.
+        """
+        data = hex_bytes(signature)
+        if data is None or (self.owners is None and signature[:2] not in {"0x", "0X"}):
+            return signature
+        return "0x" + (data if self.owners is None else safe_form(challenge, data, self.owners)).hex()
 
     def combine(self, challenge: Challenge, signatures: Mapping[str, str]) -> str:
         """The signature in files of these names: of a Safe each may be by one owner. Raises `AttestError`."""

@@ -23,6 +23,7 @@ from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refuse_existing
 from attest.policy.inputs import Declaration
+from attest.reserves.account_advice import account_advice
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
@@ -121,6 +122,8 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
     removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
     """
     places = register(config.wallets)
+    for sentence in account_advice(config.wallets, places.scripts):
+        around.tell(sentence)
     check_nonce(config, nonce)
     require_utxo_sets(config, around.folder)
     documents = bank_documents(config, period, around.folder)

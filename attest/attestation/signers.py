@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import AWSSigner, HSMSigner
 from securesystemslib.signer import Signer as LibrarySigner
 
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
+from attest.attestation.tokens import TokenKey
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
 
@@ -45,14 +46,12 @@ class DeviceSigner:
 
     public: PublicKey
     _uri: str
-    _signer: LibrarySigner
+    _sign: Callable[[bytes], bytes]
 
     def sign(self, message: bytes) -> bytes:
         """The signature over `message`: 64 bytes for either scheme. Raises `UnavailableError`, `VerificationError`."""
         with _spoken(self._uri):
-            signature = bytes.fromhex(self._signer.sign(message).signature)
-            if self.public.scheme == "ecdsa-p256-sha256":
-                signature = ecdsa_from_der(signature)
+            signature = self._sign(message)
         try:
             self.public.verify(signature, message)
         except VerificationError:
@@ -83,9 +82,18 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
         public = token_key(uri, secrets=secrets)
     if scheme == "awskms" and public.scheme != "ecdsa-p256-sha256":
         raise MalformedError("key/scheme", f"a key at awskms: is an ECDSA P-256 key, and this one is {public.scheme}")
+    if scheme == "pkcs11":
+        token = TokenKey.parse(uri)
+        return DeviceSigner(public, uri, lambda message: token.sign(message, secrets))
     library_uri = _library_uri(uri)
     with _spoken(uri):
-        return DeviceSigner(public, uri, LibrarySigner.from_priv_key_uri(library_uri, public._key, secrets))  # noqa: SLF001
+        device = LibrarySigner.from_priv_key_uri(library_uri, public._key, secrets)  # noqa: SLF001
+
+    def sign(message: bytes) -> bytes:
+        signature = bytes.fromhex(device.sign(message).signature)
+        return ecdsa_from_der(signature) if public.scheme == "ecdsa-p256-sha256" else signature
+
+    return DeviceSigner(public, uri, sign)
 
 
 def key_file(uri: str, folder: Path) -> Path | None:
@@ -107,7 +115,10 @@ def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
 
 def token_key(uri: str, *, secrets: Secrets) -> PublicKey:
     """The public key of the pair that `uri` names on a token. Raises `UnavailableError`, `MalformedError`."""
-    keyid, label = _token_place(uri)
+    if _scheme(uri) == "pkcs11":
+        with _spoken(uri):
+            return TokenKey.parse(uri).public_key(secrets, what=f"the key at {_shown(uri)}")
+    keyid, label = _hsm_place(uri)
     with _spoken(uri):
         _, key = HSMSigner.import_(keyid, label, secrets)
         return PublicKey.of_library(key, what=f"the key at {_shown(uri)}")
@@ -127,7 +138,7 @@ def _spoken(uri: str) -> Iterator[None]:
         yield
     except AttestError:
         raise
-    except UnsupportedLibraryError:
+    except (UnsupportedLibraryError, ModuleNotFoundError):
         raise UnavailableError(
             "signer/library",
             f"what speaks {_scheme(uri)} is not installed",
@@ -168,11 +179,6 @@ def _shown(uri: str) -> str:
     return re.split("[?;#]", uri, maxsplit=1)[0]
 
 
-def _token_place(uri: str) -> tuple[int | None, str | None]:
-    """The key's number on the token, and the token's label."""
-    return _rfc7512_place(uri) if _scheme(uri) == "pkcs11" else _hsm_place(uri)
-
-
 def _hsm_place(uri: str) -> tuple[int | None, str | None]:
     """`hsm:2?label=LABEL`, as securesystemslib has it."""
     number, _, query = uri.removeprefix("hsm:").partition("?")
@@ -181,18 +187,6 @@ def _hsm_place(uri: str) -> tuple[int | None, str | None]:
     if parameters or not (number == "" or (number.isascii() and number.isdecimal() and len(number) < _MAX_KEYID_BYTES)):
         raise _malformed(uri, "hsm:2?label=TOKEN")
     return int(number) if number else None, label
-
-
-def _rfc7512_place(uri: str) -> tuple[int | None, str | None]:
-    """`pkcs11:token=LABEL;id=%02` of RFC 7512; its other attributes, such as a PIN, are refused."""
-    attributes = [part.partition("=") for part in uri.removeprefix("pkcs11:").split(";") if part]
-    values = {name: value for name, _, value in attributes}
-    token, keyid = values.pop("token", None), unquote_to_bytes(values.pop("id", ""))
-    if values or len(attributes) > len({name for name, _, _ in attributes}) or "?" in uri:
-        raise _malformed(uri, "pkcs11:token=LABEL;id=%02")
-    if keyid.startswith(b"\0") or len(keyid) > _MAX_KEYID_BYTES:
-        raise _malformed(uri, "pkcs11:token=LABEL;id=%02")
-    return int.from_bytes(keyid) if keyid else None, None if token is None else unquote(token)
 
 
 def _aws_name(uri: str) -> str:
@@ -207,9 +201,9 @@ def _library_uri(uri: str) -> str:
     """The URI as securesystemslib has it."""
     if _scheme(uri) == "awskms":
         return f"awskms:{_aws_name(uri)}"
-    if _scheme(uri) not in _TOKEN_SCHEMES:
+    if _scheme(uri) != "hsm":
         return uri
-    keyid, label = _token_place(uri)
+    keyid, label = _hsm_place(uri)
     number = "" if keyid is None else str(keyid)
     return f"hsm:{number}" + ("" if label is None else "?" + urlencode({"label": label}))
 

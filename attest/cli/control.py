@@ -41,9 +41,9 @@ def challenge(
     """Write a challenge for every address of CONFIG, to be carried to the keys.
 
     NAME.txt is signed as it is, to the byte: by BIP-322 (P2PKH: BIP-137) on Bitcoin, by personal_sign on an EVM chain.
-    NAME.typed.json is the same for eth_signTypedData_v4, NAME.psbt for wallets that sign PSBTs, such as those of
-    several signers. The addresses of a descriptor are those that hold coins now, or those in the reading of --reserves,
-    which is exactly what the statement counts.
+    NAME.typed.json is the same for eth_signTypedData_v4, NAME.psbt for wallets and devices that sign PSBTs: those of
+    several signers, and those that sign no long text or no BIP-322. The addresses of a descriptor are those that hold
+    coins now, or those in the reading of --reserves, which is exactly what the statement counts.
 
     Where a contract is, NAME.signers.md says who signs: of a Safe so many of its owners, each NAME.typed.json. What any
     other contract takes for a signature shows no key.
@@ -77,8 +77,8 @@ def challenge(
             },
         },
         f"{len(written.items)} challenges  {out}\n{_custodians(written, out)}{_contracts_text(written.items)}\n"
-        "Sign each NAME.txt, write the signature to NAME.sig, and say:\n"
-        f"  attest control add {out} NAME.sig …",
+        "Sign each NAME.txt, write the signature to NAME.sig, or sign NAME.psbt, and say:\n"
+        f"  attest control add {out} NAME.sig NAME.psbt …",
     )
 
 
@@ -140,10 +140,11 @@ def confirm_(
 def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:  # noqa: ARG001
     """Check SIGNATURES of the challenges in FOLDER, keep them there, and say what is still missing.
 
-    NAME.sig holds a signature as the wallet shows it, every NAME.….sig that of one owner of a Safe, every NAME.….psbt a
-    PSBT that some of the signers signed, a ….confirmation.json what a custodian confirms; what several signed is added
-    at once. What does not hold is named and not kept. Without any, those that are there are checked again. The
-    signature for a contract that is no Safe is kept unchecked: only the contract can say.
+    NAME.sig holds a signature as the wallet writes it (text, armour or JSON), every NAME.….sig that of one owner of a
+    Safe, every NAME.….psbt a PSBT that some of the signers signed, a ….confirmation.json what a custodian confirms;
+    what several signed is added at once. Each is kept in the one form that is published. What does not hold is named
+    and not kept. Without any, those that are there are checked again. The signature for a contract that is no Safe is
+    kept unchecked: only the contract can say.
     """
     from attest.attestation.control import add_signatures
 

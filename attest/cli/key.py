@@ -81,9 +81,10 @@ def new(
 def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | None, as_json: bool) -> Result:  # noqa: ARG001
     """Show the fingerprint of KEY, also as words to read out over the telephone.
 
-    KEY is the PEM file of a public key, a key on a token, hsm:2?label=TOKEN or pkcs11:token=TOKEN;id=%02, where the
-    environment variable PYKCS11LIB names the library of the token, or a key at AWS, awskms:alias/NAME, where the
-    environment names the region and the credentials. Compare all 24 words.
+    KEY is the PEM file of a public key, a key on a token, or a key at AWS. On a token, pkcs11:token=TOKEN;id=%00%02
+    names it by the bytes of its id, pkcs11:token=TOKEN;object=NAME by its label (RFC 7512), and hsm:2?label=TOKEN by a
+    number; the environment variable PYKCS11LIB names the library of the token. At AWS, awskms:alias/NAME names it, and
+    the environment the region and the credentials. Compare all 24 words.
     """
     from attest.attestation.signers import public_key
     from attest.files import make_parent, write_file

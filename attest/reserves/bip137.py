@@ -31,13 +31,14 @@ def check_bip137(network: Network, script: bytes, message: bytes, signature: byt
         raise VerificationError(
             "control/kind",
             "a signature of BIP-137 shows control of a P2PKH address only, and this is another kind of address",
-            hint="sign with a wallet that writes BIP-322 signatures, which begin with smp, ful or pof",
+            hint="sign with a wallet that writes BIP-322 signatures, which begin with smp, ful or pof, or have the "
+            "device sign the .psbt file that attest control challenge wrote beside the text",
         )
     header, s = signature[0], int.from_bytes(signature[33:])
     if header not in _UNCOMPRESSED and header not in _COMPRESSED:
         raise _not_signed(f"its first byte, {header}, is none of a P2PKH address's")
     if s > _ORDER // 2:
-        raise _not_signed("its s is in the upper half, where no wallet leaves it")
+        raise _not_signed("its s is in the upper half of the order, and only the one in the lower half counts")
     coin = network.name.split()[0]
     if not _recovers(coin, script, message, signature) or not _bitcoinlib_agrees(coin, script, message, signature):
         raise _not_signed("it is of another message or by another key")

@@ -70,6 +70,7 @@ def check_bip322(script: bytes, message: bytes, signature: str) -> tuple[SignedO
         raise VerificationError(
             "control/inconclusive",
             f"the signature is neither valid nor invalid, as its script has no full meaning yet: {_told(error)}",
+            hint="sign in the way in which the wallet spends, with version, lock time and sequence 0",
         ) from None
     except Exception as error:  # noqa: BLE001 (what it finds wrong has several unrelated types)
         raise VerificationError(
@@ -132,7 +133,9 @@ def _check_control(tx: Tx, outputs: list[TxOut]) -> None:
         verify_input(outputs, tx, index, REQUIRED_RULES, shared, hash_types, signers)
         if not hash_types:
             raise VerificationError(
-                "control/no-key", "the script is satisfied without any signature, which shows control of no key"
+                "control/no-key",
+                "the script is satisfied without any signature, which shows control of no key",
+                hint="sign by a branch of the script that asks for a key",
             )
         commands = list(_commands(script))
         # Who made a Schnorr signature is not told: there no key may stand in the script twice.

@@ -7,10 +7,13 @@ knows no SLIP-132 keys, so the text is checked here before it gets there.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from attest.errors import MalformedError
 from attest.reserves.bitcoin_networks import KeyKind, Network
+from attest.reserves.descriptor_faults import refuse_characters, refuse_file, refuse_seed, two_branches, why_unread
 
 # What may stand outermost. A bare multi() has no address; libwally has no scripts under tr().
 _FUNCTIONS: Final = (
@@ -21,6 +24,8 @@ _FUNCTIONS: Final = (
 _KEY: Final = re.compile(r"(?:^|(?<=[(,\]]))([0-9A-Za-z]{51,})(/[^(),]*)?")
 _PATH: Final = re.compile(r"((?:/[0-9]+)*)(/\*)?", re.ASCII)
 _OPENED: Final = re.compile(r"[a-z0-9_:]*\(")
+_WHITE: Final = " \t\r\n\v\f\u00a0\ufeff"
+_AROUND: Final = re.compile(rf"[{_WHITE}]*([][,(){{}}])[{_WHITE}]*")
 _EXTENDED_KEY_BYTES: Final = 78
 _VERSION_BYTES: Final = 4
 _KEY_START: Final = 45  # BIP-32: here a private key has a zero byte, which no public key has
@@ -35,6 +40,21 @@ _GENERATOR: Final = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x6
 _CHECKSUM_LENGTH: Final = 8
 
 
+def one_spelling(text: str) -> str:
+    """A descriptor as attest writes it: without white space at its ends and around brackets and commas.
+
+    Wallets and editors put it there; it changes no script. A checksum that fits the text with it becomes that of the
+    text without it. The register holds no other spelling, and none else is published.
+    """
+    body, mark, checksum = text.strip(_WHITE).partition("#")
+    body = body.strip(_WHITE)
+    plain = _AROUND.sub(r"\1", body)
+    if mark and plain != body:
+        with suppress(MalformedError):  # of the text as it was, no checksum may exist
+            checksum = _checksum(plain) if checksum == _checksum(body) else checksum
+    return plain + mark + checksum
+
+
 def plain_descriptor(text: str, network: Network) -> str:
     """A descriptor without its checksum, every extended key an xpub or tpub derived to its last fixed step.
 
@@ -42,7 +62,10 @@ def plain_descriptor(text: str, network: Network) -> str:
     contradicts the function around it (SLIP-132), and a descriptor that stands for several kinds of scripts.
     """
     body, mark, checksum = text.partition("#")
+    refuse_seed(text)
     refuse_key(body, network)
+    refuse_file(text, network.name)
+    refuse_characters(text)
     if mark and checksum != (right := _checksum(body)):
         raise _malformed(
             f"the descriptor's checksum does not fit its text ({right} would)",
@@ -71,6 +94,14 @@ def refuse_key(text: str, network: Network) -> None:
             )
 
 
+def extended_keys(body: str) -> Iterator[tuple[str, int, str]]:
+    """The beginning, the depth (BIP-32) and the path behind of each extended key in the text of a descriptor."""
+    for match in _KEY.finditer(body):
+        payload = _payload(match[1])
+        if len(payload) == _EXTENDED_KEY_BYTES:
+            yield match[1][:_SHOWN], payload[_VERSION_BYTES], match[2] or ""
+
+
 def not_a_descriptor(network: Network, why: str = "") -> MalformedError:
     """The error for text that is no descriptor of the network, `why` going on with its sentence."""
     return _malformed(
@@ -83,18 +114,20 @@ def _malformed(message: str, hint: str) -> MalformedError:
     return MalformedError("bitcoin/descriptor", message, hint=hint)
 
 
-def _several(what: str) -> MalformedError:
-    return _malformed(
-        f"the descriptor stands for several kinds of scripts ({what})",
-        hint="list a wallet for each path of <0;1>, and for each kind of combo()",
-    )
-
-
 def _refuse_function(body: str, network: Network) -> NoReturn:
     if body.startswith("combo("):
-        raise _several("combo()")
+        raise _malformed(
+            "the descriptor stands for several kinds of scripts (combo())",
+            hint="list a wallet for each: pkh(), wpkh() and sh(wpkh()) around the key, whichever addresses are in use",
+        )
     if body.startswith(("addr(", "raw(")):
         raise _malformed("addr() and raw() stand for one script", hint="list the wallet by its address = instead")
+    if body.lower().startswith(_FUNCTIONS):
+        raise _malformed(
+            "the functions of a descriptor are written in small letters: it begins with none of "
+            + ", ".join(_FUNCTIONS),
+            hint="copy the descriptor again from its source: keys have small and capital letters of their own",
+        )
     raise not_a_descriptor(network, ": it begins with none of " + ", ".join(_FUNCTIONS))
 
 
@@ -127,7 +160,9 @@ def _plain_key(match: re.Match[str], network: Network) -> str:
             hint="take the key of the account whose addresses these are, or its xpub spelling if the function is right",
         )
     if "<" in path:
-        raise _several("<0;1>")
+        raise two_branches("<0;1>, of BIP-389")
+    if "**" in path:
+        raise why_unread(match.string, network.name)
     if re.search(r"[hH']", path):
         raise _malformed(
             "hardened steps after an extended public key need its private key",
@@ -135,7 +170,9 @@ def _plain_key(match: re.Match[str], network: Network) -> str:
         )
     steps = _PATH.fullmatch(path)
     if steps is None:
-        raise not_a_descriptor(network, f": {path} is not a path")
+        raise not_a_descriptor(
+            network, f": {path} is not a path, which is numbers behind a / each, and a /* as the last"
+        )
     try:
         key = wallycore.bip32_key_unserialize(network.xpub + payload[_VERSION_BYTES:])
         if steps[1]:  # once here instead of once for each index

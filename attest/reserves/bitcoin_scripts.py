@@ -11,6 +11,7 @@ from typing import Any, Final
 from attest.errors import MalformedError
 from attest.reserves.bitcoin_descriptor import not_a_descriptor, plain_descriptor, refuse_key
 from attest.reserves.bitcoin_networks import Network, network
+from attest.reserves.descriptor_faults import why_unread
 from attest.reserves.wallets import Wallet
 
 MAX_RANGE: Final = 100_000
@@ -52,8 +53,7 @@ def descriptor_scripts(text: str, indexes: tuple[int, int], chain_id: str) -> tu
             bytes(wallycore.descriptor_to_script(descriptor, 0, 0, 0, 0, index, 0)) for index in range(first, last + 1)
         )
     except (ValueError, TypeError):  # a lone surrogate is a TypeError
-        why = ", or one that libwally does not read: scripts under tr(), or more than 15 keys"
-        raise not_a_descriptor(chain, why) from None
+        raise why_unread(text.partition("#")[0], chain.name) from None
     if not keys:
         raise not_a_descriptor(chain, ": it holds no key, so anyone could spend from it")
     return found

@@ -49,7 +49,7 @@ def verify_message(chain: str, address: str, message: str, signature: str) -> Si
         raise MalformedError(
             "control/malformed",
             "this is not a signature: not base64 with padding, with or without smp, ful or pof before it",
-            hint="copy the whole signature on one line, without spaces",
+            hint="copy the whole signature as the wallet shows it, to its last character",
         ) from None
     if kind is None and len(payload) == SIGNATURE_BYTES:
         check_bip137(network(chain), script, data, payload)

@@ -124,22 +124,33 @@ def recover_signer(digest: bytes, signature: bytes) -> str:
         raise MalformedError("control/digest", f"a digest of {len(digest)} bytes instead of {_DIGEST_BYTES}")
     if len(signature) != SIGNATURE_BYTES:
         raise MalformedError(
-            "control/signature", f"a signature of {len(signature)} bytes instead of {SIGNATURE_BYTES}: r, s and v"
+            "control/signature",
+            f"a signature of {len(signature)} bytes instead of {SIGNATURE_BYTES}: r, s and v",
+            hint="copy the whole signature as the wallet shows it: 130 hex digits, with or without 0x before them",
         )
     r, s, v = int.from_bytes(signature[:_WORD]), int.from_bytes(signature[_WORD:-1]), signature[-1]
     if v not in {_V, _V + 1}:
-        raise MalformedError("control/signature", f"a signature ends in v, 27 or 28, and this one in {v}")
+        raise MalformedError(
+            "control/signature",
+            f"a signature ends in v, 27 or 28, and this one in {v}",
+            hint="attest control add also takes what wallets write for v: 0 or 1, or none (EIP-2098)",
+        )
     if not (0 < r < SECPK1_N and 0 < s < SECPK1_N):
         raise MalformedError("control/signature", "a signature with an r or s that secp256k1 does not have")
     if s > SECPK1_N // 2:
         raise VerificationError(
             "control/malleable",
-            "the signature has its s in the upper half, where no wallet puts it (EIP-2): it was altered",
+            "the signature has its s in the upper half of the order, and only the one in the lower half counts (EIP-2)",
+            hint="attest control add writes the other s of the same signature",
         )
     try:
         return Signature(vrs=(v - _V, r, s)).recover_public_key_from_msg_hash(digest).to_checksum_address()
     except BadSignature:
-        raise VerificationError("control/no-signer", "the signature is not one that any key could make") from None
+        raise VerificationError(
+            "control/no-signer",
+            "the signature is not one that any key could make",
+            hint="copy the whole signature again, as the wallet shows it",
+        ) from None
 
 
 def _verify(address: str, digest: bytes, signature: bytes) -> None:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-from attest.errors import VerificationError
+from attest.errors import AttestError, VerificationError
 from attest.reserves.challenge import Challenge
 from attest.reserves.control import signature_bytes
-from attest.reserves.control_ethereum import eip191_digest, eip712_digest
-from attest.reserves.safe import Signers, combined_signature, safe_signers, safe_typed_data
+from attest.reserves.control_ethereum import SIGNATURE_BYTES, eip191_digest, eip712_digest, recover_signer
+from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.safe import (
+    ETH_SIGN,
+    MAX_OWNERS,
+    Signers,
+    combined_signature,
+    eth_sign_digest,
+    safe_signers,
+    safe_typed_data,
+)
+from attest.reserves.signature_forms import evm_forms
+
+_NO_KEY: Final = {0, 1}  # what stands in the place of v of an owner for whom only the contract can speak
 
 
 def safe_challenge(challenge: Challenge) -> dict[str, Any]:
@@ -25,6 +38,36 @@ def combine_owners(challenge: Challenge, signatures: Sequence[str]) -> str:
     """The signatures of different owners, each in hex, as the one that the Safe takes. Raises `AttestError`."""
     parts = [signature_bytes(signature) for signature in signatures]
     return "0x" + combined_signature(eip712_digest(safe_challenge(challenge)), parts).hex()
+
+
+def safe_form(challenge: Challenge, signature: bytes, owners: Sequence[str]) -> bytes:
+    """The signatures of owners of the Safe as the Safe takes them, whatever form wallets gave to those of keys.
+
+    A part stays as it is when it names an owner with 0 or 1 in the place of v, which to the Safe means that a contract
+    signed or that a hash was approved, and when no key of an owner made it in any form.
+    """
+    digest = eip712_digest(safe_challenge(challenge))
+    if len(signature) < SIGNATURE_BYTES:
+        return _owner_form(digest, signature, owners)
+    whole, start, end = b"", 0, min(len(signature), MAX_OWNERS * SIGNATURE_BYTES)
+    while start + SIGNATURE_BYTES <= end:
+        part = signature[start : start + SIGNATURE_BYTES]
+        if part[-1] in _NO_KEY and checksum_address(f"0x{part[12:32].hex()}") in owners:
+            end = end if part[-1] else min(end, int.from_bytes(part[32:64]))
+        else:
+            part = _owner_form(digest, part, owners)
+        whole, start = whole + part, start + SIGNATURE_BYTES
+    return whole + signature[start:]
+
+
+def _owner_form(digest: bytes, part: bytes, owners: Sequence[str]) -> bytes:
+    """The form of one owner's part that is by the key of an owner, over the digest or over it as `eth_sign` has it."""
+    for form in evm_forms(part):
+        for signed, added in ((digest, 0), (eth_sign_digest(digest), ETH_SIGN)):
+            with suppress(AttestError):
+                if recover_signer(signed, form) in owners:
+                    return form[:-1] + bytes([form[-1] + added])
+    return part
 
 
 def safe_challenge_signers(challenge: Challenge, signature: str, owners: Sequence[str], threshold: int) -> Signers:

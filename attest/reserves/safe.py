@@ -45,7 +45,8 @@ _ADDRESS_BITS: Final = 160
 FIRST_OWNER: Final = 1  # where the list of owners begins and ends (base/OwnerManager.sol)
 _WORD: Final = 32
 # Safe.sol, checkNSignatures: what stands in the place of v.
-_BY_CONTRACT, _APPROVED, _ETH_SIGN = 0, 1, 4
+_BY_CONTRACT, _APPROVED = 0, 1
+ETH_SIGN: Final = 4  # is added to the v of a signature over `eth_sign_digest`
 
 
 class Safe(NamedTuple):
@@ -149,7 +150,12 @@ def safe_signers(owners: Sequence[str], threshold: int, digest: bytes, signature
             signer = _recover(digest, part)
             recovered.append(signer)
         if signer not in owners:
-            raise VerificationError("control/not-an-owner", f"{signer} signed or approved, but is no owner of the Safe")
+            raise VerificationError(
+                "control/not-an-owner",
+                f"{signer} signed or approved, but is no owner of the Safe",
+                hint="an owner signs the .typed.json file of this challenge; a signature over anything else leads to "
+                "an address that is nobody's",
+            )
         if (place := int(signer, 16)) <= last:
             raise VerificationError(
                 "control/signer-order",
@@ -162,7 +168,11 @@ def safe_signers(owners: Sequence[str], threshold: int, digest: bytes, signature
             "control/signature", f"the signature of a Safe does not consist of parts of {SIGNATURE_BYTES} bytes"
         )
     if (signed := len(recovered) + len(unchecked)) < threshold:
-        raise VerificationError("control/too-few-signers", f"{signed} owners of the Safe signed, {threshold} must")
+        raise VerificationError(
+            "control/too-few-signers",
+            f"{signed} owners of the Safe signed, {threshold} must",
+            hint="add the signatures of as many owners at once, each in a file of its own",
+        )
     return Signers(tuple(recovered), tuple(unchecked))
 
 
@@ -175,15 +185,20 @@ def combined_signature(digest: bytes, parts: Sequence[bytes]) -> bytes:
     return b"".join(ordered)
 
 
+def eth_sign_digest(digest: bytes) -> bytes:
+    """The 32 bytes that `eth_sign` and `personal_sign` sign for the 32 bytes of `digest` (EIP-191)."""
+    return keccak(b"\x19Ethereum Signed Message:\n32" + digest)
+
+
 def owner_slot(owner: int) -> bytes:
     """The storage slot that names who follows `owner` in the list, which begins and ends with 1."""
     return keccak(owner.to_bytes(_WORD) + _OWNERS.to_bytes(_WORD))
 
 
 def _recover(digest: bytes, part: bytes) -> str:
-    v = part[-1] - _ETH_SIGN if part else 0
+    v = part[-1] - ETH_SIGN if part else 0
     if v in {27, 28}:
-        digest = keccak(b"\x19Ethereum Signed Message:\n32" + digest)
+        digest = eth_sign_digest(digest)
         part = part[:-1] + bytes([v])
     return recover_signer(digest, part)
 

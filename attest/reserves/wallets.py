@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from attest.documents import Amount, AssetName, Count, Digest, Document, LongText, Text, Time
+from attest.reserves.bitcoin_descriptor import one_spelling
 
 ChainId = Annotated[str, StringConstraints(pattern=r"^(?:bip122:[0-9a-f]{32}|eip155:[1-9][0-9]{0,31})$")]
 WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -81,6 +82,10 @@ class HeldLine(Document):
         return (self.asset, self.chain or "", self.purpose, self.custodian)
 
 
+def _one_spelling(value: object) -> object:
+    return one_spelling(value) if isinstance(value, str) else value
+
+
 class Wallet(Document):
     """One wallet of the register: an address, or a Bitcoin descriptor with the range of its `*`.
 
@@ -91,7 +96,7 @@ class Wallet(Document):
     id: WalletId
     chain: ChainId
     address: Text | None = None
-    descriptor: LongText | None = None
+    descriptor: Annotated[LongText, BeforeValidator(_one_spelling)] | None = None
     range: tuple[Count, Count] | None = None
     assets: Annotated[tuple[AssetName, ...], Field(min_length=1)]
     purpose: RegisterPurpose

@@ -24,11 +24,26 @@ with pkcs11.lib(library).get_token(token_label=label).open(rw=True, user_pin=pin
             pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}, local=True
         )
         parameters.generate_keypair(store=True, id=bytes([number]), label=f"key {number}")
+    for keyid, label in MORE_KEYS:
+        parameters = session.create_domain_parameters(
+            pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
+        )
+        parameters.generate_keypair(store=True, id=bytes.fromhex(keyid), label=label)
 """
+# The id in hex and the label of further keys: as YubiHSM 2 gives ids, as YubiKeys and others do, and a label of two.
+MORE_KEYS = [
+    ("0002", "month; end"),
+    ("000002", "three bytes"),
+    ("00", "zero"),
+    ("9f" * 20, "of a hash"),
+    ("05", "twin"),
+    ("06", "twin"),
+    ("07", "Schl\u00fcssel"),
+]
 
 
 def make_token(folder: Path) -> dict[str, str]:
-    """A token with P-256 keys 2 and 4 and the P-384 key 3; what the environment must have to find it."""
+    """A token with P-256 keys 2 and 4, the P-384 key 3 and `MORE_KEYS`; what the environment must have to find it."""
     library = TOOLS / "softhsm" / "libsofthsm2.so"
     program = shutil.which("softhsm2-util", path=f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}")
     if program is None or not library.exists():
@@ -42,5 +57,17 @@ def make_token(folder: Path) -> dict[str, str]:
     whole = {**os.environ, **environment}
     arguments = ["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", "12345678"]
     subprocess.run([program, *arguments], env=whole, check=True, capture_output=True)
-    subprocess.run([sys.executable, "-c", _MAKE_KEY, str(library), LABEL, PIN], env=whole, check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"MORE_KEYS = {MORE_KEYS!r}\n{_MAKE_KEY}", str(library), LABEL, PIN],
+        env=whole,
+        check=True,
+    )
     return environment
+
+
+def add_token(environment: dict[str, str], label: str) -> None:
+    """Make another token of this label beside, without keys."""
+    program = shutil.which("softhsm2-util", path=f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert program is not None
+    arguments = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "12345678"]
+    subprocess.run([program, *arguments], env={**os.environ, **environment}, check=True, capture_output=True)

@@ -84,8 +84,9 @@ REFUSED = {
     "another key": (lambda p: p.write_text(text_signature(p, "cold").read_text()), 1),
     "nothing": (lambda p: p.write_text(""), 3),
     "half a byte": (lambda p: p.write_text("0x123"), 3),
-    "64 bytes": (lambda p: p.write_text("0x" + "11" * 64), 3),
+    "64 bytes of no key": (lambda p: p.write_text("0x" + "11" * 64), 1),
     "base64": (lambda p: p.write_text("AAAA"), 3),
+    "63 bytes": (lambda p: p.write_text("0x" + "11" * 63), 3),
     "no ASCII": (lambda p: p.write_bytes(b"\xff\xfe"), 3),
     "too much": (lambda p: p.write_text("0x" + "11" * 300_000), 3),
 }
@@ -248,3 +249,73 @@ def test_a_safe_without_owners_or_threshold_is_refused(contract: dict[str, Any],
     value["items"][0]["contract"] = contract
     (contracts / "challenges.json").write_bytes(dumps(value))
     assert attest("control", "add", contracts).code == 3
+
+
+def written(wallet: str) -> bytes:
+    signable = encode_defunct(text=item(wallet).challenge.text)
+    return bytes(Account.sign_message(signable, KEYS[wallet]).signature)
+
+
+def armoured(text: str, address: str, signature: str) -> str:
+    return (
+        f"-----BEGIN ETHEREUM SIGNED MESSAGE-----\n{text}\n-----BEGIN SIGNATURE-----\n{address}\n{signature}\n"
+        "-----END ETHEREUM SIGNED MESSAGE-----\n"
+    )
+
+
+AS_WRITTEN = {
+    "v 0 or 1, without 0x": lambda s, _: (s[:64] + bytes([s[64] - 27])).hex(),
+    "in capitals, of Windows": lambda s, _: f"0x{s.hex().upper()}\r\n",
+    "JSON": lambda s, c: json.dumps({"address": c.address.lower(), "msg": c.text, "sig": s.hex(), "version": "2"}),
+    "armour": lambda s, c: armoured(c.text, c.address, s.hex()),
+    "wrapped": lambda s, _: s.hex()[:64] + "\n" + s.hex()[64:],
+}
+
+
+@pytest.mark.parametrize("case", AS_WRITTEN)
+def test_what_wallets_write_is_kept_in_the_form_that_is_published(
+    case: str, attest: Any, folder: Path, tmp_path: Path
+) -> None:
+    text = AS_WRITTEN[case](written("hot"), item("hot").challenge)
+    (tmp_path / "hot-0001.sig").write_bytes(text.encode())
+    ran = attest("control", "add", folder, tmp_path / "hot-0001.sig")
+    assert (ran.code, "VERIFIED, eip191" in ran.out) == (0, True)
+    assert (folder / "signatures" / "hot-0001.sig").read_text() == "0x" + written("hot").hex()
+    # In the folder nothing but that form holds: what is there is published as it is.
+    (folder / "signatures" / "hot-0001.sig").write_text(text)
+    assert attest("control", "add", folder).code != 0 or case == "in capitals, of Windows"
+
+
+def test_a_file_that_names_another_text_or_address_says_which(attest: Any, folder: Path, tmp_path: Path) -> None:
+    hot, cold = item("hot").challenge, item("cold").challenge
+    for text, address, said in (
+        (
+            changed(hot.text),
+            hot.address,
+            "its line 3 is 'period: 2026-09', and that of the challenge is 'period: 2026-10'",
+        ),
+        (hot.text, cold.address, f"the file says that {cold.address} signed, and the challenge is for {hot.address}"),
+    ):
+        (tmp_path / "hot-0001.sig").write_text(armoured(text, address, written("hot").hex()))
+        ran = attest("control", "add", folder, tmp_path / "hot-0001.sig")
+        assert (ran.code, said in ran.err, "hint" in ran.err) == (1, True, True)
+
+
+def test_owners_of_a_safe_may_write_zero_or_one_for_v(attest: Any, contracts: Path, tmp_path: Path) -> None:
+    kept = []
+    for change in (lambda v: v, lambda v: v - 27):
+        paths = [owner_signature(tmp_path, owner) for owner in "ab"]
+        for path in paths:
+            data = bytes.fromhex(path.read_text().strip()[2:])
+            path.write_text(json.dumps({"signature": (data[:64] + bytes([change(data[64])])).hex()}))
+        assert attest("control", "add", contracts, *paths).code == 0
+        kept.append((contracts / "signatures" / "safe-0001.sig").read_text())
+    assert kept[0] == kept[1]
+
+
+def test_the_signature_for_another_contract_keeps_its_bytes(attest: Any, contracts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other-0001.sig"
+    for data in (bytes(65), bytes(64) + b"\1", bytes(range(64))):
+        path.write_text("0X" + data.hex().upper())
+        assert attest("control", "add", contracts, path).code == 0
+        assert (contracts / "signatures" / "other-0001.sig").read_text() == "0x" + data.hex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -52,6 +53,20 @@ def test_reserves_are_read_shown_and_checked_by_themselves(attest: Any, config: 
     }
     again = attest("reserves", "read", config, "--period", "2026-10", "-o", out, "--json")
     assert (again.code, again.err, again.document["error"]["code"]) == (4, "", "file/exists")
+
+
+@pytest.mark.usefixtures("nodes")
+def test_an_account_that_names_one_script_is_told_of_before_any_node_is_asked(
+    attest: Any, config: Path, tmp_path: Path
+) -> None:
+    whole = re.search(r"descriptor = .*\nrange = .*\n", config.read_text(encoding="utf-8"))
+    assert whole is not None
+    account = re.sub(r"#[a-z0-9]{8}", "", whole[0]).replace("/0/*", "").replace("range = [0, 9]\n", "")
+    replace(config, whole[0], account)
+    ran = attest("reserves", "read", config, "--period", "2026-10", "-o", tmp_path / "read")
+    said = [line for line in ran.err.splitlines() if "reads one script alone" in line or "wallets of" in line]
+    assert "wallet btc-cold reads one script alone" in said[0]
+    assert "reading" in said[1]
 
 
 @pytest.mark.usefixtures("nodes")

@@ -457,6 +457,15 @@ class _Table:
         safe = Item(
             name="safe-0001", wallet="safe", challenge=SAFE, contract=ContractAccount(owners=names, threshold=2)
         )
+        written = b"-----BEGIN SIGNATURE-----\n0x" + bytes(digest).hex().encode() + b"\n-----END SIGNATURE-----\n"
+        key = Item(name="hot-0001", wallet="hot", challenge=EVM)
+        yield (
+            "signature as a wallet writes it",
+            Parser(
+                lambda data: [one.published(data) for one in (item, safe, key)],
+                (written, dumps({"signature": "0x" + bytes(digest).hex()}), proof(0).signature.encode()),
+            ),
+        )
         block = Header(chain=CHAIN, height=140, header=HEADER)
         challenges = Challenges(
             format="attest/challenges/v1",

@@ -148,7 +148,7 @@ def test_a_script_without_address_is_what_the_node_mines_to(node: Node) -> None:
         f"and_v(v:pk({A}),older(144))",
         "wsh(older(144))",
         f"wpkh({A})#00000000",
-        f" wpkh({A})",
+        f"wp kh({A})",
         f"{A}",
         f"tr({A}",
     ],

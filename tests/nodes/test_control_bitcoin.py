@@ -13,6 +13,8 @@ from btclib.script import serialize
 from attest.demo import nodes
 from attest.errors import AttestError
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
+from attest.reserves.challenge import Challenge
+from attest.reserves.control import check_signature, published_signature
 from attest.reserves.control_bitcoin import verify_message
 from attest.reserves.rpc import Node
 from tests.reserves import test_bip322 as made
@@ -66,6 +68,11 @@ def wallet(node: Node, url: str, *descriptors: str) -> Node:
 
 def checked(node: Node, descriptor: str) -> str:
     return f"{descriptor}#{node.call('getdescriptorinfo', descriptor)['checksum']}"
+
+
+def challenge(address: str) -> Challenge:
+    fields = {"entity": "demo.example", "period": "2026-10", "height": 1, "block_hash": bytes(32), "nonce": "-"}
+    return Challenge.model_validate({"chain": REGTEST, "address": address, **fields})
 
 
 def refused(*arguments: str) -> bool:
@@ -172,6 +179,34 @@ def test_every_descriptor_signs_by_psbt_as_the_node_agrees(node: Node, form: str
     verify_message(REGTEST, address, CHALLENGE, signature)
     assert node.call("verifymessage", address, signature[3:], CHALLENGE)
     assert node.call("finalizepsbt", node.call("combinepsbt", [psbt, *returned]))["complete"]
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_wallet_of_a_single_address_signs_by_psbt_told_or_not_where_its_key_is(
+    node: Node, url: str, kind: str
+) -> None:
+    own, stranger = wallet(node, url), wallet(node, url)
+    address = own.call("getnewaddress", "", kind)
+    told = own.call("getaddressinfo", address)["desc"]  # as a config has it: the public key and where it comes from
+    for descriptor in (None, told):
+        psbt = psbt_to_sign(REGTEST, address, CHALLENGE, descriptor=descriptor)
+        for arguments in ((psbt,), (psbt, True, "DEFAULT", True, False)):  # finalized or not
+            returned = own.call("walletprocesspsbt", *arguments)["psbt"]
+            signature = signature_of_psbts([returned], psbt)
+            assert verify_message(REGTEST, address, CHALLENGE, signature).kind in {"bip322-simple", "bip322-full"}
+            assert node.call("verifymessage", address, signature[3:], CHALLENGE)
+        with pytest.raises(AttestError, match="missing or wrong"):
+            signature_of_psbts([stranger.call("walletprocesspsbt", psbt)["psbt"]], psbt)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_the_wallet_writes_is_taken_as_it_is(node: Node, url: str, kind: str) -> None:
+    """It writes no prefix, and nothing says so but the bytes."""
+    own = wallet(node, url)
+    asked = challenge(own.call("getnewaddress", "", kind))
+    signature = own.call("signmessage", asked.address, asked.text)
+    published = published_signature(asked, signature)
+    assert check_signature(asked, published) == WRITTEN[kind][1]
 
 
 def test_the_node_reads_the_message_in_the_psbt(node: Node) -> None:

@@ -135,6 +135,21 @@ def test_a_full_round_shows_everything_under_control(signed: Round, tmp_path: Pa
     assert not outcome.verified.adverse
 
 
+def test_every_bitcoin_address_has_a_psbt_and_it_is_told_which_of_them_name_no_key(
+    signed: Round, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    around = Surroundings(signed.folder, CHALLENGED, signed.nodes, said.append)
+    challenges = write_challenges(signed.config, demo.PERIOD, "ab" * 64, tmp_path / "c", around)
+    bitcoin = {item.name: item.wallet for item in challenges.items if item.challenge.chain.startswith("bip122:")}
+    assert {path.stem for path in (tmp_path / "c").glob("*.psbt")} == bitcoin.keys()
+    plain = [wallet.id for wallet in signed.config.wallets if wallet.address and wallet.id in bitcoin.values()]
+    (line,) = [line for line in said if "name no key" in line]
+    assert line.startswith(f"{len([wallet for wallet in bitcoin.values() if wallet in plain])} PSBTs")
+    assert "descriptor" in line
+    assert [line for line in said if "more than the 330 characters that a Coldcard signs" in line]
+
+
 def test_a_wallet_without_a_signature_is_said_and_not_met(signed: Round, tmp_path: Path) -> None:
     control = signed.copy(tmp_path / "c")
     kept = [path for path in signed.signatures if not path.name.startswith("eth-hot-")]

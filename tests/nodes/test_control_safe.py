@@ -436,9 +436,9 @@ REFUSED: dict[str, tuple[Callable[[Round], list[bytes]], str]] = {
     "one owner twice": (lambda m: [m.part(ALICE, "safe")] * 2, "stands twice"),
     "one owner twice, once malleated": (
         lambda m: [m.part(ALICE, "safe"), malleated(m.part(ALICE, "safe"))],
-        "upper half",
+        "stands twice",
     ),
-    "a malleated part": (lambda m: [m.part(ALICE, "safe"), malleated(m.part(BOB, "safe"))], "upper half"),
+    "one owner twice, once short": (lambda m: [m.part(ALICE, "safe"), m.part(ALICE, "safe")[:64]], "stands twice"),
     "someone who is no owner": (lambda m: [m.part(k, "safe") for k in (ALICE, MALLORY)], "is no owner"),
     "last month's": (lambda m: [m.part(k, "safe", period="2026-01") for k in (ALICE, BOB)], "is no owner"),
     "another exchange's": (lambda m: [m.part(k, "safe", entity="x.example") for k in (ALICE, BOB)], "is no owner"),
@@ -453,7 +453,7 @@ REFUSED: dict[str, tuple[Callable[[Round], list[bytes]], str]] = {
         lambda m: [bytes(k.unsafe_sign_hash(eip191_digest(m.challenge("safe").text)).signature) for k in (ALICE, BOB)],
         "is no owner",
     ),
-    "64 bytes": (lambda m: [m.part(ALICE, "safe"), m.part(BOB, "safe")[:64]], "64 bytes instead of 65"),
+    "63 bytes": (lambda m: [m.part(ALICE, "safe"), m.part(BOB, "safe")[:63]], "63 bytes instead of 65"),
     "an empty one": (lambda m: [m.part(ALICE, "safe"), b""], "this is not a signature"),
 }
 
@@ -471,6 +471,19 @@ def test_what_is_not_enough_owners_over_the_challenge_is_refused_by_file(
     ran = attest("control", "add", tmp_path / "c", *paths)
     assert (ran.code in {1, 3}, told in ran.err, "safe-0001.owner" in ran.err) == (True, True, True), ran.err
     assert list((tmp_path / "c" / "signatures").iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [malleated, lambda part: part[:64], lambda part: part[:64] + bytes([part[64] - 27])])
+def test_what_an_owners_device_writes_is_kept_as_the_safe_takes_it(
+    write: Callable[[bytes], bytes], made: Round, tmp_path: Path
+) -> None:
+    shutil.copytree(made.challenges, tmp_path / "c")
+    parts = [made.part(key, "safe") for key in sorted((ALICE, BOB), key=lambda key: int(key.address, 16))]
+    paths = [tmp_path / f"safe-0001.{number}.sig" for number in range(2)]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_text(write(part).hex())
+    assert attest("control", "add", tmp_path / "c", *paths).code == 0
+    assert (tmp_path / "c" / "signatures" / "safe-0001.sig").read_text() == "0x" + b"".join(parts).hex()
 
 
 def test_the_signature_may_come_in_one_file_as_the_safe_takes_it(made: Round, tmp_path: Path) -> None:

@@ -20,13 +20,18 @@ from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bip322_psbt import MAX_PSBTS, psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_scripts import descriptor_scripts
+from attest.reserves.challenge import Challenge
 from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
 from tests.reserves.bitcoin_signing import ALL, address_of, public
+from tests.reserves.signing_device import Device, DeviceError
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 LITECOIN = "bip122:12a765e31ffd4059bada1e25190f6e98"
 MESSAGE = "attest/v1 proof of control\nentity: demo.example\n"
+CHALLENGE = (
+    "attest/v1 proof of control\nentity: demo.example\nperiod: 2026-10\nchain: bip122:000000000019d6689c085ae165831e93"
+)
 INDEX = 7
 SEEDS = (1, 2, 3)
 FINGERPRINT = "d34db33f"
@@ -226,7 +231,7 @@ def payments() -> list[str]:
 def test_a_payment_is_never_taken_for_a_message() -> None:
     for text in payments():
         for psbts in ([text], [signed(unsigned(), 1), text]):
-            with pytest.raises(VerificationError, match="payment") as caught:
+            with pytest.raises(VerificationError, match="not that of a message") as caught:
                 signature_of_psbts(psbts)
             assert "do not publish" in str(caught.value.hint)
 
@@ -312,3 +317,136 @@ def test_no_psbt_leads_to_another_error(psbts: list[str]) -> None:
 def test_no_descriptor_leads_to_another_error(descriptor: str, index: int | None) -> None:
     with suppress(MalformedError):
         psbt_to_sign(BITCOIN, address_at(described()), MESSAGE, descriptor=descriptor, index=index)
+
+
+PATHS = {"pkh": "44h/0h/0h", "sh(wpkh": "49h/0h/0h", "wpkh": "84h/0h/0h", "tr": "86h/0h/0h"}
+
+
+def of_device(device: Device, function: str, form: str) -> tuple[str, int | None]:
+    """A descriptor of a device's single key in one of the forms that a config may have, and the index in it."""
+    path = PATHS[function]
+    key = {
+        "a public key": f"[{device.fingerprint}/{path}/0/{INDEX}]{device.public(f'{path}/0/{INDEX}')}",
+        "an account and a path": f"[{device.fingerprint}/{path}]{device.account(path)}/0/{INDEX}",
+        "an account with a range": f"[{device.fingerprint}/{path}]{device.account(path)}/0/*",
+    }[form]
+    return f"{function}({key}" + ")" * (1 + function.count("(")), INDEX if "*" in key else None
+
+
+@pytest.mark.parametrize("form", ["a public key", "an account and a path", "an account with a range"])
+@pytest.mark.parametrize("function", PATHS)
+def test_a_device_that_wants_to_be_told_where_its_key_is_signs_for_a_single_address(function: str, form: str) -> None:
+    device = Device(seed=9)
+    descriptor, index = of_device(device, function, form)
+    address = address_of(descriptor_scripts(descriptor, (index or 0, index or 0), BITCOIN)[0], BITCOIN)
+    psbt = psbt_to_sign(BITCOIN, address, CHALLENGE, descriptor=descriptor, index=index)
+    returned = device.sign(psbt)
+    signature = signature_of_psbts([returned], psbt)
+    assert signature[:3] == ("smp" if function in {"wpkh", "tr"} else "ful")
+    verify_message(BITCOIN, address, CHALLENGE, signature)
+    with pytest.raises(DeviceError, match="None of the keys"):
+        Device(seed=8).sign(psbt)
+
+
+@pytest.mark.parametrize("function", PATHS)
+def test_without_a_descriptor_such_a_device_says_what_is_missing(function: str) -> None:
+    device = Device(seed=9)
+    descriptor, _ = of_device(device, function, "a public key")
+    address = address_of(descriptor_scripts(descriptor, (0, 0), BITCOIN)[0], BITCOIN)
+    with pytest.raises(DeviceError, match="key path information"):
+        device.sign(psbt_to_sign(BITCOIN, address, CHALLENGE))
+
+
+@pytest.mark.parametrize(("nonce", "signs"), [(0, True), (16, True), (32, False), (64, False)])
+def test_a_nonce_of_16_bytes_keeps_the_text_short_enough_for_a_device(nonce: int, *, signs: bool) -> None:
+    device = Device(seed=9)
+    descriptor, _ = of_device(device, "tr", "a public key")
+    address = address_of(descriptor_scripts(descriptor, (0, 0), BITCOIN)[0], BITCOIN)
+    text = Challenge(
+        entity="exchange.example.co.jp",
+        period="2026-10",
+        chain=BITCOIN,
+        address=address,
+        height=900_000,
+        block_hash=bytes(32),
+        nonce="ab" * nonce or "-",
+    ).text
+    psbt = psbt_to_sign(BITCOIN, address, text, descriptor=descriptor)
+    if signs:
+        verify_message(BITCOIN, address, text, signature_of_psbts([device.sign(psbt)], psbt))
+    else:
+        with pytest.raises(DeviceError, match="too long"):
+            device.sign(psbt)
+
+
+def returned_without(psbt: str, *fields: str) -> str:
+    """What a signer returns that keeps signatures and drops what it was told, as Specter-DIY does."""
+    parsed = Psbt.b64decode(psbt)
+    empty = {"hd_key_paths": {}, "redeem_script": b"", "witness_script": b""}
+    for field in fields:
+        setattr(parsed.inputs[0], field, empty.get(field))
+    parsed.signed_message = None
+    return parsed.b64encode()
+
+
+@pytest.mark.parametrize("form", [*FORMS, "pkh({0}/0/*)", "wpkh({0}/0/*)", "sh(wpkh({0}/0/*))"])
+def test_what_a_signer_left_out_comes_from_the_psbt_that_was_asked(form: str) -> None:
+    psbt = unsigned(form)
+    told = ("non_witness_utxo", "witness_utxo", "redeem_script", "witness_script", "hd_key_paths")
+    returned = [returned_without(signed(psbt, seed), *told) for seed in (1, 2)[: form.count("{")]]
+    with suppress(VerificationError):
+        verify_message(BITCOIN, address_at(described(form)), MESSAGE, signature_of_psbts(returned))
+        pytest.fail("without the PSBT that was asked nothing can be put together")
+    verify_message(BITCOIN, address_at(described(form)), MESSAGE, signature_of_psbts(returned, psbt))
+
+
+def test_a_psbt_of_version_2_is_the_same_one() -> None:
+    psbt = unsigned()
+    second = Psbt.b64decode(signed(psbt, 2)).to_v2().b64encode()
+    assert signature_of_psbts([signed(psbt, 1), second], psbt) == signature_of_psbts([signed(psbt, 1), signed(psbt, 2)])
+
+
+def test_a_psbt_of_another_challenge_is_told_as_such() -> None:
+    other = unsigned(message="another")
+    with pytest.raises(VerificationError, match="of another text or address than the challenge"):
+        signature_of_psbts([signed(other, 1), signed(other, 2)], unsigned())
+
+
+def test_a_signer_that_writes_another_version_and_sequence_signs_in_full() -> None:
+    """As embit does, on which several devices run: it writes 2 and the last sequence where BIP-322 has zeros."""
+    plain = psbt_to_sign(BITCOIN, address_at(described("wpkh({0}/0/*)")), MESSAGE)
+    of_wallet = Psbt.b64decode(unsigned("wpkh({0}/0/*)"))
+    psbt = Psbt.from_tx(to_sign(of_wallet.inputs[0].non_witness_utxo, version=2, sequence=0xFFFFFFFF))
+    psbt.inputs = [*of_wallet.inputs]
+    signature = signature_of_psbts([signed(psbt.b64encode(), 1)], plain)
+    found = verify_message(BITCOIN, address_at(described("wpkh({0}/0/*)")), MESSAGE, signature)
+    assert found == SignedBy("bip322-full")
+
+
+def test_the_key_of_a_nested_address_reveals_its_script() -> None:
+    """Where only the address was known, the signer's key is what the script is made of."""
+    form = "sh(wpkh({0}/0/*))"
+    address = address_at(described(form))
+    plain = psbt_to_sign(BITCOIN, address, MESSAGE)
+    assert not Psbt.b64decode(plain).inputs[0].redeem_script
+    returned = returned_without(signed(unsigned(form), 1), "redeem_script", "hd_key_paths", "witness_utxo")
+    verify_message(BITCOIN, address, MESSAGE, signature_of_psbts([returned], plain))
+
+
+@pytest.mark.parametrize("chain", [BITCOIN, REGTEST, LITECOIN])
+@pytest.mark.parametrize("form", ["pkh({0}/0/*)", "wpkh({0}/0/*)"])
+def test_an_address_alone_has_a_psbt_on_every_network(form: str, chain: str) -> None:
+    address = address_at(described(form, chain), chain)
+    plain = psbt_to_sign(chain, address, MESSAGE)
+    (item,) = Psbt.b64decode(plain).inputs
+    assert (item.hd_key_paths, item.non_witness_utxo is None) == ({}, False)
+    verify_message(chain, address, MESSAGE, signature_of_psbts([signed(plain, 1)], plain))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_address_of_several_signers_alone_has_a_psbt_that_they_complete(form: str) -> None:
+    """Where the register has the address and not the descriptor, each signer's wallet puts in what it knows."""
+    address = address_at(described(form))
+    plain = psbt_to_sign(BITCOIN, address, MESSAGE)
+    returned = [signed(unsigned(form), seed) for seed in (1, 2)]
+    verify_message(BITCOIN, address, MESSAGE, signature_of_psbts(returned, plain))

@@ -305,10 +305,12 @@ def test_of_the_first_bytes_of_bip_137_one_is_right_for_a_key(*, compressed: boo
 
 
 @pytest.mark.parametrize("case", [case for case, (script, *_) in HONEST.items() if script[0] != P2PKH_START])
-def test_bip_137_says_nothing_for_other_addresses_than_p2pkh(case: str) -> None:
+def test_bip_137_says_nothing_for_other_addresses_than_p2pkh_and_the_hint_names_what_devices_sign(case: str) -> None:
     address = address_of(HONEST[case][0], BITCOIN)
     for header in range(27, 43):
-        assert refusal(BITCOIN, address, CHALLENGE, bip137(A, header=header)) == "control/kind"
+        with pytest.raises(VerificationError) as caught:
+            verify_message(BITCOIN, address, CHALLENGE, bip137(A, header=header))
+        assert (caught.value.code, ".psbt file" in str(caught.value.hint)) == ("control/kind", True)
 
 
 def test_a_signature_of_bip_137_that_anyone_could_have_changed_is_refused() -> None:
