@@ -11,6 +11,7 @@ from pydantic import Field
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.declarations import recheck_declarations
+from attest.attestation.pin_times import StatedPin
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, Predicate, parse_statement
 from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
@@ -62,7 +63,7 @@ class ReservesFile(Document):
     period: Period
     register_digest: Digest
     assets: Annotated[tuple[Asset, ...], Field(fail_fast=True)]
-    chains: Annotated[tuple[Pin, ...], Field(fail_fast=True)]
+    chains: Annotated[tuple[StatedPin, ...], Field(fail_fast=True)]
     reserves: Annotated[tuple[ReserveLine, ...], Field(fail_fast=True)]
     money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
     declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
@@ -70,6 +71,11 @@ class ReservesFile(Document):
     evidence: EvidenceRoot
     leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
     private: Annotated[tuple[Count, ...], Field(fail_fast=True)]
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The blocks of `chains`, as readers compare them."""
+        return tuple(stated.pin for stated in self.chains)
 
 
 class Basis(NamedTuple):
@@ -319,7 +325,7 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
     if is_file(folder / RESERVES_FILE):
         own = read_reserves_file(folder)
         found.append(
-            Basis(RESERVES_FILE, own.assets, own.chains, own.reserves, own.money, own.declarations, own.evidence)
+            Basis(RESERVES_FILE, own.assets, own.pins, own.reserves, own.money, own.declarations, own.evidence)
         )
         leaves = own.leaves
     if not found:
@@ -353,9 +359,7 @@ def _of_statement(name: str, payload: bytes) -> Basis:
 
 def basis_of(stated: Predicate, name: str) -> Basis:
     """What a statement says that its records are checked against."""
-    return Basis(
-        name, stated.assets, stated.chains, stated.reserves, stated.money, stated.declarations, stated.evidence
-    )
+    return Basis(name, stated.assets, stated.pins, stated.reserves, stated.money, stated.declarations, stated.evidence)
 
 
 def read_reserves_file(folder: Path) -> ReservesFile:

@@ -20,6 +20,7 @@ from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.declarations import forms_stated, recheck_declarations
 from attest.attestation.envelope import Envelope
 from attest.attestation.keys import PublicKey
+from attest.attestation.pin_times import far_pins
 from attest.attestation.policies import Recomputed, recheck_documents, recompute
 from attest.attestation.previous import check_follows
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
@@ -238,7 +239,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(6) as detail:
         signatories = find_signatories(
-            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities
+            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities, now=now
         )
         describe(signatories, bundle, count, detail, authorities=authorities, now=now)
 
@@ -259,6 +260,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     with report.step(8) as detail:
         check_arithmetic(predicate)
         detail.append(f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves")
+        for sentence in far_pins(predicate.chains, predicate.snapshot_at):
+            detail.append(sentence)
+            detail.unmet = True
 
     records = _check_files(report, statement, files)
 
@@ -364,7 +368,7 @@ def _recheck_evidence(
         result = recheck(
             records,
             decimals={item.asset: item.decimals for item in predicate.assets},
-            pins=predicate.chains,
+            pins=predicate.pins,
             reserves=predicate.reserves,
             money=predicate.money,
         )
