@@ -43,7 +43,8 @@ def lines_table(own: ReservesFile) -> str:
     for money in own.money:
         amount = format_amount(money.amount, decimals[money.currency])
         lines.add_row(money.currency, "", money.purpose, "bank", "declared", "", amount)
-    parts = [render(pins), render(lines)]
+    reasons = [f"{pin.chain} is read far from the snapshot: {pin.reason}" for pin in own.chains if pin.reason]
+    parts = [render(pins), *reasons, render(lines)]
     if windows := [said for said in own.declarations if said.kind == "window"]:
         lowest = new_table("asset", "~chain", ">lowest in the window")
         for said in windows:
