@@ -86,3 +86,21 @@ def test_a_reason_that_is_not_needed_is_not_stated(attest: Any, config: Path, tm
     give(config, "Drill")
     assert attest("reserves", "read", config, "--period", "2026-10", "-o", tmp_path / "read").code == 0
     assert all("reason" not in pin for pin in json.loads((tmp_path / "read/reserves.json").read_bytes())["chains"])
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_reading_does_not_go_on_at_a_far_block_whose_reason_is_gone(attest: Any, config: Path) -> None:
+    give(config, "Drill")
+    ledger = config.parent / "ledger.csv"
+    good = ledger.read_bytes()
+    ledger.write_text("account,asset,balance\nalice,BTC,x\n", encoding="utf-8")
+    assert attest("run", config, "--period", SEPTEMBER).code == 3
+    journal = config.parent / "private" / f"{SEPTEMBER}.reading"
+    assert journal.exists()
+    ledger.write_bytes(good)
+    replace(config, 'reason = "Drill"\n', "")
+    ran = attest("run", config, "--period", SEPTEMBER)
+    assert (ran.code, "which is more than 24 hours" in ran.err, "is read at block" in ran.err) == (3, True, False)
+    give(config, "Drill again")
+    ran = attest("run", config, "--period", SEPTEMBER)
+    assert (ran.code, "going on with an unfinished reading" in ran.err, journal.exists()) == (5, True, False)
