@@ -134,3 +134,15 @@ def test_accounts_in_bulk_are_what_each_is_by_itself(text: list[str]) -> None:
             ledger_bulk._checked_accounts(array)
     else:
         assert ledger_bulk._checked_accounts(array).to_pylist() == expected
+
+
+@pytest.mark.parametrize("character", [*EDGES, "\x1c", "\x7f", "\x9f", "\u200d", "\u180e", UNASSIGNED], ids=ascii)
+def test_a_character_at_an_end_is_seen_in_bulk_beside_accounts_of_every_kind(character: str) -> None:
+    for account in (f"{character}佐", f"佐{character}", f"佐{character}藤", character):
+        for others in ([], ["hanako"], ["佐\u3000藤"], ["e\u0301mile", "佐 藤"], ["a\u200db"]):
+            array = pa.array([name.encode() for name in (*others, account, *others)], pa.large_binary())
+            if outcome(account):
+                assert ledger_bulk._checked_accounts(array).to_pylist()[len(others)] == new_account(account).encode()
+            else:
+                with pytest.raises(ledger_bulk._IrregularError):
+                    ledger_bulk._checked_accounts(array)
