@@ -29,7 +29,7 @@ def statement_of(bundle: Bundle) -> Statement:
         raise VerificationError("statement/type", f"the payload type is not {PAYLOAD_TYPE}")
     predicate_type(bundle.envelope.payload)
     statement = parse_statement(bundle.envelope.payload)
-    check_arithmetic(statement.predicate)
+    check_arithmetic(statement)
     return statement
 
 

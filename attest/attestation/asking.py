@@ -170,7 +170,7 @@ def _addresses(
     for index, script in enumerate(places.scripts[wallet.id], start=wallet.range[0] if wallet.range else 0):
         indexes.setdefault(script, index)
     if population is None:
-        unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes)), difference)
+        unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes), tell=quorum.tell), difference)
         scripts = frozenset(utxo.script for utxo in unspent)
     else:
         scripts = population.asked(wallet.id)

@@ -23,7 +23,7 @@ from attest.reserves.ethereum_proof import Layout
 from attest.reserves.pins import BITCOIN_DEPTH, Before, Confirmations, PinRule
 from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 from attest.reserves.sampling import MAX_DRAWS
-from attest.reserves.wallets import ChainId, Wallet, native_decimals
+from attest.reserves.wallets import ChainId, Purpose, Wallet, native_decimals
 from attest.toml import loads_toml
 
 MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
@@ -186,6 +186,21 @@ class Money(Settings):
     public: bool = True
 
 
+class HeldCoins(Settings):
+    """Coins of which only a custodian or bank says, in its `document`, that it holds them: they count nowhere.
+
+    `amount` is in units of the asset; `chain` is there when the document names one.
+    """
+
+    asset: AssetName
+    chain: ChainId | None = None
+    purpose: Purpose
+    custodian: Text
+    amount: Text
+    document: Text
+    public: bool = True
+
+
 class CoverContract(Settings):
     """A contract of insurance or guarantee, or a deposit on trust that is not in `money`.
 
@@ -343,6 +358,7 @@ class Config(Settings):
     wallets: tuple[Wallet, ...] = ()
     custodians: tuple[Custodian, ...] = ()
     money: tuple[Money, ...] = ()
+    held: tuple[HeldCoins, ...] = ()
     cover: tuple[CoverContract, ...] = ()
     declarations: tuple[DeclarationForm, ...] = ()
     policies: Policies = Policies()
@@ -367,6 +383,8 @@ class Config(Settings):
             self._known(name, "privacy")
         for money in self.money:
             self._known(money.currency, f"money at {money.institution}")
+        for item in self.held:
+            self._known(item.asset, f"held by {item.custodian}")
         for contract in self.cover:
             self._known(contract.currency, f"cover of {contract.institution}")
         for form in self.declarations:

@@ -88,9 +88,9 @@ def forms_stated(stated: Iterable[Declaration]) -> int:
 def recheck_declarations(
     records: Mapping[int, Any], stated: Sequence[Declaration], whole: frozenset[str]
 ) -> tuple[int, int]:
-    """How many of the `stated` declarations have a form at hand, and how many were recomputed from readings.
+    """How many of the `stated` declarations have a disclosed form, and how many were recomputed from readings.
 
-    `whole` are the assets of which every reading of customers' coins is at hand. Raises `VerificationError` when a
+    `whole` are the assets of which every reading of customers' coins is disclosed. Raises `VerificationError` when a
     record says something else than its declaration, belongs to none, or is not what the readings add up to.
     """
     by_leaf = {record.leaf: record for record in records.values() if isinstance(record, DeclarationRecord)}
@@ -102,8 +102,11 @@ def recheck_declarations(
         if record is not None and _said(record) != _said(line):
             raise VerificationError("declaration/record", f"the record of {_name(line)} says something else")
         if line.kind not in _COMPUTED:
-            if record is not None and record.sha256 is None:
-                raise VerificationError("declaration/form", f"no signed form stands behind {_name(line)}")
+            if record is not None and None in {record.signatory, record.document, record.sha256}:
+                raise VerificationError(
+                    "declaration/form",
+                    f"the record of {_name(line)} names no signed form and who signed it",
+                )
             forms += record is not None
             continue
         if line.unit not in whole or line.kind == "window":

@@ -26,15 +26,33 @@ def check_declarations(declarations: Sequence[Declaration], customers: Customers
     held: dict[str, int] = {}
     for (_, asset), amount in customers.items():
         held[asset] = held.get(asset, 0) + amount
-    for item in declarations:
-        if item.kind in _OF_CONCENTRATION:
-            said = 0 < (item.amount or 0) <= held.get(str(item.unit), 0)
-            require(said, f"{item.kind} {item.name} keeps no {item.unit}, or more than all customers have on chains")
+    _check_concentration(declarations, held)
     windows = [item for item in declarations if item.kind == "window"]
     others = [item.evidence_leaf for item in declarations if item.kind != "window"]
     distinct = {*leaves, *others}
     require(len(distinct) == len(leaves) + len(others), "one document stands behind two lines or declarations")
     _check_windows(windows, customers, distinct)
+
+
+def _check_concentration(declarations: Sequence[Declaration], held: Mapping[str, int]) -> None:
+    """That each asset `held` for customers has a largest wallet, and custodians keep no more than all of it."""
+    kept: dict[str, int] = {}
+    largest: list[str] = []
+    for item in declarations:
+        if item.kind not in _OF_CONCENTRATION:
+            continue
+        unit, amount = str(item.unit), item.amount or 0
+        said = 0 < amount <= held.get(unit, 0)
+        require(said, f"{item.kind} {item.name} keeps no {unit}, or more than all customers have on chains")
+        if item.kind == "largest-wallet":
+            largest.append(unit)
+        else:
+            kept[unit] = kept.get(unit, 0) + amount
+    for unit, amount in kept.items():
+        require(amount <= held[unit], f"custodians keep more {unit} together than all customers have on chains")
+    for unit, amount in held.items():
+        count = largest.count(unit)
+        require(count == (amount > 0), f"it names {count} largest wallets of {unit}, of which customers have {amount}")
 
 
 def declaration_order(item: Declaration) -> tuple[str, ...]:

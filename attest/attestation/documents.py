@@ -1,9 +1,10 @@
-"""The documents of a month that policies rest on: signed forms, contracts of insurance, prices."""
+"""The documents of a month beside its readings: signed forms, custodians' words, contracts of insurance, prices."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,13 +14,19 @@ from pydantic.alias_generators import to_camel
 
 from attest.attestation.config import Config, CoverContract
 from attest.attestation.declarations import signed_forms
-from attest.attestation.money import MAX_DOCUMENT_BYTES, bank_documents, stated_amount
+from attest.attestation.money import (
+    MAX_DOCUMENT_BYTES,
+    bank_documents,
+    custodians_documents,
+    held_line,
+    stated_amount,
+)
 from attest.attestation.reserves import Reserves, add_declarations, add_documents
 from attest.documents import format_time
 from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.policy.inputs import Conditions, Cover, Price
-from attest.reserves.records import CoverDocument, DeclarationRecord, PriceList, new_salt
+from attest.reserves.records import CoverDocument, DeclarationRecord, DeclaredBalance, PriceList, new_salt
 
 MAX_PRICES_BYTES: Final = 1024 * 1024
 _COLUMNS: Final = ["asset", "currency", "price", "basis", "source", "time"]
@@ -43,12 +50,15 @@ class Documents(NamedTuple):
     """What stands behind a month's declarations, cover and prices; all of it was there when it was read."""
 
     forms: list[DeclarationRecord]
+    held: list[DeclaredBalance]
     contracts: Contracts
     prices: Prices
 
     def add_to(self, reserves: Reserves, config: Config) -> None:
         """Add the records to the evidence, after those of the chains."""
         add_declarations(config, self.forms, reserves)
+        add_documents(reserves, zip(self.held, config.held, strict=True))
+        reserves.held += sorted(map(held_line, self.held), key=lambda line: line.key)
         add_documents(reserves, zip(self.contracts.records, config.cover, strict=True))
         reserves.records += self.prices.records
 
@@ -57,6 +67,7 @@ def read_documents(config: Config, period: str, folder: Path, now: datetime) -> 
     """The documents of `period` that the config in `folder` names, for a statement of `now`. Raises `AttestError`."""
     return Documents(
         signed_forms(config, period, folder),
+        custodians_documents(config, period, folder),
         read_contracts(config, period, folder),
         read_prices(config, period, folder, now),
     )
@@ -65,9 +76,10 @@ def read_documents(config: Config, period: str, folder: Path, now: datetime) -> 
 def read_contracts(config: Config, period: str, folder: Path) -> Contracts:
     """The contracts of insurance and guarantee that the config in `folder` names. Raises `AttestError`."""
     records = [_contract(contract, config, period, folder) for contract in config.cover]
-    money = {document.counts for document in bank_documents(config, period, folder)}
-    if len({record.counts for record in records} - money) != len(records):
-        raise MalformedError("config/cover", "one document stands behind two tables of [[cover]] or [[money]]")
+    others = {document.counts for document in bank_documents(config, period, folder)}
+    others |= {document.counts for document in custodians_documents(config, period, folder)}
+    if len({record.counts for record in records} - others) != len(records):
+        raise MalformedError("config/cover", "one document stands behind two of [[cover]], [[money]] and [[held]]")
     lines = tuple(
         Cover(
             form=contract.form,
@@ -104,17 +116,25 @@ def read_prices(config: Config, period: str, folder: Path, now: datetime) -> Pri
             continue
         if len(row) != len(_COLUMNS):
             raise MalformedError("prices/columns", f"{what}: {len(row)} fields instead of {len(_COLUMNS)}")
-        price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
-        if unknown := {price.asset, price.currency} - config.decimals.keys():
-            raise MalformedError("prices/asset", f"{what}: {min(unknown)} has no [[assets]] table")
-        if price.time > now:
-            raise MalformedError("prices/time", f"{what}: {format_time(price.time)} has not come yet")
+        price = _price(row, what, config, now)
         if prices.setdefault(_price_key(price), price) is not price:
             raise MalformedError("prices/twice", f"{what}: the {' '.join(_price_key(price))} price stands there twice")
     record = PriceList(
         type="prices", salt=new_salt(), document=path.name, sha256=sha256(data).digest(), count=len(prices)
     )
     return Prices([record], tuple(prices[key] for key in sorted(prices)))
+
+
+def _price(row: Sequence[str], what: str, config: Config, now: datetime) -> Price:
+    """The price in a row of the file, which a statement of `now` can have. Raises `MalformedError` naming the row."""
+    price = Price.from_value(dict(zip(_COLUMNS, row, strict=True)), what=what)
+    if unknown := {price.asset, price.currency} - config.decimals.keys():
+        raise MalformedError("prices/asset", f"{what}: {min(unknown)} has no [[assets]] table")
+    if price.time > now:
+        raise MalformedError("prices/time", f"{what}: {format_time(price.time)} has not come yet")
+    if price.value == 0:
+        raise MalformedError("prices/zero", f"{what}: the price is 0, by which nothing can be valued")
+    return price
 
 
 def _price_key(price: Price) -> tuple[str, ...]:

@@ -10,12 +10,18 @@ from pydantic import Field
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
-from attest.attestation.declarations import recheck_declarations
+from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.snapshot import STATEMENT_FILE
-from attest.attestation.statement import MAX_PAYLOAD_BYTES, Asset, EvidenceRoot, Period, Predicate, parse_statement
-from attest.attestation.verify import AUDITOR_EVIDENCE, MAX_FILE_BYTES, PUBLIC_EVIDENCE
-from attest.attestation.window import check_windows
+from attest.attestation.statement import (
+    MAX_PAYLOAD_BYTES,
+    EvidenceRoot,
+    Period,
+    StatedAsset,
+    check_arithmetic,
+    parse_statement,
+)
+from attest.attestation.verify import MAX_FILE_BYTES
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, read_beside, read_bounded, read_listed
@@ -24,9 +30,15 @@ from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
 from attest.reserves.ethereum_proof import decode_header, keccak
-from attest.reserves.evidence import EvidenceTree, public_edition, read_auditor_edition, read_public_edition
+from attest.reserves.evidence import (
+    AUDITOR_EVIDENCE,
+    PUBLIC_EVIDENCE,
+    EvidenceTree,
+    public_edition,
+    read_auditor_edition,
+    read_public_edition,
+)
 from attest.reserves.pins import Block
-from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import (
     BitcoinDescriptor,
     BitcoinHeader,
@@ -47,7 +59,7 @@ from attest.reserves.records import (
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
+from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted
 from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
@@ -62,10 +74,11 @@ class ReservesFile(Document):
     format: Literal["attest/reserves/v1"]
     period: Period
     register_digest: Digest
-    assets: Annotated[tuple[Asset, ...], Field(fail_fast=True)]
+    assets: Annotated[tuple[StatedAsset, ...], Field(fail_fast=True)]
     chains: Annotated[tuple[StatedPin, ...], Field(fail_fast=True)]
     reserves: Annotated[tuple[ReserveLine, ...], Field(fail_fast=True)]
     money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
+    held: Annotated[tuple[HeldLine, ...], Field(fail_fast=True, min_length=1)] = ()
     declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
     unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
     evidence: EvidenceRoot
@@ -78,38 +91,15 @@ class ReservesFile(Document):
         return tuple(stated.pin for stated in self.chains)
 
 
-class Basis(NamedTuple):
-    """What the records are checked against, and the name of the file that says it."""
-
-    name: str
-    assets: Sequence[Asset]
-    chains: Sequence[Pin]
-    reserves: Sequence[ReserveLine]
-    money: Sequence[MoneyLine]
-    declarations: Sequence[Declaration]
-    evidence: EvidenceRoot
-
-
 class EvidenceFolder(NamedTuple):
     """The records at hand by index, each of which leads to the root that `basis` names."""
 
     basis: Basis
     records: dict[int, Any]
 
-    def check(self, dumps: Mapping[str, UtxoSet]) -> Rechecked:
-        """Recompute every balance from its evidence. Raises `VerificationError` naming the record."""
-        rechecked = recheck(
-            self.records,
-            decimals={item.asset: item.decimals for item in self.basis.assets},
-            pins=self.basis.chains,
-            reserves=self.basis.reserves,
-            money=self.basis.money,
-            dumps=dumps,
-        )
-        recheck_declarations(self.records, self.basis.declarations, rechecked.whole_assets(self.basis.reserves))
-        whole = len(self.records) == self.basis.evidence.count
-        check_windows(self.basis.declarations, rechecked, all_at_hand=whole)
-        return rechecked
+    def check(self, dumps: Mapping[str, UtxoSet]) -> EvidenceStep:
+        """Hold all that `basis` says against the records. Raises `VerificationError` naming the record or the line."""
+        return check_against_records(self.records, self.basis, dumps)
 
     def readings(self, chain: str, window: int | None = None) -> dict[int, Any]:
         """The readings of one chain by index, at its pin or at the height `window`."""
@@ -214,15 +204,15 @@ class CheckedEvidence(NamedTuple):
     """
 
     folder: EvidenceFolder
-    rechecked: Rechecked
+    step: EvidenceStep
     asked: list[tuple[str, str, int]]
     contracts: Mapping[str, int]
 
     @property
     def nothing(self) -> bool:
         """Whether there are balances or documents, and none of them was at hand to be checked."""
-        said = self.rechecked
-        return not (said.readings or said.documents) and bool(said.readings_stated or said.documents_stated)
+        rechecked, basis = self.step.rechecked, self.folder.basis
+        return not (rechecked.readings or self.step.documents) and bool(rechecked.readings_stated or basis.money)
 
 
 def check_evidence(
@@ -247,9 +237,9 @@ def check_evidence(
         dumps[chain] = read_utxo_set(
             path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
         )
-    rechecked = opened.check(dumps)
+    step = opened.check(dumps)
     asked = ask_nodes(opened, nodes, environment, progress)
-    return CheckedEvidence(opened, rechecked, asked.balances, asked.contracts)
+    return CheckedEvidence(opened, step, asked.balances, asked.contracts)
 
 
 class Asked(NamedTuple):
@@ -325,7 +315,16 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
     if is_file(folder / RESERVES_FILE):
         own = read_reserves_file(folder)
         found.append(
-            Basis(RESERVES_FILE, own.assets, own.pins, own.reserves, own.money, own.declarations, own.evidence)
+            Basis(
+                RESERVES_FILE,
+                own.assets,
+                own.pins,
+                own.reserves,
+                own.money,
+                own.held,
+                own.declarations,
+                own.evidence,
+            )
         )
         leaves = own.leaves
     if not found:
@@ -335,7 +334,7 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
             hint=f"put the bundle beside it (*.attest.json), or {STATEMENT_FILE} or {RESERVES_FILE}",
         )
     for other in found[1:]:
-        if other[1:] != found[0][1:]:
+        if not other.agrees(found[0]):
             raise VerificationError(
                 "evidence/bound-twice",
                 f"{found[0].name} and {other.name} do not say the same",
@@ -354,12 +353,9 @@ def _bundles(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _of_statement(name: str, payload: bytes) -> Basis:
-    return basis_of(parse_statement(payload).predicate, name)
-
-
-def basis_of(stated: Predicate, name: str) -> Basis:
-    """What a statement says that its records are checked against."""
-    return Basis(name, stated.assets, stated.pins, stated.reserves, stated.money, stated.declarations, stated.evidence)
+    statement = parse_statement(payload)
+    check_arithmetic(statement)
+    return basis_of(statement.predicate, name)
 
 
 def read_reserves_file(folder: Path) -> ReservesFile:

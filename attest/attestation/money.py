@@ -1,4 +1,4 @@
-"""The documents of banks and trustees that certify fiat money."""
+"""The documents that certify what no chain shows: money at banks and trustees, coins that a custodian holds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from attest.amounts import parse_decimal
 from attest.errors import MalformedError
 from attest.files import read_bounded
-from attest.reserves.records import MoneyDocument, new_salt
-from attest.reserves.wallets import MoneyLine
+from attest.reserves.records import DeclaredBalance, MoneyDocument, new_salt
+from attest.reserves.wallets import HeldLine, MoneyLine
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config, Money
@@ -27,6 +27,53 @@ def bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocum
             raise MalformedError("config/money", f"the document {document.document} stands behind two [[money]] tables")
         documents.append(document)
     return documents
+
+
+def custodians_documents(config: Config, period: str, folder: Path) -> list[DeclaredBalance]:
+    """A record for each `[[held]]` table of the config in `folder`, in its order. Raises `AttestError`."""
+    documents: list[DeclaredBalance] = []
+    counted = {document.counts for document in bank_documents(config, period, folder)}
+    lines: set[tuple[str, ...]] = set()
+    for held in config.held:
+        path = folder / held.document.replace("{period}", period)
+        what = f"{held.asset} held by {held.custodian}"
+        document = DeclaredBalance(
+            type="declared-balance",
+            salt=new_salt(),
+            asset=held.asset,
+            chain=held.chain,
+            purpose=held.purpose,
+            custodian=held.custodian,
+            amount=stated_amount(held.amount, config.decimals[held.asset], code="config/held", what=what),
+            document=path.name,
+            sha256=sha256(read_bounded(path, MAX_DOCUMENT_BYTES)).digest(),
+        )
+        if document.counts in counted:
+            raise MalformedError(
+                "config/held", f"the document {path.name} stands behind two tables of [[held]] or [[money]]"
+            )
+        if held_line(document).key in lines:
+            raise MalformedError(
+                "config/held",
+                f"{what} stands there twice for {held.purpose} coins",
+                hint="add them up in one table, with one document",
+            )
+        counted.add(document.counts)
+        lines.add(held_line(document).key)
+        documents.append(document)
+    return documents
+
+
+def held_line(document: DeclaredBalance) -> HeldLine:
+    """The line of the statement that a custodian's document stands behind."""
+    return HeldLine(
+        asset=document.asset,
+        chain=document.chain,
+        purpose=document.purpose,
+        custodian=document.custodian,
+        amount=document.amount,
+        evidence_leaf=document.leaf,
+    )
 
 
 def money_line(document: MoneyDocument) -> MoneyLine:

@@ -33,6 +33,7 @@ from attest.attestation.reserves import (
     load_reserves,
     read_reserves,
     reserves_file,
+    stated_assets,
 )
 from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signers import Secrets, key_file
@@ -51,12 +52,18 @@ from attest.attestation.statement import (
     Subject,
     Tool,
 )
-from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Verified, verify
+from attest.attestation.verify import Verified, verify
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
 from attest.reserves.challenge import NO_NONCE
-from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
+from attest.reserves.evidence import (
+    AUDITOR_EVIDENCE,
+    PUBLIC_EVIDENCE,
+    EvidenceTree,
+    auditor_edition,
+    public_edition,
+)
 from attest.reserves.pins import PinLostError
 
 _FOLDER_MODE: Final = 0o755
@@ -141,11 +148,12 @@ def run(
             issued_at=now,
             expires_at=now + timedelta(days=config.publication.valid_days),
             scope=config.scope,
-            assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
+            assets=stated_assets(config, reserves.pins),
             chains=chains_read(config, period, reserves.pins),
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
             reserves=reserves.lines,
             money=tuple(reserves.money),
+            **({"held": tuple(reserves.held)} if reserves.held else {}),
             cover=documents.contracts.lines,
             declarations=reserves.declarations,
             prices=documents.prices.prices,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attest.attestation.bundle import parse_bundle
-from attest.attestation.statement import Predicate, coverage, parse_statement
-from attest.canonical import loads
+from attest.attestation.statement import Predicate, coverage
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
-from attest.policy.inputs import MAX_INPUTS_BYTES, Coins, Deposit, Inputs, check_inputs
+from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inputs
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rules import evaluate
 from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
-from attest.reserves.records import CoverDocument, MoneyDocument, PriceList
+from attest.reserves.records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config
@@ -88,18 +86,6 @@ def inputs_of(predicate: Predicate) -> Inputs:
     return inputs
 
 
-def read_inputs(path: Path) -> Inputs:
-    """The figures in a bundle or statement, whoever signed it, or in a file of `Inputs`. Raises `AttestError`."""
-    data = read_bounded(path, MAX_INPUTS_BYTES)
-    value = loads(data, what=path.name, max_bytes=MAX_INPUTS_BYTES)
-    fields = value.keys() if isinstance(value, dict) else ()
-    if "envelope" in fields:
-        return inputs_of(parse_statement(parse_bundle(data).envelope.payload).predicate)
-    if "predicate" in fields:
-        return inputs_of(parse_statement(data).predicate)
-    return Inputs.from_value(value, what=path.name)
-
-
 def verdicts(policies: Iterable[PolicyFile], predicate: Predicate) -> tuple[PolicyResults, ...]:
     """What a statement says of policies, whatever it says of them now. Raises `VerificationError`."""
     inputs = inputs_of(predicate)
@@ -135,36 +121,39 @@ def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Rec
     return Recomputed(tuple(evaluations), tuple(shipped), tuple(missing))
 
 
-def recheck_documents(records: Mapping[int, Any], predicate: Predicate) -> tuple[int, int]:
-    """How many contracts and price lists have a record at hand, and on how many the statement rests.
+def recheck_documents(
+    records: Mapping[int, Any], cover: Sequence[Cover] | None, prices: Sequence[Price] | None
+) -> frozenset[bytes]:
+    """The evidence leaves of the lines of `cover` whose contract is disclosed, each of which says what its line says.
 
-    Raises `VerificationError` when a record says something else than the statement, or belongs to nothing in it, and
-    when a document counts twice: a contract in two forms, or money that is also cover.
+    None stands for lines that are not known. Raises `VerificationError` when a contract or list of prices says
+    something else than the statement, or belongs to nothing in it, and when a document counts twice: a contract in two
+    forms, or one that is money or held coins too.
     """
-    cover = {line.evidence_leaf: line for line in predicate.cover}
-    found = lists = 0
+    lines = {line.evidence_leaf: (line.form, line.currency, line.limit) for line in cover or ()}
+    found = set()
+    lists = 0
     counted = {record.counts for record in records.values() if isinstance(record, MoneyDocument)}
     for record in records.values():
-        if isinstance(record, CoverDocument):
-            line = cover.get(record.leaf)
-            if line is None or (line.form, line.currency, line.limit) != (record.form, record.currency, record.limit):
+        if isinstance(record, DeclaredBalance | CoverDocument):
+            if record.counts in counted:
+                raise VerificationError("policy/cover", f"the document {record.document} is counted twice")
+            counted.add(record.counts)
+        if isinstance(record, CoverDocument) and cover is not None:
+            if lines.get(record.leaf) != (record.form, record.currency, record.limit):
                 raise VerificationError(
                     "policy/cover", f"the statement says something else than the contract {record.document}"
                 )
-            if record.counts in counted:
-                raise VerificationError("policy/cover", f"the contract {record.document} is counted twice")
-            counted.add(record.counts)
-            found += 1
+            found.add(record.leaf)
         elif isinstance(record, PriceList):
             lists += 1
             if lists > 1:
                 raise VerificationError("policy/prices", f"{record.document} is a second list of prices")
-            if record.count != len(predicate.prices):
+            if prices is not None and record.count != len(prices):
                 raise VerificationError(
-                    "policy/prices", f"{record.document} has {record.count} prices, not {len(predicate.prices)}"
+                    "policy/prices", f"{record.document} has {record.count} prices, not {len(prices)}"
                 )
-    needed = bool(predicate.prices)
-    return found + min(lists, needed), len(predicate.cover) + needed
+    return frozenset(found)
 
 
 def _compare(found: PolicyResults, stated: PolicyResults) -> None:

@@ -11,14 +11,13 @@ from typing import Final
 
 from attest.amounts import format_amount
 from attest.attestation.at_hand import require_utxo_sets
-from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, Money
+from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, HeldCoins, Money
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.pin_times import StatedPin, state_pins
-from attest.attestation.statement import EvidenceRoot
-from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
+from attest.attestation.statement import AssetToken, EvidenceRoot, StatedAsset
 from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
@@ -26,8 +25,16 @@ from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refuse_existing
 from attest.policy.inputs import Declaration
 from attest.reserves.challenge import NO_NONCE
+from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
-from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
+from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.evidence import (
+    AUDITOR_EVIDENCE,
+    PUBLIC_EVIDENCE,
+    EvidenceTree,
+    auditor_edition,
+    public_edition,
+)
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
 from attest.reserves.quorum import Quorum
@@ -40,6 +47,7 @@ from attest.reserves.records import (
     CoverDocument,
     CustodyConfirmation,
     DeclarationRecord,
+    DeclaredBalance,
     EthereumSafe,
     MoneyDocument,
     OwnWallet,
@@ -51,7 +59,7 @@ from attest.reserves.records import (
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
+from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Wallet
 from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"
@@ -60,15 +68,17 @@ _FOLDER_MODE: Final = 0o700
 
 @dataclass(slots=True)
 class Reserves:
-    """The pinned blocks, all records, the lines of money, what is declared, and which records stay with the auditor.
+    """What was read and what documents say: the pinned blocks, all records, the lines of money and of held coins.
 
-    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `shown` is whose
-    keys are shown to be at hand; `nonce` drew the blocks of windows.
+    `private` are the indices of the records that stay with the auditor; `unlisted` says what lies at the wallets in
+    assets that they do not list, and does not count; `shown` is whose keys are shown to be at hand; `nonce` drew the
+    blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     money: list[MoneyLine] = field(default_factory=list)
+    held: list[HeldLine] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     shown: Shown = NOBODY
@@ -221,7 +231,14 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = (
-        MoneyDocument | ChallengeBlock | Challenged | CustodyConfirmation | ControlSample | CoverDocument | PriceList
+        MoneyDocument
+        | DeclaredBalance
+        | ChallengeBlock
+        | Challenged
+        | CustodyConfirmation
+        | ControlSample
+        | CoverDocument
+        | PriceList
     )
     chains: list[Record] = [
         record
@@ -247,10 +264,11 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         format="attest/reserves/v1",
         period=period,
         register_digest=_register(config, period, reserves.nonce),
-        assets=tuple(sorted(config.assets, key=lambda item: item.asset)),
+        assets=stated_assets(config, reserves.pins),
         chains=chains_read(config, period, reserves.pins),
         reserves=reserves.lines,
         money=tuple(reserves.money),
+        **({"held": tuple(reserves.held)} if reserves.held else {}),
         declarations=reserves.declarations,
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
@@ -265,6 +283,32 @@ def chains_read(config: Config, period: str, pins: Iterable[Pin]) -> tuple[State
     Raises `MalformedError` for one that needs a reason and has none.
     """
     return state_pins(pins, config.ledger.period_end(period), {chain.id: chain.reason for chain in config.chains})
+
+
+def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:
+    """The assets as a statement has them: those that are tokens on a pinned chain list their contracts there."""
+    pinned = {pin.chain for pin in pins}
+    contracts: dict[str, list[tuple[str, str]]] = {}
+    for chain in config.chains:
+        for token in chain.tokens if chain.id in pinned else ():
+            contracts.setdefault(token.asset, []).append(contract_place(chain.id, token.contract))
+    return tuple(
+        StatedAsset(
+            asset=item.asset,
+            decimals=item.decimals,
+            **(
+                {
+                    "tokens": tuple(
+                        AssetToken(chain=chain, contract=checksum_address(contract))
+                        for chain, contract in sorted(listed)
+                    )
+                }
+                if (listed := contracts.get(item.asset))
+                else {}
+            ),
+        )
+        for item in sorted(config.assets, key=lambda item: item.asset)
+    )
 
 
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
@@ -368,7 +412,7 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
         utxo_sets = None if chain.utxo_set is None else real_path(folder / chain.utxo_set)
         return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
     from attest.reserves.ethereum import EthereumReader, TokenContract
-    from attest.reserves.ethereum_proof import Token, checksum_address
+    from attest.reserves.ethereum_proof import Token
 
     tokens = {}
     for item in chain.tokens:
@@ -431,7 +475,7 @@ def add_declarations(config: Config, forms: Sequence[DeclarationRecord], reserve
 
 
 def add_documents(
-    reserves: Reserves, documents: Iterable[tuple[Record, Money | CoverContract | DeclarationForm]]
+    reserves: Reserves, documents: Iterable[tuple[Record, Money | HeldCoins | CoverContract | DeclarationForm]]
 ) -> None:
     """Add records of documents, each with the table of the config that names it, to the evidence."""
     for record, table in documents:

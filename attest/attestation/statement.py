@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.attestation.declared import ascending, check_declarations, require
 from attest.attestation.pin_times import StatedPin, ends_somewhere
 from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
-from attest.errors import VerificationError
+from attest.errors import AttestError, VerificationError
 from attest.liabilities.tree import EMPTY_ROOT, StatedTree
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.policy.results import PolicyResults
-from attest.reserves.wallets import Level, MoneyLine, Pin, ReserveLine
+from attest.reserves.counting import ContractPlace, contract_place
+from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.evidence import PUBLIC_EVIDENCE
+from attest.reserves.records import Address
+from attest.reserves.wallets import ChainId, HeldLine, Level, MoneyLine, Pin, ReserveLine
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -75,6 +79,32 @@ class Asset(Document):
     decimals: Annotated[Count, Field(le=MAX_DECIMALS)]
 
 
+class AssetToken(Document):
+    """A token contract that counts as an asset; an address in capitals and small letters is in its EIP-55 spelling."""
+
+    chain: ChainId
+    contract: Address
+
+    @model_validator(mode="after")
+    def _is_spelled_as_eip_55_says(self) -> Self:
+        try:
+            checksum_address(self.contract)
+        except AttestError as error:
+            raise ValueError(error.message) from None
+        return self
+
+
+class StatedAsset(Asset):
+    """An asset of a statement. Where it lists `tokens`, its token balances are of these contracts and of no other."""
+
+    tokens: Annotated[tuple[AssetToken, ...], Field(min_length=1, max_length=1000)] = ()
+
+    @property
+    def contracts(self) -> frozenset[ContractPlace]:
+        """The contracts that are listed, in the spelling by which two are compared."""
+        return frozenset(contract_place(token.chain, token.contract) for token in self.tokens)
+
+
 class Liabilities(Document):
     """One tree per asset."""
 
@@ -107,11 +137,12 @@ class Predicate(Document):
     issued_at: Time
     expires_at: Time
     scope: Scope
-    assets: Annotated[tuple[Asset, ...], Field(min_length=1, max_length=10_000)]
+    assets: Annotated[tuple[StatedAsset, ...], Field(min_length=1, max_length=10_000)]
     chains: Annotated[tuple[StatedPin, ...], Many]
     liabilities: Liabilities
     reserves: Annotated[tuple[ReserveLine, ...], Many]
     money: Annotated[tuple[MoneyLine, ...], Many]
+    held: Annotated[tuple[HeldLine, ...], Field(min_length=1, max_length=10_000)] = ()
     cover: Annotated[tuple[Cover, ...], Many]
     declarations: Annotated[tuple[Declaration, ...], Many]
     prices: Annotated[tuple[Price, ...], Many]
@@ -160,17 +191,20 @@ def parse_statement(payload: bytes) -> Statement:
     return Statement.from_canonical(payload, what="the statement", max_bytes=MAX_PAYLOAD_BYTES)
 
 
+HeldLevel = Literal[Level, "declared"]  # of money, and of coins that only a custodian speaks for, a document says it
+
+
 class Coverage(NamedTuple):
     """One asset: what is owed to customers and what is held for them, in base units, by level of evidence.
 
-    `fewer` is by how much what was held on a chain was less at a block of its window than at the pin, at the most; it
-    has the chains that have a window.
+    Money is `declared`; what the statement's `held` has is not in it. `fewer` is by how much what was held on a chain
+    was less at a block of its window than at the pin, at the most; it has the chains that have a window.
     """
 
     asset: str
     decimals: int
     owed: int
-    held: dict[Level, int]
+    held: dict[HeldLevel, int]
     fewer: Mapping[str, int] = MappingProxyType({})
 
     @property
@@ -195,7 +229,7 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
     pinned = _customers(predicate)
     result = []
     for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
-        held: dict[Level, int] = {}
+        held: dict[HeldLevel, int] = {}
         for line in predicate.reserves:
             if line.asset == asset and line.purpose == "customer":
                 held[line.evidence] = held.get(line.evidence, 0) + line.amount
@@ -220,41 +254,79 @@ def _customers(predicate: Predicate) -> dict[tuple[str, str], int]:
     return totals
 
 
-def check_arithmetic(predicate: Predicate) -> None:
+def check_arithmetic(statement: Statement) -> None:
     """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
+    predicate = statement.predicate
     assets = ascending("assets", predicate.assets, lambda item: item.asset)
     chains = {pin.chain: pin for pin in predicate.chains}
     ascending("chains", predicate.chains, lambda item: item.chain)
     require(len({pin.block_hash for pin in chains.values()}) == len(chains), "one block is pinned for two chains")
-    ascending("liabilities.trees", predicate.liabilities.trees, lambda item: item.asset)
     ascending("reserves", predicate.reserves, lambda item: item.key)
+    ascending("held", predicate.held, lambda item: item.key)
+    _subjects(statement)
     _times(predicate)
-    for tree in predicate.liabilities.trees:
+    _trees(predicate.liabilities.trees, assets)
+    _tokens(predicate.assets)
+    for line in predicate.reserves:
+        require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
+        require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+    for asset in assets:
+        held = [line.amount for line in predicate.reserves if line.asset == asset]
+        require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
+    _documents(predicate, assets)
+    for price in predicate.prices:
+        require({price.asset, price.currency} <= assets, "a price names an asset or currency which is not in assets")
+        require(price.time <= predicate.issued_at, f"the price of {price.asset} is younger than the statement")
+        require(price.value > 0, f"the price of {price.asset} in {price.currency} is 0")
+    ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
+    ascending("policies", predicate.policies, lambda item: item.id)
+
+
+def _subjects(statement: Statement) -> None:
+    """That each file is named once, and the public edition of the evidence among them, which step 9 reads."""
+    names = [subject.name for subject in statement.subject]
+    require(len(set(names)) == len(names), "one file stands twice among its subjects")
+    require(PUBLIC_EVIDENCE in names, f"it has evidence, and {PUBLIC_EVIDENCE} is not among its subjects")
+
+
+def _trees(trees: Sequence[StatedTree], assets: Collection[str]) -> None:
+    """That each asset has one tree, be it of size 0, and each tree figures that fit together."""
+    owed = ascending("liabilities.trees", trees, lambda item: item.asset)
+    for tree in trees:
         require(tree.asset in assets, f"the tree of {tree.asset} has no entry in assets")
         sound = tree.size > 0 or (tree.root == EMPTY_ROOT and tree.total == 0)
         require(sound, f"the tree of {tree.asset} is empty, but its root or total is not")
         agrees = (tree.negative_accounts == 0) == (tree.negative_total == 0)
         require(agrees, f"the negative balances of {tree.asset} do not add up")
-    for line in predicate.reserves:
-        require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
-        require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+    for asset in assets:
+        require(asset in owed, f"{asset} has no tree, so nothing says what customers are owed of it")
+
+
+def _tokens(assets: Sequence[StatedAsset]) -> None:
+    """That no token contract is listed twice."""
+    owner: dict[ContractPlace, str] = {}
+    for item in assets:
+        ascending(f"tokens of {item.asset}", item.tokens, lambda token: contract_place(token.chain, token.contract))
+        for chain, contract in item.contracts:
+            other = owner.setdefault((chain, contract), item.asset)
+            require(other == item.asset, f"the contract {contract} on {chain} counts as {other} and as {item.asset}")
+
+
+def _documents(predicate: Predicate, assets: Collection[str]) -> None:
+    """That money, cover, what custodians hold, and declarations name known assets, and documents of their own."""
     for money in predicate.money:
         require(money.currency in assets, f"money names {money.currency}, which is not in assets")
-    for asset in assets:
-        held = [line.amount for line in predicate.reserves if line.asset == asset]
-        require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")
-    leaves = [*(money.evidence_leaf for money in predicate.money), *(cover.evidence_leaf for cover in predicate.cover)]
-    require(len(set(leaves)) == len(leaves), "one document stands behind two lines of money or cover")
+    for cover in predicate.cover:
+        require(cover.currency in assets, f"cover names {cover.currency}, which is not in assets")
+    for held in predicate.held:
+        require(held.asset in assets, f"held names {held.asset}, which is not in assets")
+    leaves = [line.evidence_leaf for line in predicate.money]
+    leaves += [line.evidence_leaf for line in predicate.cover]
+    leaves += [line.evidence_leaf for line in predicate.held]
+    require(len(set(leaves)) == len(leaves), "one document stands behind two lines of money, cover or held")
     check_declarations(predicate.declarations, _customers(predicate), {*leaves})
     for item in predicate.declarations:
         require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
-    for cover in predicate.cover:
-        require(cover.currency in assets, f"cover names {cover.currency}, which is not in assets")
-    for price in predicate.prices:
-        require({price.asset, price.currency} <= assets, "a price names an asset or currency which is not in assets")
-        require(price.time <= predicate.issued_at, f"the price of {price.asset} is younger than the statement")
-    ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
-    ascending("policies", predicate.policies, lambda item: item.id)
 
 
 def _times(predicate: Predicate) -> None:

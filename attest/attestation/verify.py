@@ -11,23 +11,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
-from attest.attestation.declarations import forms_stated, recheck_declarations
 from attest.attestation.envelope import Envelope
+from attest.attestation.evidence_step import (
+    EvidenceStep,
+    Files,
+    basis_of,
+    check_against_records,
+    read_beside_bundle,
+)
 from attest.attestation.keys import PublicKey
 from attest.attestation.pin_times import far_pins
-from attest.attestation.policies import Recomputed, recheck_documents, recompute
+from attest.attestation.policies import Recomputed, recompute
 from attest.attestation.previous import check_follows
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.signatories import Signatories, check_signatures, describe, find_signatories
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Coverage,
+    HeldLevel,
     Predicate,
     Statement,
     check_arithmetic,
@@ -38,7 +44,7 @@ from attest.attestation.statement import (
 )
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import RoleName, Trust
-from attest.attestation.window import check_windows, not_recomputed
+from attest.attestation.unchecked import Unchecked
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
@@ -46,15 +52,12 @@ from attest.liabilities.tree import StatedTree, check_trees
 from attest.policy.explain import STANDINGS, VERDICT_NAMES
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
-from attest.reserves.evidence import read_auditor_edition, read_public_edition
-from attest.reserves.recheck import Rechecked, recheck
+from attest.reserves.recheck import Rechecked
 from attest.reserves.records import Reading
-from attest.reserves.wallets import Control, Level
+from attest.reserves.wallets import Control
 from attest.reserves.window_recheck import at_pin
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
-AUDITOR_EVIDENCE: Final = "evidence.jsonl"
-PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
 
 TITLES: Final = (
     "size limits and strict JSON",
@@ -76,7 +79,6 @@ TITLES: Final = (
 )
 
 Status = Literal["VERIFIED", "FAILED", "NOT CHECKED", "NOT MET"]
-Files = Callable[[str], bytes | None]
 Ask = Callable[[Predicate, Mapping[int, Any]], Sequence[tuple[str, str, int]]]
 """Asks nodes for the balances in records: the chain, the node, and how many balances it says the same of."""
 Rebuild = Callable[[str], Sequence[StatedTree]]
@@ -100,8 +102,8 @@ class Step(NamedTuple):
 class Verified:
     """A statement whose signatures hold, what follows from it, and every step that was run.
 
-    `checks` are those of segregation; `wallets` tell who controls each wallet whose records are at hand; `controlled`
-    is None when the evidence holds no proof of control.
+    `unchecked` is what step 11 left unchecked. `checks` are those of segregation; `wallets` tell who controls each
+    wallet whose records are available; `controlled` is None when the evidence holds no proof of control.
     """
 
     statement: Statement
@@ -113,11 +115,12 @@ class Verified:
     wallets: tuple[WalletRow, ...]
     evaluations: tuple[Evaluation, ...]
     rechecked: Rechecked
+    unchecked: Unchecked
     controlled: Controlled | None
     holdings: tuple[Holding, ...]
     steps: tuple[Step, ...]
 
-    def is_rechecked(self, item: Coverage, level: Level) -> bool:
+    def is_rechecked(self, item: Coverage, level: HeldLevel) -> bool:
         """Whether all that `item` holds at `level` was recomputed from evidence; a declared figure never is."""
         lines = [
             line.key[:-1]
@@ -258,7 +261,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             detail.open(f"statement {predicate.sequence} follows {predicate.previous.hex()}, which was not given")
 
     with report.step(8) as detail:
-        check_arithmetic(predicate)
+        check_arithmetic(statement)
         detail.append(f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves")
         for sentence in far_pins(predicate.chains, predicate.snapshot_at):
             detail.append(sentence)
@@ -267,7 +270,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     records = _check_files(report, statement, files)
 
     holdings = _check_inclusion(report, predicate, digest, proof, rebuild)
-    rechecked = _recheck_evidence(report, predicate, records, window_nonce)
+    evidence = _recheck_evidence(report, predicate, records, window_nonce)
 
     with report.step(12) as detail:
         _ask_nodes(detail, predicate, records, ask)
@@ -301,10 +304,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         trust,
         signatories,
         coverage(predicate),
-        segregation_checks(predicate, pinned, rechecked.lines),
+        segregation_checks(predicate, pinned, evidence.rechecked.lines),
         wallets,
         evaluations,
-        rechecked,
+        evidence.rechecked,
+        evidence.unchecked,
         controlled,
         holdings,
         tuple(report.steps),
@@ -312,23 +316,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
 
 def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
-    """Step 9. Returns the records by index, those of the auditor's edition where it is at hand."""
-    evidence = statement.predicate.evidence
-    records: dict[int, Any] = {}
-    missing = []
+    """Step 9. Returns the records by index, those of the auditor's edition where it is available."""
+    count = statement.predicate.evidence.count
     with report.step(9) as detail:
-        for subject in statement.subject:
-            data = files(subject.name)
-            if data is None:
-                missing.append(subject.name)
-                continue
-            if sha256(data).digest() != subject.digest.sha256:
-                raise VerificationError("subject/digest", f"{subject.name} is not the file that was signed for")
-            if subject.name == PUBLIC_EVIDENCE:
-                records = read_public_edition(data, root=evidence.root, count=evidence.count)
-        if (data := files(AUDITOR_EVIDENCE)) is not None:
-            records = read_auditor_edition(data, root=evidence.root, count=evidence.count)
-        said = f"{len(records)} of {evidence.count} records of evidence lead to the root"
+        records, missing = read_beside_bundle(statement, files)
+        said = f"{len(records)} of {count} records of evidence lead to the root"
         if records:
             detail.append(said)
         else:
@@ -363,58 +355,34 @@ def _check_inclusion(
 
 def _recheck_evidence(
     report: _Report, predicate: Predicate, records: dict[int, Any], window_nonce: str | None
-) -> Rechecked:
+) -> EvidenceStep:
     with report.step(11) as detail:
-        result = recheck(
-            records,
-            decimals={item.asset: item.decimals for item in predicate.assets},
-            pins=predicate.pins,
-            reserves=predicate.reserves,
-            money=predicate.money,
+        found = check_against_records(records, basis_of(predicate, "the statement"))
+        detail.extend((*found.said, *_windows(predicate, found.rechecked, window_nonce)))
+        for sentence in found.open:
+            detail.open(sentence)
+    return found
+
+
+def _windows(predicate: Predicate, rechecked: Rechecked, nonce: str | None) -> Iterator[str]:
+    """Step 11: which blocks around the pins were read. Raises `VerificationError` when another nonce drew them."""
+    if nonce is not None and not any(item.kind == "window" for item in predicate.declarations):
+        raise VerificationError(
+            "recheck/window", f"the auditor drew the nonce {nonce}, and the statement has no window"
         )
-        detail.append(f"{result.readings} of {result.readings_stated} balances recomputed from their evidence")
-        detail.append(f"{result.documents} of {result.documents_stated} bank documents named by digest")
-        forms, figures = recheck_declarations(records, predicate.declarations, result.whole_assets(predicate.reserves))
-        if predicate.declarations:
-            detail.append(
-                f"of {len(predicate.declarations)} declarations, {forms} signed forms named by digest and "
-                f"{figures} figures recomputed"
-            )
-        contracts, contracts_stated = recheck_documents(records, predicate)
-        if contracts_stated:
-            detail.append(f"{contracts} of {contracts_stated} contracts and price lists named by digest")
-        whole = len(records) == predicate.evidence.count
-        named = (result.documents, forms, contracts)
-        unfounded = named != (result.documents_stated, forms_stated(predicate.declarations), contracts_stated)
-        if unfounded and whole:
+    for chain, window in rechecked.windows.items():
+        if nonce not in {None, window.nonce}:
             raise VerificationError(
-                "recheck/documents", "the statement names documents, forms or prices that the evidence does not have"
+                "recheck/window",
+                f"the window of {chain} was drawn by the nonce {window.nonce}, the auditor drew {nonce}",
             )
-        if unfounded or not result.complete:
-            detail.open("the evidence of the others is not at hand")
-        check_windows(predicate.declarations, result, all_at_hand=whole)
-        if window_nonce is not None and not any(item.kind == "window" for item in predicate.declarations):
-            raise VerificationError(
-                "recheck/window", f"the auditor drew the nonce {window_nonce}, and the statement has no window"
-            )
-        for chain, window in result.windows.items():
-            if window_nonce not in {None, window.nonce}:
-                raise VerificationError(
-                    "recheck/window",
-                    f"the window of {chain} was drawn by the nonce {window.nonce}, the auditor drew {window_nonce}",
-                )
-            drawn = ", ".join(str(block.height) for block in window.blocks)
-            detail.append(
-                f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
-                f"out of {window.before} blocks before and {window.after} after"
-            )
-            if any(block.time > predicate.issued_at for block in window.blocks):
-                raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
-        if unknown := not_recomputed(predicate.declarations, result):
-            detail.open(
-                f"not recomputed, for wallets or descriptors are not at hand: lowest count of {', '.join(unknown)}"
-            )
-    return result
+        drawn = ", ".join(str(block.height) for block in window.blocks)
+        yield (
+            f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
+            f"out of {window.before} blocks before and {window.after} after"
+        )
+        if any(block.time > predicate.issued_at for block in window.blocks):
+            raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
 
 
 def _told_policies(detail: _Detail, found: Recomputed) -> tuple[Evaluation, ...]:

@@ -29,19 +29,15 @@ def lowest_found(declaration: Declaration, rechecked: Rechecked) -> Lowest | Non
     return None if window is None else window.lowest.get(str(declaration.unit))
 
 
-def not_recomputed(declarations: Sequence[Declaration], rechecked: Rechecked) -> list[str]:
-    """The assets and chains whose declared lowest count was not recomputed."""
-    return [
-        f"{item.unit} on {item.name}"
-        for item in declarations
-        if item.kind == "window" and lowest_found(item, rechecked) is None
-    ]
+def not_recomputed(declarations: Sequence[Declaration], rechecked: Rechecked) -> list[Declaration]:
+    """The declared lowest counts that were not recomputed."""
+    return [item for item in declarations if item.kind == "window" and lowest_found(item, rechecked) is None]
 
 
-def check_windows(declarations: Sequence[Declaration], rechecked: Rechecked, *, all_at_hand: bool) -> None:
+def check_windows(declarations: Sequence[Declaration], rechecked: Rechecked, *, complete: bool) -> None:
     """Compare the declared lowest counts with those that were recomputed.
 
-    `all_at_hand` says that no record of the evidence is withheld. Raises `VerificationError`.
+    `complete` says that no record of the evidence is withheld. Raises `VerificationError`.
     """
     declared = [item for item in declarations if item.kind == "window"]
     named = {item.name for item in declared}
@@ -52,7 +48,7 @@ def check_windows(declarations: Sequence[Declaration], rechecked: Rechecked, *, 
             )
     for item in declared:
         chain, window = item.name, rechecked.windows.get(item.name)
-        if window is None and all_at_hand:
+        if window is None and complete:
             raise VerificationError("recheck/window", f"the statement has a window of {chain}, the evidence has none")
         if window is not None and window.leaf != item.evidence_leaf:
             raise VerificationError("recheck/window", f"the window of {chain} is not the one that the statement names")

@@ -32,7 +32,8 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.attestation.keys import PublicKey
     from attest.attestation.snapshot import prove_account
     from attest.attestation.verify import verify
-    from attest.cli.render import coverage_table, rules_text, verified_document
+    from attest.cli.render import rules_text, verified_document
+    from attest.cli.render_coverage import coverage_table
     from attest.demo import exchange
     from attest.files import write_file
     from attest.liabilities.tree import SECRET_BYTES

@@ -103,7 +103,9 @@ def _table(found: History) -> str:
     )
     for month in found.months:
         ratios = {
-            item.asset: ratio_percent(item.counted, item.owed) or "nothing owed" for item in month.verified.coverage
+            item.asset: (ratio_percent(item.counted, item.owed) or "nothing owed")
+            + (", not checked" if month.verified.unchecked.of_coverage(item.asset) else "")
+            for item in month.verified.coverage
         }
         signatories = month.verified.signatories
         table.add_row(
@@ -128,7 +130,8 @@ def _not_checked(month: Month) -> list[int]:
 
 
 def _document(found: History) -> dict[str, Any]:
-    from attest.cli.render import coverage_document, signatories_document
+    from attest.cli.render import signatories_document
+    from attest.cli.render_coverage import coverage_document
     from attest.documents import format_time
 
     return {

@@ -76,7 +76,8 @@ class Asking:
         """Ask every node for the balances in `records`. Raises `AttestError`."""
         import os
 
-        from attest.attestation.evidence import EvidenceFolder, ask_nodes, basis_of
+        from attest.attestation.evidence import EvidenceFolder, ask_nodes
+        from attest.attestation.evidence_step import basis_of
 
         folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
         asked = ask_nodes(folder, self._nodes, os.environ, lambda _: None).balances

@@ -13,7 +13,8 @@ from attest.errors import EXIT_ADVERSE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.policy.inputs import Inputs
+    from attest.attestation.figures import Figures
+    from attest.attestation.unchecked import Unchecked
     from attest.policy.model import Policy
     from attest.policy.results import Evaluation
 
@@ -74,8 +75,8 @@ def evaluate(names: tuple[str, ...], *, inputs_file: Path, as_json: bool) -> Res
     """Evaluate each POLICY over the same figures. Exits 5 when a rule is not met."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    inputs = _inputs(inputs_file)
-    return evaluated([evaluate_policy(chosen, inputs) for chosen in map(_read, names)])
+    figures = _figures(inputs_file)
+    return evaluated([evaluate_policy(chosen, figures.inputs) for chosen in map(_read, names)], figures.unchecked)
 
 
 @policy.command()
@@ -87,11 +88,12 @@ def explain(name: str, rule: str, *, inputs_file: Path, as_json: bool) -> Result
     """Say in sentences how the verdict on one RULE of a POLICY came about."""
     from attest.policy.rules import evaluate as evaluate_policy
 
-    return explained(evaluate_policy(_read(name), _inputs(inputs_file)), rule)
+    figures = _figures(inputs_file)
+    return explained(evaluate_policy(_read(name), figures.inputs), rule, figures.unchecked)
 
 
-def evaluated(evaluations: Sequence[Evaluation]) -> Result:
-    """The verdicts of policies side by side, whatever their figures were read from."""
+def evaluated(evaluations: Sequence[Evaluation], unchecked: Unchecked | None = None) -> Result:
+    """The verdicts of policies side by side; `unchecked` is what no record shows of a statement's figures."""
     from attest.cli.render_policy import evaluation_document, evaluations_text
 
     not_met = any(item.not_met for item in evaluations)
@@ -99,27 +101,30 @@ def evaluated(evaluations: Sequence[Evaluation]) -> Result:
         {
             "command": "policy evaluate",
             "status": "adverse" if not_met else "done",
-            "policies": [evaluation_document(item) for item in evaluations],
+            "policies": [evaluation_document(item, unchecked) for item in evaluations],
         },
-        evaluations_text(evaluations),
+        evaluations_text(evaluations, unchecked),
         EXIT_ADVERSE if not_met else 0,
     )
 
 
-def explained(evaluation: Evaluation, rule: str) -> Result:
-    """One verdict in sentences, whatever its figures were read from."""
+def explained(evaluation: Evaluation, rule: str, unchecked: Unchecked | None = None) -> Result:
+    """One verdict in sentences; `unchecked` is what no record shows of a statement's figures."""
+    from attest.cli.render_coverage import rest_text
     from attest.cli.render_policy import result_document
     from attest.policy.explain import explain as explain_rule
 
     text = explain_rule(evaluation, rule)
     result = evaluation.result(rule)
+    if unchecked is not None and result is not None and (rest := unchecked.of_verdict(result.sources)):
+        text += f"\nNot checked: {rest_text(rest, evaluation.decimals)}."
     return Result(
         {
             "command": "policy explain",
             "status": "done",
             "policy": evaluation.policy.id,
             "explanation": text.splitlines(),
-            **(result_document(result) if result is not None else {}),
+            **(result_document(result, unchecked) if result is not None else {}),
         },
         text,
     )
@@ -143,7 +148,7 @@ def _is_file(name: str) -> bool:
     return name.endswith(".toml") or "/" in name or "\\" in name
 
 
-def _inputs(path: Path) -> Inputs:
-    from attest.attestation.policies import read_inputs
+def _figures(path: Path) -> Figures:
+    from attest.attestation.figures import read_figures
 
-    return read_inputs(path)
+    return read_figures(path)

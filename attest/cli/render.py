@@ -1,23 +1,20 @@
-"""Verdicts and coverage as text and as JSON."""
+"""What a verification found, as text and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attest.amounts import format_amount, ratio_percent
+from attest.amounts import format_amount
 from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
-from attest.attestation.statement import Coverage
 from attest.attestation.verify import TITLES, Step, Verified
-from attest.attestation.window import lowest_found
 from attest.cli.render_control import control_document, control_table
+from attest.cli.render_coverage import coverage_document, coverage_table, held_document, held_table, windows_document
 from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot import Manifest
-from attest.policy.inputs import Declaration
-from attest.reserves.wallets import Level
 
 MAX_SHOWN: Final = 10
 _CONTROLS: Final = {
@@ -27,121 +24,6 @@ _CONTROLS: Final = {
     "empty": "nothing, and it is empty",
     "own": "nothing: the exchange's own, not counted",
 }
-
-
-def coverage_table(verified: Verified) -> str:
-    """Per asset: owed, held, coverage rounded down, and the level of evidence of what is held.
-
-    Where a chain has a window, coverage is that of the lowest counts, which then have a table of their own.
-    """
-    lowest = (">lowest in the window",) if any(item.fewer for item in verified.coverage) else ()
-    table = new_table("asset", ">owed to customers", ">held for them", *lowest, ">coverage", "~evidence", "verdict")
-    for item in verified.coverage:
-        table.add_row(
-            item.asset,
-            format_amount(item.owed, item.decimals),
-            format_amount(item.held_total, item.decimals),
-            *(format_amount(item.counted, item.decimals) if item.fewer else "" for _ in lowest),
-            ratio_percent(item.counted, item.owed) or "nothing owed",
-            ", ".join(_level(verified, item, level) for level in item.held) or "none",
-            "MET" if item.met else "NOT MET",
-        )
-    return "\n\n".join(["\n".join([render(table), *_unchecked(verified)]), *(windows_text(verified) for _ in lowest)])
-
-
-def _unchecked(verified: Verified) -> Iterator[str]:
-    """How to check what the table says is not checked: a line for each chain with a dump, and one for all others."""
-    predicate = verified.statement.predicate
-    waiting = [
-        line
-        for line in predicate.reserves
-        if line.purpose == "customer" and line.key[:-1] not in verified.rechecked.lines
-    ]
-    bitcoin = [line for line in waiting if line.evidence == "proven" and line.chain.startswith("bip122:")]
-    for pin in predicate.chains:
-        if assets := sorted({line.asset for line in bitcoin if line.chain == pin.chain}):
-            yield (
-                f"Not checked, {', '.join(assets)}: this takes a dump of all unspent outputs at block {pin.height} of "
-                f"a node of yours (dumptxoutset), and attest evidence check FOLDER --utxo-set {pin.chain}=FILE"
-            )
-    if others := sorted({line.asset for line in waiting if line not in bitcoin}):
-        yield (
-            f"Not checked, {', '.join(others)}: not all of the evidence is beside the bundle; it is published with it, "
-            "or for the auditor alone."
-        )
-
-
-def windows_text(verified: Verified) -> str:
-    """A line for each lowest count: where it was found, or that it was not recomputed."""
-    decimals = {item.asset: item.decimals for item in verified.statement.predicate.assets}
-    lines = []
-    for item in _windows(verified):
-        found = lowest_found(item, verified.rechecked)
-        asset = str(item.unit)
-        where = (
-            "not recomputed: not all its wallets and descriptors are at hand"
-            if found is None
-            else f"at block {found.height} ({', '.join(found.levels)})"
-        )
-        lines.append(
-            f"lowest in the window: {format_amount(item.amount or 0, decimals[asset])} {asset} on {item.name}, {where}"
-        )
-    return "\n".join(lines)
-
-
-def windows_document(verified: Verified) -> list[dict[str, Any]]:
-    """The lowest counts for programs, in base units; `height` is null where one was not recomputed.
-
-    How the blocks were drawn is there when the record of it is at hand.
-    """
-    document = []
-    for item in _windows(verified):
-        found = lowest_found(item, verified.rechecked)
-        window = verified.rechecked.windows.get(item.name)
-        document.append(
-            {
-                "chain": item.name,
-                "asset": item.unit,
-                "lowest": str(item.amount),
-                "height": None if found is None else found.height,
-                "levels": [] if found is None else list(found.levels),
-                **(
-                    {}
-                    if window is None
-                    else {
-                        "nonce": window.nonce,
-                        "before": window.before,
-                        "after": window.after,
-                        "blocks": [block.to_value() for block in window.blocks],
-                    }
-                ),
-            }
-        )
-    return document
-
-
-def _windows(verified: Verified) -> list[Declaration]:
-    return [item for item in verified.statement.predicate.declarations if item.kind == "window"]
-
-
-def coverage_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence.
-
-    `counted` is what coverage is judged by where a chain has a window.
-    """
-    return [
-        {
-            "asset": item.asset,
-            "decimals": item.decimals,
-            "owed": str(item.owed),
-            "held": {level: str(amount) for level, amount in item.held.items()},
-            "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
-            **({"counted": str(item.counted)} if item.fewer else {}),
-            "coverage": ratio_percent(item.counted, item.owed),
-            "met": item.met,
-        }
-        for item in verified.coverage
-    ]
 
 
 def segregation_table(verified: Verified) -> str:
@@ -279,11 +161,12 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "chains": pins_document(verified),
         "coverage": coverage_document(verified),
         "windows": windows_document(verified),
+        "held": held_document(verified),
         "segregation": segregation_document(verified),
         "control": control_document(verified),
         "unknownCustodians": [] if verified.controlled is None else list(verified.controlled.strangers),
         "wallets": wallets_document(verified),
-        "policies": [evaluation_document(item) for item in verified.evaluations],
+        "policies": [evaluation_document(item, verified.unchecked) for item in verified.evaluations],
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -347,10 +230,11 @@ def verified_text(verified: Verified, key: PublicKey | None, answered: Collectio
         steps_table(verified.steps),
         f"{pins_table(verified)}\n{_who_asked(verified, answered)}",
         coverage_table(verified),
+        *([held_table(verified)] if predicate.held else []),
         segregation_table(verified),
         wallets_table(verified),
         *([] if verified.controlled is None else [f"Of the customers' coins on chains:\n\n{control_table(verified)}"]),
-        *([evaluations_text(verified.evaluations)] if verified.evaluations else []),
+        *([evaluations_text(verified.evaluations, verified.unchecked)] if verified.evaluations else []),
     ]
     if verified.holdings:
         decimals = {asset.asset: asset.decimals for asset in predicate.assets}
@@ -383,12 +267,6 @@ def steps_table(steps: Iterable[Step]) -> str:
     for step in steps:
         table.add_row(str(step.number), step.status, step.title, step.detail)
     return render(table)
-
-
-def _level(verified: Verified, item: Coverage, level: Level) -> str:
-    share = ratio_percent(item.held[level], item.held_total)
-    text = level if len(item.held) == 1 or share is None else f"{level} {share}"
-    return text if level == "declared" or verified.is_rechecked(item, level) else f"{text}, not checked"
 
 
 def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str:

@@ -17,6 +17,7 @@ from attest.reserves.records import (
     ControlProof,
     ControlSample,
     CustodyConfirmation,
+    DeclaredBalance,
     EthereumSafe,
     EthereumTokenAnswer,
     EthereumTokenBalance,
@@ -43,6 +44,9 @@ def lines_table(own: ReservesFile) -> str:
     for money in own.money:
         amount = format_amount(money.amount, decimals[money.currency])
         lines.add_row(money.currency, "", money.purpose, "bank", "declared", "", amount)
+    for held in own.held:
+        amount = format_amount(held.amount, decimals[held.asset])
+        lines.add_row(held.asset, held.chain or "", held.purpose, "", "declared, not counted", "", amount)
     reasons = [f"{pin.chain} is read far from the snapshot: {pin.reason}" for pin in own.chains if pin.reason]
     parts = [render(pins), *reasons, render(lines)]
     if windows := [said for said in own.declarations if said.kind == "window"]:
@@ -62,7 +66,7 @@ def lines_table(own: ReservesFile) -> str:
 def reserves_document(own: ReservesFile) -> dict[str, Any]:
     """The same for programs: amounts in base units."""
     value = own.to_value()
-    names = ("period", "chains", "reserves", "money", "unlisted", "declarations", "evidence")
+    names = ("period", "chains", "reserves", "money", "held", "unlisted", "declarations", "evidence")
     return {name: value[name] for name in names if name in value}
 
 
@@ -90,6 +94,8 @@ def records_table(folder: EvidenceFolder) -> str:
             level, wallet = record.level, record.wallet
         elif isinstance(record, MoneyDocument):
             amount, level = f"{format_amount(record.amount, decimals[record.currency])} {record.currency}", "declared"
+        elif isinstance(record, DeclaredBalance):
+            amount, level = f"{format_amount(record.amount, decimals[record.asset])} {record.asset}", "declared"
         else:
             wallet = getattr(record, "wallet", "")
         table.add_row(str(index), record.type, _chain(record), wallet, amount, level, _rests_on(record))
@@ -107,10 +113,10 @@ def records_document(folder: EvidenceFolder) -> dict[str, Any]:
 
 def checked_text(checked: CheckedEvidence) -> str:
     """What was recomputed, what was asked again, and what was not checked."""
-    folder, rechecked = checked.folder, checked.rechecked
+    folder, rechecked = checked.folder, checked.step.rechecked
     records = f"{len(folder.records)} of {folder.basis.evidence.count} records lead to the root in {folder.basis.name}"
     balances = f"{rechecked.readings} of {rechecked.readings_stated} balances recomputed from their evidence"
-    documents = f"{rechecked.documents} of {rechecked.documents_stated} bank documents named by digest"
+    documents = f"{checked.step.documents} of {len(folder.basis.money)} bank documents named by digest"
     verdict = "NOT CHECKED" if checked.nothing else "VERIFIED"
     lines = [f"{verdict}: {records}; {balances}; {documents}"]
     if rechecked.safes:
@@ -128,17 +134,17 @@ def checked_text(checked: CheckedEvidence) -> str:
 
 def _open_ends(checked: CheckedEvidence) -> list[str]:
     """What was not checked, in words that follow NOT CHECKED."""
-    folder, rechecked = checked.folder, checked.rechecked
+    folder, rechecked = checked.folder, checked.step.rechecked
     every = [record for record in folder.records.values() if isinstance(record, Reading)]
     readings = [record for record in every if record.window is None]
     asked = {chain for chain, _, _ in checked.asked}
     withheld = rechecked.readings_stated - len(readings)
-    unseen = rechecked.documents_stated - rechecked.documents
+    unseen = len(checked.step.unchecked.leaves) + checked.step.unchecked.prices
     ends = []
     if withheld or unseen:
         ends.append(
-            f"{withheld} of {rechecked.readings_stated} balances and {unseen} of {rechecked.documents_stated} "
-            "bank documents, whose records are not at hand"
+            f"{withheld} of {rechecked.readings_stated} balances and {unseen} documents and declarations, whose "
+            "records are not available here"
         )
     if waiting := len(readings) - rechecked.readings:
         ends.append(f"{waiting} balances proven in a set of unspent outputs, which --utxo-set hands over")
@@ -160,9 +166,8 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     if windows := _chains(chain for chain in rechecked.windows if chain not in asked):
         ends.append(f"whether the blocks drawn for windows are those of their heights: {windows}; --node asks one")
     if unknown := not_recomputed(folder.basis.declarations, rechecked):
-        ends.append(
-            f"the lowest count in the window, whose wallets or descriptors are not all at hand: {', '.join(unknown)}"
-        )
+        names = ", ".join(f"{item.unit} on {item.name}" for item in unknown)
+        ends.append(f"the lowest count in the window, whose wallets or descriptors are not all available: {names}")
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends
@@ -174,15 +179,15 @@ def _chains(names: Iterable[str]) -> str:
 
 def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
     """The same for programs."""
-    rechecked = checked.rechecked
+    rechecked = checked.step.rechecked
     return {
         "bound_by": checked.folder.basis.name,
         "records": len(checked.folder.records),
         "records_stated": checked.folder.basis.evidence.count,
         "balances": rechecked.readings,
         "balances_stated": rechecked.readings_stated,
-        "documents": rechecked.documents,
-        "documents_stated": rechecked.documents_stated,
+        "documents": checked.step.documents,
+        "documents_stated": len(checked.folder.basis.money),
         "safes": rechecked.safes,
         "nodes": [{"chain": chain, "node": name, "balances": count} for chain, name, count in checked.asked],
         "not_checked": _open_ends(checked),
@@ -191,7 +196,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
 
 def _chain(record: Any) -> str:
     """The chain of a record, and the block where it belongs to one of a window."""
-    chain = str(getattr(record, "chain", ""))
+    chain = getattr(record, "chain", None) or ""
     window = getattr(record, "window", None)
     return chain if window is None else f"{chain} at {window}"
 
@@ -211,6 +216,8 @@ def _rests_on(record: Any) -> str:  # noqa: PLR0911 (a line for each type)
             return f"{len(record.utxos):,} outputs"
         case MoneyDocument():
             return f"{record.document} of {record.institution}"
+        case DeclaredBalance():
+            return f"{record.document} of {record.custodian}, counted nowhere"
         case CustodyConfirmation():
             return f"{len(record.confirmation.challenges):,} addresses, confirmed by {record.confirmation.custodian}"
         case ControlSample():

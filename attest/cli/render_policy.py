@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from attest.attestation.unchecked import Rest, Unchecked
+from attest.cli.render_coverage import rest_document, rest_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.policy.explain import STANDINGS, VERDICT_NAMES, asks, shown, standing
 from attest.policy.model import Policy
-from attest.policy.results import Evaluation, Result, policy_results
+from attest.policy.results import Evaluation, Line, Result, Verdict, policy_results
 from attest.policy.source import ruleset_digests
 from attest.policy.terms import format_rational
 
@@ -61,15 +63,18 @@ def policy_text(policy: Policy) -> str:
     return "\n".join(said)
 
 
-def evaluations_text(evaluations: Sequence[Evaluation]) -> str:
-    """Policies one after the other, a line for each comparison; what is not law says so beside its verdict."""
+def evaluations_text(evaluations: Sequence[Evaluation], unchecked: Unchecked | None = None) -> str:
+    """Policies one after the other, a line for each comparison; what is not law says so beside its verdict.
+
+    So does what rests on figures of a statement that are `unchecked`; None where the figures are no statement's.
+    """
     parts = []
     for item in evaluations:
         policy = item.policy
         table = new_table("~rule", "~of", ">required", ">there is", ">short by", "verdict", "~standing")
         for result in item.results:
             beside = standing(result.authority_status)
-            for subject, required, available, short, verdict in _rows(result, item.decimals):
+            for subject, required, available, short, verdict in _rows(result, item.decimals, unchecked):
                 table.add_row(result.rule.id, subject, required, available, short, verdict, beside)
         heading = f"{policy.title}\n{policy.id}, version {policy.version}, at {format_time(item.snapshot_at)}"
         if policy.sha256 not in ruleset_digests():
@@ -77,42 +82,64 @@ def evaluations_text(evaluations: Sequence[Evaluation]) -> str:
                 "\nNot a rule set of this release of attest: who wrote these rules also says whether they are law."
             )
         notes = [f"{result.rule.id}: {note}" for result in item.results for note in result.notes]
+        notes += [
+            f"{result.rule.id}: not checked, {rest_text(rest, item.decimals)}"
+            for result in item.results
+            if unchecked is not None and (rest := unchecked.of_verdict(result.sources))
+        ]
         parts.append("\n\n".join([heading, render(table), *(["\n".join(notes)] if notes else [])]))
     return "\n\n\n".join(parts)
 
 
-def _rows(result: Result, decimals: Mapping[str, int]) -> list[tuple[str, str, str, str, str]]:
+def _rows(
+    result: Result, decimals: Mapping[str, int], unchecked: Unchecked | None
+) -> list[tuple[str, str, str, str, str]]:
     if not result.lines:
-        return [("", "", "", "", VERDICT_NAMES[result.verdict])]
+        return [("", "", "", "", _verdict(result.verdict, _rest(result, None, unchecked)))]
     return [
         (
             line.subject,
             ("at most " if line.at_most else "") + _short(line.required, line.unit, decimals),
             _short(line.available, line.unit, decimals),
             _short(line.shortfall, line.unit, decimals) if line.shortfall else "",
-            VERDICT_NAMES[line.verdict],
+            _verdict(line.verdict, _rest(result, line, unchecked)),
         )
         for line in result.lines
     ]
+
+
+def _rest(result: Result, line: Line | None, unchecked: Unchecked | None) -> Rest:
+    """What a verdict rests on that was not checked: of a rule that is per asset, what is of the line's asset."""
+    if unchecked is None:
+        return Rest()
+    return unchecked.of_verdict(result.sources, line.subject if result.per_asset and line is not None else None)
+
+
+def _verdict(verdict: Verdict, rest: Rest) -> str:
+    return f"{VERDICT_NAMES[verdict]} (not checked)" if verdict == "MET" and rest else VERDICT_NAMES[verdict]
 
 
 def _short(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:
     return shown(value, unit, decimals).replace(", rounded down", "")
 
 
-def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
-    """A policy's verdicts for programs: what a statement has of them, and each rule with its figures."""
+def evaluation_document(evaluation: Evaluation, unchecked: Unchecked | None = None) -> dict[str, Any]:
+    """A policy's verdicts for programs: what a statement has of them, and each rule with its figures.
+
+    `unchecked` is what step 11 did not check of a statement; None where the figures are no statement's.
+    """
     return {
         **policy_results(evaluation).to_value(),
         "snapshotAt": format_time(evaluation.snapshot_at),
         "decimals": dict(evaluation.decimals),
         "ruleSet": evaluation.policy.sha256 in ruleset_digests(),
-        "rules": [result_document(result) for result in evaluation.results],
+        "rules": [result_document(result, unchecked) for result in evaluation.results],
     }
 
 
-def result_document(result: Result) -> dict[str, Any]:
+def result_document(result: Result, unchecked: Unchecked | None = None) -> dict[str, Any]:
     """A verdict with everything it rests on; figures are exact, in base units."""
+    rest = _rest(result, None, unchecked)
     return {
         "rule": result.rule.id,
         "kind": result.rule.kind,
@@ -128,6 +155,7 @@ def result_document(result: Result) -> dict[str, Any]:
                 "available": _exact(line.available),
                 "shortfall": _exact(line.shortfall),
                 "atMost": line.at_most,
+                **({} if unchecked is None else {"checked": not _rest(result, line, unchecked)}),
             }
             for line in result.lines
         ],
@@ -142,6 +170,8 @@ def result_document(result: Result) -> dict[str, Any]:
             for item in result.figures
         ],
         "notes": list(result.notes),
+        **({} if unchecked is None else {"checked": not rest}),
+        **({"unchecked": rest_document(rest)} if rest else {}),
     }
 
 

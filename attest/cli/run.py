@@ -68,14 +68,8 @@ def run(
     from attest.attestation.config import read_config
     from attest.attestation.months import skipped_months
     from attest.attestation.signing import missing_signatures
-    from attest.cli.render import (
-        coverage_document,
-        coverage_table,
-        not_met_text,
-        rules_text,
-        step_document,
-        windows_document,
-    )
+    from attest.cli.render import not_met_text, rules_text, step_document
+    from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
     from attest.liabilities.tree import SECRET_BYTES
     from attest.reserves.challenge import parse_nonce
 

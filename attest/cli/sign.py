@@ -97,7 +97,8 @@ def countersign(
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
     from attest.attestation.additions import check_counts
-    from attest.cli.render import coverage_table, not_met_text, steps_table
+    from attest.cli.render import not_met_text, steps_table
+    from attest.cli.render_coverage import coverage_table
 
     parsed = _read(bundle)
     verified, trust = _verified(bundle, parsed, options, as_json=as_json)
@@ -131,6 +132,7 @@ def auditor_report(
 
     from attest.attestation.additions import check_counts, with_report
     from attest.attestation.auditor import write_report
+    from attest.cli.render_coverage import unchecked_lines
 
     parsed = _read(bundle)
     said = _findings(findings)
@@ -141,7 +143,8 @@ def auditor_report(
     report = write_report(said, statement=verified.digest, issued_at=now, signer=signer)
     _changed(bundle, lambda now: with_report(_same(now, parsed, bundle), report))
     exceptions = sum(item.exception for item in said.procedures)
-    text = f"{len(said.procedures)} findings, {exceptions} of them exceptions, signed into {bundle}"
+    signed = f"{len(said.procedures)} findings, {exceptions} of them exceptions, signed into {bundle}"
+    text = "\n".join([signed, *unchecked_lines(verified)])
     document = {
         "command": "auditor-report",
         "status": "done",

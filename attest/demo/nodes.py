@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -64,17 +64,18 @@ def anvil(*, genesis_time: int) -> Iterator[str]:
 
 
 @contextmanager
-def bitcoind(*, filters: bool = True) -> Iterator[str]:
-    """The URL, with user and password, of a fresh bitcoind on an empty regtest chain, with or without block filters.
+def bitcoind(*options: str, filters: bool = True, folder: Path | None = None) -> Iterator[str]:
+    """The URL, with user and password, of a bitcoind on a regtest chain, with or without block filters.
 
-    Raises `UnavailableError` when the program is missing or does not start.
+    Its data is in `folder`, which may hold an earlier one's, or in an empty folder that is deleted afterwards.
+    `options` are more of bitcoind's own. Raises `UnavailableError` when the program is missing or does not start.
     """
     port, user, password = _free_port(), "attest", secrets.token_urlsafe(24)
-    with _home() as home:
+    with _home() if folder is None else nullcontext(folder) as home:
         conf = home / "bitcoin.conf"
         conf.touch(mode=0o600)
         conf.write_text(_BITCOIN_CONF.format(port=port, user=user, password=password, filters=filters))
-        with _running("bitcoind", [f"-datadir={home}"], home) as process:
+        with _running("bitcoind", [f"-datadir={home}", *options], home) as process:
             url = f"http://{user}:{password}@127.0.0.1:{port}"
             _wait("bitcoind", process, url, "getblockchaininfo", home)
             yield url

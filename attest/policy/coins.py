@@ -126,8 +126,8 @@ def concentration_cap(working: Working, rule: ConcentrationCap) -> list[Line]:
     caps: dict[str, Fraction] = {}
     left = dict(held)
     missing = []
-    for item in sorted(working.inputs.declarations, key=lambda item: (item.name, item.unit or "")):
-        if item.kind != "custodian" or item.unit is None or item.amount is None:
+    for item in sorted(working.declared(["custodian"]), key=lambda item: (item.name, item.unit or "")):
+        if item.unit is None or item.amount is None:
             continue
         if item.tier not in rule.caps:
             missing.append(f"custodian {item.name} is declared as of tier {item.tier}, which the rule does not know")

@@ -62,9 +62,8 @@ def _contracts(working: Working, terms: ContractAccepted, required: Fraction) ->
     """What all cover of one form counts for together."""
     name = _FORM_NAMES[terms.form]
     total = Fraction(0)
-    for cover in working.inputs.cover:
-        if cover.form == terms.form:
-            total += _contract(working, terms, cover)
+    for cover in working.contracts(terms.form):
+        total += _contract(working, terms, cover)
     credit = total
     source = "the sum of the contracts above"
     if terms.max_share is not None and terms.max_share * required < total:

@@ -90,7 +90,7 @@ def _max_of(working: Working, rule: MaxOf) -> Fraction:
         try:
             base -= working.accounts(name)
         except MissingInput as error:
-            if any(item.kind == "financial" and item.name == name for item in working.inputs.declarations):
+            if any(working.declared(["financial"], [name])):
                 raise  # it is declared, and too old or of another currency
             working.notes += [f"{note}, so nothing is deducted for it" for note in error.notes]
     base = working.keep("base", f"{rule.base} less deductions", max(base, Fraction(0)), source="the figures above")
@@ -99,6 +99,7 @@ def _max_of(working: Working, rule: MaxOf) -> Fraction:
 
 
 def _band(working: Working, rule: Band) -> Fraction:
+    working.sources |= working.earlier[rule.of].sources
     base = working.earlier[rule.of].figure(rule.figure)
     if base is None:
         raise MissingInput([f"rule {rule.of} gives no {rule.figure}", *working.earlier[rule.of].notes])
@@ -159,8 +160,8 @@ def cadence(working: Working, rule: Cadence) -> list[Line]:
     begin = Span(rule.within).before(at)
     times = {
         item.since
-        for item in working.inputs.declarations
-        if item.kind == "activity" and item.name == rule.activity and item.since is not None and item.since <= at
+        for item in working.declared(["activity"], [rule.activity])
+        if item.since is not None and item.since <= at
     }
     if not times:
         raise MissingInput([f"nothing is declared about {rule.activity}"])
@@ -174,8 +175,8 @@ def cadence(working: Working, rule: Cadence) -> list[Line]:
 def stress(working: Working, rule: StressExposure) -> list[Line]:
     """The largest wallets beside the reserve, only to be seen. Raises `MissingInput`."""
     wallets: dict[str, dict[str, int]] = {}
-    for item in working.inputs.declarations:
-        if item.kind == "largest-wallet" and item.unit is not None and item.amount is not None:
+    for item in working.declared(["largest-wallet"]):
+        if item.unit is not None and item.amount is not None:
             wallets.setdefault(item.name, {})[item.unit] = item.amount
     if not wallets:
         raise MissingInput(["no largest wallet is declared"])

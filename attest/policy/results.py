@@ -37,6 +37,29 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """The inputs that a verdict was computed from.
+
+    `coins` are the amounts by asset, purpose and kind of storage, money among them with no storage; `leaves` the
+    evidence of cover and declarations; `lowest` the assets that count at their lowest around the pins.
+    """
+
+    coins: frozenset[tuple[str, str, str | None]] = frozenset()
+    leaves: frozenset[bytes] = frozenset()
+    lowest: frozenset[str] = frozenset()
+    prices: bool = False
+
+    def __or__(self, other: Sources) -> Sources:
+        """What either was computed from."""
+        return Sources(
+            self.coins | other.coins,
+            self.leaves | other.leaves,
+            self.lowest | other.lowest,
+            self.prices or other.prices,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One comparison. A requirement is rounded up and what is there down; a limit the other way round.
 
@@ -82,6 +105,7 @@ class Result:
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
     per_asset: bool = False
+    sources: Sources = Sources()
 
     @property
     def deciding(self) -> Line | None:

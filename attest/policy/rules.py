@@ -54,7 +54,7 @@ def _result(rule: BaseRule, working: Working) -> Result:
         working.notes += error.notes
         lines, verdict = [], "INSUFFICIENT_DATA"
     notes = tuple(dict.fromkeys(working.notes))
-    return Result(rule, status, verdict, tuple(lines), tuple(working.figures), notes, per_asset)
+    return Result(rule, status, verdict, tuple(lines), tuple(working.figures), notes, per_asset, working.sources)
 
 
 def _outside(rule: BaseRule, working: Working) -> str | None:

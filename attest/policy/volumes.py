@@ -57,8 +57,8 @@ class _Year(NamedTuple):
 def _declared(working: Working, names: tuple[str, ...]) -> dict[_Year, dict[str, Declaration]]:
     """What is declared of each fiscal year that ended by the snapshot, by bucket."""
     found: dict[_Year, dict[str, Declaration]] = {}
-    for item in working.inputs.declarations:
-        if item.kind != "volume" or item.name not in names or item.unit != working.currency:
+    for item in working.declared(["volume"], names):
+        if item.unit != working.currency:
             continue
         if item.since is not None and item.until is not None and item.until <= working.inputs.snapshot_at:
             found.setdefault(_Year(item.until, item.since), {})[item.name] = item
@@ -114,8 +114,8 @@ def _step(working: Working, name: str, value: Fraction, steps: Steps) -> Fractio
 def _posture(working: Working, points: dict[str, int], steps: Steps) -> Fraction:
     at = working.inputs.snapshot_at
     counted: dict[str, int] = {}
-    for item in working.inputs.declarations:
-        if item.kind != "posture" or item.name not in points or item.name in counted:
+    for item in working.declared(["posture"], points):
+        if item.name in counted:
             continue
         if in_force(item.since, item.until, at):
             counted[item.name] = points[item.name]

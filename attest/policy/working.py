@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from math import floor
@@ -11,9 +11,19 @@ from typing import Final
 from attest.amounts import format_amount
 from attest.documents import format_time
 from attest.errors import MalformedError
-from attest.policy.inputs import Declaration, Inputs, Price, PriceBasis, Purpose, Storage
+from attest.policy.inputs import (
+    Cover,
+    CoverForm,
+    Declaration,
+    DeclarationKind,
+    Inputs,
+    Price,
+    PriceBasis,
+    Purpose,
+    Storage,
+)
 from attest.policy.model import Policy
-from attest.policy.results import Figure, Result
+from attest.policy.results import Figure, Result, Sources
 from attest.policy.terms import Span, format_rational
 
 ALL_STORAGES: Final[tuple[Storage, ...]] = ("cold", "hot", "other")
@@ -50,6 +60,7 @@ class Working:
         self.earlier = earlier
         self.figures: list[Figure] = []
         self.notes: list[str] = []
+        self.sources = Sources()
 
     @property
     def currency(self) -> str:
@@ -70,6 +81,7 @@ class Working:
         amounts: dict[str, int] = {}
         for coins in self.inputs.coins:
             if coins.purpose == purpose and coins.storage in storages:
+                self.sources |= Sources(coins=frozenset({(coins.asset, purpose, coins.storage)}))
                 amounts[coins.asset] = amounts.get(coins.asset, 0) + coins.amount
         return dict(sorted(amounts.items()))
 
@@ -78,6 +90,7 @@ class Working:
         amounts: dict[str, int] = {}
         for deposit in self.inputs.deposits:
             if deposit.purpose == purpose:
+                self.sources |= Sources(coins=frozenset({(deposit.currency, purpose, None)}))
                 amounts[deposit.currency] = amounts.get(deposit.currency, 0) + deposit.amount
         return dict(sorted(amounts.items()))
 
@@ -91,11 +104,29 @@ class Working:
         money |= {price.currency for price in self.inputs.prices}
         return {self.currency} | (money - {coins.asset for coins in self.inputs.coins})
 
-    def deducted(self, amounts: Mapping[str, int], purpose: Purpose, kinds: Collection[str]) -> dict[str, int]:
+    def declared(
+        self, kinds: Collection[DeclarationKind], names: Collection[str] | None = None
+    ) -> Iterator[Declaration]:
+        """The declarations of some kinds in their order; of these `names` alone, where any are given."""
+        for item in self.inputs.declarations:
+            if item.kind in kinds and (names is None or item.name in names):
+                self.sources |= Sources(leaves=frozenset({item.evidence_leaf}))
+                yield item
+
+    def contracts(self, form: CoverForm) -> Iterator[Cover]:
+        """The cover of a form, in its order."""
+        for item in self.inputs.cover:
+            if item.form == form:
+                self.sources |= Sources(leaves=frozenset({item.evidence_leaf}))
+                yield item
+
+    def deducted(
+        self, amounts: Mapping[str, int], purpose: Purpose, kinds: Collection[DeclarationKind]
+    ) -> dict[str, int]:
         """Coins less those of the purpose that are declared as pledged or borrowed; never below zero."""
         left = dict(amounts)
-        for item in self.inputs.declarations:
-            if item.kind in kinds and item.name == purpose and item.unit in left and item.amount is not None:
+        for item in self.declared(kinds, [purpose]):
+            if item.unit in left and item.amount is not None:
                 left[item.unit] = max(0, left[item.unit] - item.amount)
                 self.notes.append(
                     f"{self.shown(Fraction(item.amount), item.unit)} of the {purpose} coins do not count: "
@@ -105,6 +136,7 @@ class Working:
 
     def lowest(self, amounts: Mapping[str, int]) -> dict[str, int]:
         """Customers' coins as they count where they were counted around the pins too: at the lowest."""
+        self.sources |= Sources(lowest=frozenset(self.inputs.fewer.keys() & amounts.keys()))
         fewer = {asset: amount for asset, amount in self.inputs.fewer.items() if amount and asset in amounts}
         self.notes += [
             f"{self.shown(Fraction(amount), asset)} do not count: they were not there at a block around the pin"
@@ -143,6 +175,7 @@ class Working:
         wanted = (asset, self.currency, basis)
         price = next((item for item in self.inputs.prices if (item.asset, item.currency, item.basis) == wanted), None)
         age = self.policy.spot_max_age if basis == "spot" else self.policy.mean_max_age
+        self.sources |= Sources(prices=True)
         if price is None:
             return f"there is no {named}"
         if not Span(age).before(at) <= price.time <= at:
@@ -154,11 +187,7 @@ class Working:
     def accounts(self, name: str) -> Fraction:
         """The newest figure of the accounts of that name, in minor units. Raises `MissingInput`."""
         at = self.inputs.snapshot_at
-        known = [
-            item
-            for item in self.inputs.declarations
-            if item.kind == "financial" and item.name == name and item.until is not None and item.until <= at
-        ]
+        known = [item for item in self.declared(["financial"], [name]) if item.until is not None and item.until <= at]
         newest = max(known, key=lambda item: item.until or at, default=None)
         if newest is None or newest.amount is None or newest.until is None:
             raise MissingInput([f"no figure {name} of the accounts is declared"])
@@ -176,11 +205,8 @@ class Working:
         at = self.inputs.snapshot_at
         held = {
             item.name: item
-            for item in self.inputs.declarations
-            if item.kind == "licence"
-            and item.name in table
-            and (item.since is None or item.since <= at)
-            and (item.until is None or in_force(None, item.until, at))
+            for item in self.declared(["licence"], table)
+            if (item.since is None or item.since <= at) and (item.until is None or in_force(None, item.until, at))
         }
         if not held:
             raise MissingInput([f"no licence is declared; the rule knows {', '.join(table)}"])

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from attest.documents import format_time
 from attest.reserves.bitcoin_header import header_hash, header_time
-from attest.reserves.bitcoin_node import hash_at, header_of, height_in, integer, lie, shaped, tip_height
+from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
 from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
     BITCOIN_DEPTH,
@@ -60,7 +60,7 @@ class BitcoinReader:
         """Raises `VerificationError` when `node` is on another chain."""
         genesis = str(node.call("getblockhash", 0))
         if not genesis.startswith(self.chain.removeprefix("bip122:")):
-            raise lie(node, "chain", f"is on the chain of genesis block {genesis[:64]}, not on {self.chain}")
+            raise contradiction(node, "chain", f"is on the chain of genesis block {genesis[:64]}, not on {self.chain}")
 
     def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
         """The block that `rule` means on `node`'s chain, by the clock `now`. Raises `AttestError`.
@@ -128,7 +128,7 @@ class BitcoinReader:
 
     def _readings(self, quorum: Quorum, pin: Pin, wallets: Sequence[Wallet]) -> list[BitcoinUtxoSet | BitcoinUtxos]:
         owners = {script: wallet.id for wallet in wallets for script in self.scripts[wallet.id]}
-        unspent = quorum.ask(lambda node: unspent_at(node, pin, sorted(owners)), difference)
+        unspent = quorum.ask(lambda node: unspent_at(node, pin, sorted(owners), tell=quorum.tell), difference)
         level: Literal["proven", "agreed", "single"] = "agreed" if quorum.several else "single"
         utxo_set = None
         if self.utxo_sets is not None:
@@ -165,7 +165,7 @@ def _last_before(node: Node, instant: datetime) -> int:
     for height in range(settled, max(settled - _MEDIAN_BLOCKS, -1), -1):
         if header_time(header_of(node, hash_at(node, height))) < instant:
             return height
-    raise lie(node, "block", f"has a chain that begins after {format_time(instant)}")
+    raise contradiction(node, "block", f"has a chain that begins after {format_time(instant)}")
 
 
 def _median_time(node: Node, height: int) -> int:

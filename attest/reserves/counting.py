@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from attest.errors import VerificationError
@@ -21,6 +21,12 @@ _SHORT_SLOT: Final = 2**32
 
 Place = tuple[str, str | bytes]
 """A chain, and an EIP-55 address or a scriptPubKey there."""
+
+ContractPlace = tuple[str, str]
+"""A chain, and the address of a token contract there, in lower case."""
+
+Contracts = Mapping[str, Collection[ContractPlace]]
+"""The token contracts that count as an asset, by its name."""
 
 
 def refuse_double_counting(readings: Iterable[Reading]) -> None:
@@ -46,6 +52,33 @@ def _places(reading: Reading) -> Iterable[tuple[object, ...]]:
         case BitcoinUtxos():
             for utxo in reading.utxos:
                 yield (utxo.txid, utxo.vout)  # on whatever chain: no transaction is on two of them
+
+
+def refuse_two_assets(readings: Iterable[Reading], listed: Contracts) -> None:
+    """Raises `VerificationError` when one token contract counts as two assets, or as one that does not list it.
+
+    `listed` has the contracts of each asset of which the statement lists any.
+    """
+    asset_of = {place: asset for asset, places in listed.items() for place in places}
+    for reading in readings:
+        if not isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
+            continue
+        place = contract_place(reading.chain, reading.contract)
+        named = f"the token contract {reading.contract} on {reading.chain}"
+        if (other := asset_of.setdefault(place, reading.asset)) != reading.asset:
+            raise VerificationError(
+                "recheck/token", f"{named} counts as {reading.asset} in wallet {reading.wallet}, and as {other} too"
+            )
+        if place not in listed.get(reading.asset, {place}):
+            raise VerificationError(
+                "recheck/token",
+                f"{named} counts as {reading.asset} in wallet {reading.wallet}, and the statement does not list it",
+            )
+
+
+def contract_place(chain: str, contract: str) -> ContractPlace:
+    """A token contract in the spelling by which two are compared."""
+    return chain, contract.lower()
 
 
 def refuse_two_purposes(readings: Iterable[Reading]) -> None:

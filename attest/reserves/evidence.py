@@ -16,6 +16,8 @@ from attest.errors import MalformedError, VerificationError
 from attest.merkle import fold
 from attest.reserves.records import AnyRecord, Record, record_leaf
 
+AUDITOR_EVIDENCE: Final = "evidence.jsonl"
+PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_PATH: Final = 64
 

@@ -11,8 +11,17 @@ from typing import Final, NamedTuple
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.counting import coins, refuse_double_counting, refuse_own, refuse_two_purposes, source
+from attest.reserves.counting import (
+    Contracts,
+    coins,
+    refuse_double_counting,
+    refuse_own,
+    refuse_two_assets,
+    refuse_two_purposes,
+    source,
+)
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
+from attest.reserves.line_recheck import LineKey, Shown, check_lines
 from attest.reserves.records import (
     BitcoinDescriptor,
     BitcoinHeader,
@@ -22,7 +31,6 @@ from attest.reserves.records import (
     EthereumHeader,
     EthereumTokenAnswer,
     EthereumTokenBalance,
-    MoneyDocument,
     NodeAgreement,
     OwnWallet,
     Reading,
@@ -33,27 +41,26 @@ from attest.reserves.records import (
 from attest.reserves.safe_recheck import State, recheck_safes
 from attest.reserves.trie_nodes import proven_amount
 from attest.reserves.utxo_set import UtxoSet
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, native_decimals
+from attest.reserves.wallets import Pin, ReserveLine, native_decimals
 from attest.reserves.window_recheck import RecheckedWindow, check_wallets, drawn_blocks, rechecked_windows
 
 _SEVERAL: Final = 2
 _NO_DUMPS: Final[Mapping[str, UtxoSet]] = MappingProxyType({})
+_NO_CONTRACTS: Final[Contracts] = MappingProxyType({})
 
 
 class Rechecked(NamedTuple):
-    """How many readings and money documents were rechecked, of how many that the statement counts.
+    """How many readings were rechecked, of how many that the statement counts, and what they show.
 
-    `lines` are the statement's lines of which every wallet was, without their control; `coins` tells as which asset
-    the own coin of a chain counts; `tokens` from which contracts, and from where in them, the readings of a token
-    asset on a chain came; `nodes` how many nodes gave the figures of a chain alike; `safes` of how many Safes
+    `shown` says of each line of the statement, without its control, how much of it is disclosed; `coins` tells as
+    which asset the own coin of a chain counts; `tokens` from which contracts, and from where in them, the readings of a
+    token asset on a chain came; `nodes` how many nodes gave the figures of a chain alike; `safes` of how many Safes
     the proofs show the owners. All of them speak of the pins; `windows` has by chain what was read around its pin.
     """
 
     readings: int
     readings_stated: int
-    documents: int
-    documents_stated: int
-    lines: frozenset[tuple[str, ...]] = frozenset()
+    shown: Mapping[LineKey, Shown] = MappingProxyType({})
     coins: Mapping[str, str] = MappingProxyType({})
     tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
     nodes: Mapping[str, int] = MappingProxyType({})
@@ -61,14 +68,14 @@ class Rechecked(NamedTuple):
     windows: Mapping[str, RecheckedWindow] = MappingProxyType({})
 
     @property
-    def complete(self) -> bool:
-        """Whether nothing that the statement counts was withheld."""
-        return self.readings == self.readings_stated and self.documents == self.documents_stated
+    def lines(self) -> frozenset[LineKey]:
+        """The lines of the statement, without their control, of which every balance was recomputed."""
+        return frozenset(key for key, shown in self.shown.items() if shown.rechecked)
 
     def whole_assets(self, reserves: Sequence[ReserveLine]) -> frozenset[str]:
-        """The assets of which every reading of customers' coins is at hand."""
+        """The assets of which every reading of customers' coins is disclosed."""
         customer = [line for line in reserves if line.purpose == "customer"]
-        missing = {line.asset for line in customer if line.key[:-1] not in self.lines}
+        missing = {line.asset for line in customer if not self.shown[line.key[:-1]].disclosed}
         return frozenset(line.asset for line in customer if line.asset not in missing)
 
 
@@ -95,14 +102,16 @@ def recheck(
     decimals: Mapping[str, int],
     pins: Sequence[Pin],
     reserves: Sequence[ReserveLine],
-    money: Sequence[MoneyLine],
+    complete: bool = False,
+    tokens: Contracts = _NO_CONTRACTS,
     dumps: Mapping[str, UtxoSet] = _NO_DUMPS,
 ) -> Rechecked:
     """Recompute every balance in `records`, by their index, and add them up to the lines of the statement.
 
     A line whose wallets are all disclosed must equal their sum; of another line no more may be disclosed
-    than it states. `dumps` are sets of unspent outputs by chain, read for the scripts of the records: without one, a
-    Bitcoin balance that claims to be proven does not count as rechecked.
+    than it states. With `complete`, no record is withheld, and every line must equal its readings. `tokens` has the
+    contracts that the statement lists, by asset. `dumps` are sets of unspent outputs by chain, read for the scripts of
+    the records: without one, a Bitcoin balance that claims to be proven does not count as rechecked.
     The balances at each block of a window are rechecked likewise, and must be those of the pin's customers.
     Raises `VerificationError` naming the record.
     """
@@ -121,15 +130,12 @@ def recheck(
     check_wallets(every, blocks)
     _check_windows(every, chains, decimals)
     readings = {index: reading for index, reading in every.items() if reading.window is None}
-    tokens: dict[tuple[str, str], set[str]] = {}
-    unchecked: set[tuple[str, ...]] = set()
+    sources: dict[tuple[str, str], set[str]] = {}
     for index, reading in readings.items():
         with naming(index, reading):
             _check_reading(reading, chains, decimals)
         if isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
-            tokens.setdefault((reading.asset, reading.chain), set()).add(source(reading))
-        if _needs_dump(reading, dumps):
-            unchecked.add(reading.line)
+            sources.setdefault((reading.asset, reading.chain), set()).add(source(reading))
     safes = recheck_safes(
         records,
         {
@@ -139,18 +145,19 @@ def recheck(
         },
     )
     refuse_double_counting(readings.values())
+    as_coins = coins(readings.values())
+    refuse_two_assets(every.values(), tokens)
     refuse_two_purposes(every.values())
     refuse_own(every.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
-    whole = _check_lines(readings.values(), reserves)
-    documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
+    waiting = [reading for reading in readings.values() if _needs_dump(reading, dumps)]
+    shown = check_lines(readings.values(), waiting, reserves, complete=complete)
+    disclosed = frozenset(key for key, line in shown.items() if line.disclosed)
     return Rechecked(
-        sum(not _needs_dump(reading, dumps) for reading in readings.values()),
+        len(readings) - len(waiting),
         sum(line.wallets for line in reserves),
-        documents,
-        len(money),
-        whole - unchecked,
-        MappingProxyType(coins(readings.values())),
-        MappingProxyType({place: frozenset(sources) for place, sources in tokens.items()}),
+        MappingProxyType(shown),
+        MappingProxyType(as_coins),
+        MappingProxyType({place: frozenset(found) for place, found in sources.items()}),
         MappingProxyType(
             {
                 name: len(chain.nodes.agreed)
@@ -159,7 +166,7 @@ def recheck(
             }
         ),
         safes,
-        MappingProxyType(rechecked_windows(records, pins, reserves, whole, blocks)),
+        MappingProxyType(rechecked_windows(records, pins, reserves, disclosed, blocks)),
     )
 
 
@@ -312,48 +319,3 @@ def _check_descriptor(record: BitcoinDescriptor, reading: BitcoinUtxos) -> None:
 
 def _needs_dump(reading: Reading, dumps: Mapping[str, UtxoSet]) -> bool:
     return isinstance(reading, BitcoinUtxos) and reading.level == "proven" and reading.chain not in dumps
-
-
-def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -> frozenset[tuple[str, ...]]:
-    """The lines of which every wallet is disclosed, after comparing all."""
-    stated: dict[tuple[str, ...], tuple[int, int]] = {}
-    for line in reserves:
-        wallets, amount = stated.get(line.key[:-1], (0, 0))
-        stated[line.key[:-1]] = (wallets + line.wallets, amount + line.amount)
-    sums: dict[tuple[str, ...], list[int]] = {}
-    for reading in readings:
-        if reading.line not in stated:
-            name = " ".join(reading.line)
-            raise VerificationError("recheck/line", f"wallet {reading.wallet} has no line in the statement: {name}")
-        sums.setdefault(reading.line, []).append(reading.amount)
-    whole = set()
-    for key, amounts in sums.items():
-        wallets, amount = stated[key]
-        if len(amounts) == wallets:
-            whole.add(key)
-        if len(amounts) > wallets or sum(amounts) > amount or (key in whole and sum(amounts) != amount):
-            raise VerificationError(
-                "recheck/line",
-                f"{' '.join(key)}: {len(amounts)} readings add up to {sum(amounts)}, "
-                f"the statement says {amount} in {wallets} wallets",
-            )
-    return frozenset(whole)
-
-
-def _check_money(documents: Sequence[MoneyDocument], money: Sequence[MoneyLine]) -> int:
-    by_leaf = {document.leaf: document for document in documents}
-    if len({document.counts for document in documents}) != len(documents):
-        raise VerificationError("recheck/money", "one bank document is counted twice")
-    found = 0
-    for line in money:
-        document = by_leaf.pop(line.evidence_leaf, None)
-        if document is None:
-            continue
-        found += 1
-        if (document.currency, document.purpose, document.amount) != (line.currency, line.purpose, line.amount):
-            raise VerificationError(
-                "recheck/money", f"the document {document.document} says something else than its line"
-            )
-    if by_leaf:
-        raise VerificationError("recheck/money", "a money document belongs to no line of the statement")
-    return found

@@ -298,6 +298,24 @@ class MoneyDocument(Record):
         return (self.sha256, self.currency)
 
 
+class DeclaredBalance(Record):
+    """What a custodian or bank certified that it holds of a coin, with the SHA-256 of its document: no reading."""
+
+    type: Literal["declared-balance"]
+    asset: AssetName
+    chain: ChainId | None
+    purpose: Purpose
+    custodian: Text
+    amount: Amount
+    document: Text
+    sha256: Digest
+
+    @property
+    def counts(self) -> tuple[bytes, str]:
+        """What the document counts, by which `MoneyDocument.counts` is compared with it too."""
+        return (self.sha256, self.asset)
+
+
 class CoverDocument(Record):
     """A contract of insurance or guarantee, with the SHA-256 of its document; its conditions are in the statement."""
 
@@ -370,6 +388,7 @@ AnyRecord = Annotated[
     | CustodyConfirmation
     | ControlSample
     | MoneyDocument
+    | DeclaredBalance
     | CoverDocument
     | PriceList
     | DeclarationRecord,

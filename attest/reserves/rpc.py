@@ -46,6 +46,7 @@ _TOO_LARGE: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTED_CHARS: Final = 300
+_IN_WARMUP: Final = -28  # bitcoind's RPC_IN_WARMUP: it loads its index or verifies blocks, and answers nothing yet
 
 Call = tuple[str, Sequence[Any]]
 
@@ -56,6 +57,10 @@ class _BusyError(Exception):
     def __init__(self, text: str, wait: float) -> None:
         super().__init__(text)
         self.wait = wait
+
+
+class _StartingError(_BusyError):
+    """The node has not finished starting: it is asked again until the deadline, however often that is."""
 
 
 class _TooLargeError(Exception):
@@ -112,6 +117,10 @@ class Node:
         except _TooLargeError as error:
             raise error.error from None
 
+    def pause(self, seconds: float) -> None:
+        """Wait, because the node is busy."""
+        self._sleep(seconds)
+
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """The `result` of each call, in the order of `calls`.
 
@@ -152,7 +161,7 @@ class Node:
         data = json.dumps(body).encode()
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
         for attempt in itertools.count(1):
-            wait = 0.0
+            wait, tries = 0.0, MAX_TRIES
             try:
                 return self._answer(self._wire.post(data, end=end, max_bytes=MAX_RESPONSE_BYTES))
             except OversizeError:
@@ -162,12 +171,13 @@ class Node:
                 trouble = str(error)
             except _BusyError as error:
                 trouble, wait = str(error), error.wait
+                tries = max(tries, attempt + 1) if isinstance(error, _StartingError) else tries
             left = end - time.monotonic()
             if wait > max(left, 0.0):
                 trouble += f"; it asks to wait {wait:,.0f} s, longer than the deadline allows"
             # Full jitter, so that many readers do not come back at the same instant.
-            pause = max(wait, random.uniform(0, 0.25 * 2**attempt))  # noqa: S311
-            if attempt == MAX_TRIES or pause >= left:
+            pause = max(wait, random.uniform(0, 0.25 * 2 ** min(attempt, MAX_TRIES)))  # noqa: S311
+            if attempt >= tries or pause >= left:
                 raise self._error("unreachable", f"{trouble} (tries: {attempt})")
             self._sleep(pause)
         raise AssertionError
@@ -179,6 +189,8 @@ class Node:
         except MalformedError as error:
             if status == HTTPStatus.OK:
                 raise self._error("answer", self._quoted(error.message)) from None
+        if (starting := _starting(answer)) is not None:
+            raise _StartingError(f"it is still starting ({self._quoted(starting)})", 0.0)
         if status == HTTPStatus.OK:
             return answer
         refused = self._error("http", f"HTTP status {status}")
@@ -229,6 +241,12 @@ def _error_in(answer: Any) -> Any:
     """The error with which a node answers a batch as a whole: geth and Erigon send a list of only that."""
     first = answer[0] if isinstance(answer, list) and answer else answer
     return first.get("error") if isinstance(first, dict) else None
+
+
+def _starting(answer: Any) -> str | None:
+    """What a bitcoind that starts says it is doing; None for every other answer."""
+    error = _error_in(answer)
+    return str(error.get("message")) if isinstance(error, dict) and error.get("code") == _IN_WARMUP else None
 
 
 def _seconds(retry_after: str) -> float:

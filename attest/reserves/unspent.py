@@ -7,30 +7,32 @@ scripts, not for descriptors: it learns no extended key, and what it returns mus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from fractions import Fraction
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
 from typing import Any, Final, NamedTuple
 
-from attest.documents import parse_hex
-from attest.errors import AttestError, UnavailableError
-from attest.reserves.bitcoin_header import header_hash, previous_hash
-from attest.reserves.bitcoin_node import checked_header, height_in, lie, shaped
-from attest.reserves.pins import lost
+from attest.errors import UnavailableError
+from attest.reserves.bitcoin_node import (
+    behind,
+    contradiction,
+    height_in,
+    integer,
+    is_refusal,
+    no_answer,
+    refused_with,
+    satoshis,
+    shaped,
+    utxo_in,
+)
+from attest.reserves.blocks_above import blocks_from, spent_above
 from attest.reserves.records import Utxo
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import BITCOIN_DECIMALS, Pin
+from attest.reserves.wallets import Pin
 
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
-_BLOCK_SECONDS: Final = 300.0
+_BUSY_SECONDS: Final = 3600.0  # how long another's scan is waited for
+_LONGEST_PAUSE: Final = 15.0
 _TRIES: Final = 3
-_UNFILTERED_BLOCKS: Final = 300  # so many whole blocks are read when a node has no filters to choose among them
-_AS_HEX: Final = False  # getblockheader's second parameter, verbose
-_WITH_PREVOUTS: Final = 3  # getblock's verbosity
-# CAmount (src/consensus/amount.h): as many outputs as there can be add up to less than 2^128.
-_MAX_SATOSHIS: Final = 2**63 - 1
-_MAX_ABOVE: Final = 2**20  # blocks on a pin: twenty years of Bitcoin's, five of Litecoin's
 
 
 Unspent = tuple[Utxo, ...]
@@ -42,142 +44,144 @@ class _Scan(NamedTuple):
     unspent: Unspent
 
 
-def unspent_at(node: Node, pin: Pin, wanted: Sequence[bytes]) -> Unspent:
+def unspent_at(
+    node: Node, pin: Pin, wanted: Sequence[bytes], *, tell: Callable[[str], None] = lambda _: None
+) -> Unspent:
     """The outputs paying to the `wanted` scripts that are unspent at `pin`, by outpoint, as `node` has them.
 
-    Raises `PinLostError` when the pin is not on the node's chain, `AttestError`.
+    `tell` hears when another's scan is waited for. Raises `PinLostError` when the pin is not on the node's chain,
+    `UnavailableError` when the node's answer may not be complete, `AttestError`.
     """
-    descriptors = [f"raw({script.hex()})" for script in wanted]
+    scripts = frozenset(wanted)
     for _ in range(_TRIES):
-        scan = _scan(node, descriptors, frozenset(wanted))
+        scan = _scan(node, wanted, scripts, tell)
         if scan.block_hash == pin.block_hash.hex():
             return _each_once(node, scan.unspent)
-        above = _blocks_above(node, pin, scan)
-        if above is None:
+        if scan.height < pin.height:
+            raise behind(node, pin.height)
+        blocks = blocks_from(node, pin, scan.height, scan.block_hash)
+        if blocks is None:
             continue  # the chain changed while it was read
+        pinned, *above = blocks
+        paid = {utxo.height for utxo in scan.unspent if utxo.height > pin.height}
         kept = [utxo for utxo in scan.unspent if utxo.height <= pin.height]
-        kept += _spent_above(node, pin, above, descriptors, frozenset(wanted))
-        return _each_once(node, kept)
-    raise UnavailableError("bitcoin/tip", f"node {node.name}: its chain changed during each of {_TRIES} scans")
+        return _each_once(node, [*kept, *spent_above(node, pinned, above, scripts, paid)])
+    raise UnavailableError(
+        "bitcoin/tip", f"node {node.name}: its chain changed during each of {_TRIES} scans", hint="run again"
+    )
 
 
-def _scan(node: Node, descriptors: list[str], wanted: frozenset[bytes]) -> _Scan:
-    answer = node.call("scantxoutset", "start", descriptors, deadline=_SCAN_SECONDS)
+def _scan(node: Node, wanted: Sequence[bytes], scripts: frozenset[bytes], tell: Callable[[str], None]) -> _Scan:
+    answer = _scanned(node, [f"raw({script.hex()})" for script in wanted], tell)
     with shaped(node, "a scan"):
-        height = height_in(node, answer, "height")
-        if answer["success"] is not True:
-            raise lie(node, "scan", "did not finish scanning its unspent outputs")
+        height, block_hash = height_in(node, answer, "height"), str(answer["bestblock"])
+        _refuse_short(node, block_hash, integer(node, answer["txouts"]))
         unspent = tuple(
-            _utxo(
+            utxo_in(
                 node,
                 txid=item["txid"],
                 vout=item["vout"],
                 script=item["scriptPubKey"],
                 amount=item["amount"],
-                height=height_in(node, item, "height", at_most=height),
+                height=height_in(node, item, "height"),
             )
             for item in answer["unspents"]
         )
-        if sum(utxo.amount for utxo in unspent) != _satoshis(answer["total_amount"]):
-            raise lie(node, "scan", "returned outputs that do not add up to its own total")
+        if sum(utxo.amount for utxo in unspent) != satoshis(answer["total_amount"]):
+            raise contradiction(node, "scan", "returned outputs that do not add up to its own total")
         for utxo in unspent:
-            if utxo.script not in wanted:
-                raise lie(node, "script", f"returned an output that nobody asked for: {utxo.txid.hex()}:{utxo.vout}")
-            if utxo.height == 0:
-                raise lie(node, "height", f"returned an output of no block: {utxo.txid.hex()}:{utxo.vout}")
-        return _Scan(height, str(answer["bestblock"]), unspent)
+            if utxo.script not in scripts:
+                raise contradiction(
+                    node, "script", f"returned an output that nobody asked for: {utxo.txid.hex()}:{utxo.vout}"
+                )
+            if not 0 < utxo.height <= height:
+                raise contradiction(
+                    node,
+                    "height",
+                    f"returned an output of height {utxo.height:,} at height {height:,}: {utxo.txid.hex()}:{utxo.vout}",
+                )
+        return _Scan(height, block_hash, unspent)
 
 
-def _blocks_above(node: Node, pin: Pin, scan: _Scan) -> list[str] | None:
-    """The hashes of the blocks above `pin` up to where the scan was, oldest first; None when the scan's is gone.
+def _scanned(node: Node, descriptors: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
+    """The answer of a scan that went to its end.
 
-    Their headers link them, so that nothing is undone which does not stand on the pin.
+    A node scans once at a time, and goes on when its caller has gone: a scan under way is waited for.
     """
-    heights = range(pin.height, scan.height + 1)
-    if len(heights) > _MAX_ABOVE:
-        raise lie(node, "height", f"has {len(heights):,} blocks from the pin {pin.height} on, more than {_MAX_ABOVE:,}")
-    if not heights:
-        raise UnavailableError("bitcoin/behind", f"node {node.name} is at {scan.height}, below the pin {pin.height}")
-    hashes = [str(item) for item in node.batch([("getblockhash", [height]) for height in heights])]
-    if hashes[0] != pin.block_hash.hex():
-        raise lost(node.name, pin)
-    if hashes[-1] != scan.block_hash:
-        return None
-    headers = [
-        checked_header(node, block_hash, answer)
-        for block_hash, answer in zip(
-            hashes, node.batch([("getblockheader", [item, _AS_HEX]) for item in hashes]), strict=True
-        )
-    ]
-    if any(previous_hash(child) != header_hash(parent) for parent, child in pairwise(headers)):
-        return None
-    return hashes[1:]
+    waited, aborted = 0.0, 0
+    for attempt in count():
+        try:
+            answer = node.call("scantxoutset", "start", descriptors, deadline=_SCAN_SECONDS)
+        except UnavailableError as error:
+            if not refused_with(error, "Scan already in progress"):
+                raise
+        else:
+            with shaped(node, "a scan"):
+                if answer["success"] is True:
+                    return dict(answer)
+            aborted += 1
+            if aborted == _TRIES:
+                raise no_answer(
+                    node,
+                    "scan",
+                    f"ended its scan of the unspent outputs {_TRIES} times before it was done",
+                    hint="see that nobody calls `scantxoutset abort` and that the node stays up, then run again",
+                )
+        pause = min(2.0**attempt, _LONGEST_PAUSE)
+        if waited + pause > _BUSY_SECONDS:
+            raise no_answer(
+                node,
+                "busy",
+                f"scans its unspent outputs for another caller, or for an earlier run of attest{_progress(node)}, and "
+                f"was not done within {_BUSY_SECONDS / 60:.0f} minutes",
+                hint="run again when `bitcoin-cli scantxoutset status` prints nothing; `bitcoin-cli scantxoutset "
+                "abort` ends a scan that nobody needs",
+            )
+        if not waited:
+            tell(f"node {node.name} is busy with another scan of its unspent outputs, which is waited for")
+        node.pause(pause)
+        waited += pause
+    raise AssertionError
 
 
-def _spent_above(
-    node: Node, pin: Pin, above: list[str], descriptors: list[str], wanted: frozenset[bytes]
-) -> Iterator[Utxo]:
-    """The wanted outputs that existed at `pin` and were spent in the blocks `above` it."""
-    for block_hash in _relevant(node, pin, above, descriptors):
-        block = node.call("getblock", block_hash, _WITH_PREVOUTS, deadline=_BLOCK_SECONDS)
-        with shaped(node, "a block"):
-            for spent in (item for transaction in block["tx"][1:] for item in transaction["vin"]):
-                prevout = _prevout(node, spent)
-                script = prevout["scriptPubKey"]["hex"]
-                height = height_in(node, prevout, "height", at_most=pin.height + len(above))
-                if height <= pin.height and parse_hex(script) in wanted:
-                    yield _utxo(
-                        node,
-                        txid=spent["txid"],
-                        vout=spent["vout"],
-                        script=script,
-                        amount=prevout["value"],
-                        height=height,
-                    )
-
-
-def _prevout(node: Node, spent: dict[str, Any]) -> dict[str, Any]:
-    """The output that an input spends. Bitcoin Core tells it since version 23."""
-    if "prevout" not in spent:
-        raise UnavailableError(
-            "bitcoin/prevouts",
-            f"node {node.name} does not tell which outputs a block spent, so it can only be read at its tip",
-            hint='use bitcoind 23 or later, or pin = "latest"',
-        )
-    prevout: dict[str, Any] = spent["prevout"]
-    return prevout
-
-
-def _relevant(node: Node, pin: Pin, above: list[str], descriptors: list[str]) -> list[str]:
-    """Those of the blocks `above` the pin that may touch a wanted script, by their filters (BIP-158)."""
+def _progress(node: Node) -> str:
     try:
-        answer = node.call(
-            "scanblocks", "start", descriptors, pin.height + 1, pin.height + len(above), deadline=_SCAN_SECONDS
-        )
+        status = node.call("scantxoutset", "status")
+    except UnavailableError:  # the scan has ended just now
+        return ""
+    progress = status.get("progress") if isinstance(status, dict) else None
+    return f" ({progress} % done)" if type(progress) is int else ""
+
+
+def _refuse_short(node: Node, block_hash: str, scanned: int) -> None:
+    """Raises `UnavailableError` when a scan went over fewer or more outputs than the node's own index counts.
+
+    bitcoind's database passes over what it cannot read, and the scan of a damaged set ends with success and fewer
+    outputs. `coinstatsindex` counts them in another place; without it only a second node can tell.
+    """
+    try:
+        said = node.call("gettxoutsetinfo", "none", block_hash)
     except UnavailableError as error:
-        if error.code != "node/refused" or "Index is not enabled" not in error.message:
+        if not is_refusal(error):
             raise
-        if len(above) <= _UNFILTERED_BLOCKS:
-            return above
-        raise UnavailableError(
-            "bitcoin/filters",
-            f"node {node.name} has no block filters, and the pin is {len(above)} blocks below its tip",
-            hint="start it with -blockfilterindex=1",
-        ) from None
-    with shaped(node, "a scan of blocks"):
-        if answer["completed"] is not True:
-            raise lie(node, "scan", "did not finish scanning its block filters")
-        relevant = {str(item) for item in answer["relevant_blocks"]}
-    if not relevant.issubset(above):
-        raise lie(node, "scan", "names blocks that were not asked for")
-    return [block_hash for block_hash in above if block_hash in relevant]
+        return
+    with shaped(node, "an answer to gettxoutsetinfo"):
+        counted = integer(node, said["txouts"])
+        if said["bestblock"] == block_hash and counted != scanned:
+            raise no_answer(
+                node,
+                "damaged",
+                f"went over {scanned:,} unspent outputs, and its coinstatsindex counts {counted:,} at that block",
+                hint="one of the two is damaged: restart it with -reindex-chainstate; if that does not help, delete "
+                "the folder indexes/coinstats in its data directory",
+            )
 
 
 def _each_once(node: Node, utxos: Sequence[Utxo]) -> Unspent:
     ordered = sorted(utxos, key=_outpoint)
     for one, other in pairwise(ordered):
         if _outpoint(one) == _outpoint(other):
-            raise lie(node, "outpoint", f"returned the output {one.txid.hex()}:{one.vout} twice")
+            raise contradiction(node, "outpoint", f"returned the output {one.txid.hex()}:{one.vout} twice")
     return tuple(ordered)
 
 
@@ -196,20 +200,3 @@ def difference(one: Unspent, other: Unspent) -> str:
         case Utxo(), None:
             return f"does not have the unspent output {name}"
     return f"says something else of the output {name}"
-
-
-def _utxo(node: Node, *, txid: Any, vout: Any, script: Any, amount: Any, height: int) -> Utxo:
-    try:
-        return Utxo(txid=parse_hex(txid), vout=vout, script=parse_hex(script), amount=_satoshis(amount), height=height)
-    except (AttestError, ValueError) as error:
-        raise lie(node, "output", f"returned an output that cannot be read: {error}") from None
-
-
-def _satoshis(value: object) -> int:
-    """Bitcoins as the node's JSON has them, in satoshis. Raises `ArithmeticError` when they are no whole number."""
-    if isinstance(value, bool) or not isinstance(value, Decimal | int):
-        raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
-    amount = Fraction(value) * 10**BITCOIN_DECIMALS
-    if amount.denominator != 1 or not 0 <= amount <= _MAX_SATOSHIS:
-        raise ArithmeticError
-    return amount.numerator

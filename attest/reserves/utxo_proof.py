@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from attest.documents import parse_hex
 from attest.errors import UnavailableError, VerificationError
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_node import lie, shaped
+from attest.reserves.bitcoin_node import integer, no_answer, refused_with, shaped
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import BitcoinUtxoSet, Utxo, new_salt
 from attest.reserves.rpc import Node
@@ -40,11 +41,19 @@ def prove_unspent(
     quorum.tell(f"hashing the unspent outputs in {path}")
     found = read_utxo_set(path, magic=network(pin.chain).magic, scripts=wanted, with_muhash=True)
     if found.block_hash != pin.block_hash:
-        raise lie(first, "utxo-set", f"wrote the set of block {found.block_hash.hex()} to {path}; {_REMOVE}")
+        raise UnavailableError(
+            "bitcoin/utxo-set",
+            f"{path} is the set of unspent outputs of block {found.block_hash.hex()}, not of the pin",
+            hint=_REMOVE,
+        )
     listed = tuple(sorted((_utxo(output) for output in found.found), key=lambda utxo: (utxo.txid, utxo.vout)))
     if listed != unspent:
-        raise lie(first, "utxo-set", f"wrote a set to {path} that {difference(unspent, listed)}; {_REMOVE}")
-    confirmed = tuple(node.name for node in others if _confirms(node, pin, found, quorum.tell))
+        raise VerificationError(
+            "bitcoin/utxo-set",
+            f"the set of unspent outputs in {path} is not what was read of the nodes: it {difference(unspent, listed)}",
+            hint=f"{_REMOVE}; if it comes out so again, the unspent outputs of node {first.name} are damaged",
+        )
+    confirmed = tuple(node.name for node in others if _confirms(node, pin, found, first, quorum.tell))
     if not confirmed or found.muhash is None:
         return None
     return BitcoinUtxoSet(
@@ -63,7 +72,11 @@ def _dump(node: Node, pin: Pin, path: Path) -> None:
     answer = node.call("dumptxoutset", str(path), "rollback", {"rollback": block_hash}, deadline=_DUMP_SECONDS)
     with shaped(node, "an answer to dumptxoutset"):
         if answer["base_hash"] != block_hash:
-            raise lie(node, "utxo-set", f"wrote the set of block {str(answer['base_hash'])[:64]} to {path}")
+            with suppress(OSError):  # the file may be the node's, and not ours to delete
+                path.unlink()
+            raise no_answer(
+                node, "utxo-set", f"wrote the unspent outputs of block {str(answer['base_hash'])[:64]}, not of the pin"
+            )
     if not path.exists():
         raise UnavailableError(
             "bitcoin/utxo-set",
@@ -72,20 +85,40 @@ def _dump(node: Node, pin: Pin, path: Path) -> None:
         )
 
 
-def _confirms(node: Node, pin: Pin, found: UtxoSet, tell: Callable[[str], None]) -> bool:
-    """Whether `node` says the same hash of its own set at `pin`; false when it keeps no such hashes."""
+def _confirms(node: Node, pin: Pin, found: UtxoSet, dumper: Node, tell: Callable[[str], None]) -> bool:
+    """Whether `node` says the same hash of its own set at `pin`; false when it cannot say one. `tell` hears why.
+
+    Raises `VerificationError` when it says another.
+    """
     try:
         answer = node.call("gettxoutsetinfo", "muhash", pin.block_hash.hex(), deadline=_HASH_SECONDS)
+        with shaped(node, "an answer to gettxoutsetinfo"):
+            block_hash, muhash = parse_hex(answer["bestblock"]), parse_hex(answer["muhash"])
+            outputs = integer(node, answer["txouts"])
+        if block_hash != pin.block_hash:
+            raise no_answer(node, "utxo-set", f"answered of the block {block_hash.hex()[:64]}, not of the pin")
     except UnavailableError as error:
-        tell(f"the set of unspent outputs is not confirmed: {error.message} (start it with -coinstatsindex=1)")
+        tell(f"the set of unspent outputs is not confirmed: {error.message}{_remedy(error)}")
         return False
-    with shaped(node, "an answer to gettxoutsetinfo"):
-        said = (parse_hex(answer["bestblock"]), parse_hex(answer["muhash"]), answer["txouts"])
-    if said != (pin.block_hash, found.muhash, found.outputs):
+    if (muhash, outputs) != (found.muhash, found.outputs):
         raise VerificationError(
-            "bitcoin/utxo-set", f"node {node.name} has another set of unspent outputs at the pinned block"
+            "bitcoin/utxo-set",
+            f"two nodes have other unspent outputs at the pinned block: {dumper.name} wrote {found.outputs:,} with the "
+            f"MuHash {'' if found.muhash is None else found.muhash.hex()}, {node.name} says {outputs:,} and "
+            f"{muhash.hex()[:64]}",
+            hint=f"one of the two is damaged or wrong. {node.name} answers from its coinstatsindex, built anew "
+            f"when its folder indexes/coinstats is deleted; of {dumper.name}: {_REMOVE}",
         )
     return True
+
+
+def _remedy(error: UnavailableError) -> str:
+    """What to do where bitcoind said why it keeps no hashes of its set, or has none yet of that block."""
+    if refused_with(error, "requires coinstatsindex"):
+        return " (start it with -coinstatsindex=1)"
+    if refused_with(error, "still syncing"):
+        return " (its index is being built: run again later to have the outputs proven)"
+    return ""
 
 
 def _utxo(output: Output) -> Utxo:

@@ -13,7 +13,7 @@ WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}
 Purpose = Literal["customer", "guarantee", "compensation"]
 RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice
 Storage = Literal["cold", "hot", "other"]
-Level = Literal["proven", "agreed", "single", "declared"]  # protocol.md, section 6
+Level = Literal["proven", "agreed", "single"]  # of what was read from a chain (protocol.md, section 6)
 Control = Literal["signature", "custodian", "none"]
 
 
@@ -60,6 +60,25 @@ class MoneyLine(Document):
     purpose: Literal["customer", "compensation"]
     amount: Amount
     evidence_leaf: Digest
+
+
+class HeldLine(Document):
+    """What only a custodian or bank says that it holds of a coin, in base units; it counts in no coverage.
+
+    `chain` is None where the document names none. `evidence_leaf` is the digest of the record of the document.
+    """
+
+    asset: AssetName
+    chain: ChainId | None
+    purpose: Purpose
+    custodian: Text
+    amount: Amount
+    evidence_leaf: Digest
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two lines the same line, and what lines ascend by."""
+        return (self.asset, self.chain or "", self.purpose, self.custodian)
 
 
 class Wallet(Document):

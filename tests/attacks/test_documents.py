@@ -11,10 +11,10 @@ from attest.attestation.config import read_config
 from attest.attestation.declared import declaration_order
 from attest.attestation.documents import read_documents
 from attest.attestation.money import bank_documents
-from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
 from attest.policy.inputs import Declaration
+from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from tests.attacks.test_publication import Forger, leaf_of
 from tests.conftest import NOW, Exchange
 
@@ -56,7 +56,9 @@ def test_a_line_behind_which_no_document_stands_is_not_passed(case: str, exchang
     bundle = exchange.resigned(lambda value: UNFOUNDED[case](value["predicate"]))
     step = exchange.verify(bundle).steps[11]
     assert step.status == "NOT CHECKED"
-    assert step.detail.endswith("the evidence of the others is not at hand")
+    assert step.detail.endswith(
+        "not available here: 1 of 34 records; shown is nothing of 1 of the documents and declarations"
+    )
     # Who has all evidence knows that there is none.
     auditor = exchange.files | {AUDITOR_EVIDENCE: (exchange.outcome.private / AUDITOR_EVIDENCE).read_bytes()}
     assert exchange.failing_step(bundle, files=auditor.get) == (11, "recheck/documents")
@@ -114,7 +116,7 @@ def test_a_document_behind_two_tables_of_the_config_is_refused(exchange: Exchang
         [contract, contract.model_copy(update={"form": "bank-guarantee"})],
         [contract.model_copy(update={"document": money[1].document})],
     ):
-        with pytest.raises(MalformedError, match=r"two tables of \[\[cover\]\] or \[\[money\]\]"):
+        with pytest.raises(MalformedError, match=r"two of \[\[cover\]\], \[\[money\]\] and \[\[held\]\]"):
             read_documents(config.model_copy(update={"cover": tuple(twice)}), "2026-10", exchange.folder, NOW)
     same = (money[0], money[1].model_copy(update={"document": money[0].document}))
     with pytest.raises(MalformedError, match="stands behind two"):

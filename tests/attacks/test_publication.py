@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from attest.attestation.verify import Verified
 from attest.canonical import dumps
-from attest.cli.render import coverage_document, coverage_table, pins_table
+from attest.cli.render import pins_table
+from attest.cli.render_coverage import coverage_document, coverage_table
 from attest.errors import AttestError, MalformedError, VerificationError
+from attest.liabilities.tree import EMPTY_ROOT
 from attest.merkle import tagged_hash
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.evidence import EvidenceTree
 from tests.conftest import Exchange
 
-EVIDENCE = "evidence-public.jsonl"
+EVIDENCE, AUDITOR = "evidence-public.jsonl", "evidence.jsonl"
 
 
 def test_each_changed_byte_of_the_payload_fails_at_the_signature(exchange: Exchange) -> None:
@@ -55,7 +58,7 @@ HOSTILE = {
     "a trust root of its own": lambda v: v.update(trustRoots=[{}]),
     "another format": lambda v: v.update(format="attest/bundle/v2"),
     "url-safe base64": lambda v: v["envelope"].update(payload="__" + v["envelope"]["payload"][2:]),
-    "base64 without padding": lambda v: v["envelope"].update(payload=v["envelope"]["payload"].rstrip("=") + "A"),
+    "base64 without padding": lambda v: v["envelope"].update(payload=v["envelope"]["payload"] + "AAA"),
     "base64 with a line break": lambda v: v["envelope"].update(payload=v["envelope"]["payload"] + "\n"),
 }
 
@@ -121,6 +124,25 @@ class Forger:
 
     def publish(self, change: Callable[[Any], object] = lambda _: None, tamper: Any = None) -> tuple[int, str]:
         """The step that fails after `change` to the statement and `tamper` to the published lines."""
+        bundle, files = self._signed(change, tamper)
+        return self.exchange.failing_step(bundle, files=files.get)
+
+    def audit(self, change: Callable[[Any], object] = lambda _: None) -> tuple[int, str]:
+        """The step that fails for who has all records."""
+        bundle, files = self._signed(change, None)
+        files[AUDITOR] = b"".join(dumps(record) + b"\n" for record in self.records)
+        return self.exchange.failing_step(bundle, files=files.get)
+
+    def verified(self, change: Callable[[Any], object] = lambda _: None, withheld: Sequence[Any] = ()) -> Verified:
+        """What is verified after `change` to the statement, when the records `withheld` are not published."""
+
+        def withhold(lines: list[Any]) -> None:
+            lines[:] = [line for line in lines if not any(line["record"] is record for record in withheld)]
+
+        bundle, files = self._signed(change, withhold)
+        return self.exchange.verify(bundle, files=files.get)
+
+    def _signed(self, change: Callable[[Any], object], tamper: Any) -> tuple[bytes, dict[str, bytes]]:
         data = [dumps(record) for record in self.records]
         tree = EvidenceTree.build([tagged_hash("attest/v1/evidence", record) for record in data])
         lines = [
@@ -141,7 +163,7 @@ class Forger:
                     item["evidenceLeaf"] = leaves.get(item["evidenceLeaf"], item["evidenceLeaf"])
             change(value["predicate"])
 
-        return self.exchange.failing_step(self.exchange.resigned(rewrite), files={EVIDENCE: public}.get)
+        return self.exchange.resigned(rewrite), {EVIDENCE: public}
 
 
 @pytest.fixture
@@ -157,9 +179,32 @@ def line_of(predicate: Any, asset: str, storage: str, purpose: str = "customer")
     )
 
 
-def without_figures(predicate: Any) -> None:
-    """Leave out what the readings add up to, so that lines may say something else."""
-    predicate["declarations"] = [item for item in predicate["declarations"] if item["kind"] != "largest-wallet"]
+def fitting_figures(predicate: Any) -> None:
+    """Let the largest wallet of each asset be all that customers have of it, so that lines may say something else."""
+    totals: dict[str, int] = {}
+    for line in predicate["reserves"]:
+        if line["purpose"] == "customer":
+            totals[line["asset"]] = totals.get(line["asset"], 0) + int(line["amount"])
+    largest = {item["unit"]: item for item in predicate["declarations"] if item["kind"] == "largest-wallet"}
+    said = [item for item in predicate["declarations"] if item["kind"] != "largest-wallet"]
+    for asset, total in totals.items():
+        known = largest.get(asset, {"name": "any", "evidenceLeaf": sha256(asset.encode()).hexdigest()})
+        if total:
+            said.append({**known, "kind": "largest-wallet", "unit": asset, "amount": str(total)})
+    order = ("kind", "name", "unit", "since", "until")
+    predicate["declarations"] = sorted(said, key=lambda item: [item.get(key, "") for key in order])
+
+
+def tree_of_nothing(asset: str) -> dict[str, Any]:
+    """The tree of an asset of which nobody is owed anything."""
+    return {
+        "asset": asset,
+        "size": 0,
+        "root": EMPTY_ROOT.hex(),
+        "total": "0",
+        "negativeAccounts": 0,
+        "negativeTotal": "0",
+    }
 
 
 def more(amount: str) -> str:
@@ -311,12 +356,12 @@ def test_one_address_does_not_hold_coins_for_two_purposes(forger: Forger) -> Non
     token.update(purpose="compensation", wallet="apart")
 
     def match(predicate: Any) -> None:
-        without_figures(predicate)
         line = line_of(predicate, "DUSD", "cold")
         predicate["reserves"].remove(line)
         predicate["reserves"].append({**line, "purpose": "compensation", "amount": amount, "wallets": 1})
         keys = ("asset", "chain", "purpose", "storage", "evidence", "control")
         predicate["reserves"].sort(key=lambda line: [line[key] for key in keys])
+        fitting_figures(predicate)
 
     assert forger.publish(match) == (11, "recheck/two-purposes")
 
@@ -441,9 +486,16 @@ def test_withheld_evidence_is_not_passed_and_its_figures_are_marked(exchange: Ex
     text = coverage_table(verified)
     assert "proven, not checked" in next(line for line in text.splitlines() if line.startswith("ETH"))
     assert all(not item["rechecked"] for item in coverage_document(verified))
-    assert text.splitlines()[-1].startswith("Not checked, BTC, DUSD, ETH: not all of the evidence is beside the bundle")
+    assert text.splitlines()[-1] == (
+        "Not checked, 408.75000000 of 408.75000000 BTC, 11,900,000.123458 of 11,900,000.123458 DUSD, "
+        "20,000,150.987654321098765433 of 20,000,150.987654321098765433 ETH, 850,000,000 of 850,000,000 JPY: "
+        "not all of the evidence is beside the bundle; it is published with it, or for the auditor alone."
+    )
+    assert [line.split("  ")[-1].strip() for line in text.splitlines()[2:6]] == ["MET (not checked)"] * 4
+    assert all(item["met"] and not item["checked"] for item in coverage_document(verified))
     whole = coverage_table(exchange.verify())
     assert "not checked" not in whole.lower()
+    assert all(item["met"] and item["checked"] for item in coverage_document(exchange.verify()))
 
 
 def test_the_pinned_blocks_and_contracts_are_shown(exchange: Exchange) -> None:
@@ -526,8 +578,8 @@ def test_a_bitcoin_reading_on_an_ethereum_chain(forger: Forger) -> None:
 
 def test_a_partly_disclosed_line_that_discloses_more_than_it_states(forger: Forger) -> None:
     def shrink(predicate: Any) -> None:
-        without_figures(predicate)
         line_of(predicate, "BTC", "cold").update(amount="1", wallets=2)
+        fitting_figures(predicate)
 
     assert forger.publish(shrink) == (11, "recheck/line")
 
@@ -555,9 +607,11 @@ def test_a_coin_does_not_count_as_two_assets(forger: Forger) -> None:
 
     def match(predicate: Any) -> None:
         predicate["assets"].append({"asset": "PEPE", "decimals": 18})
+        predicate["liabilities"]["trees"].append(tree_of_nothing("PEPE"))
         line = line_of(predicate, "ETH", "hot")
         predicate["reserves"].remove(line)
         predicate["reserves"].append({**line, "asset": "PEPE"})
+        fitting_figures(predicate)
 
     assert forger.publish(match) == (11, "recheck/coin")
 

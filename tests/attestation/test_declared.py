@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -26,13 +28,26 @@ def window(chain: str, asset: str | None, amount: int | None, leaf: bytes, **fie
     return Declaration(**{name: value for name, value in said.items() if value is not None})
 
 
+def largest(asset: str, amount: int, leaf: bytes) -> Declaration:
+    return Declaration(kind="largest-wallet", name="A", unit=asset, amount=amount, evidence_leaf=leaf * 32)
+
+
+LARGEST = (largest("ETH", 1, b"e"), largest("USDC", 20, b"u"))
+
+
+def check(declared: Sequence[Declaration]) -> None:
+    """The `declared` beside the largest wallets, without which no statement is."""
+    before = [item for item in declared if item.kind < "largest-wallet"]
+    check_declarations((*before, *LARGEST, *declared[len(before) :]), CUSTOMERS, MONEY)
+
+
 GOOD = (window(A, "ETH", 10, b"a"), window(A, "USDC", 0, b"a"), window(B, "ETH", 29, b"b"))
 LAST = GOOD[:2]
 
 
 def test_lowest_counts_of_some_chains_or_none_are_taken() -> None:
     for declared in (GOOD, LAST, GOOD[2:], ()):
-        check_declarations(declared, CUSTOMERS, MONEY)
+        check(declared)
 
 
 BAD = {
@@ -53,7 +68,7 @@ BAD = {
 def test_a_window_that_does_not_fit_the_figures_is_refused(case: str) -> None:
     declared, words = BAD[case]
     with pytest.raises(VerificationError, match=words) as caught:
-        check_declarations(declared, CUSTOMERS, MONEY)
+        check(declared)
     assert caught.value.code == "statement/arithmetic"
 
 
@@ -72,21 +87,51 @@ def form(name: str, leaf: bytes) -> Declaration:
 )
 def test_each_form_stands_behind_one_declaration(declared: Any, words: str) -> None:
     with pytest.raises(VerificationError, match=words):
-        check_declarations(declared, CUSTOMERS, MONEY)
-    check_declarations((form("customer", b"x"), form("guarantee", b"y"), *GOOD), CUSTOMERS, MONEY)
+        check(declared)
+    check((form("customer", b"x"), form("guarantee", b"y"), *GOOD))
 
 
-@pytest.mark.parametrize("kind", ["custodian", "largest-wallet"])
+def custodian(name: str, asset: str, amount: int) -> Declaration:
+    leaf = sha256(f"{name} {asset}".encode()).digest()
+    return Declaration(kind="custodian", name=name, unit=asset, amount=amount, evidence_leaf=leaf)
+
+
 @pytest.mark.parametrize(("asset", "amount"), [("ETH", 41), ("ETH", 0), ("JPY", 1)])
-def test_nobody_keeps_more_of_the_customers_coins_than_there_are(kind: Any, asset: str, amount: int) -> None:
+def test_nobody_keeps_more_of_the_customers_coins_than_there_are(asset: str, amount: int) -> None:
     """A figure of an asset without a line of reserves would be recomputed by nobody."""
-
-    def declared(unit: str, amount: int) -> list[Declaration]:
-        return [Declaration(kind=kind, name="A", unit=unit, amount=amount, evidence_leaf=b"x" * 32)]
-
-    check_declarations(declared("ETH", 40), CUSTOMERS, MONEY)
+    check([custodian("A", "ETH", 40)])
     with pytest.raises(VerificationError, match=f"A keeps no {asset}, or more than all"):
-        check_declarations(declared(asset, amount), CUSTOMERS, MONEY)
+        check([custodian("A", asset, amount)])
+    with pytest.raises(VerificationError, match=f"A keeps no {asset}, or more than all"):
+        check_declarations([largest(asset, amount, b"x")], CUSTOMERS, MONEY)
+
+
+def test_custodians_keep_no_more_together_than_there_is() -> None:
+    check([custodian("A", "ETH", 30), custodian("A", "USDC", 20), custodian("B", "ETH", 10)])
+    with pytest.raises(VerificationError, match="custodians keep more ETH together than all customers have"):
+        check([custodian("A", "ETH", 30), custodian("B", "ETH", 11)])
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ((), "names 0 largest wallets of ETH, of which customers have 40"),
+        ((largest("USDC", 20, b"u"),), "names 0 largest wallets of ETH"),
+        ((largest("ETH", 1, b"e"),), "names 0 largest wallets of USDC"),
+        (
+            (LARGEST[0], LARGEST[1], largest("ETH", 40, b"f").model_copy(update={"name": "B"})),
+            "names 2 largest wallets of ETH",
+        ),
+    ],
+)
+def test_each_asset_of_the_customers_has_one_largest_wallet(declared: Any, words: str) -> None:
+    with pytest.raises(VerificationError, match=words):
+        check_declarations(declared, CUSTOMERS, MONEY)
+
+
+def test_where_customers_have_nothing_there_is_no_largest_wallet() -> None:
+    check_declarations((), {(A, "ETH"): 0}, MONEY)
+    check_declarations((), {}, MONEY)
 
 
 @given(

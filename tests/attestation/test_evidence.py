@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from attest.attestation.declarations import concentration, declaration_lines
-from attest.attestation.evidence import Basis, EvidenceFolder
+from attest.attestation.evidence import EvidenceFolder
+from attest.attestation.evidence_step import Basis
 from attest.attestation.reserves import reserve_lines
-from attest.attestation.statement import Asset, EvidenceRoot
+from attest.attestation.statement import EvidenceRoot, StatedAsset
 from attest.reserves.evidence import EvidenceTree, read_public_edition
 from attest.reserves.records import Reading
 from attest.reserves.trie_nodes import share_nodes
@@ -25,15 +26,16 @@ def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidde
     tree = EvidenceTree.build([record.leaf for record in records])
     basis = Basis(
         "x",
-        [Asset(asset="DAI", decimals=18), Asset(asset="ETH", decimals=18)],
+        [StatedAsset(asset="DAI", decimals=18), StatedAsset(asset="ETH", decimals=18)],
         [one.pin],
         reserve_lines(records),
+        [],
         [],
         declaration_lines(figures),
         EvidenceRoot(root=tree.root, count=tree.count),
     )
     folder = EvidenceFolder(basis, dict(enumerate(records)))
-    assert folder.check({}).complete
+    assert folder.check({}).open == ()
     private = len(shared.private)
     public = {
         index: record
@@ -44,7 +46,7 @@ def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidde
         lines = folder.disclose(wallet, descriptor=False)
         shown = read_public_edition(lines, root=tree.root, count=tree.count)
         found = EvidenceFolder(basis, public | shown).check({})
-        assert found.readings == 2 * (len(WALLETS) - len(hidden)) + 2
+        assert found.rechecked.readings == 2 * (len(WALLETS) - len(hidden)) + 2
         proofs = [record for record in shown.values() if record.type != "ethereum-header"]
         assert {record.wallet for record in proofs if isinstance(record, Reading)} == {wallet}
         assert set(nodes_in(proofs)) - set(nodes_in(shared.public)) <= used_by([one], [wallet])

@@ -21,7 +21,7 @@ from attest.demo.plan import load_plan
 from attest.errors import UnavailableError, VerificationError
 from attest.policy.source import parse_policy
 from attest.reserves.control_recheck import Controlled
-from tests.attacks.test_publication import without_figures
+from tests.attacks.test_publication import fitting_figures
 from tests.attestation.ceremony import fingerprints, root, signer
 from tests.conftest import NOW, Exchange, signed_bundle
 
@@ -55,7 +55,7 @@ def test_everything_that_can_be_checked_is_verified_and_the_rest_is_said_not_to_
 
 # What is in each step's sentence when everything is at hand, and when nothing is.
 SAID: dict[int, tuple[str, str]] = {
-    0: ("bundle of 12,709 bytes", "bundle of 12,709 bytes"),
+    0: ("bundle of 12,833 bytes", "bundle of 12,833 bytes"),
     1: ("no trust root was given; the key you named is trusted by itself",) * 2,
     2: ("1 of a trusted key, 0 of unknown keys",) * 2,
     3: ("exchange 1 of 1",) * 2,
@@ -81,7 +81,7 @@ SAID: dict[int, tuple[str, str]] = {
             "0 of 10 balances recomputed from their evidence; 0 of 2 bank documents named by digest; "
             "of 14 declarations, 0 signed forms named by digest and 0 figures recomputed; "
             "0 of 2 contracts and price lists named by digest; "
-            "the evidence of the others is not at hand"
+            "none of the 34 records is available here"
         ),
     ),
     12: ("no node was asked",) * 2,
@@ -198,10 +198,10 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
 
 def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange: Exchange) -> None:
     def shift(value: Any) -> None:
-        without_figures(value["predicate"])
         for line in value["predicate"]["reserves"]:
             if line["purpose"] == "customer":
                 line["amount"] = line["amount"] + "000" if line["asset"] == "BTC" else "1"
+        fitting_figures(value["predicate"])
 
     verified = exchange.verify(exchange.resigned(shift), files=lambda _: None)
     assert {item.asset: item.met for item in verified.coverage} == {
@@ -214,10 +214,10 @@ def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange:
 
 def test_guarantee_and_compensation_coins_do_not_cover_customers(exchange: Exchange) -> None:
     def repurpose(value: Any) -> None:
-        without_figures(value["predicate"])
         for line in value["predicate"]["reserves"]:
             if line["asset"] == "BTC" and line["purpose"] == "customer":
                 line["amount"] = "1"
+        fitting_figures(value["predicate"])
 
     verified = exchange.verify(exchange.resigned(repurpose), files=lambda _: None)
     (btc,) = [item for item in verified.coverage if item.asset == "BTC"]

@@ -3,8 +3,9 @@
     python -m tests.bench.bitcoin
 
 A fresh bitcoind (tests/install-nodes) holds three outputs of each of the descriptor's first thousand scripts. Each of
-the blocks above the earlier pin spends a coin of another wallet. A reading goes from choosing the block to the journal
-on the disk; the best of five counts.
+the last fifty blocks spends a coin of another wallet, and the thousand below them spend none. A reading goes from
+choosing the block to the journal on the disk; the best of five counts. The filter is of the size that a full block of
+the main network has.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from attest.demo.nodes import bitcoind
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_scripts import scripts
+from attest.reserves.block_filter import Scripts
 from attest.reserves.pins import Confirmations
 from attest.reserves.rpc import Node
 from tests.nodes.conftest import TOOLS
@@ -34,10 +36,13 @@ from tests.nodes.test_bitcoin_reader import (
     wallet,
 )
 from tests.reserves.conftest import read_with
+from tests.reserves.test_block_filter import made_filter
 
 LAST = 999
 OUTPUTS = 3
 BELOW = 50
+QUIET = 1000
+IN_A_FULL_BLOCK = 9000
 COIN = 100_000
 
 
@@ -48,18 +53,26 @@ def main() -> None:
     cold, hot = wallet("cold", descriptor=DESCRIPTORS["wsh"], range=(0, LAST)), wallet("hot", address=HOT)
     print(f"2-of-3 scripts derived a second: {(LAST + 1) / min(repeat(lambda: scripts(cold), number=1)):,.0f}")
     found = {each.id: scripts(each) for each in (cold, hot)}
+    sought = Scripts(script for each in found.values() for script in each)
+    full = made_filter({number.to_bytes(22) for number in range(IN_A_FULL_BLOCK)}, bytes(32))
+    matched = min(repeat(lambda: sought.may_be_in(full, bytes(32)), number=1))
+    print(f"a filter of {len(full):,} bytes is matched in {matched * 1000:.1f} ms")
     with bitcoind() as url:
         node = Node("bitcoind", url)
         faucet = Faucet(node, node)
         addresses = derived(node, DESCRIPTORS["wsh"], [0, LAST])
         for _ in range(OUTPUTS):
             faucet.pay(dict.fromkeys(addresses, 1000))
-        for coin in [faucet.pay({HOT: COIN}) for _ in range(BELOW)]:
+        coins = [faucet.pay({HOT: COIN}) for _ in range(BELOW)]
+        for _ in range(QUIET):
+            faucet.mine()
+        for coin in coins:
             faucet.mine(faucet.signed([(coin, 0)], [{FAUCET: btc(COIN - FEE)}], HOT_KEY))
         asked = [f"raw({script.hex()})" for each in found.values() for script in each]
         scan = min(repeat(lambda: node.call("scantxoutset", "start", asked), number=1))
         print(f"{OUTPUTS * len(addresses):,} outputs of {len(asked):,} scripts: the node alone scans in {scan:.2f} s")
-        for where, depth, held in (("at the tip", 1, 0), (f"{BELOW} blocks below it", BELOW + 1, BELOW * COIN)):
+        below = [(f"{count:,} blocks below it", count + 1, BELOW * COIN) for count in (BELOW, BELOW + QUIET)]
+        for where, depth, held in (("at the tip", 1, 0), *below):
             results: list[Any] = []
 
             def read(depth: int = depth, results: list[Any] = results) -> None:

@@ -70,8 +70,6 @@ def supple_node(name: str, unspents: Callable[[Any], object] = lambda _: None) -
             unspents(found)
             total = sum((item["amount"] for item in found), Decimal(0))
             return decimal_text({**scan, "unspents": found, "total_amount": total})
-        if method == "scanblocks":
-            return decimal_text(recorded(method))
         if method == "eth_getProof" and params[1]:
             proof = recorded(method, [params[0]])
             slots = [item for item in proof["storageProof"] if item["key"] in params[1]]

@@ -93,6 +93,7 @@ def test_verify_as_json_is_one_document(attest: Any, published: tuple[Path, Path
         "rechecked": ["agreed"],
         "coverage": "101.33 %",
         "met": True,
+        "checked": True,
     }
 
 

@@ -256,7 +256,10 @@ def test_what_is_not_shown_is_said_not_to_be_checked(attest: Any, public: Path) 
     ran = attest("evidence", "check", public)
     assert ran.code == 0
     assert "9 of 10 balances recomputed" in ran.out
-    assert "NOT CHECKED: 1 of 10 balances and 2 of 2 bank documents, whose records are not at hand" in ran.out
+    assert (
+        "NOT CHECKED: 1 of 10 balances and 2 documents and declarations, whose records are not available here"
+        in ran.out
+    )
 
 
 def other_month(value: Any) -> None:
@@ -340,10 +343,12 @@ def test_outputs_that_only_a_dump_proves_are_not_recomputed_without_it(
     ran = attest("evidence", "check", tmp_path)
     assert (ran.code, "6 of 10 balances recomputed" in ran.out) == (0, True)
     assert "NOT CHECKED: 4 balances proven in a set of unspent outputs, which --utxo-set hands over" in ran.out
-    assert "not at hand" not in ran.out
+    assert "not available here" not in ran.out
     shown = attest("verify", tmp_path / "x.attest.json", "--key", exchange.folder / PUBLIC_KEY_FILE).out
-    assert "proven, not checked   MET" in next(line for line in shown.splitlines() if line.startswith("BTC"))
+    assert "proven, not checked   MET (not checked)" in next(
+        line for line in shown.splitlines() if line.startswith("BTC")
+    )
     (told,) = (line for line in shown.splitlines() if line.startswith("Not checked, "))
-    assert told.startswith("Not checked, BTC: ")
+    assert told.startswith("Not checked, 408.75000000 of 408.75000000 BTC: ")
     assert " a dump of all unspent outputs at block 144 " in told
     assert told.endswith(f" attest evidence check FOLDER --utxo-set {BITCOIN}=FILE")

@@ -36,6 +36,8 @@ from attest.attestation.declarations import recheck_declarations
 from attest.attestation.documents import read_prices
 from attest.attestation.envelope import Envelope, sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE, open_evidence, read_reserves_file
+from attest.attestation.evidence_step import basis_of, check_against_records
+from attest.attestation.figures import read_figures
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import parse_period
 from attest.attestation.signatories import CLOCKS_DIFFER
@@ -60,6 +62,7 @@ from attest.policy.terms import Span, parse_date
 from attest.reserves.bip322 import check_bip322
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_scripts import address_of, address_script, descriptor_scripts
+from attest.reserves.block_filter import Scripts
 from attest.reserves.challenge import Challenge, parse_challenge, parse_nonce
 from attest.reserves.control import check_signature
 from attest.reserves.control_recheck import block_of
@@ -67,7 +70,6 @@ from attest.reserves.control_safe import check_safe, combine_owners, safe_challe
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
 from attest.reserves.evidence import EvidenceTree, read_auditor_edition, read_public_edition
 from attest.reserves.journal import Journal
-from attest.reserves.recheck import recheck
 from attest.reserves.records import ChallengeBlock, record_leaf
 from attest.reserves.register import register
 from attest.reserves.utxo_set import read_utxo_set
@@ -201,10 +203,10 @@ class _Table:
             return exchange.verify(data)
 
         def statement(data: bytes) -> object:
-            found = parse_statement(data).predicate
-            policies.recompute(found, exchange.files.get)
+            found = parse_statement(data)
+            policies.recompute(found.predicate, exchange.files.get)
             check_arithmetic(found)
-            return coverage(found)
+            return coverage(found.predicate)
 
         def signed_statement(data: bytes) -> object:
             return exchange.verify(signed_bundle(data, exchange.signer))
@@ -214,7 +216,7 @@ class _Table:
             return verify_inclusion(found.model_copy(update={"statement": digest}), statement=digest, trees=trees)
 
         def inputs(path: Path) -> object:
-            found = policies.read_inputs(path)
+            found = read_figures(path).inputs
             return [evaluate(load_ruleset(name), found) for name in ruleset_names()]
 
         yield "bundle", Parser(bundle, (exchange.bundle, self.full_bundle))
@@ -327,11 +329,10 @@ class _Table:
             with suppress(AttestError):
                 check_control(keys, records, nonce=None, custodians={VAULT: KEY.public}, exchange_keys=())
             with suppress(AttestError):
-                policies.recheck_documents(records, keys)
+                policies.recheck_documents(records, keys.cover, keys.prices)
             with suppress(AttestError):
                 recheck_declarations(records, keys.declarations, frozenset(decimals))
-            reserves, money = keys.reserves, keys.money
-            return recheck(records, decimals=decimals, pins=keys.chains, reserves=reserves, money=money)
+            return check_against_records(records, basis_of(keys, "x"))
 
         def folder(path: Path) -> object:
             return open_evidence(path.parent).check({})
@@ -387,6 +388,9 @@ class _Table:
                 (dump,),
             ),
         )
+        sought = Scripts([bytes.fromhex("51"), bytes.fromhex("0014") + bytes(20)])
+        filters = (bytes.fromhex("09027acea61b6cc3fb33f5d52f7d088a6b2f75d234e89ca800"), b"\0")  # BIP-158's vectors
+        yield "block filter", Parser(lambda data: sought.may_be_in(data, bytes(32)), filters)
         described = [wallet.descriptor for wallet in self.config.wallets if wallet.descriptor is not None]
         key_alone = described[0].split("]")[1].split("/")[0]
         descriptors = (

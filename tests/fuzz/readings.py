@@ -137,7 +137,7 @@ def _hold(pin: Pin, records: Sequence[Record]) -> None:
     try:
         tree = EvidenceTree.build([record.leaf for record in records])
         again = read_auditor_edition(auditor_edition(records), root=tree.root, count=tree.count)
-        recheck(again, decimals=DECIMALS, pins=[pin], reserves=reserve_lines(records), money=())
+        recheck(again, decimals=DECIMALS, pins=[pin], reserves=reserve_lines(records), complete=True)
     except AttestError as error:
         raise AssertionError(f"what was read is no evidence: {error}") from error
 
@@ -213,7 +213,7 @@ class Conversations:
             ("back in time", Reader(reader, wallets, Confirmations(4), MINED, back=(5, 2))),
         ):
             yield f"bitcoin node {name}", Conversation(read, **judged)
-        judged["recorded"] = {name: said for name, said in self._bitcoin.items() if "scanblocks" not in name}
+        judged["recorded"] = {name: said for name, said in self._bitcoin.items() if "getblockfilter" not in name}
         yield "bitcoin node with no filters", Conversation(Reader(reader, wallets, MONTH_END), **judged)
         dumped = Reader(reader, wallets, MONTH_END, dump=True)
         yield (

@@ -208,7 +208,7 @@ def test_a_balance_below_the_tip_is_the_one_that_the_tip_once_had(chain: Chain) 
 
 def test_a_node_without_block_filters_reads_whole_blocks(chain: Chain) -> None:
     def unfiltered(method: str, _: Any) -> None:
-        if method == "scanblocks":
+        if method == "getblockfilter":
             raise LookupError("Index is not enabled for filtertype basic")
 
     with answering(chain.faucet.node, unfiltered) as url:
@@ -220,7 +220,7 @@ def test_what_a_node_without_filters_says_is_known() -> None:
     """The words by which the reader knows such a node are bitcoind's."""
     with bitcoind(filters=False) as url:
         with pytest.raises(UnavailableError, match="Index is not enabled") as caught:
-            Node("bitcoind", url).call("scanblocks", "start", ["raw(51)"], 0, 0)
+            Node("bitcoind", url).call("getblockfilter", Node("bitcoind", url).call("getblockhash", 0))
         assert caught.value.code == "node/refused"
 
 
@@ -239,7 +239,7 @@ def test_the_last_block_before_an_instant_is_found_though_times_go_back(chain: C
     with pytest.raises(UnavailableError, match="has not settled") as caught:
         reader.choose(node, Before(chain.faucet.time), chain.faucet.time)
     assert f"run again in about {-(-late // 60)} minutes" in str(caught.value.hint)
-    with pytest.raises(VerificationError, match="does not follow its chain"):
+    with pytest.raises(UnavailableError, match="is behind: its newest block is of"):
         reader.choose(node, "latest", chain.faucet.time + timedelta(hours=8))
     with pytest.raises(VerificationError, match="begins after"):
         reader.choose(node, Before(datetime(2000, 1, 1, tzinfo=UTC)), chain.faucet.time)
@@ -271,26 +271,6 @@ def test_two_nodes_that_differ_are_an_error_that_names_the_output(chain: Chain) 
         chain.read([chain.nodes[0], Node("forgetful", url)])
     assert caught.value.code == "nodes/disagree"
     assert f"forgetful does not have the unspent output {lost[0]['txid']}:{lost[0]['vout']}" in caught.value.message
-
-
-HIDDEN = {
-    "a block that was not asked for": lambda scan: scan["relevant_blocks"].append("11" * 32),
-    "an unfinished scan": lambda scan: scan.update(completed=False),
-    "no blocks": lambda scan: scan.pop("relevant_blocks"),
-}
-
-
-@pytest.mark.parametrize("case", HIDDEN)
-def test_a_scan_of_blocks_that_cannot_be_right_is_refused(case: str, chain: Chain) -> None:
-    def change(method: str, params: Any) -> Any:
-        if method != "scanblocks":
-            return None
-        scan = chain.faucet.node.call(method, *params)
-        HIDDEN[case](scan)
-        return scan
-
-    with answering(chain.faucet.node, change) as url, pytest.raises(VerificationError, match="node liar"):
-        chain.read([Node("liar", url)], rule=chain.pinned)
 
 
 def test_blocks_that_do_not_stand_on_the_pin_are_not_undone(chain: Chain) -> None:
@@ -407,7 +387,7 @@ def rechecked(pin: Pin, records: dict[int, Record], dump: UtxoSet | None = None)
         wallets=wallets,
     )
     given = {} if dump is None else {CHAIN: dump}
-    return recheck(records, decimals={"BTC": 8}, pins=[pin], reserves=[line], money=[], dumps=given)
+    return recheck(records, decimals={"BTC": 8}, pins=[pin], reserves=[line], dumps=given)
 
 
 def dumped(folder: Path, scripts: set[bytes]) -> UtxoSet:
@@ -440,52 +420,101 @@ def test_proven_outputs_count_as_rechecked_only_with_the_set(chain: Chain, tmp_p
         rechecked(pin, records, dump=dump._replace(block_hash=bytes(32)))
 
 
-def test_a_second_node_without_the_index_leaves_the_outputs_agreed(chain: Chain, tmp_path: Path) -> None:
-    def without(method: str, _: Any) -> None:
-        if method == "gettxoutsetinfo":
-            raise LookupError("Querying specific block heights requires coinstatsindex")
+SILENT: dict[str, tuple[str | dict[str, Any], str]] = {
+    "no index": ("Querying specific block heights requires coinstatsindex", "start it with -coinstatsindex=1"),
+    "an index that is behind": (
+        "Unable to get data because coinstatsindex is still syncing. Current height: 12",
+        "its index is being built: run again later",
+    ),
+    "an index that cannot be read": ("Unable to read UTXO set", "Unable to read UTXO set"),
+    "a node that knows no such method": ("Method not found", "Method not found"),
+    "another block": ({"bestblock": "11" * 32}, "answered of the block 1111"),
+    "no muhash": ({"muhash": None}, "an answer to gettxoutsetinfo in a form that attest does not know"),
+    "a muhash that is none": ({"muhash": "x"}, "in a form that attest does not know"),
+    "a number of outputs that is none": ({"txouts": "12"}, "answered '12' where a number belongs"),
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_a_second_node_that_cannot_say_the_hash_leaves_the_outputs_agreed(
+    case: str, chain: Chain, tmp_path: Path
+) -> None:
+    answer, reason = SILENT[case]
+
+    def silent(method: str, params: Any) -> Any:
+        if method != "gettxoutsetinfo" or params[0] != "muhash":
+            return None
+        if isinstance(answer, dict):
+            return chain.faucet.follower.call(method, *params) | answer
+        raise LookupError(answer)
 
     told: list[str] = []
-    with answering(chain.faucet.follower, without) as url:
+    with answering(chain.faucet.follower, silent) as url:
         _, records = chain.read([chain.nodes[0], Node("plain", url)], utxo_sets=tmp_path, tell=told.append)
     assert {record.level for record in records if isinstance(record, BitcoinUtxos)} == {"agreed"}
     assert not any(isinstance(record, BitcoinUtxoSet) for record in records)
-    assert any("not confirmed: node plain" in text for text in told)
+    (text,) = [text for text in told if "not confirmed: node plain" in text]
+    assert reason in text
 
 
-FALSE_SETS = {
+def test_a_real_index_that_is_not_there_says_so_in_the_words_that_are_known() -> None:
+    with bitcoind("-coinstatsindex=0") as url:
+        node = Node("bitcoind", url)
+        with pytest.raises(UnavailableError, match="requires coinstatsindex"):
+            node.call("gettxoutsetinfo", "muhash", node.call("getblockhash", 0))
+
+
+FALSE_SETS: dict[str, Any] = {
     "another muhash": lambda said: said.update(muhash="11" * 32),
-    "another block": lambda said: said.update(bestblock="11" * 32),
     "another number of outputs": lambda said: said.update(txouts=said["txouts"] + 1),
-    "no muhash": lambda said: said.pop("muhash"),
-    "a muhash that is none": lambda said: said.update(muhash="x"),
 }
 
 
 @pytest.mark.parametrize("case", FALSE_SETS)
-def test_a_set_that_another_node_contradicts_proves_nothing(case: str, chain: Chain, tmp_path: Path) -> None:
+def test_two_sets_of_the_same_block_that_differ_are_an_error_that_names_both_nodes(
+    case: str, chain: Chain, tmp_path: Path
+) -> None:
     def contradict(method: str, params: Any) -> Any:
-        if method != "gettxoutsetinfo":
+        if method != "gettxoutsetinfo" or params[0] != "muhash":
             return None
         said = chain.faucet.follower.call(method, *params)
         FALSE_SETS[case](said)
         return said
 
-    with answering(chain.faucet.follower, contradict) as url, pytest.raises(VerificationError, match="node other"):
+    with answering(chain.faucet.follower, contradict) as url, pytest.raises(VerificationError) as caught:
         chain.read([chain.nodes[0], Node("other", url)], utxo_sets=tmp_path)
+    assert caught.value.code == "bitcoin/utxo-set"
+    assert caught.value.message.startswith("two nodes have other unspent outputs at the pinned block: bitcoind 1 wrote")
+    assert "other says" in caught.value.message
 
 
-def test_a_dump_of_another_block_or_without_the_outputs_is_refused(chain: Chain, tmp_path: Path) -> None:
+def test_a_dump_of_another_block_is_no_answer_and_is_not_kept(chain: Chain, tmp_path: Path) -> None:
     node = chain.faucet.node
 
-    def earlier(method: str, params: Any) -> Any:
-        if method != "dumptxoutset":
-            return None
-        node.call(method, params[0], "rollback", {"rollback": 50})
-        return {"base_hash": params[2]["rollback"]}
+    def earlier(told: dict[str, Any]) -> Any:
+        def change(method: str, params: Any) -> Any:
+            if method != "dumptxoutset":
+                return None
+            return node.call(method, params[0], "rollback", {"rollback": 50}) | told
 
-    with answering(node, earlier) as url, pytest.raises(VerificationError, match="wrote the set of block"):
+        return change
+
+    with (
+        answering(node, earlier({})) as url,
+        pytest.raises(UnavailableError, match="wrote the unspent outputs of block"),
+    ):
         chain.read([Node("earlier", url), chain.nodes[1]], utxo_sets=tmp_path)
+    assert not list(tmp_path.iterdir())
+    pin = node.call("getbestblockhash")
+    with (
+        answering(node, earlier({"base_hash": pin})) as url,
+        pytest.raises(UnavailableError, match=r"is the set of unspent outputs of block .*, not of the pin"),
+    ):
+        chain.read([Node("earlier", url), chain.nodes[1]], utxo_sets=tmp_path)
+
+
+def test_a_dump_that_is_not_what_was_read_is_refused(chain: Chain, tmp_path: Path) -> None:
+    node = chain.faucet.node
 
     def forgetful(method: str, params: Any) -> Any:
         scan = node.call(method, *params) if method == "scantxoutset" else None
@@ -493,9 +522,8 @@ def test_a_dump_of_another_block_or_without_the_outputs_is_refused(chain: Chain,
             scan["total_amount"] -= scan["unspents"].pop()["amount"]
         return scan
 
-    (tmp_path / "both").mkdir()
     with answering(node, forgetful) as url, pytest.raises(VerificationError, match=r"has an unspent output .* more"):
-        chain.read([Node("forgetful", url)], utxo_sets=tmp_path / "both")
+        chain.read([Node("forgetful", url)], utxo_sets=tmp_path)
 
 
 def test_a_folder_that_the_node_does_not_share_is_named(chain: Chain, tmp_path: Path) -> None:

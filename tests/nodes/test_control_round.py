@@ -22,13 +22,14 @@ from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, control_records
 from attest.attestation.reserves import Surroundings
-from attest.attestation.verify import PUBLIC_EVIDENCE, Step, verify
+from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
 from attest.cli.render import not_met_text
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.control_recheck import Terms, signed_places
+from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.reserves.records import ChallengeBlock, ControlProof, Record
 from attest.reserves.reread import reread_blocks
 from attest.reserves.rpc import Node

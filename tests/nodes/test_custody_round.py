@@ -21,7 +21,7 @@ from attest.attestation.control import add_signatures
 from attest.attestation.evidence import open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
-from attest.attestation.verify import PUBLIC_EVIDENCE, Step, Verified, verify
+from attest.attestation.verify import Step, Verified, verify
 from attest.cli import main
 from attest.cli.render import verified_text
 from attest.cli.render_control import control_document, control_table
@@ -30,6 +30,7 @@ from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError
 from attest.reserves.bitcoin_scripts import address_script
+from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.reserves.records import BitcoinUtxos
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 

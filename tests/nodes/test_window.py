@@ -24,7 +24,7 @@ from attest.attestation.control import add_signatures
 from attest.attestation.evidence import check_evidence, open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.reserves import Surroundings, write_reserves
-from attest.attestation.verify import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Step, Verified, verify
+from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.cli import main
 from attest.cli.render import coverage_document, coverage_table, windows_document
@@ -34,7 +34,7 @@ from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
-from attest.reserves.evidence import EvidenceTree
+from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, EvidenceTree
 from attest.reserves.pins import PinLostError
 from attest.reserves.rpc import Node
 from attest.reserves.window import draw

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from attest.attestation.config import Config
 from attest.demo.plan import load_plan
-from attest.errors import AttestError, VerificationError
+from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import has_work, header_hash
 from attest.reserves.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record
@@ -123,10 +124,50 @@ LIES = {
     "another block than the pin": {"scantxoutset": scan(lambda a: a.update(bestblock="11" * 32))},
     "another header": {"getblockheader": raw(lambda header: header[:-2] + "01")},
     "a short header": {"getblockheader": raw(lambda header: header[:-2])},
+    "a header with more behind it": {"getblockheader": raw(lambda header: header + "00" * 80)},
+    "no number of outputs scanned": {"scantxoutset": scan(lambda a: a.pop("txouts"))},
+    "fewer outputs scanned than the index counts": {"scantxoutset": scan(lambda a: a.update(txouts=a["txouts"] - 1))},
+    "more outputs scanned than the index counts": {"gettxoutsetinfo": scan(lambda a: a.update(txouts=1))},
+    "an index that counts nothing": {"gettxoutsetinfo": lambda *_: []},
+    "a filter that is no hex": {"getblockfilter": scan(lambda a: a.update(filter="zz"))},
+    "a filter without its header": {"getblockfilter": scan(lambda a: a.pop("header"))},
+    "a filter with a short header": {"getblockfilter": scan(lambda a: a.update(header="00"))},
+    "a block without transactions": {"getblock": scan(lambda a: a.update(tx=[]))},
+    "a block without inputs": {"getblock": scan(lambda a: a["tx"][1].pop("vin"))},
+    "inputs without what they spent": {"getblock": scan(lambda a: a["tx"][1]["vin"][0].pop("prevout"))},
+    "an input of a fraction": {
+        "getblock": scan(lambda a: a["tx"][1]["vin"][0]["prevout"].update(height=Decimal("1.5")))
+    },
+    "inputs that are numbers": {"getblock": scan(lambda a: a["tx"][1].update(vin=[1]))},
+    "transactions that are numbers": {"getblock": scan(lambda a: a.update(tx=[1, 2]))},
+    "an input of no script": {"getblock": scan(lambda a: a["tx"][1]["vin"][0]["prevout"].pop("scriptPubKey"))},
     "a header that is no hex": {"getblockheader": raw(lambda _: "zz")},
     "a replaced block": {"getblockhash": lambda params, block: block if params == [0] else "22" * 32},
     "another chain": {"getblockhash": lambda params, block: "33" * 32 if params == [0] else block},
 }
+
+
+# What cannot be true beside the node's own words, or on the chain of the config. All else may be another version of the
+# node, lag, or a damaged index, of which nobody is accused.
+CONTRADICTIONS = {
+    "a larger output",
+    "a larger total",
+    "an output dropped",
+    "an output doubled",
+    "an output of a script nobody asked for",
+    "an output above the tip",
+    "an unconfirmed output",
+    "another chain",
+}
+
+
+@pytest.mark.parametrize("case", LIES)
+def test_only_what_a_node_contradicts_is_held_against_it(case: str, config: Config) -> None:
+    with lying(**LIES[case]) as node, pytest.raises(AttestError) as caught:
+        read(node, config)
+    assert isinstance(caught.value, VerificationError if case in CONTRADICTIONS else UnavailableError)
+    assert not re.search("lie|false|wrong|forge", caught.value.message)
+    assert caught.value.hint or case in CONTRADICTIONS
 
 
 @pytest.mark.parametrize("case", LIES)

@@ -79,7 +79,7 @@ def lowest(*records: Record) -> Lowest | None:
         for item in every
         if isinstance(item, BitcoinUtxos) and item.window is None
     }  # fmt: skip
-    found = recheck(dict(enumerate(every)), decimals={"BTC": 8}, pins=[PIN], reserves=list(lines.values()), money=())
+    found = recheck(dict(enumerate(every)), decimals={"BTC": 8}, pins=[PIN], reserves=list(lines.values()))
     return found.windows[CHAIN].lowest.get("BTC")
 
 
