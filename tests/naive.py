@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from attest.errors import MalformedError
+from attest.liabilities.accounts import normalise_account
 from attest.liabilities.tree import (
     EMPTY_ROOT,
     OwnedLeaf,
@@ -18,7 +19,6 @@ from attest.liabilities.tree import (
     join,
     leaf,
     leaf_salt,
-    normalise_account,
 )
 from attest.merkle import audit_path, levels
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from attest import canonical
 from attest.amounts import MAX_AMOUNT, format_amount, parse_amount, parse_decimal, ratio_percent
 from attest.canonical import MAX_DEPTH, dumps, loads, loads_node_answer
-from attest.documents import Amount, Base64, Digest, Document, Time, parse_time
+from attest.documents import Amount, Base64, Digest, Document, Text, Time, parse_time
 from attest.errors import MalformedError
 
 LIMIT = 20 * 1024 * 1024
@@ -185,3 +187,31 @@ def test_a_ratio_is_rounded_down() -> None:
     assert ratio_percent(99_999_999, 100_000_000) == "99.99 %"
     assert ratio_percent(1, 3) == "33.33 %"
     assert ratio_percent(0, 0) is None
+
+
+class Told(Document):
+    told: Text
+
+
+NOT_IN_TEXTS = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+
+
+def test_texts_for_people_have_every_character_but_controls_and_changes_of_direction() -> None:
+    """The same in documents and in their schema, whose pattern knows no classes of Unicode."""
+    pattern = re.compile(TypeAdapter(Told).json_schema()["properties"]["told"]["pattern"].replace("$", r"\Z"))
+    for code in NOT_IN_TEXTS:
+        with pytest.raises(MalformedError):
+            Told.from_value({"told": f"a{chr(code)}b"}, what="it")
+        assert pattern.match(f"a{chr(code)}b") is None, hex(code)
+    codes = (*range(0xD800), *range(0xE000, 0x10000), *range(0x1F000, 0x20000), *range(0xE0000, 0xE1000))
+    others = [chr(code) for code in codes if code not in NOT_IN_TEXTS]
+    for first in range(0, len(others), 1000):
+        text = "".join(others[first : first + 1000])
+        assert Told.from_value({"told": text}, what="it").told == text
+        assert pattern.match(text), hex(ord(text[0]))
+
+
+@pytest.mark.parametrize("text", ["", "x" * 1001])
+def test_a_text_has_1_to_1000_characters(text: str) -> None:
+    with pytest.raises(MalformedError):
+        Told.from_value({"told": text}, what="it")

@@ -67,7 +67,7 @@ def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
         except VerificationError:
             found = frozenset()
         counted[role] = found
-    return Signatories(root, counted, {}, (), None)
+    return Signatories(root, counted, {}, (), (), None)
 
 
 def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:

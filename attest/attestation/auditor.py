@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -59,10 +59,15 @@ class Report(Document):
 
 
 class VerifiedReport(NamedTuple):
-    """A report, and the fingerprints of the auditor's keys that signed it."""
+    """A report, and the fingerprints of the auditor's keys whose signatures of it count."""
 
     report: Report
     signed: frozenset[str]
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether it is dated after its verification, so that it does not count: no signature of it does."""
+        return not self.signed
 
     @property
     def exceptions(self) -> int:
@@ -84,11 +89,18 @@ def write_report(findings: Findings, *, statement: bytes, issued_at: datetime, s
 
 
 def verify_report(
-    envelope: Envelope, *, statement: bytes, trust: Trust, times: Mapping[tuple[bytes, str], datetime]
+    envelope: Envelope,
+    *,
+    statement: bytes,
+    trust: Trust,
+    times: Mapping[tuple[bytes, str], datetime],
+    now: datetime,
+    leeway: timedelta,
 ) -> VerifiedReport:
     """The report of one of the auditor's keys about the statement with this digest.
 
-    `times` are what timestamps prove. Raises `MalformedError`, `VerificationError`.
+    `times` are what timestamps prove; a report dated more than `leeway` after `now` is to come. Raises
+    `MalformedError`, `VerificationError`.
     """
     if envelope.payload_type != PAYLOAD_TYPE:
         raise VerificationError("report/type", f"the payload type of an auditor report is not {PAYLOAD_TYPE}")
@@ -96,6 +108,8 @@ def verify_report(
     report = Report.from_canonical(envelope.payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
     if report.subject[0].digest.sha256 != statement:
         raise VerificationError("report/statement", "an auditor report is about another statement")
+    if report.predicate.issued_at - now > leeway and count.signed:
+        return VerifiedReport(report, frozenset())
     place = sha256(envelope.payload).digest()
     signed = trust.standing(
         "auditor",

@@ -125,7 +125,8 @@ class Chain(Settings):
     last finalized block, and Bitcoin, which knows no finality, six blocks deep. `tokens_since` is the height of the
     first block whose transfers are looked through for tokens that are not listed. `utxo_set` is a folder into which the
     first Bitcoin node may dump its set of unspent outputs, under the same path as here. With a `window`, customers'
-    wallets are also read at blocks around the pin that an auditor's nonce draws.
+    wallets are also read at blocks around the pin that an auditor's nonce draws. `reason` says to everyone why the
+    block lies more than 24 hours from the end of the period; without one such a block is not read.
     """
 
     id: ChainId
@@ -137,6 +138,7 @@ class Chain(Settings):
     tokens_since: Count | None = None
     utxo_set: Text | None = None
     window: WindowSettings | None = None
+    reason: Text | None = None
 
     @property
     def is_bitcoin(self) -> bool:

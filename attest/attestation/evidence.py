@@ -11,6 +11,7 @@ from pydantic import Field
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
+from attest.attestation.pin_times import StatedPin
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import (
     MAX_PAYLOAD_BYTES,
@@ -74,7 +75,7 @@ class ReservesFile(Document):
     period: Period
     register_digest: Digest
     assets: Annotated[tuple[StatedAsset, ...], Field(fail_fast=True)]
-    chains: Annotated[tuple[Pin, ...], Field(fail_fast=True)]
+    chains: Annotated[tuple[StatedPin, ...], Field(fail_fast=True)]
     reserves: Annotated[tuple[ReserveLine, ...], Field(fail_fast=True)]
     money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
     held: Annotated[tuple[HeldLine, ...], Field(fail_fast=True, min_length=1)] = ()
@@ -83,6 +84,11 @@ class ReservesFile(Document):
     evidence: EvidenceRoot
     leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
     private: Annotated[tuple[Count, ...], Field(fail_fast=True)]
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The blocks of `chains`, as readers compare them."""
+        return tuple(stated.pin for stated in self.chains)
 
 
 class EvidenceFolder(NamedTuple):
@@ -312,7 +318,7 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
             Basis(
                 RESERVES_FILE,
                 own.assets,
-                own.chains,
+                own.pins,
                 own.reserves,
                 own.money,
                 own.held,

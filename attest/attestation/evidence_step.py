@@ -53,7 +53,7 @@ def basis_of(stated: Predicate, name: str) -> Basis:
     return Basis(
         name,
         stated.assets,
-        stated.chains,
+        stated.pins,
         stated.reserves,
         stated.money,
         stated.held,

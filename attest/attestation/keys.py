@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, Protocol
 
@@ -20,18 +21,11 @@ from attest.errors import MalformedError, UnavailableError, VerificationError
 Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
 _LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}
 _COORDINATE_BYTES: Final = 32
-_FIELD: Final = 2**255 - 19
-# The y of the eight points whose order divides the cofactor of Edwards25519, as in ge25519_has_small_order of
-# libsodium: under such a key everybody can make signatures that verify.
-_SMALL_ORDER: Final = frozenset(
-    (
-        0,
-        1,
-        _FIELD - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
-    )
-)
+_SIGNATURE_BYTES: Final = 64
+_ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493  # L of RFC 8032, section 5.1
+_COFACTOR: Final = 8
+_NEUTRAL: Final = (0, 1)
+_MADE_ANEW: Final = "no key that is made as RFC 8032 says is like this: have it exported again, or make a new one"
 MAX_KEY_BYTES: Final = 16 * 1024
 MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography takes 1023
 
@@ -71,9 +65,8 @@ class PublicKey:
         match key:
             case ed25519.Ed25519PublicKey():
                 scheme: Scheme = "ed25519"
-                y = int.from_bytes(key.public_bytes_raw(), "little") % 2**255
-                if y >= _FIELD or y in _SMALL_ORDER:
-                    raise MalformedError("key/weak", f"{what} is a key under which everybody can sign")
+                if (flaw := _flaw_of_ed25519(key.public_bytes_raw())) is not None:
+                    raise MalformedError("key/weak", f"{what} {flaw}", hint=_MADE_ANEW)
             case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
                 scheme = "ecdsa-p256-sha256"
             case _:
@@ -109,17 +102,24 @@ class PublicKey:
     def verify(self, signature: bytes, message: bytes) -> None:
         """Raises `VerificationError` unless `signature` is this key's over `message`.
 
-        An ECDSA signature is r ‖ s, 64 bytes, as WebCrypto and PKCS#11 have it.
+        An ECDSA signature is r ‖ s, 64 bytes, as WebCrypto and PKCS#11 have it. An Ed25519 one is R ‖ S with S below
+        the order of the group, and the library compares the bytes of R with those that it computes.
         """
         if self.scheme == "ecdsa-p256-sha256":
             signature = _to_der(signature)
+        elif not _is_reduced(signature):
+            raise self._not_its_own
         try:
             self._key.verify_signature(Signature(self.fingerprint, signature.hex()), message)
         except (UnverifiedSignatureError, LibraryVerificationError):
-            raise VerificationError(
-                "signature/invalid",
-                f"the signature under key {self.fingerprint[:16]}… is not that key's over this payload",
-            ) from None
+            raise self._not_its_own from None
+
+    @property
+    def _not_its_own(self) -> VerificationError:
+        return VerificationError(
+            "signature/invalid",
+            f"the signature under key {self.fingerprint[:16]}… is not that key's over this payload",
+        )
 
 
 class Signs(Protocol):
@@ -189,6 +189,32 @@ class Signer:
         """The signature over `message`: 64 bytes for either scheme."""
         signature = bytes.fromhex(self._signer.sign(message).signature)
         return ecdsa_from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
+
+
+@lru_cache(maxsize=1024)  # a chain of trust roots names most keys many times
+def _flaw_of_ed25519(raw: bytes) -> str | None:
+    """What is wrong with a public key of 32 bytes; None of every key that was made as RFC 8032 says.
+
+    Keys outside the subgroup of prime order are refused because under some of them everybody can sign, and because
+    verifiers disagree about the signatures of the others.
+    """
+    from Crypto.Signature.eddsa import import_public_key
+
+    try:
+        point = import_public_key(raw).pointQ
+        multiples = (point * _COFACTOR).xy, (point * _ED25519_ORDER).xy
+    except ValueError:
+        return "is not an Ed25519 key: its 32 bytes are no point of the curve, or not in the one form of RFC 8032"
+    if multiples[0] == _NEUTRAL:
+        return "is a key under which everybody can sign"
+    if multiples[1] != _NEUTRAL:
+        return "is an Ed25519 key with a component of small order, under which verifiers disagree about signatures"
+    return None
+
+
+def _is_reduced(signature: bytes) -> bool:
+    """Whether the S of an Ed25519 signature R ‖ S is below the order of the group, so that no other S says the same."""
+    return int.from_bytes(signature[_SIGNATURE_BYTES // 2 :], "little") < _ED25519_ORDER
 
 
 def _encoded(passphrase: str) -> bytes:

@@ -28,6 +28,7 @@ from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
+    chains_read,
     confirm_pins,
     load_reserves,
     read_reserves,
@@ -148,7 +149,7 @@ def run(
             expires_at=now + timedelta(days=config.publication.valid_days),
             scope=config.scope,
             assets=stated_assets(config, reserves.pins),
-            chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
+            chains=chains_read(config, period, reserves.pins),
             liabilities=Liabilities(scheme=SCHEME, trees=manifest.trees),
             reserves=reserves.lines,
             money=tuple(reserves.money),

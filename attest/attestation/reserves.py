@@ -16,6 +16,7 @@ from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
+from attest.attestation.pin_times import StatedPin, state_pins
 from attest.attestation.statement import AssetToken, EvidenceRoot, StatedAsset
 from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
@@ -229,6 +230,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
             f"{read} was read {other if own.period != period else 'for other chains and wallets than the config has'}",
             hint="read the chains anew: attest reserves read",
         )
+    chains_read(config, period, own.pins)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = (
@@ -249,7 +251,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
     for index in sorted(_private(chains, config) - {*own.private}):
         raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
     reserves = Reserves(
-        list(own.chains),
+        list(own.pins),
         chains,
         private={index for index in own.private if index < len(chains)},
         unlisted=list(own.unlisted),
@@ -266,7 +268,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         period=period,
         register_digest=_register(config, period, reserves.nonce),
         assets=stated_assets(config, reserves.pins),
-        chains=tuple(sorted(reserves.pins, key=lambda pin: pin.chain)),
+        chains=chains_read(config, period, reserves.pins),
         reserves=reserves.lines,
         money=tuple(reserves.money),
         **({"held": tuple(reserves.held)} if reserves.held else {}),
@@ -276,6 +278,14 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         leaves=tree.leaves,
         private=tuple(sorted(reserves.private)),
     )
+
+
+def chains_read(config: Config, period: str, pins: Iterable[Pin]) -> tuple[StatedPin, ...]:
+    """The pins of `period`, those far from its end with the reasons of the config.
+
+    Raises `MalformedError` for one that needs a reason and has none.
+    """
+    return state_pins(pins, config.ledger.period_end(period), {chain.id: chain.reason for chain in config.chains})
 
 
 def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:
@@ -346,6 +356,7 @@ def _read(
         quorum,
         rule,
         wallets,
+        accept=lambda pin: chains_read(config, period, [pin]),
         journal=journal,
         now=around.now,
         progress=lambda done: around.progress(before + done),
@@ -418,7 +429,7 @@ def _register(config: Config, period: str, nonce: str) -> bytes:
     """A digest of what is read, whichever nodes it is read from."""
     chains = []
     for chain in config.chains:
-        apart = {"nodes", "agree"} if chain.window is not None else {"nodes", "agree", "window"}
+        apart = {"nodes", "agree", "reason"} | ({"window"} if chain.window is None else set())
         chains.append({**chain.model_dump(mode="json", exclude=apart), "several": chain.needed > 1})
     wallets = [wallet.to_value() for wallet in config.wallets]
     read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}

@@ -27,13 +27,15 @@ class Signatories:
     """Fingerprints by role, the time by which each signature is proven to be there, and what auditors reported.
 
     Without a trust root, `root` is None and no role is known. `evaded` names a role that a later root has, when nothing
-    proves that the statement is older than that root: an old date would spare it signatures of that role.
+    proves that the statement is older than that root: an old date would spare it signatures of that role. `to_come` are
+    reports dated after the time of verification, which do not count.
     """
 
     root: Root | None
     counted: Mapping[RoleName, frozenset[str]]
     times: Mapping[str, datetime]
     reports: tuple[VerifiedReport, ...]
+    to_come: tuple[VerifiedReport, ...]
     evaded: tuple[RoleName, Root] | None
 
 
@@ -118,6 +120,7 @@ def find_signatories(
     roles: Sequence[RoleName],
     unfinished: bool,
     authorities: Authorities,
+    now: datetime,
 ) -> Signatories:
     """Whose signatures count at the time the statement was issued; `roles` are those whose thresholds must be reached.
 
@@ -133,7 +136,7 @@ def find_signatories(
     if any(predicate.issued_at - time > CLOCKS_DIFFER for time in times.values()):
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
     if trust is None:
-        return Signatories(None, {}, times, (), None)
+        return Signatories(None, {}, times, (), (), None)
     root = root_of(predicate, trust)
     signed = {fingerprint: times.get(fingerprint) for fingerprint in count.signed}
     counted = {
@@ -142,11 +145,14 @@ def find_signatories(
         if role in root.roles
     }
     reports = tuple(
-        verify_report(report, statement=statement, trust=trust, times=proven) for report in bundle.auditor_reports
+        verify_report(report, statement=statement, trust=trust, times=proven, now=now, leeway=CLOCKS_DIFFER)
+        for report in bundle.auditor_reports
     )
     if any(predicate.issued_at - item.report.predicate.issued_at > CLOCKS_DIFFER for item in reports):
         raise VerificationError("report/early", "an auditor report says it was issued before its statement")
-    return Signatories(root, counted, times, reports, _later_role(trust, root, signed, roles))
+    counting = tuple(item for item in reports if not item.is_to_come)
+    to_come = tuple(item for item in reports if item.is_to_come)
+    return Signatories(root, counted, times, counting, to_come, _later_role(trust, root, signed, roles))
 
 
 def root_of(predicate: Predicate, trust: Trust) -> Root:
@@ -214,8 +220,12 @@ def describe(
         detail.append(
             f"{predicate.auditor} reports {len(predicate.procedures)} findings, {report.exceptions} of them exceptions"
         )
-        if predicate.issued_at - now > CLOCKS_DIFFER:
-            detail.open(f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, yet to come")
+    for report in found.to_come:
+        predicate = report.report.predicate
+        detail.append(
+            f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, more than ten minutes "
+            f"after the time of verification, {format_time(now)}, and does not count"
+        )
     if not bundle.timestamps:
         detail.open("the bundle carries no timestamp")
     elif not authorities:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, NamedTuple, Self
@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.attestation.declared import ascending, check_declarations, require
+from attest.attestation.pin_times import StatedPin, ends_somewhere
 from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import AttestError, VerificationError
@@ -28,7 +29,6 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:attest-por:proof-of-reserves:v1"
 MAX_VALIDITY: Final = timedelta(days=400)
-_TIME_ZONES: Final = timedelta(hours=14)  # from UTC-12 to UTC+14
 MAX_PAYLOAD_BYTES: Final = 512 * 1024
 
 PERIOD_PATTERN: Final = r"^2[0-9]{3}-(?:0[1-9]|1[0-2])$"
@@ -138,7 +138,7 @@ class Predicate(Document):
     expires_at: Time
     scope: Scope
     assets: Annotated[tuple[StatedAsset, ...], Field(min_length=1, max_length=10_000)]
-    chains: Annotated[tuple[Pin, ...], Many]
+    chains: Annotated[tuple[StatedPin, ...], Many]
     liabilities: Liabilities
     reserves: Annotated[tuple[ReserveLine, ...], Many]
     money: Annotated[tuple[MoneyLine, ...], Many]
@@ -149,6 +149,11 @@ class Predicate(Document):
     policies: Annotated[tuple[PolicyResults, ...], Field(max_length=100)]
     evidence: EvidenceRoot
     tool: Tool
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The blocks of `chains`, as readers compare them."""
+        return tuple(stated.pin for stated in self.chains)
 
 
 class Statement(Document):
@@ -327,9 +332,8 @@ def _documents(predicate: Predicate, assets: Collection[str]) -> None:
 def _times(predicate: Predicate) -> None:
     require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
     require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
-    year, month = int(predicate.period[:4]), int(predicate.period[5:])
-    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    require(abs(predicate.snapshot_at - end) <= _TIME_ZONES, f"its snapshot is not at the end of {predicate.period}")
+    ends = ends_somewhere(predicate.period, predicate.snapshot_at)
+    require(ends, f"its snapshot is not at the end of {predicate.period} in any time zone")
     require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
     for pin in predicate.chains:
         require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")

@@ -25,6 +25,7 @@ from attest.attestation.evidence_step import (
     read_beside_bundle,
 )
 from attest.attestation.keys import PublicKey
+from attest.attestation.pin_times import far_pins
 from attest.attestation.policies import Recomputed, recompute
 from attest.attestation.previous import check_follows
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
@@ -241,7 +242,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     with report.step(6) as detail:
         signatories = find_signatories(
-            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities
+            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities, now=now
         )
         describe(signatories, bundle, count, detail, authorities=authorities, now=now)
 
@@ -262,6 +263,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     with report.step(8) as detail:
         check_arithmetic(statement)
         detail.append(f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves")
+        for sentence in far_pins(predicate.chains, predicate.snapshot_at):
+            detail.append(sentence)
+            detail.unmet = True
 
     records = _check_files(report, statement, files)
 

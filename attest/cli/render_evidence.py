@@ -47,7 +47,8 @@ def lines_table(own: ReservesFile) -> str:
     for held in own.held:
         amount = format_amount(held.amount, decimals[held.asset])
         lines.add_row(held.asset, held.chain or "", held.purpose, "", "declared, not counted", "", amount)
-    parts = [render(pins), render(lines)]
+    reasons = [f"{pin.chain} is read far from the snapshot: {pin.reason}" for pin in own.chains if pin.reason]
+    parts = [render(pins), *reasons, render(lines)]
     if windows := [said for said in own.declarations if said.kind == "window"]:
         lowest = new_table("asset", "~chain", ">lowest in the window")
         for said in windows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -13,15 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, are_sound
 from attest.liabilities.ledger import Accounts, AssetTotals, Columns
 from attest.liabilities.ledger_rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
-from attest.liabilities.tree import MAX_ACCOUNT_BYTES
 
 _ARROW_DIGITS: Final = 38
 _HALF: Final = 2**32 - 1
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_SPACE: Final = re.compile(r"[^\S\n]")
-_SPACE_AT_AN_END: Final = re.compile(r"\n\s|\s\n")
 _MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
 
 
@@ -139,7 +135,7 @@ def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np
         text = unicodedata.normalize("NFC", f"\n{before.decode()}\n")
     except UnicodeDecodeError:
         raise _IrregularError from None
-    if _CONTROL.search(text) or (_SPACE.search(text) and _SPACE_AT_AN_END.search(text)):
+    if not are_sound(text):
         raise _IrregularError
     after = text[1:-1].encode()
     accounts = after.split(b"\n")

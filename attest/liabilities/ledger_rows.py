@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from attest.amounts import parse_decimal
-from attest.errors import MalformedError
-from attest.liabilities.tree import MAX_ACCOUNT_BYTES, normalise_account
+from attest.errors import AttestError, MalformedError, UnavailableError
+from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
 
 MAX_BALANCE: Final = 2**127 - 1
 _TEXT: Final = (
@@ -64,18 +64,25 @@ class Entry(NamedTuple):
 def check_entry(account: object, asset: object, balance: object, decimals: Mapping[str, int]) -> Entry:
     """The row with these values: text as str or UTF-8 bytes, balances also as int or Decimal.
 
-    Raises `MalformedError` naming the field.
+    Raises `MalformedError` naming the field, and `UnavailableError` for an account that a newer Unicode may know.
     """
     field = "account"
     try:
-        name = normalise_account(_text(account))
+        name = new_account(_text(account))
         field = "asset"
         coin = _asset(_text(asset), decimals)
         field = "balance"
         units = _units(_text(balance), decimals[coin])
     except MalformedError as error:
-        raise MalformedError(error.code, f"field {field}: {error.message}") from None
+        raise MalformedError(error.code, _in_field(field, error)) from None
+    except UnavailableError as error:
+        raise UnavailableError(error.code, f"field {field}: {error.message}", hint=error.hint) from None
     return Entry(name, coin, units)
+
+
+def _in_field(field: str, error: AttestError) -> str:
+    """What is wrong with a field, and what to do: a finding has no hint of its own."""
+    return f"field {field}: {error.message}" + (f": {error.hint}" if error.hint else "")
 
 
 def entries(batch: Batch) -> Iterator[tuple[int, object, object, object]]:
@@ -124,6 +131,10 @@ def one_by_one(batch: Batch, decimals: Mapping[str, int], found: Callable[[str],
             entry = check_entry(account, asset, balance, decimals)
         except MalformedError as error:
             found(f"{locate(batch, row, account)}, {error.message}")
+        except UnavailableError as error:
+            raise UnavailableError(
+                error.code, f"{locate(batch, row, account)}, {error.message}", hint=error.hint
+            ) from None
         else:
             accounts, units = checked.setdefault(entry.asset, ([], []))
             accounts.append(entry.account.encode())

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from attest.documents import Amount, AssetName, Count, Digest, Document
 from attest.errors import MalformedError, VerificationError
+from attest.liabilities.accounts import normalise_account
 from attest.liabilities.tree import (
     OwnedLeaf,
     StatedTree,
@@ -17,7 +18,6 @@ from attest.liabilities.tree import (
     join,
     leaf,
     leaf_salt,
-    normalise_account,
 )
 from attest.merkle import fold
 

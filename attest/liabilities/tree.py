@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import unicodedata
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
 from attest.documents import Amount, AssetName, Count, Digest, Document
-from attest.errors import MalformedError, VerificationError
+from attest.errors import VerificationError
+from attest.liabilities.accounts import normalise_account
 from attest.merkle import tagged_hash
 
 SCHEME: Final = "merkle-sum-sha256/v1"
 SECRET_BYTES: Final = 32
-MAX_ACCOUNT_BYTES: Final = 256
 PREFIX: Final = 8  # the bytes of an account digest that an account is looked up by
 EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")
 
@@ -67,25 +66,6 @@ class OwnedLeaf(NamedTuple):
     leaf_index: int
     part: int
     amount: int
-
-
-def normalise_account(account: str) -> str:
-    """The account in NFC. Raises `MalformedError` when it cannot identify a customer."""
-    account = unicodedata.normalize("NFC", account)
-    if account.strip() != account or any(unicodedata.category(c) == "Cc" for c in account):
-        raise MalformedError(
-            "account/malformed",
-            f"account {account[:40]!r} has white space at an end, or a control character",
-        )
-    try:
-        length = len(account.encode())
-    except UnicodeEncodeError:
-        raise MalformedError("account/malformed", f"account {account[:40]!r} is not Unicode text") from None
-    if not 1 <= length <= MAX_ACCOUNT_BYTES:
-        raise MalformedError(
-            "account/malformed", f"account {account[:40]!r} has {length} bytes; 1 to {MAX_ACCOUNT_BYTES} are allowed"
-        )
-    return account
 
 
 def account_digest(account: str) -> bytes:

@@ -102,20 +102,24 @@ def read_chain(
     rule: PinRule,
     wallets: Sequence[Wallet],
     *,
+    accept: Callable[[Pin], object] = lambda _: None,
     journal: Journal,
     now: datetime,
     progress: Callable[[int], None],
 ) -> tuple[Block, list[Record]]:
     """Pin a block, read every balance there, and see that it is still on the chain.
 
+    `accept` raises an error for a pin at which nothing is to be read; one that was just chosen is not kept then.
     Returns the block, and as records its header, what the nodes agreed on, and the readings.
     Raises `PinLostError` when what was read is void, `AttestError`.
     """
     pin = journal.pin(reader.chain)
     if pin is None:
         block = pin_block(reader, quorum, rule, now)
+        accept(block.pin)
         journal.keep_pin(block.pin)
     else:
+        accept(pin)
         quorum.each(reader.check_chain)
         if (kept := journal.agreement(reader.chain)) is not None:
             quorum.go_on_after(kept)

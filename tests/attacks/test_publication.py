@@ -324,10 +324,10 @@ def test_a_bitcoin_header_of_another_block(forger: Forger) -> None:
     ("chain", "field", "other"),
     [  # a Bitcoin header does not carry its height
         (0, "blockHash", "11" * 32),
-        (0, "time", "2026-10-30T00:00:00Z"),
+        (0, "time", "2026-10-31T00:00:00Z"),
         (1, "height", 99),
         (1, "blockHash", "11" * 32),
-        (1, "time", "2026-10-30T00:00:00Z"),
+        (1, "time", "2026-10-31T00:00:00Z"),
     ],
 )
 def test_a_pin_that_is_not_the_headers(chain: int, field: str, other: Any, forger: Forger) -> None:

@@ -363,18 +363,37 @@ def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "known"), [(9, True), (10, True), (11, False)])
-def test_a_report_of_a_time_to_come_leaves_step_6_open(minutes: int, *, known: bool, signing: Signing) -> None:
-    report = signing.report(issued_at=NOW + timedelta(minutes=minutes))
-    step = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options()).steps[6]
-    assert ("yet to come" in step.detail) is not known
-    assert step.status == "NOT CHECKED"  # as without timestamps
+def test_a_report_dated_after_the_verification_does_not_count_and_is_told(
+    minutes: int, *, known: bool, signing: Signing
+) -> None:
+    envelope, report = signing.envelope(), signing.report(issued_at=NOW + timedelta(minutes=minutes))
+    bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "xyu"), auditor_reports=(report,))
+    verified = signing.exchange.verify(bundle, **signing.options())
+    assert len(verified.signatories.reports) == known
+    assert ("more than ten minutes after the time of verification" in verified.steps[6].detail) is not known
+    assert verified.steps[6].status == "VERIFIED"  # what is told changes no verdict
+
+
+@pytest.mark.parametrize("name", ["x", "e"])
+def test_only_an_auditors_own_report_is_told_to_be_of_a_time_to_come(name: str, signing: Signing) -> None:
+    report = signing.report(name=name, issued_at=NOW + timedelta(days=20))
+    assert signing.fails(signing.bundle(auditor_reports=(report,))) == (6, "signature/threshold")
+
+
+def test_a_report_dated_after_every_trust_root_has_expired_does_not_count(signing: Signing) -> None:
+    report = signing.report(issued_at=NOW + timedelta(days=4000))
+    verified = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options())
+    assert verified.signatories.reports == ()
+    assert [item.is_to_come for item in verified.signatories.to_come] == [True]
 
 
 def test_the_last_minutes_of_the_calendar_are_a_time_like_any_other(signing: Signing) -> None:
     trust = Trust.pin(root(1, ROLES, "ab", expiresAt="9999-12-31T23:59:59Z"))
-    report = signing.report(issued_at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
-    verified = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options(trust=trust))
-    assert len(verified.signatories.reports) == 1
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    bundle = signing.bundle(auditor_reports=(signing.report(issued_at=last),))
+    for now, counted in ((NOW, 0), (last - timedelta(minutes=1), 1)):
+        verified = signing.exchange.verify(bundle, **{**signing.options(trust=trust), "now": now})
+        assert len(verified.signatories.reports) == counted
 
 
 def test_an_old_date_does_not_hide_that_an_auditor_should_have_signed(signing: Signing) -> None:

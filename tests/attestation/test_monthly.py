@@ -142,8 +142,16 @@ def test_the_next_month_names_this_one(folder: Path, nodes: dict[str, str]) -> N
     first = run(folder, nodes)
     copy_documents(folder)
     # The recorded nodes know the end of October only.
-    replace(folder / "attest.toml", 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }')
-    replace(folder / "attest.toml", 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }')
+    replace(
+        folder / "attest.toml",
+        'native = "BTC"\npin = "period-end"',
+        'native = "BTC"\npin = { height = 144 }\nreason = "drill"',
+    )
+    replace(
+        folder / "attest.toml",
+        'native = "ETH"\npin = "period-end"',
+        'native = "ETH"\npin = { height = 100 }\nreason = "drill"',
+    )
     second = run(folder, nodes, period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
     predicate = second.verified.statement.predicate
     assert (predicate.sequence, predicate.previous) == (1, first.verified.digest)

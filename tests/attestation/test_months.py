@@ -74,8 +74,8 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     (folder / "trust").mkdir()
     config = folder / demo.CONFIG_FILE
     # The recorded nodes know the end of October only.
-    replace(config, 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }')
-    replace(config, 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }')
+    replace(config, 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }\nreason = "drill"')
+    replace(config, 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }\nreason = "drill"')
     replace(config, f'exchange = "{demo.KEY_FILE}"', 'exchange = "keys/x.pem"\ntrust_root = "trust/1.root.json"')
     for path in list((folder / "documents").iterdir()):
         for period in PERIODS[:-1]:

@@ -119,8 +119,16 @@ def test_a_month_follows_one_that_a_key_signed_which_was_withdrawn_since(folder:
     (folder / "keys" / "y.pem").write_bytes(signer("y").to_pem(None))
     times = {"issuedAt": "2026-11-20T00:00:00Z", "expiresAt": "2027-11-20T00:00:00Z"}
     write_root(folder, 2, {"root": ("ab", 2), "exchange": ("y", 1)}, **times)
-    replace(folder / "attest.toml", 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }')
-    replace(folder / "attest.toml", 'native = "ETH"\npin = "period-end"', 'native = "ETH"\npin = { height = 100 }')
+    replace(
+        folder / "attest.toml",
+        'native = "BTC"\npin = "period-end"',
+        'native = "BTC"\npin = { height = 144 }\nreason = "drill"',
+    )
+    replace(
+        folder / "attest.toml",
+        'native = "ETH"\npin = "period-end"',
+        'native = "ETH"\npin = { height = 100 }\nreason = "drill"',
+    )
     replace(folder / "attest.toml", "keys/x.pem", "keys/y.pem")
     november: dict[str, Any] = {"period": "2026-11", "now": datetime(2026, 12, 2, tzinfo=UTC)}
     assert refused(folder, **november) == "run/role"

@@ -115,7 +115,9 @@ class Funded:
             "ledger": {"source": "ledger.csv", "time_zone": "UTC"},
             "keys": {"exchange": "key.pem"},
             "assets": [{"asset": "ETH", "decimals": 18}, {"asset": "DUSD", "decimals": 6}],
-            "chains": [{"id": chain, "native": "ETH", "pin": "latest", "tokens": tokens, "nodes": [node]}],
+            "chains": [
+                {"id": chain, "native": "ETH", "pin": "latest", "reason": "bench", "tokens": tokens, "nodes": [node]}
+            ],
             "wallets": [{"id": f"w{number}", "address": at, **fields} for number, at in enumerate(self.addresses)],
         }
 

@@ -40,6 +40,7 @@ from attest.attestation.evidence_step import basis_of, check_against_records
 from attest.attestation.figures import read_figures
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import parse_period
+from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
 from attest.attestation.timestamp import claimed_time, parse_authorities, query, verify_timestamp
@@ -50,10 +51,10 @@ from attest.cli.inspect import _read
 from attest.cli.sign import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
+from attest.liabilities.accounts import normalise_account
 from attest.liabilities.ledger import ControlTotals, Source
 from attest.liabilities.ledger import read as read_ledger
 from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, verify_inclusion
-from attest.liabilities.tree import normalise_account
 from attest.policy.inputs import parse_rational
 from attest.policy.rules import evaluate
 from attest.policy.source import load_ruleset, parse_policy, ruleset_names, ruleset_source
@@ -266,7 +267,7 @@ class _Table:
 
         def report(data: bytes) -> object:
             made = sign(data, PAYLOAD_TYPE, [signer("u")])
-            return verify_report(made, statement=digest, trust=trust, times={})
+            return verify_report(made, statement=digest, trust=trust, times={}, now=NOW, leeway=CLOCKS_DIFFER)
 
         yield "envelope", Parser(envelope, (first.to_bytes(), root(1, ROLES, "abxyz").to_bytes()))
         yield "trust root", Parser(lambda data: Trust.pin(parse_root_file(data)).keys("root"), (first.to_bytes(),))

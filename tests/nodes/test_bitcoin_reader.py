@@ -66,10 +66,10 @@ def btc(amount: int) -> str:
 class Faucet:
     """Mines on one node and pays from its own coins; another node is given the same blocks."""
 
-    def __init__(self, node: Node, follower: Node) -> None:
+    def __init__(self, node: Node, follower: Node, start: datetime = START) -> None:
         self.node = node
         self.follower = follower
-        self.time = START
+        self.time = start
         for _ in range(102):
             self.mine()
         self.coin = (node.call("getblock", node.call("getblockhash", 1))["tx"][0], 0)

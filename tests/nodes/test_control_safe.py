@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 from eth_account.messages import encode_typed_data
 
+from attest.attestation import asking, monthly
+from attest.attestation import reserves as month_reserves
 from attest.attestation.evidence import EvidenceFolder, open_evidence
 from attest.attestation.monthly import read_signer
+from attest.attestation.reserves import Surroundings
 from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
 from attest.cli import main
@@ -48,8 +51,8 @@ from tests.nodes.test_control_contract import (
 )
 
 DEVICE = Path(__file__).parent / "cold_storage.py"
-NOW = datetime.now(UTC).replace(microsecond=0)
-PERIOD = f"{NOW.replace(day=1) - timedelta(days=1):%Y-%m}"
+PERIOD = "2026-10"
+NOW = datetime(2026, 11, 1, 2, tzinfo=UTC)
 NONCE = "5a" * 16
 HIDDEN = ("hidden", "quiet")
 CONFIG = """
@@ -96,9 +99,26 @@ class Ran:
         return json.loads(self.out)
 
 
+def soon(call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call`, soon after the month has ended, when its chain is read: the command line has no other clock than ours."""
+
+    def called(*arguments: Any, **options: Any) -> Any:
+        then = [replace(item, now=NOW) if isinstance(item, Surroundings) else item for item in arguments]
+        return call(*then, **(options | {"now": NOW} if "now" in options else options))
+
+    return called
+
+
 def attest(*arguments: object) -> Ran:
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as exited:
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as exited,
+    ):
+        for module, name in ((monthly, "run"), (asking, "write_challenges"), (month_reserves, "write_reserves")):
+            patched.setattr(module, name, soon(getattr(module, name)))
         main([str(argument) for argument in arguments])
     return Ran(int(exited.value.code or 0), out.getvalue(), err.getvalue())
 
@@ -232,7 +252,7 @@ def private(folder: Path) -> Path:
 
 def verified(made: Round, folder: Path) -> Ran:
     bundle = folder / "publication" / PERIOD / f"{PERIOD}.attest.json"
-    return attest("verify", bundle, "--key", made.folder / "exchange.pem.pub", "--json")
+    return attest("verify", bundle, "--key", made.folder / "exchange.pem.pub", "--at", "2026-11-01T02:00:00Z", "--json")
 
 
 def step_13(ran: Ran) -> tuple[str, str]:

@@ -163,7 +163,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with anvil(genesis_time=int(GENESIS.timestamp())) as e1, bitcoind() as b1, bitcoind() as b2:
         ethereum = Node("e1", e1)
         wallet, guarantee, token = dressed_ethereum(ethereum)
-        faucet = Faucet(Node("b1", b1), Node("b2", b2))
+        faucet = Faucet(Node("b1", b1), Node("b2", b2), GENESIS - timedelta(days=1))
         bitcoin_pin = dressed_bitcoin(faucet)
         (folder / "keys").mkdir(parents=True)
         text = TOML.format(
@@ -546,8 +546,7 @@ def test_no_drawn_block_is_younger_than_the_statement(dressed: Published) -> Non
     assert pins < last
 
     def issued(time: datetime) -> Callable[[Any], object]:
-        snapshot = min(time, datetime(2026, 10, 31, 15, tzinfo=UTC))
-        return lambda p: p.update(issuedAt=format_time(time), snapshotAt=format_time(snapshot))
+        return lambda p: p.update(issuedAt=format_time(time), snapshotAt="2026-10-31T12:00:00Z")
 
     dressed.verify(*dressed.forge(state=issued(last)), lambda _: None)
     assert dressed.failing(lambda _: None, issued(last - timedelta(seconds=1))) == (11, "recheck/window")

@@ -1,0 +1,88 @@
+"""When the blocks lie at which a month is read: near its snapshot, or for a reason elsewhere (protocol.md, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from attest.documents import Count, Digest, Document, Text, Time, format_time
+from attest.errors import MalformedError, VerificationError
+from attest.reserves.wallets import ChainId, Pin
+
+MAX_DISTANCE: Final = timedelta(hours=24)
+# A period ends in the time zone UTC+14 first, and in UTC-12 last; zones differ by quarters of an hour.
+_FIRST_END: Final = timedelta(hours=-14)
+_LAST_END: Final = timedelta(hours=12)
+_QUARTER: Final = timedelta(minutes=15)
+
+
+class StatedPin(Document):
+    """A pin as a statement has it. Unlike a `Pin`, which readers compare with a node's block, it has a `reason`.
+
+    That says why the block lies more than 24 hours from the snapshot, and is absent where it does not.
+    """
+
+    chain: ChainId
+    height: Count
+    block_hash: Digest
+    time: Time
+    reason: Text | None = None
+
+    @property
+    def pin(self) -> Pin:
+        """The block alone."""
+        return Pin(chain=self.chain, height=self.height, block_hash=self.block_hash, time=self.time)
+
+
+def ends_somewhere(period: str, instant: datetime) -> bool:
+    """Whether the month `period` ends at `instant` in a zone from UTC-12 to UTC+14, in steps of 15 minutes."""
+    year, month = int(period[:4]), int(period[5:])
+    distance = instant - datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return _FIRST_END <= distance <= _LAST_END and distance % _QUARTER == timedelta(0)
+
+
+def far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> Iterator[str]:
+    """A sentence for each block that lies more than 24 hours from the snapshot, for the reason that it gives.
+
+    Raises `VerificationError` for a block that gives none.
+    """
+    for stated in pins:
+        if not _is_far(stated.pin, snapshot_at):
+            continue
+        where = f"{stated.chain} is read at a block of {format_time(stated.time)}, {_distance(stated.pin, snapshot_at)}"
+        if stated.reason is None:
+            raise VerificationError("statement/pin-time", f"{where}, which is more than 24 hours, and says no reason")
+        yield f"{where}; the reason that the exchange gives: {stated.reason}"
+
+
+def state_pins(pins: Iterable[Pin], snapshot_at: datetime, reasons: Mapping[str, str | None]) -> tuple[StatedPin, ...]:
+    """The pins in ascending order; those far from the snapshot have the reason that `reasons` gives for their chain.
+
+    Raises `MalformedError` for one that needs a reason and has none.
+    """
+    return tuple(_stated(pin, snapshot_at, reasons.get(pin.chain)) for pin in sorted(pins, key=lambda pin: pin.chain))
+
+
+def _stated(pin: Pin, snapshot_at: datetime, reason: str | None) -> StatedPin:
+    near = StatedPin(chain=pin.chain, height=pin.height, block_hash=pin.block_hash, time=pin.time)
+    if not _is_far(pin, snapshot_at):
+        return near
+    if reason is None:
+        raise MalformedError(
+            "pin/far",
+            f"block {pin.height} of {pin.chain} is of {format_time(pin.time)}, {_distance(pin, snapshot_at)} "
+            f"({format_time(snapshot_at)}), which is more than 24 hours",
+            hint='pin a block near it: pin = "period-end" in the [[chains]] table; or say there why this one is read, '
+            'reason = "…": the statement tells it to everyone, and its step 8 is NOT MET',
+        )
+    return near.model_copy(update={"reason": reason})
+
+
+def _is_far(pin: Pin, snapshot_at: datetime) -> bool:
+    return abs(pin.time - snapshot_at) > MAX_DISTANCE
+
+
+def _distance(pin: Pin, snapshot_at: datetime) -> str:
+    """`1 day, 0:00:01 after the snapshot`."""
+    return f"{abs(pin.time - snapshot_at)} {'before' if pin.time < snapshot_at else 'after'} the snapshot"

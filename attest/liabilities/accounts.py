@@ -1,0 +1,87 @@
+"""What an account is: the identifier that a customer knows, in the one spelling that is hashed (protocol.md, 1)."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from attest.errors import MalformedError, UnavailableError
+
+MAX_ACCOUNT_BYTES: Final = 256
+# White space of Unicode and the byte order mark: nobody sees them at an end, so nobody could type the account.
+EDGES: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+_UNASSIGNED: Final = "Cn"
+_SHOWN: Final = 40
+
+
+def normalise_account(account: str) -> str:
+    """The account in NFC. Raises `MalformedError` when it cannot identify a customer."""
+    account = unicodedata.normalize("NFC", account)
+    shown = f"account {account[:_SHOWN]!r}"
+    try:
+        length = len(account.encode())
+    except UnicodeEncodeError as error:
+        raise MalformedError(
+            "account/malformed",
+            f"{shown} has the lone surrogate U+{ord(account[error.start]):04X}, so it is not Unicode text",
+            hint="write it in UTF-8",
+        ) from None
+    if not 1 <= length <= MAX_ACCOUNT_BYTES:
+        raise MalformedError(
+            "account/malformed",
+            f"{shown} has {length} bytes of UTF-8; 1 to {MAX_ACCOUNT_BYTES} are allowed",
+            hint="name the customer by a shorter identifier that they know" if length else "every row names a customer",
+        )
+    for where, character in (("begins", account[0]), ("ends", account[-1])):
+        if character in EDGES:
+            raise MalformedError(
+                "account/malformed",
+                f"{shown} {where} with {_named(character)}; no account begins or ends with white space or a "
+                "byte order mark",
+                hint="take the character away",
+            )
+    for character in account:
+        if unicodedata.category(character) == "Cc":  # U+0000-001F and 007F-009F, in every version of Unicode
+            raise MalformedError(
+                "account/malformed",
+                f"{shown} has the control character {_named(character)}",
+                hint="take the character away",
+            )
+    return account
+
+
+def new_account(account: str) -> str:
+    """The account in NFC, as it goes into a tree that is built now.
+
+    A code point that this Python's Unicode has not assigned may get another NFC when it is, and then no proof of the
+    account would hold. When a proof is verified none is refused for it. Raises `MalformedError` as
+    `normalise_account`, and `UnavailableError` for a code point that may be one of a newer Unicode.
+    """
+    account = normalise_account(account)
+    for character in account:
+        if unicodedata.category(character) == _UNASSIGNED:
+            raise UnavailableError(
+                "account/unassigned",
+                f"account {account[:_SHOWN]!r} has U+{ord(character):04X}, which Unicode {unicodedata.unidata_version} "
+                "of this Python has not assigned",
+                hint="if a newer Unicode has the character, use a Python that knows it; else correct the account",
+            )
+    return account
+
+
+def are_sound(text: str) -> bool:
+    """Whether `new_account` takes every account of `text` for its characters; each stands between two line feeds."""
+    # Printable text has no control, nothing unassigned and no space but U+0020; that is faster to see.
+    characters = {" ", "\u3000"}
+    if not text.replace("\n", "").replace("\u3000", "").isprintable():
+        characters = set(text) - {"\n"}
+        if not {unicodedata.category(character) for character in characters}.isdisjoint(("Cc", _UNASSIGNED)):
+            return False
+    return not any(f"\n{edge}" in text or f"{edge}\n" in text for edge in characters.intersection(EDGES))
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
