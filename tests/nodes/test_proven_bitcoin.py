@@ -31,7 +31,7 @@ def check(folder: Path, dump: Path | None = None) -> tuple[int, bool]:
         tell=lambda _: None,
         progress=lambda _: None,
     )
-    return checked.rechecked.readings, checked.rechecked.complete
+    return checked.step.rechecked.readings, not checked.step.open
 
 
 def test_an_auditor_holds_the_outputs_against_a_dump_of_their_own(tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def test_the_tables_say_where_it_was_lowest_and_what_nobody_could_recompute(dres
     assert f"3.00001000 BTC on {BITCOIN}, not recomputed" in text
     assert lowest["BTC"]["height"] is None
     assert steps[11].status == "NOT CHECKED"
-    assert f"not at hand: lowest count of BTC on {BITCOIN}" in steps[11].detail
+    assert f"not available: lowest count of BTC on {BITCOIN}" in steps[11].detail
     assert NONCE in steps[11].detail
     whole = dressed.verify(*dressed.forge(), lambda _: None)
     assert "not recomputed" not in coverage_table(whole)
@@ -609,18 +609,18 @@ def test_one_wallet_is_disclosed_with_its_readings_around_the_pin(dressed: Publi
     whole = open_evidence(dressed.outcome.private)
     options: Any = {"nodes": {}, "utxo_sets": {}, "environment": {}, "tell": lambda _: None, "progress": lambda _: None}
     partial = check_evidence(folder, **options)
-    assert partial.rechecked.windows[BITCOIN].lowest == {}
+    assert partial.step.rechecked.windows[BITCOIN].lowest == {}
     assert (
-        f"the lowest count in the window, whose wallets or descriptors are not all at hand: BTC on {BITCOIN}"
+        f"the lowest count in the window, whose wallets or descriptors are not all available: BTC on {BITCOIN}"
         in checked_text(partial)
     )
     (folder / "btc-cold.disclosed.jsonl").write_bytes(whole.disclose("btc-cold", descriptor=False))
     checked = check_evidence(folder, **options)
-    assert checked.rechecked.complete
-    assert checked.rechecked.windows[BITCOIN].lowest["BTC"].amount == OWN["BTC"]
+    assert not checked.step.open
+    assert checked.step.rechecked.windows[BITCOIN].lowest["BTC"].amount == OWN["BTC"]
     (folder / PUBLIC_EVIDENCE).unlink()
     (folder / "eth-cold.disclosed.jsonl").write_bytes(whole.disclose("eth-cold", descriptor=False))
-    assert check_evidence(folder, **options).rechecked.windows.keys() == {BITCOIN, ETHEREUM}
+    assert check_evidence(folder, **options).step.rechecked.windows.keys() == {BITCOIN, ETHEREUM}
 
 
 def test_the_command_says_not_met_and_where_it_was_lowest(
