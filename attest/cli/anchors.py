@@ -129,23 +129,19 @@ class Anchors(NamedTuple):
         data: bytes,
         *,
         roles: tuple[RoleName, ...] = ("exchange", "auditor"),
-        proof: Path | None = None,
         tell: Callable[[Step], None] = lambda _: None,
         **known: Any,
     ) -> Verified:
         """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
         from attest.attestation.verify import MAX_FILE_BYTES, verify
-        from attest.files import read_beside, read_bounded
-        from attest.liabilities.proof import MAX_PROOF_BYTES
+        from attest.files import read_beside
 
-        proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
         return verify(
             data,
             exchange_keys=() if self.key is None else (self.key,),
             roles=roles,
             now=self.now(),
             files=lambda name: read_beside(bundle.parent, name, MAX_FILE_BYTES),
-            proof_bytes=proof_bytes,
             tell=tell,
             **self.values(),
             **known,
