@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from attest.attestation.envelope import Envelope
     from attest.attestation.keys import PublicKey, Signs
+    from attest.attestation.timestamp import Authorities
     from attest.attestation.trust import RoleName, Trust
     from attest.attestation.verify import Step, Verified
 
@@ -33,7 +34,8 @@ next_root_option = click.option(
 later_options = [
     next_root_option,
     click.option("--tsa-root", "tsa_roots", metavar="PEM", type=_FILE, multiple=True,
-                 help="Root certificates of a timestamp authority whose clock you believe. Repeatable."),
+                 help="Root certificates of a timestamp authority whose clock you believe, and intermediate ones that "
+                 "it does not send. Repeatable."),
     click.option("--at", metavar="TIME", help="Verify as if it were this time, like 2026-11-30T00:00:00Z."),
 ]  # fmt: skip
 signer_options = [
@@ -82,6 +84,17 @@ def pin_root(path: Path) -> Trust:
     root = read_root(path)
     with naming(path):
         return Trust.pin(root)
+
+
+def read_authorities(paths: Sequence[Path]) -> Authorities:
+    """The certificates in the files of --tsa-root, all together: an intermediate may stand beside its root or apart."""
+    from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities, require_root
+    from attest.files import read_bounded
+
+    found = [one for path in paths for one in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))]
+    if paths:
+        require_root(found, what=", ".join(map(str, paths)))
+    return found
 
 
 @contextmanager
@@ -149,15 +162,8 @@ class Anchors(NamedTuple):
 
     def values(self) -> dict[str, Any]:
         """The pinned root, later ones, and authorities, as `verify` takes them."""
-        from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities
-        from attest.files import read_bounded
-
         return {
             "trust": None if self.trust_root is None else pin_root(self.trust_root),
             "later_roots": [read_root(path) for path in self.next_roots],
-            "authorities": [
-                certificate
-                for path in self.tsa_roots
-                for certificate in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))
-            ],
+            "authorities": read_authorities(self.tsa_roots),
         }
