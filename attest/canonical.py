@@ -109,8 +109,8 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
             _check_text(value)
     except (ValueError, ArithmeticError) as error:
         form = foreign(data) or _damage(data, error)
-        said = error if form is None else f"it is {form.said}"
-        refused = NotJsonError("json/malformed", f"{what} is not strict JSON: {said}")
+        said, hint = (error, None) if form is None else (f"it is {form.said}", form.hint)
+        refused = NotJsonError("json/malformed", f"{what} is not strict JSON: {said}", hint=hint)
         refused.form = form
         raise refused from None
     return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 AGAIN: Final = "save it again as it came, byte for byte: not through an editor, nor through > in PowerShell"
@@ -117,6 +118,19 @@ def foreign(data: bytes, *, wanted: str = "") -> Form | None:
     if found is None and not _is_json(text) and _CONTROL.search(text[:_LOOK]) is not None:
         return _BINARY
     return found
+
+
+def changed_on_its_way(data: bytes, digest: bytes) -> str | None:
+    """What happened to the file with the SHA-256 `digest` that makes it `data`, though nobody changed what it says.
+
+    None where `data` says something else: then it may be a forgery.
+    """
+    form = foreign(data)
+    if form is not None:
+        return f"is {form.said}"
+    if sha256(data.replace(b"\r\n", b"\n")).digest() == digest:
+        return "has other line ends (CRLF)"
+    return None
 
 
 def _is_json(data: bytes) -> bool:

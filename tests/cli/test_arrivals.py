@@ -247,3 +247,47 @@ def test_other_files_that_a_reader_gives_are_called_what_they_are(
     assert (ran.code, ran.out) == (3, "")
     assert str(path) in ran.err
     assert said.removeprefix("is ") in ran.err
+
+
+@pytest.mark.parametrize(
+    "case", ["UTF-16, little end first", "UTF-8 with a mark", "gzip", "a page that asks to log in", "nothing", "CRLF"]
+)
+def test_evidence_that_was_changed_on_its_way_is_not_checked(
+    case: str, attest: Any, exchange: Exchange, public: Path
+) -> None:
+    """As where it is missing: nobody can tell that the exchange published it so."""
+    name = "evidence-public.jsonl"
+    evidence = (public / name).read_bytes()
+    changed = evidence.replace(b"\n", b"\r\n") if case == "CRLF" else ARRIVALS[case][0](evidence)
+    said = "has other line ends (CRLF)" if case == "CRLF" else ARRIVALS[case][2]
+    (public / name).write_bytes(changed)
+    key = exchange.folder / "keys" / "exchange.pem.pub"
+    ran = attest("verify", public / "2026-10.attest.json", "--key", key, "--json")
+    step = ran.document["steps"][9]
+    assert (ran.code in {0, 5}, step["status"]) == (True, "NOT CHECKED")
+    assert f"{name} " in step["detail"]
+    assert said in step["detail"]
+    assert "not the file as it was published: nothing in it was looked at" in step["detail"]
+    assert ran.document["wallets"] == []
+    (public / name).write_bytes(evidence.replace(b"1", b"2", 1))
+    assert attest("verify", public / "2026-10.attest.json", "--key", key, "--json").code == 1
+
+
+def test_a_history_in_which_a_file_is_no_bundle_is_not_checked(
+    attest: Any, exchange: Exchange, public: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x.pub").write_bytes(exchange.signer.public.to_pem())
+    made = tmp_path / "1.root.json"
+    drawn = attest("trust", "new", "--origin", "exchange.example", "--root", tmp_path / "x.pub", "--exchange",
+                   tmp_path / "x.pub", "-o", made)  # fmt: skip
+    assert drawn.code == 0
+    assert attest("trust", "sign", made, "--key", exchange.folder / "keys" / "exchange.pem").code == 0
+    for case, said in (("a page that asks to log in", "a web page (HTML)"), ("a third", "is cut off")):
+        (public / "2026-11.attest.json").write_bytes(ARRIVALS[case][0](exchange.bundle))
+        (public / "2026-12.attest.json").write_bytes(b"")
+        ran = attest("history", "check", public, "--trust-root", made)
+        assert (ran.code, ran.out) == (3, "")
+        assert f"{public / '2026-11.attest.json'} is " in ran.err
+        assert said in ran.err
+        assert f"  {public / '2026-12.attest.json'} is empty, and cannot be read as a bundle" in ran.err
+        assert "the history was not checked, and nothing was found wrong" in ran.err
