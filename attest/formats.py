@@ -108,7 +108,8 @@ def foreign(data: bytes, *, wanted: str = "") -> Form | None:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     encoding = encoding or next((name for begins, name in _WIDE if begins.match(data)), None)
     if encoding is not None:
-        return Form("file/encoding", f"text in {encoding}, which PowerShell's > and some editors write", AGAIN)
+        writers = "PowerShell's > and some editors" if encoding == "UTF-16" else "some programs"
+        return Form("file/encoding", f"text in {encoding}, which {writers} write", AGAIN)
     text = data.removeprefix(codecs.BOM_UTF8)
     found = next((form for begins, form in _MAGIC if begins.match(text)), None)
     if found is not None and found.said == wanted:

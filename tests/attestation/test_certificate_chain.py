@@ -174,6 +174,9 @@ def test_what_may_not_issue_certificates_is_no_link(root: Party, tmp_path: Path)
     customer = certify("Customer of the root", root, ca=False)
     authority = clock(tmp_path / "a", customer, sends=(customer,))
     assert not holds(authority, root.pem, customer.pem)
+    issuer = certify("Customer of the root", root, key=customer.key)
+    for file in permutations((customer.pem, issuer.pem)):
+        assert holds(authority, root.pem, *file)
     short = certify("Short", root, length=0)
     below = certify("Below", short)
     assert refused(clock(tmp_path / "b", below), root.pem, short.pem, below.pem) == (
