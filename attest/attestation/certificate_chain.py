@@ -6,7 +6,7 @@ does not matter who handed it in. Only a root ends a chain, and only one that th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -47,24 +47,31 @@ def is_root(certificate: Certificate) -> bool:
 
 
 def find_chain(
-    leaf: Certificate, root: Certificate, known: Iterable[Certificate], time: datetime | None
+    leaf: Certificate,
+    root: Certificate,
+    time: datetime | None,
+    *,
+    named: Collection[Certificate],
+    sent: Collection[Certificate],
 ) -> tuple[Certificate, ...] | None:
-    """The fewest of `known` that lead from `leaf` to `root`, neither of which is among them; None where none do.
+    """The fewest of `named` and `sent` that lead from `leaf` to `root`, neither of which is among them; None without.
 
     Every link must be one that may issue certificates. Unless `time` is None, all must be valid then, `leaf` and `root`
-    too. The search goes from the root down and visits each certificate once, so a ring of them is no trap.
+    too. A signature by an algorithm that is unknown here is left to OpenSSL. That trusts what is found here, so nothing
+    that an authority `sent` is among it unless its signature was verified. The search goes from the root down and
+    visits each certificate once, so a ring of them is no trap.
     """
     if time is not None and not (valid_at(leaf, time) and valid_at(root, time)):
         return None
-    links = [item for item in known if _may_issue(item) and (time is None or valid_at(item, time))]
+    links = [item for item in (*named, *sent) if _may_issue(item) and (time is None or valid_at(item, time))]
     reached: dict[Certificate, tuple[Certificate, ...]] = {root: ()}
     waiting = [root]
     for issuer in waiting:
         above = reached[issuer] if issuer == root else (issuer, *reached[issuer])
-        if leaf == root or _issued(issuer, leaf):
+        if leaf == root or _issued(issuer, leaf, unknown=True):
             return above
         for item in links:
-            if item not in reached and _issued(issuer, item):
+            if item not in reached and _issued(issuer, item, unknown=item in named):
                 reached[item] = above
                 waiting.append(item)
     return None
@@ -73,7 +80,7 @@ def find_chain(
 def highest(leaf: Certificate, known: Collection[Certificate]) -> Certificate:
     """The last certificate that `known` lead to from `leaf`, upwards: `leaf` itself where none of them issued it."""
     seen = {leaf}
-    while above := next((item for item in known if item not in seen and _issued(item, leaf)), None):
+    while above := next((item for item in known if item not in seen and _issued(item, leaf, unknown=True)), None):
         seen.add(leaf := above)
     return leaf
 
@@ -97,11 +104,14 @@ def _may_issue(certificate: Certificate) -> bool:
         return False
 
 
-def _issued(issuer: Certificate, certificate: Certificate) -> bool:
+def _issued(issuer: Certificate, certificate: Certificate, *, unknown: bool) -> bool:
+    """Whether the key in `issuer` signed `certificate`; `unknown` where that cannot be computed, but for the names."""
     if certificate.issuer != issuer.subject:
         return False
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
+    except InvalidSignature:
         return False
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return unknown
     return True

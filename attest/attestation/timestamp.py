@@ -208,7 +208,7 @@ def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce
     own, sent = _certificates(decoded)
     said = None if authorities else "no authority was named whose clock counts"
     for root in roots:  # one at a time, for OpenSSL looks for a root by its name, which two may share
-        chain = None if own is None else find_chain(own, root, [*links, *sent], _time(decoded))
+        chain = None if own is None else find_chain(own, root, _time(decoded), named=links, sent=sent)
         verifier = VerifierBuilder(roots=[root], intermediates=list(chain or ()), nonce=nonce).build()
         try:
             return _checked(decoded, verifier, signature)
@@ -249,8 +249,8 @@ def _reason(error: BaseException) -> str:
 def _unlinked(own: x509.Certificate, named: Authorities, sent: Sequence[x509.Certificate], time: datetime) -> str:
     """Why no certificates lead from the authority's `own` to a root that was named."""
     known = [*named, *sent]
-    roots = [item for item in named if is_root(item)]
-    chains = [(own, *chain, root) for root in roots if (chain := find_chain(own, root, known, None)) is not None]
+    found = [(root, find_chain(own, root, None, named=named, sent=sent)) for root in named if is_root(root)]
+    chains = [(own, *chain, root) for root, chain in found if chain is not None]
     if late := next((item for chain in chains for item in chain if not valid_at(item, time)), None):
         period = f"from {format_time(late.not_valid_before_utc)} to {format_time(late.not_valid_after_utc)}"
         return f"its certificate {name_of(late)} was valid {period}, not at its time, {format_time(time)}"

@@ -116,6 +116,11 @@ class Party:
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
+    @property
+    def key_pem(self) -> bytes:
+        form = serialization.PrivateFormat.PKCS8
+        return self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
 
 def certify(
     name: str,
@@ -127,8 +132,12 @@ def certify(
     length: int | None = None,
     purpose: x509.ObjectIdentifier | None = None,
     serial: int | None = None,
+    identified: bool = False,
 ) -> Party:
-    """A certificate of `name`, valid from and to so many days from now, issued by `by` or else by its own key."""
+    """A certificate of `name`, valid from and to so many days from now, issued by `by` or else by its own key.
+
+    One that is `identified` names its key and that of its issuer, by which OpenSSL tells issuers of one name apart.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     issuer, now = subject if by is None else by.certificate.subject, datetime.now(UTC)
@@ -140,16 +149,21 @@ def certify(
     )
     if purpose is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    if identified:
+        issuing = (key if by is None else by.key).public_key()
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuing)
+        builder = builder.add_extension(named, critical=False)
     return Party(key, builder.sign(key if by is None else by.key, hashes.SHA256()))
 
 
-def clock(folder: Path, by: Party | None, *, sends: tuple[Party, ...] = ()) -> Authority:
+def clock(folder: Path, by: Party | None, *, sends: tuple[Party, ...] = (), identified: bool = False) -> Authority:
     """An authority whose own certificate, for timestamps alone, is issued by `by`, or by itself."""
-    own = certify("Clock", by, ca=by is None, purpose=ExtendedKeyUsageOID.TIME_STAMPING)
+    stamping = ExtendedKeyUsageOID.TIME_STAMPING
+    own = certify("Clock", by, ca=by is None, purpose=stamping, identified=identified)
     folder.mkdir(parents=True)
-    encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "cert").write_bytes(own.pem)
-    (folder / "key").write_bytes(own.key.private_bytes(*encoding))
+    (folder / "key").write_bytes(own.key_pem)
     (folder / "config").write_text(_CONFIG.format(folder=folder, accuracy=1, certificate_id="sha256"))
     (folder / "serial").write_text("01\n")
     authority = Authority(folder, own.pem)

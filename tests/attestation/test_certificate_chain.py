@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -168,6 +169,48 @@ def test_no_link_leads_to_a_root_that_was_not_named(root: Party, tmp_path: Path)
         authority = clock(tmp_path / str(len(list(tmp_path.iterdir()))), between, sends=sends)
         assert not holds(authority, root.pem, between.pem)
         assert holds(authority, stranger.pem, between.pem)
+
+
+def weakly(folder: Path, name: str, by: Party | None) -> Party:
+    """A certificate that is signed by way of SHA-1, as old authorities are, which `cryptography` does not verify."""
+    party = certify(name, by)
+    folder.mkdir()
+    issuer = party if by is None else by
+    (folder / "key").write_bytes(party.key_pem)
+    (folder / "ca.key").write_bytes(issuer.key_pem)
+    (folder / "ca").write_bytes(issuer.pem)
+    (folder / "ext").write_text("basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n")
+    ask = ["openssl", "req", "-new", "-key", "key", "-subj", f"/CN={name}", "-out", "csr"]
+    sign = ["openssl", "x509", "-req", "-in", "csr", "-sha1", "-days", "5", "-extfile", "ext", "-out", "cert"]
+    own = ["-signkey", "key"] if by is None else ["-CA", "ca", "-CAkey", "ca.key", "-set_serial", "7"]
+    for command in (ask, [*sign, *own]):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return Party(party.key, x509.load_pem_x509_certificate((folder / "cert").read_bytes()))
+
+
+def test_links_of_old_authorities_are_left_to_openssl(root: Party, tmp_path: Path) -> None:
+    old = weakly(tmp_path / "old", "Between", root)
+    with pytest.raises(ValueError, match="Unsupported"):
+        old.certificate.verify_directly_issued_by(root.certificate)
+    silent, telling = clock(tmp_path / "silent", old), clock(tmp_path / "telling", old, sends=(old,))
+    for file in permutations((root.pem, old.pem)):
+        assert holds(silent, *file)
+        assert holds(telling, *file)
+    assert holds(telling, root.pem)
+    stranger = certify("Root")
+    assert not holds(silent, stranger.pem, old.pem)
+    below = weakly(tmp_path / "root", "Old root", None)
+    assert holds(clock(tmp_path / "own", below), below.pem)
+
+
+def test_what_an_authority_sends_is_no_anchor_by_a_signature_that_nobody_verified(tmp_path: Path) -> None:
+    """OpenSSL takes a certificate of its issuer's name for a root, if it is among those that it is to trust."""
+    root = certify("Root", identified=True)
+    forged = weakly(tmp_path / "forged", "Root", None)
+    authority = clock(tmp_path / "a", forged, sends=(forged,), identified=True)
+    assert holds(authority, forged.pem)
+    assert not holds(authority, root.pem)
+    assert not holds(authority, root.pem, certify("Between", root).pem)
 
 
 def test_what_may_not_issue_certificates_is_no_link(root: Party, tmp_path: Path) -> None:
