@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 AGAIN: Final = "save it again as it came, byte for byte: not through an editor, nor through > in PowerShell"
 _DOWNLOAD: Final = "download it once more"
 _UNPACK: Final = "take the file out of it, and give that"
-_LOOK: Final = 4096  # bytes that are looked at for what text says
+_LOOK: Final = 4096  # bytes that are looked at for what a file is
 _KIND: Final = "file/kind"
 
 
@@ -73,11 +73,11 @@ _MAGIC: Final = (
     _kind(rb"\x30[\x80-\x84].+", "a certificate, key or signature in DER"),
     _kind(rb"attest/v1 proof of control\r?\n", "the text of a challenge", "attest inspect FILE shows it"),
     _kind(
-        rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|script|meta)",
+        rb"\s*+(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype html|html|head|body|script|meta)",
         "a web page (HTML), such as one that asks to log in",
         "log in where you got it from, and download it once more",
     ),
-    _kind(rb"\s*<(?:\?xml|[a-z][a-z0-9:]*[ >])", "a document in XML or HTML", _DOWNLOAD),
+    _kind(rb"\s*+<(?:\?xml|[a-z][a-z0-9:]*[ >])", "a document in XML or HTML", _DOWNLOAD),
     _kind(
         rb"(?:(?:Received|Return-Path|Delivered-To|MIME-Version|From|To|Subject|Date): [^\n]*\r?\n){2}",
         "an e-mail",
@@ -110,13 +110,13 @@ def foreign(data: bytes, *, wanted: str = "") -> Form | None:
     if encoding is not None:
         writers = "PowerShell's > and some editors" if encoding == "UTF-16" else "some programs"
         return Form("file/encoding", f"text in {encoding}, which {writers} write", AGAIN)
-    text = data.removeprefix(codecs.BOM_UTF8)
+    text = data[:_LOOK].removeprefix(codecs.BOM_UTF8)
     found = next((form for begins, form in _MAGIC if begins.match(text)), None)
     if found is not None and found.said == wanted:
         return None
-    if found is None and text != data:
+    if found is None and data.startswith(codecs.BOM_UTF8):
         return Form("file/encoding", "text with a byte order mark before it, as some editors put it there", AGAIN)
-    if found is None and not _is_json(text) and _CONTROL.search(text[:_LOOK]) is not None:
+    if found is None and not _is_json(text) and _CONTROL.search(text) is not None:
         return _BINARY
     return found
 
