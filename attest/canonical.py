@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import rfc8785
 
 from attest.errors import MalformedError
+from attest.formats import CUT_OFF, NOT_UTF8, Form, foreign
 
 MAX_DEPTH: Final = 32
 MAX_FIELDS: Final = 1 << 14  # of one object: each that is unknown is an error that takes memory
@@ -20,6 +21,12 @@ _MAX_EXPONENT: Final = 400  # what a float of 64 bits can have
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+
+
+class NotJsonError(MalformedError):
+    """Bytes that are not strict JSON; `form` says which other form they are of, where that is known."""
+
+    form: Form | None = None
 
 
 def _refuse_float(text: str) -> NoReturn:
@@ -101,8 +108,30 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
         if b"\\u" in data:
             _check_text(value)
     except (ValueError, ArithmeticError) as error:
-        raise MalformedError("json/malformed", f"{what} is not strict JSON: {error}") from None
+        form = foreign(data) or _damage(data, error)
+        said, hint = (error, None) if form is None else (f"it is {form.said}", form.hint)
+        refused = NotJsonError("json/malformed", f"{what} is not strict JSON: {said}", hint=hint)
+        refused.form = form
+        raise refused from None
     return value
+
+
+def _damage(data: bytes, error: ValueError | ArithmeticError) -> Form | None:
+    """What happened to the JSON in `data` that `error` was found in: it lost its end, or its encoding was changed.
+
+    It lost its end where all that follows the error belongs to one string, number or word.
+    """
+    if data.lstrip()[:1] not in {b"{", b"["}:
+        return None
+    match error:
+        case UnicodeDecodeError():
+            return CUT_OFF if error.reason == "unexpected end of data" else NOT_UTF8
+        case json.JSONDecodeError():
+            rest = error.doc[error.pos :].rstrip()
+            early = error.msg.startswith("Unterminated string") or re.search(r'[\s,:{}\[\]"]', rest) is None
+            return CUT_OFF if early else None
+        case _:
+            return None
 
 
 def loads(data: bytes, *, what: str, max_bytes: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attest.canonical import MAX_DEPTH
 from attest.errors import MalformedError
+from attest.formats import foreign
 
 _PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 # Each dot of a key makes a table in a table, and the parser takes the square of their number.
@@ -33,7 +34,9 @@ def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str
     except RecursionError:
         raise MalformedError(f"{area}/toml", f"{what} is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:  # not UTF-8, not TOML, or an integer of thousands of digits
-        raise MalformedError(f"{area}/toml", f"{what} is not TOML: {error}") from None
+        form = foreign(data)
+        said, hint = (error, None) if form is None else (f"it is {form.said}", form.hint)
+        raise MalformedError(f"{area}/toml", f"{what} is not TOML: {said}", hint=hint) from None
     return value
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Final
 from urllib.parse import urlsplit
 
-from attest.attestation.timestamp import MAX_RESPONSE_BYTES
+from attest.attestation.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves.wire import NoReplyError, OversizeError, Wire
+from attest.formats import foreign
+from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
 
 _SECONDS: Final = 30.0
+_DER: Final = b"\x30"  # the tag of a sequence, with which every TimeStampResp begins
 
 
 def ask(url: str, body: bytes) -> bytes:
-    """The authority's answer to the request `body`, of which nothing is verified.
+    """The authority's answer to the request `body`, of which nothing is verified: a TimeStampResp, as far as one sees.
 
     It is all there after 30 seconds, however slowly it comes. Neither redirects nor proxies are followed.
-    Raises `UnavailableError`, also for an answer that is larger than a timestamp may be, `MalformedError`.
+    Raises `UnavailableError`, also for an answer that is larger than a timestamp may be or is none, `MalformedError`.
     """
     try:
         parts = urlsplit(url)
@@ -37,7 +41,42 @@ def ask(url: str, body: bytes) -> bytes:
     except OversizeError:
         said = f"it sends more than {MAX_RESPONSE_BYTES:,} bytes"
     else:
-        if reply.status == HTTPStatus.OK:
+        if reply.status == HTTPStatus.OK and reply.content.startswith(_DER):
             return reply.content
-        said = f"HTTP status {reply.status}"
+        raise UnavailableError("timestamp/unanswered", _told(reply), hint=_hint(reply))
     raise UnavailableError("timestamp/unanswered", f"the timestamp authority does not answer: {said}")
+
+
+def _told(reply: Reply) -> str:
+    """What an authority answered in the place of a timestamp, with its words."""
+    if reply.status == HTTPStatus.OK:
+        form = foreign(reply.content)
+        what = "it answers with what is not a timestamp" if form is None else f"its answer is {form.said}"
+    else:
+        known = {item.value: f" ({item.phrase})" for item in HTTPStatus}
+        what = f"it answers with HTTP status {reply.status}{known.get(reply.status, '')}"
+    return f"the timestamp authority made no timestamp: {what}{_words(reply.content)}"
+
+
+def _words(content: bytes) -> str:
+    """What the answer says to people: the reason in a TimeStampResp, or its text without the marks of HTML."""
+    if content.startswith(_DER):
+        try:
+            return f"; {refusal(content)}"
+        except MalformedError:
+            return ""
+    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", content.decode("utf-8", "replace"))
+    words = " ".join("".join(char if char.isprintable() else " " for char in html.unescape(text)).split())
+    return f": {words[:MAX_WORDS]!r}" if any(char.isalnum() for char in words) else ""
+
+
+def _hint(reply: Reply) -> str:
+    status = reply.status
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+        return "a name and password go into the URL, https://NAME:PASSWORD@…, where the authority asks for them"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return "it sends you on to another address, which is not followed: give that one, if it is the authority's"
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        after = f"; it says after {reply.retry_after}" if reply.retry_after else ""
+        return f"try again later, or ask another authority{after}"
+    return "is this the address at which the authority takes requests for timestamps (RFC 3161)?"

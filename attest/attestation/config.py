@@ -250,7 +250,7 @@ class Ledger(Settings):
     """
 
     source: Text
-    query: Text | None = None
+    query: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None  # of several lines, if need be
     time_zone: Text
     sum_rows: bool = False
 

@@ -14,6 +14,7 @@ from attest.attestation.statement import EvidenceRoot, Predicate, StatedAsset, S
 from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
 from attest.errors import VerificationError
+from attest.formats import changed_on_its_way
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_auditor_edition, read_public_edition
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
@@ -85,7 +86,12 @@ def read_beside_bundle(statement: Statement, files: Files) -> Beside:
             missing.append(subject.name)
             continue
         if sha256(data).digest() != subject.digest.sha256:
-            raise VerificationError("subject/digest", f"{subject.name} is not the file that was signed for")
+            why = changed_on_its_way(data, subject.digest.sha256)
+            raise VerificationError(
+                "subject/digest",
+                f"{subject.name} is not the file that was signed for" + (f": it {why}" if why is not None else ""),
+                hint=None if why is None else "take it again from where it was published, as it is there",
+            )
         if subject.name == PUBLIC_EVIDENCE:
             records = read_public_edition(data, root=evidence.root, count=evidence.count)
     if (data := files(AUDITOR_EVIDENCE)) is not None:

@@ -17,6 +17,7 @@ from securesystemslib.exceptions import VerificationError as LibraryVerification
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
 from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.formats import foreign
 
 Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
 _LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}
@@ -44,9 +45,11 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(pem[:MAX_KEY_BYTES])
         except (ValueError, UnsupportedAlgorithm):
-            raise MalformedError(
-                "key/malformed", f"{what} is not a PEM public key", hint="it starts with -----BEGIN PUBLIC KEY-----"
-            ) from None
+            form = foreign(pem, wanted="a public key")
+            said, hint = ("", "it starts with -----BEGIN PUBLIC KEY-----")
+            if form is not None:
+                said, hint = f" but {form.said}", form.hint or hint
+            raise MalformedError("key/malformed", f"{what} is not a PEM public key{said}", hint=hint) from None
         return cls._of(key, what)
 
     @classmethod

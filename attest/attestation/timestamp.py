@@ -5,6 +5,7 @@ Nothing here speaks to a network. Whose clock counts is the caller's decision an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,17 +22,48 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from attest.attestation.certificate_chain import (
+    find_chain,
+    highest,
+    is_readable,
+    is_root,
+    name_of,
+    refuse_other,
+    valid_at,
+)
 from attest.attestation.envelope import Envelope
-from attest.documents import Base64, Digest, Document
-from attest.errors import AttestError, MalformedError, VerificationError
+from attest.documents import Base64, Digest, Document, format_time
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.formats import foreign
 
 MAX_RESPONSE_BYTES: Final = 16 * 1024
 MAX_TIMESTAMPS: Final = 32
 MAX_ROOTS_BYTES: Final = 256 * 1024
 MAX_ACCURACY: Final = timedelta(minutes=1)
+MAX_WORDS: Final = 200  # of what an authority says, in characters
 _CERTIFICATES: Final = 0xA0  # their tag in a SignedData (RFC 5652, section 5.1)
+_BIT_STRING: Final = 0x03
+_GRANTED: Final = 0
+_STATUSES: Final = {
+    1: "it granted another timestamp than was asked for",
+    2: "it refused to make a timestamp",
+    3: "it asks to wait",
+    4: "it warns that a revocation is near",
+    5: "it tells of a revocation",
+}
+_FAILURES: Final = {  # bits of PKIFailureInfo (RFC 3161, section 2.4.2)
+    0: "it does not know the algorithm (badAlg)",
+    2: "it does not allow or support the request (badRequest)",
+    5: "it finds the request in the wrong format (badDataFormat)",
+    14: "its source of time is not available (timeNotAvailable)",
+    15: "it does not support the policy (unacceptedPolicy)",
+    16: "it does not support the extension (unacceptedExtension)",
+    17: "what more was asked for is not available (addInfoNotAvailable)",
+    25: "its system failed (systemFailure)",
+}
 
 Authorities = Sequence[x509.Certificate]
+"""Certificates that a verifier named: roots, which end a chain, and links between a clock's own and one of them."""
 
 
 class Timestamp(Document):
@@ -63,14 +95,42 @@ def query(signature: bytes) -> Query:
 
 
 def check_answer(asked: Query, response: bytes, authorities: Authorities) -> datetime:
-    """By when the signature that was asked about was there. Raises `MalformedError`, `VerificationError`."""
+    """By when the signature that was asked about was there.
+
+    Raises `UnavailableError` when the authority refused, `MalformedError`, `VerificationError`.
+    """
+    if (refused := refusal(response)) is not None:
+        raise UnavailableError("timestamp/refused", f"the timestamp authority made no timestamp: {refused}")
     return _verified(response, asked.signature, authorities, asked.nonce)
 
 
-def verify_timestamp(response: bytes, signature: bytes, authorities: Authorities) -> datetime:
-    """By when `signature` was there, said by an authority whose root certificate is among `authorities`.
+def refusal(response: bytes) -> str | None:
+    """Why the authority made no timestamp, in its words; None where it says that it did. Raises `MalformedError`."""
+    decoded = _decoded(response)
+    if decoded.status == _GRANTED:
+        return None
+    said = [_STATUSES.get(decoded.status, f"it answered with the status {decoded.status}"), *_failures(response)]
+    if words := " ".join(" ".join(decoded.status_string).split()):
+        said.append(f"it says {words[:MAX_WORDS]!r}")
+    return "; ".join(said)
 
-    The certificates must have been valid then, not now. Raises `MalformedError`, `VerificationError`.
+
+def _failures(response: bytes) -> list[str]:
+    """What the bits of its PKIFailureInfo mean, where the response has one."""
+    try:
+        (whole,) = _parts(response, _Part(0, 0, len(response)))
+        info = [part for part in _parts(response, _parts(response, whole)[0]) if response[part.start] == _BIT_STRING]
+    except (IndexError, ValueError):
+        return []
+    bits = b"".join(response[part.inner + 1 : part.end] for part in info)
+    return [text for bit, text in _FAILURES.items() if bit // 8 < len(bits) and bits[bit // 8] << bit % 8 & 0x80]
+
+
+def verify_timestamp(response: bytes, signature: bytes, authorities: Authorities) -> datetime:
+    """By when `signature` was there, said by an authority that a root certificate among `authorities` vouches for.
+
+    Others of `authorities` serve as links to it, as those do that the authority sent. The certificates must have been
+    valid then, not now. Raises `MalformedError`, `VerificationError`.
     """
     return _verified(response, signature, authorities, None)
 
@@ -107,48 +167,111 @@ def claimed_time(response: bytes) -> datetime:
     try:
         return decoded.tst_info.gen_time
     except BaseException as error:  # noqa: BLE001 (whatever DER raises deep down)
-        _refuse_other(error)
+        refuse_other(error)
         raise MalformedError("timestamp/malformed", f"not a timestamp (RFC 3161): {error}") from None
 
 
 def parse_authorities(pem: bytes, *, what: str) -> tuple[x509.Certificate, ...]:
-    """The root certificates of timestamp authorities, from PEM. Raises `MalformedError`."""
+    """The certificates of timestamp authorities, from PEM: roots, and links to them. Raises `MalformedError`."""
     try:
         found = x509.load_pem_x509_certificates(pem[:MAX_ROOTS_BYTES])
     except (ValueError, x509.InvalidVersion):
         found = []
+    if found and not all(map(is_readable, found)):
+        raise MalformedError("timestamp/authority", f"{what} has a certificate that cannot be read")
     if not found:
-        raise MalformedError(
-            "timestamp/authority", f"{what} is not a PEM certificate", hint="it starts with -----BEGIN CERTIFICATE-----"
-        )
+        form = foreign(pem, wanted="a certificate")
+        said, hint = "", "it starts with -----BEGIN CERTIFICATE-----"
+        if form is not None:
+            said, hint = f" but {form.said}", form.hint or hint
+        raise MalformedError("timestamp/authority", f"{what} is not a PEM certificate{said}", hint=hint)
     return tuple(found)
+
+
+def require_root(authorities: Authorities, *, what: str) -> None:
+    """Raises `MalformedError` when none of the certificates, which errors call `what`, could end a chain."""
+    if not any(is_root(item) for item in authorities):
+        names = ", ".join(f"{name_of(item)}, issued by {name_of(item, issuer=True)}" for item in authorities[:3])
+        raise MalformedError(
+            "timestamp/authority",
+            f"{what} has no root certificate, which is one that its own key signed, but only {names}",
+            hint="put the authority's root certificate beside it: an intermediate one alone vouches for nothing",
+        )
 
 
 def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce: int | None) -> datetime:
     decoded = _decoded(response)
-    said = "no authority was named whose clock counts"
-    for root in authorities:  # one at a time, for OpenSSL looks for a root by its name, which two may share
+    if (refused := refusal(response)) is not None:
+        raise VerificationError("timestamp/invalid", f"a timestamp does not hold: the authority made none; {refused}")
+    roots = [item for item in authorities if is_root(item)]
+    links = [item for item in authorities if item not in roots]
+    own, sent = _certificates(decoded)
+    said = None if authorities else "no authority was named whose clock counts"
+    for root in roots:  # one at a time, for OpenSSL looks for a root by its name, which two may share
+        chain = None if own is None else find_chain(own, root, _time(decoded), named=links, sent=sent)
+        verifier = VerifierBuilder(roots=[root], intermediates=list(chain or ()), nonce=nonce).build()
         try:
-            return _time(decoded, VerifierBuilder(roots=[root], nonce=nonce).build(), signature)
+            return _checked(decoded, verifier, signature)
         except AttestError:
             raise
         except BaseException as error:  # noqa: BLE001 (the library's own error, and whatever DER raises deep down)
-            _refuse_other(error)
-            said = str(error)
-            if "verifying certificates" in said:
-                said = "no authority whose root certificate you named signed it, with a certificate valid at its time"
+            refuse_other(error)
+            if chain is not None or own is None:
+                said = _reason(error)
+    if said is None:
+        said = "its certificate cannot be read" if own is None else _unlinked(own, authorities, sent, _time(decoded))
     raise VerificationError("timestamp/invalid", f"a timestamp does not hold: {said}")
 
 
-def _refuse_other(error: BaseException) -> None:
-    """Raise `error` again unless the library raised it: its Rust panics on some DER, which is no `Exception`."""
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error
+def _certificates(decoded: TimeStampResponse) -> tuple[x509.Certificate | None, list[x509.Certificate]]:
+    """The certificate of the key that signed a response, None where it is not in there, and all that are."""
+    try:
+        sent = [x509.load_der_x509_certificate(item) for item in sorted(decoded.signed_data.certificates)]
+        sent = [item for item in sent if is_readable(item)]
+        (signer,) = decoded.signed_data.signer_infos
+        own = (item for item in sent if (item.issuer, item.serial_number) == (signer.issuer, signer.serial_number))
+        _time(decoded)
+        return next(own, None), sent
+    except BaseException as error:  # noqa: BLE001 (whatever DER raises deep down)
+        refuse_other(error)
+        return None, []
 
 
-def _time(decoded: TimeStampResponse, verifier: Verifier, signature: bytes) -> datetime:
+def _reason(error: BaseException) -> str:
+    """What the library says of a response, without the places in its code."""
+    if "verifying certificates" not in (text := str(error)):
+        return text
+    if (why := re.search(r'Verify error: ([^"]+)', text)) is not None:
+        return f"its certificates do not hold: {why[1]}"
+    return "its signature is not of the key in its certificate, or not over what it says"
+
+
+def _unlinked(own: x509.Certificate, named: Authorities, sent: Sequence[x509.Certificate], time: datetime) -> str:
+    """Why no certificates lead from the authority's `own` to a root that was named."""
+    known = [*named, *sent]
+    found = [(root, find_chain(own, root, None, named=named, sent=sent)) for root in named if is_root(root)]
+    chains = [(own, *chain, root) for root, chain in found if chain is not None]
+    if late := next((item for chain in chains for item in chain if not valid_at(item, time)), None):
+        period = f"from {format_time(late.not_valid_before_utc)} to {format_time(late.not_valid_after_utc)}"
+        return f"its certificate {name_of(late)} was valid {period}, not at its time, {format_time(time)}"
+    top = highest(own, known)
+    begins = f"its certificate {name_of(own)}" + ("" if top == own else f" leads to {name_of(top)}, which")
+    if is_root(top):
+        return f"{begins} is none that you named"
+    issuer = name_of(top, issuer=True)
+    if any(item.subject == top.issuer for item in known):
+        return f"{begins} was issued by {issuer}, and by another key than is in the certificate of that name"
+    return f"{begins} was issued by {issuer}, whose certificate is neither in it nor among those that you named"
+
+
+def _time(decoded: TimeStampResponse) -> datetime:
+    time = decoded.tst_info.gen_time
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def _checked(decoded: TimeStampResponse, verifier: Verifier, signature: bytes) -> datetime:
     verifier.verify_message(decoded, signature)
-    accuracy, time = decoded.tst_info.accuracy, decoded.tst_info.gen_time
+    accuracy = decoded.tst_info.accuracy
     off = timedelta(0)
     if accuracy is not None:
         off = timedelta(
@@ -156,7 +279,7 @@ def _time(decoded: TimeStampResponse, verifier: Verifier, signature: bytes) -> d
         )
     if off > MAX_ACCURACY:
         raise VerificationError("timestamp/accuracy", f"a timestamp is only exact to {off}")
-    return time.replace(tzinfo=time.tzinfo or UTC) + off
+    return _time(decoded) + off
 
 
 def _decoded(response: bytes) -> TimeStampResponse:
@@ -167,7 +290,7 @@ def _decoded(response: bytes) -> TimeStampResponse:
     try:
         return decode_timestamp_response(_ordered(response))
     except BaseException as error:  # noqa: BLE001 (as above)
-        _refuse_other(error)
+        refuse_other(error)
         raise MalformedError("timestamp/malformed", f"not a timestamp response (RFC 3161): {error}") from None
 
 

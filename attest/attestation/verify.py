@@ -58,6 +58,7 @@ from attest.reserves.wallets import Control
 from attest.reserves.window_recheck import at_pin
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
+NO_PROOF: Final = "no inclusion proof was given"
 
 TITLES: Final = (
     "size limits and strict JSON",
@@ -185,6 +186,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     files: Files,
     previous: bytes | None = None,
     proof_bytes: bytes | None = None,
+    no_proof: str = NO_PROOF,
     ask: Ask | None = None,
     rebuild: Rebuild | None = None,
     nonce: str | None = None,
@@ -198,11 +200,11 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     for each of `roles`; or, without one, by `exchange_keys` and `threshold`. While a statement is `unfinished`, one
     signature of each role will do, and step 3 is not checked. `authorities` are those whose timestamps count. `files`
     returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of the statement
-    before, whose own signatures are not looked at; `ask` asks nodes, `rebuild` reads the ledger. `nonce` and
-    `window_nonce` are the hex that the auditor drew for challenges and for windows, `custodians` has the keys of
-    custodians by name, as far as the caller knows them; `tell` hears of each step as it ends. Raises
-    `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling the step that
-    failed.
+    before, whose own signatures are not looked at; `no_proof` is what step 10 says without a proof; `ask` asks nodes,
+    `rebuild` reads the ledger. `nonce` and `window_nonce` are the hex that the auditor drew for challenges and for
+    windows, `custodians` has the keys of custodians by name, as far as the caller knows them; `tell` hears of each step
+    as it ends. Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling
+    the step that failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
@@ -269,7 +271,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
 
     records = _check_files(report, statement, files)
 
-    holdings = _check_inclusion(report, predicate, digest, proof, rebuild)
+    holdings = _check_inclusion(report, predicate, digest, no_proof if proof is None else proof, rebuild)
     evidence = _recheck_evidence(report, predicate, records, window_nonce)
 
     with report.step(12) as detail:
@@ -331,14 +333,17 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
 
 
 def _check_inclusion(
-    report: _Report, predicate: Predicate, digest: bytes, proof: InclusionProof | None, rebuild: Rebuild | None
+    report: _Report, predicate: Predicate, digest: bytes, proof: InclusionProof | str, rebuild: Rebuild | None
 ) -> tuple[Holding, ...]:
-    """Step 10: of one account by its proof, of all by building the trees again. Returns what the proof shows."""
+    """Step 10: of one account by its proof, of all by building the trees again. Returns what the proof shows.
+
+    Where `proof` is a sentence, that says why there is none.
+    """
     trees = predicate.liabilities.trees
     holdings: tuple[Holding, ...] = ()
     with report.step(10) as detail:
-        if proof is None and rebuild is None:
-            detail.open("no inclusion proof was given")
+        if isinstance(proof, str) and (rebuild is None or proof != NO_PROOF):
+            detail.open(proof)
         if rebuild is not None:
             try:
                 built = rebuild(predicate.period)
@@ -347,7 +352,7 @@ def _check_inclusion(
             else:
                 check_trees(trees, built)
                 detail.append(f"the ledger leads to the trees of all {len(trees)} assets")
-        if proof is not None:
+        if not isinstance(proof, str):
             holdings = verify_inclusion(proof, statement=digest, trees={tree.asset: tree for tree in trees})
             detail.append(f"account {proof.account} is in the totals of {len(holdings)} assets")
     return holdings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from attest.attestation.envelope import Envelope
     from attest.attestation.keys import PublicKey, Signs
+    from attest.attestation.timestamp import Authorities
     from attest.attestation.trust import RoleName, Trust
     from attest.attestation.verify import Step, Verified
 
@@ -33,7 +34,8 @@ next_root_option = click.option(
 later_options = [
     next_root_option,
     click.option("--tsa-root", "tsa_roots", metavar="PEM", type=_FILE, multiple=True,
-                 help="Root certificates of a timestamp authority whose clock you believe. Repeatable."),
+                 help="Root certificates of a timestamp authority whose clock you believe, and intermediate ones that "
+                 "it does not send. Repeatable."),
     click.option("--at", metavar="TIME", help="Verify as if it were this time, like 2026-11-30T00:00:00Z."),
 ]  # fmt: skip
 signer_options = [
@@ -84,6 +86,17 @@ def pin_root(path: Path) -> Trust:
         return Trust.pin(root)
 
 
+def read_authorities(paths: Sequence[Path]) -> Authorities:
+    """The certificates in the files of --tsa-root, all together: an intermediate may stand beside its root or apart."""
+    from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities, require_root
+    from attest.files import read_bounded
+
+    found = [one for path in paths for one in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))]
+    if paths:
+        require_root(found, what=", ".join(map(str, paths)))
+    return found
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Say which file it is that cannot be read: who names several does not know it otherwise."""
@@ -129,23 +142,19 @@ class Anchors(NamedTuple):
         data: bytes,
         *,
         roles: tuple[RoleName, ...] = ("exchange", "auditor"),
-        proof: Path | None = None,
         tell: Callable[[Step], None] = lambda _: None,
         **known: Any,
     ) -> Verified:
         """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
         from attest.attestation.verify import MAX_FILE_BYTES, verify
-        from attest.files import read_beside, read_bounded
-        from attest.liabilities.proof import MAX_PROOF_BYTES
+        from attest.files import read_beside
 
-        proof_bytes = None if proof is None else read_bounded(proof, MAX_PROOF_BYTES)
         return verify(
             data,
             exchange_keys=() if self.key is None else (self.key,),
             roles=roles,
             now=self.now(),
             files=lambda name: read_beside(bundle.parent, name, MAX_FILE_BYTES),
-            proof_bytes=proof_bytes,
             tell=tell,
             **self.values(),
             **known,
@@ -153,15 +162,8 @@ class Anchors(NamedTuple):
 
     def values(self) -> dict[str, Any]:
         """The pinned root, later ones, and authorities, as `verify` takes them."""
-        from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities
-        from attest.files import read_bounded
-
         return {
             "trust": None if self.trust_root is None else pin_root(self.trust_root),
             "later_roots": [read_root(path) for path in self.next_roots],
-            "authorities": [
-                certificate
-                for path in self.tsa_roots
-                for certificate in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))
-            ],
+            "authorities": read_authorities(self.tsa_roots),
         }

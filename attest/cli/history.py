@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.kinds import BUNDLE, OtherFileError, explained
 from attest.cli.result import Result, json_option
-from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
+from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
     from attest.attestation.history import History, Month
@@ -75,7 +76,29 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
-    return {Path(name).as_posix(): read_listed(folder, name, MAX_BUNDLE_BYTES) for name in names}
+    bundles = {Path(name).as_posix(): read_listed(folder, name, MAX_BUNDLE_BYTES) for name in names}
+    _require_bundles(folder, bundles)
+    return bundles
+
+
+def _require_bundles(folder: Path, files: dict[str, bytes]) -> None:
+    """Raise `MalformedError` when a file is none: without it a month would seem to be missing that is not."""
+    from attest.attestation.bundle import parse_bundle
+
+    found: list[OtherFileError] = []
+    for name, data in sorted(files.items()):
+        try:
+            parse_bundle(data)
+        except MalformedError as error:
+            if isinstance(other := explained(error, (folder / name, BUNDLE)), OtherFileError):
+                found.append(other)
+    if found:
+        raise MalformedError(
+            found[0].code,
+            f"{found[0].message}; the history was not checked, and nothing was found wrong",
+            hint=found[0].hint or "move it away, or save it under another ending than .attest.json",
+            details=tuple(error.message for error in found[1:]),
+        )
 
 
 def _counted(found: History) -> str:

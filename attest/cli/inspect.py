@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from attest.cli.kinds import refuse_other_than_json
+from attest.cli.kinds import parsed
 from attest.cli.result import Result, json_option
 from attest.errors import MalformedError
 
@@ -50,8 +50,7 @@ def _read(data: bytes, what: str) -> tuple[str, Any]:
             raise MalformedError("inspect/too-large", f"{what} has more than {_MAX_ROWS:,} rows", hint=_OF_EVIDENCE)
         rows = enumerate(lines, start=1)
         return "lines of evidence", [loads(line, what=f"{what} row {row}", max_bytes=_MAX_BYTES) for row, line in rows]
-    refuse_other_than_json(data, Path(what))
-    return _shown(loads(data, what=what, max_bytes=_MAX_BYTES))
+    return _shown(parsed(data, Path(what)))
 
 
 def _shown(value: Any) -> tuple[str, Any]:

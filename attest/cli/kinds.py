@@ -4,52 +4,57 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from attest.errors import AttestError, MalformedError
+from attest.formats import Form, foreign, other_text
 
 BUNDLE, PROOF, TRUST_ROOT = "a bundle", "an inclusion proof", "a trust root"
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
-_FORMATS: Final = {
-    "attest/bundle/v1": BUNDLE,
-    "attest/inclusion-proof/v1": PROOF,
-    "attest/reserves/v1": "a reading of the reserves",
-    "attest/liability-snapshot/v1": "the manifest of a liability snapshot",
-    "attest/challenges/v1": "a list of challenges",
+_KINDS: Final = {
+    "format": {
+        "attest/bundle/v1": BUNDLE,
+        "attest/inclusion-proof/v1": PROOF,
+        "attest/reserves/v1": "a reading of the reserves",
+        "attest/liability-snapshot/v1": "the manifest of a liability snapshot",
+        "attest/challenges/v1": "a list of challenges",
+        "attest/custody-confirmation/v1": "a custodian's confirmation without its signature",
+    },
+    "predicateType": {
+        "urn:attest-por:proof-of-reserves:v1": "a statement without its bundle",
+        "urn:attest-por:auditor-report:v1": "an auditor's report without its bundle",
+    },
+    "payloadType": {
+        "application/vnd.attest.trust-root+json": TRUST_ROOT,
+        "application/vnd.in-toto+json": "a signed statement without its bundle",
+        "application/vnd.attest.custody-confirmation+json": "a custodian's confirmation",
+    },
 }
-_STATEMENTS: Final = {
-    "urn:attest-por:proof-of-reserves:v1": "a statement without its bundle",
-    "urn:attest-por:auditor-report:v1": "an auditor's report without its bundle",
-}
+_LATER: Final = re.compile(r"attest/[a-z-]+/v[0-9]+")
+_TOML: Final = Form("file/kind", "a file in TOML", "attest policy show FILE shows the rules of a policy")
 
 
-class _Other(NamedTuple):
-    """A kind of file that is no JSON: how it begins, what it is called, and what reads it."""
-
-    begins: re.Pattern[bytes]
-    kind: str
-    hint: str | None
+class OtherFileError(MalformedError):
+    """A file that is not of the kind that was asked for, so that nothing in it was looked at, and nothing is wrong."""
 
 
-_OTHERS: Final = (
-    _Other(re.compile(rb"-----BEGIN PUBLIC KEY"), "a public key", "attest key show FILE shows it"),
-    _Other(re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY"), "a private key", "keep it to yourself"),
-    _Other(re.compile(rb"-----BEGIN CERTIFICATE"), "a certificate", None),
-    _Other(re.compile(rb"psbt\xff|cHNidP"), "a PSBT", "a wallet signs it, and attest control add takes it back"),
-    _Other(re.compile(rb"\x28\xb5\x2f\xfd"), "a file compressed with zstd", "zstd -dc FILE shows it, a proof a line"),
-    _Other(re.compile(rb"attest/v1 proof of control\n"), "the text of a challenge", "attest inspect FILE shows it"),
-)
-_TOML: Final = _Other(re.compile(rb""), "a file in TOML", "attest policy show FILE shows the rules of a policy")
+def parsed(data: bytes, path: Path, wanted: str = "JSON") -> Any:
+    """The strict JSON in `data`, read from `path`. Raises `OtherFileError` when it is no JSON at all, `MalformedError`.
 
+    Where a document of a certain kind was asked for, `wanted` names it.
+    """
+    from attest.canonical import NotJsonError, loads
 
-def refuse_other_than_json(data: bytes, path: Path, wanted: str = "JSON") -> None:
-    """Raise `MalformedError` when `data`, read from `path`, is recognised as no JSON at all."""
-    found = [item for item in _OTHERS if item.begins.match(data)]
-    if path.suffix == ".toml":
-        found.append(_TOML)
-    if found:
-        raise MalformedError("file/kind", f"{path} is {found[0].kind}, not {wanted}", hint=found[0].hint)
+    form = foreign(data) or (_TOML if path.suffix == ".toml" else None)
+    try:
+        if form is None:
+            return loads(data, what=str(path), max_bytes=_MAX_BYTES)
+    except NotJsonError as error:
+        form = error.form or other_text(data)
+        if form is None:
+            raise
+    raise OtherFileError(form.code, form.refused(str(path), wanted), hint=form.hint)
 
 
 def explained(error: AttestError, *given: tuple[Path | None, str]) -> AttestError:
@@ -63,30 +68,24 @@ def explained(error: AttestError, *given: tuple[Path | None, str]) -> AttestErro
         for path, wanted in given:
             if path is not None and is_file(path):
                 try:
-                    _refuse_other(read_bounded(path, _MAX_BYTES), path, wanted)
+                    refuse_other(read_bounded(path, _MAX_BYTES), path, wanted)
                 except AttestError as found:
                     return found
     return error
 
 
-def _refuse_other(data: bytes, path: Path, wanted: str) -> None:
-    from attest.canonical import loads
+def refuse_other(data: bytes, path: Path, wanted: str) -> None:
+    """Raise `OtherFileError` when `data`, read from `path`, is not of the kind `wanted` but something else.
 
-    refuse_other_than_json(data, path, wanted)
-    kind = _kind(loads(data, what=str(path), max_bytes=_MAX_BYTES))
-    if kind not in {None, wanted}:
-        raise MalformedError("file/kind", f"{path} is {kind}, not {wanted}")
-
-
-def _kind(value: Any) -> str | None:
-    """What a document says that it is; nothing where it may be anything."""
-    from attest.attestation.trust import TRUST_ROOT_TYPE
-
-    match value:
-        case {"format": str(name)}:
-            return _FORMATS.get(name)
-        case {"predicateType": str(name)}:
-            return _STATEMENTS.get(name)
-        case {"payloadType": str(name)} if name == TRUST_ROOT_TYPE:
-            return TRUST_ROOT
-    return None
+    Raises `MalformedError` when it may be of that kind, and is no strict JSON.
+    """
+    value = parsed(data, path, wanted)
+    fields = value if isinstance(value, dict) else {}
+    says = {name: text for name in _KINDS if isinstance(text := fields.get(name), str)}
+    kind, hint = next((_KINDS[name][text] for name, text in says.items() if text in _KINDS[name]), None), None
+    if kind is None and _LATER.fullmatch(says.get("format", "")):
+        kind, hint = f"a document of the form {says['format']}, which this attest does not know", "use a newer attest"
+    if kind is None and wanted == TRUST_ROOT and fields.keys() & {"payloadType", "roles"}:
+        return
+    if kind != wanted:
+        raise OtherFileError("file/kind", f"{path} is {kind or 'another document in JSON'}, not {wanted}", hint=hint)

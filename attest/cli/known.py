@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from attest.cli.evidence import by_chain
+from attest.cli.kinds import BUNDLE, explained
 from attest.cli.result import progress
 
 if TYPE_CHECKING:
@@ -51,18 +52,30 @@ class Known(NamedTuple):
 
     def values(self, *, as_json: bool) -> dict[str, Any]:
         """What was said, as `verify` takes it. The files are read; nodes and ledger are not asked yet."""
-        from attest.attestation.bundle import MAX_BUNDLE_BYTES
-        from attest.files import read_bounded
         from attest.reserves.challenge import parse_nonce
 
         return {
-            "previous": None if self.previous is None else read_bounded(self.previous, MAX_BUNDLE_BYTES),
+            "previous": None if self.previous is None else _bundle(self.previous),
             "ask": _asking(by_chain("--node", self.nodes)),
             "rebuild": _rebuilding(self.ledger, self.secret, as_json=as_json),
             "nonce": None if self.nonce is None else parse_nonce(self.nonce),
             "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
             "custodians": _custodians(self.custodians),
         }
+
+
+def _bundle(path: Path) -> bytes:
+    """The bytes of a bundle, which may be false, and not another kind of file. Raises `AttestError`."""
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+    from attest.errors import MalformedError
+    from attest.files import read_bounded
+
+    data = read_bounded(path, MAX_BUNDLE_BYTES)
+    try:
+        parse_bundle(data, what=str(path))
+    except MalformedError as error:
+        raise explained(error, (path, BUNDLE)) from None
+    return data
 
 
 class Asking:

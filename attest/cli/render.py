@@ -256,9 +256,11 @@ def _who_asked(verified: Verified, answered: Collection[str]) -> str:
 
 
 def failed_text(steps: Sequence[Step]) -> str:
-    """The steps up to the one that failed; those after it were not run."""
-    rest = [Step(number, "NOT CHECKED", "an earlier step failed") for number in range(len(steps), len(TITLES))]
-    return f"FAILED\n\n{steps_table([*steps, *rest])}\n"
+    """The steps up to the last that was run, whose verdict is that of all; those after it were not run."""
+    verdict = steps[-1].status
+    why = "an earlier step failed" if verdict == "FAILED" else "an earlier step was not checked"
+    rest = [Step(number, "NOT CHECKED", why) for number in range(len(steps), len(TITLES))]
+    return f"{verdict}\n\n{steps_table([*steps, *rest])}\n"
 
 
 def steps_table(steps: Iterable[Step]) -> str:

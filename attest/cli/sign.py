@@ -14,6 +14,7 @@ from attest.cli.anchors import (
     next_root_option,
     open_key,
     pin_root,
+    read_authorities,
     read_root,
     signer_options,
     trust_root_option,
@@ -160,7 +161,8 @@ def auditor_report(
 @click.command()
 @click.argument("bundle", type=_FILE)
 @click.option("--tsa", required=True, metavar="URL", help="The timestamp authority to ask.")
-@click.option("--tsa-root", metavar="PEM", required=True, type=_FILE, help="Its root certificate.")
+@click.option("--tsa-root", metavar="PEM", required=True, type=_FILE,
+              help="Its root certificate, and intermediate ones that it does not send.")  # fmt: skip
 @json_option
 def timestamp(bundle: Path, *, tsa: str, tsa_root: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Have an outside clock say when each signature in BUNDLE was there (RFC 3161).
@@ -169,10 +171,8 @@ def timestamp(bundle: Path, *, tsa: str, tsa_root: Path, as_json: bool) -> Resul
     """
     from attest.attestation.additions import with_timestamps
     from attest.attestation.clock import ask
-    from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities
-    from attest.files import read_bounded
 
-    authorities = parse_authorities(read_bounded(tsa_root, MAX_ROOTS_BYTES), what=str(tsa_root))
+    authorities = read_authorities([tsa_root])
     added = 0
 
     def stamped(now: Bundle) -> Bundle:

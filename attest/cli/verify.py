@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
-from attest.cli.kinds import BUNDLE, PROOF, TRUST_ROOT, explained
+from attest.cli.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
 from attest.cli.known import Asking, Known, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
-from attest.errors import EXIT_ADVERSE, AttestError, exit_code
+from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, exit_code
+
+_MAX_BYTES: Final = 16 * 1024 * 1024  # of what is not a proof, and can be named all the same
+_NOT_FOUND_WRONG: Final = "and nothing was found wrong"
+
+if TYPE_CHECKING:
+    from attest.attestation.verify import Step
 
 
 @click.command()
@@ -46,8 +52,8 @@ def verify(
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.verify import Step
-    from attest.cli.render import failed_text, step_document, verified_document, verified_text
+    from attest.attestation.verify import NO_PROOF
+    from attest.cli.render import verified_document, verified_text
     from attest.files import read_bounded
 
     if (trust_root is None) == (key_path is None):
@@ -61,26 +67,13 @@ def verify(
     anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
     values = Known(**known).values(as_json=as_json)
     ask: Asking | None = values["ask"]
+    proof_bytes, unusable = (None, None) if proof is None else _read_proof(proof, data)
+    no_proof = NO_PROOF if unusable is None else unusable.message
     steps: list[Step] = []
-    roots = (trust_root, *next_roots)
     try:
-        verified = anchors.verify(bundle, data, proof=proof, tell=steps.append, **values)
-    except AttestError as caught:
-        error = caught
-        if not steps or steps[-1].number == 0:
-            error = explained(caught, (bundle, BUNDLE), (proof, PROOF), *((root, TRUST_ROOT) for root in roots))
-            steps = [step._replace(detail=error.message) for step in steps]
-        return Result(
-            {
-                "command": "verify",
-                "status": error.status,
-                "steps": [step_document(step) for step in steps],
-                "error": error_document(error),
-            },
-            failed_text(steps) if steps else "",
-            exit_code(error),
-            error_text(error),
-        )
+        verified = anchors.verify(bundle, data, proof_bytes=proof_bytes, no_proof=no_proof, tell=steps.append, **values)
+    except AttestError as error:
+        return _ended(error, steps, bundle, (trust_root, *next_roots))
     document = {
         "command": "verify",
         "status": "adverse" if verified.adverse else "verified",
@@ -88,5 +81,73 @@ def verify(
     }
     if at is not None:
         document["at"] = at
-    text = verified_text(verified, key, frozenset() if ask is None else ask.answered)
-    return Result(document, text + anchors.as_of(), EXIT_ADVERSE if verified.adverse else 0)
+    text = verified_text(verified, key, frozenset() if ask is None else ask.answered) + anchors.as_of()
+    if unusable is None:
+        return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
+    document |= {"status": unusable.status, "error": error_document(unusable)}
+    said = "NOT CHECKED: the inclusion proof (step 10). All that follows is of the statement alone."
+    return Result(document, f"{said}\n\n{text}", exit_code(unusable), error_text(unusable))
+
+
+def _read_proof(path: Path, bundle: bytes) -> tuple[bytes | None, AttestError | None]:
+    """An inclusion proof of the statement in `bundle`; or why what is at `path` is none, which accuses nobody."""
+    from attest.files import read_bounded
+    from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof
+
+    data = read_bounded(path, _MAX_BYTES)
+    try:
+        refuse_other(data, path, PROOF)
+        proof = InclusionProof.from_json(data, what=str(path), max_bytes=MAX_PROOF_BYTES)
+        _require_same_statement(proof.statement, path, bundle)
+    except MalformedError as error:
+        known = f", {_NOT_FOUND_WRONG}" if isinstance(error, OtherFileError) else ""
+        message = f"{error.message}; the account was not looked up{known}"
+        return None, MalformedError(error.code, message, hint=error.hint, details=error.details)
+    return data, None
+
+
+def _require_same_statement(statement: bytes, path: Path, bundle: bytes) -> None:
+    """Raise `OtherFileError` when the proof at `path` is of another `statement` than the one in `bundle`.
+
+    What is wrong with the bundle, `verify` tells.
+    """
+    from attest.attestation.bundle import parse_bundle
+    from attest.attestation.statement import parse_statement, statement_digest
+
+    try:
+        payload = parse_bundle(bundle).envelope.payload
+        predicate = parse_statement(payload).predicate
+    except AttestError:
+        return
+    if (digest := statement_digest(payload)) != statement:
+        which = ", which is the one before it" if statement == predicate.previous else ""
+        raise OtherFileError(
+            "proof/statement",
+            f"{path} is a proof of another statement, {statement.hex()}{which}; the bundle is that of "
+            f"{predicate.period}, with statement {digest.hex()}",
+            hint="use the proof and the bundle of one month",
+        )
+
+
+def _ended(error: AttestError, steps: list[Step], bundle: Path, roots: tuple[Path | None, ...]) -> Result:
+    """The result where a step could not be passed, or where a file is not what it was taken for."""
+    from attest.cli.render import failed_text, step_document
+
+    if not steps or steps[-1].number == 0:
+        error = explained(error, (bundle, BUNDLE), *((root, TRUST_ROOT) for root in roots))
+        status = steps[-1].status if steps else "FAILED"
+        if steps and isinstance(error, OtherFileError):
+            message = f"{error.message}; nothing in it was looked at, {_NOT_FOUND_WRONG}"
+            error, status = MalformedError(error.code, message, hint=error.hint), "NOT CHECKED"
+        steps = [step._replace(detail=error.message, status=status) for step in steps]
+    return Result(
+        {
+            "command": "verify",
+            "status": error.status,
+            "steps": [step_document(step) for step in steps],
+            "error": error_document(error),
+        },
+        failed_text(steps) if steps else "",
+        exit_code(error),
+        error_text(error),
+    )

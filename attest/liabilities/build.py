@@ -33,6 +33,7 @@ from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import StatedTree
 from attest.liabilities.tree_files import DEFAULT_BUDGET, AssetBuilder, Written
 
+_DUPLICATES_HINT: Final = "correct the ledger, or with sum_rows = true under [ledger] such rows are added up"
 _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False)])
 
 
@@ -107,7 +108,7 @@ def _refuse_duplicates(
     if not totals.findings:
         # Two accounts whose digests share 64 bits: nobody can make them, and chance nearly never does.
         raise MalformedError("ledger/duplicate-row", "two accounts have nearly the same digest", hint="rename one")
-    raise invalid(totals)
+    raise invalid(totals, hint=_DUPLICATES_HINT)
 
 
 def _input(item: Input) -> LedgerInput:

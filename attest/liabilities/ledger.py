@@ -25,7 +25,8 @@ class Source:
     """Where a ledger is: a file or a glob of files below `folder`, or a database URL.
 
     Files are .csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3 and .db with a `query`; the URL is
-    postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored.
+    postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored. A folder
+    named `asset=BTC` is a column of the files in it.
     """
 
     location: str
@@ -119,7 +120,8 @@ def read(
 ) -> Generator[Columns, None, None]:
     """The balances in `source`, every row checked, as batches of one asset each.
 
-    `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit. Several rows of
+    `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit, with an exponent where
+    `ledger_numbers` takes it. Several rows of
     one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
     Memory does not grow with the ledger: below 300 MB, or below 800 MB when rows are added up, which then takes
     some 60 bytes of temporary disk space a row. What was yielded counts only when the iterator ends without
@@ -159,13 +161,13 @@ def _checked(source: Source, decimals: Mapping[str, int], totals: ControlTotals)
         raise MalformedError("ledger/empty", f"{name} has no rows", hint="is this the right ledger?")
 
 
-def invalid(totals: ControlTotals) -> MalformedError:
-    """The error for a ledger with findings: the first of them, and how many there are."""
+def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
+    """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
     first, *others = totals.findings[:MAX_SHOWN]
     return MalformedError(
         "ledger/invalid",
         f"{first} (the first of {totals.finding_count:,} findings)" if others else first,
-        hint="nothing was written; correct the ledger and run again",
+        hint=f"nothing was written; {hint}",
         details=tuple(others),
     )
 

@@ -12,13 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attest.errors import MalformedError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, are_sound
 from attest.liabilities.ledger import Accounts, AssetTotals, Columns
+from attest.liabilities.ledger_numbers import in_full
 from attest.liabilities.ledger_rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
 
 _ARROW_DIGITS: Final = 38
 _HALF: Final = 2**32 - 1
 _MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
+_EXPONENT, _LOWER = ord("e"), 0x20
 
 
 class _IrregularError(Exception):
@@ -152,7 +155,7 @@ def _limbs(array: Any, decimals: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
     """Balances in base units of 10^-`decimals`, exactly, as high and low 64 bits."""
     kind = array.type
     if is_text(kind):
-        array = _checked_digits(binary(array), decimals).cast(pa.string())
+        array = _checked_digits(_in_full(binary(array), decimals), decimals).cast(pa.string())
     else:
         if kind.bit_width < 128:  # noqa: PLR2004
             array = array.cast(pa.decimal128(_ARROW_DIGITS, kind.scale if pa.types.is_decimal(kind) else 0))
@@ -164,6 +167,23 @@ def _limbs(array: Any, decimals: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
     units = array.cast(pa.decimal128(_ARROW_DIGITS, decimals))
     words = np.frombuffer(units.buffers()[1], "<u8")[2 * units.offset :][: 2 * len(units)].reshape(-1, 2)
     return words[:, 1].view(np.int64), words[:, 0]
+
+
+def _in_full(array: Any, decimals: int) -> Any:
+    """Text without exponents: a ledger of zeros like `0E-18` has few different ones, each of which is read once."""
+    data, offsets = byte_columns(array)
+    if data.max(initial=0) <= _NINE:
+        return array
+    marks = np.flatnonzero((data | _LOWER) == _EXPONENT)
+    rows = np.unique(np.searchsorted(offsets, marks, side="right") - 1)
+    coded = pc.dictionary_encode(array.take(rows))
+    try:
+        full = [in_full(text.decode(), decimals).encode() for text in coded.dictionary.to_pylist()]
+    except (UnicodeDecodeError, MalformedError):
+        raise _IrregularError from None
+    mask = np.zeros(len(array), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(array, pa.array(mask), pa.array(full, pa.large_binary()).take(coded.indices))
 
 
 def _checked_digits(array: Any, decimals: int) -> Any:

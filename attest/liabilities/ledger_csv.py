@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from attest.errors import MalformedError
+from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition
 from attest.liabilities.ledger_rows import Batch
 
 BLOCK_BYTES: Final = 8 << 20
 MAX_LINE_BYTES: Final = 8 << 20
-COLUMNS: Final = ("account", "asset", "balance")
 _BATCH_ROWS: Final = 1 << 14
 _BOM: Final = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE, _COMMA = b'\n\r",'
@@ -33,35 +33,26 @@ class _UnusualError(Exception):
     """The block is not plain enough for Arrow, or not valid."""
 
 
-def positions(place: str, names: list[str]) -> list[int]:
-    """Where the columns of a ledger stand among `names`. Raises `MalformedError`."""
-    for column in COLUMNS:
-        if names.count(column) != 1:
-            problem = "is missing" if column not in names else "stands there twice"
-            raise MalformedError(
-                "ledger/column",
-                f"{place}: column {column!r} {problem}",
-                hint=f"a ledger has the columns {', '.join(COLUMNS)}",
-            )
-    return [names.index(column) for column in COLUMNS]
-
-
-def batches(place: str, stream: BinaryIO, found: Callable[[str], None]) -> Iterator[Batch]:
+def batches(
+    place: str, stream: BinaryIO, found: Callable[[str], None], folders: Partition = NO_FOLDERS
+) -> Iterator[Batch]:
     """The rows of the CSV in `stream`, which findings call `place`; rows with missing or extra fields go to `found`.
+
+    `folders` have the columns that are not in the file.
 
     Raises `MalformedError` where reading cannot go on: no such columns, not UTF-8, a quote that is never closed.
     """
     blocks = _blocks(place, stream)
     first = next(blocks, b"").removeprefix(_BOM)
     header, used, lines = _header(place, first)
-    columns = positions(f"{place} row 1", header)
+    columns = folders.positions(f"{place} row 1", header)
     row = 1 + lines
     rest = chain([first[used:]], blocks)
     for block in rest:
         try:
-            batch, lines = _parse(place, block, row, len(header), columns)
+            batch, lines = _parse(place, block, row, len(header), columns, folders)
         except (_UnusualError, pa.ArrowInvalid):
-            yield from _by_csv_module(place, chain([block], rest), row, header, found)
+            yield from _by_csv_module(place, chain([block], rest), row, header, found, folders)
             return
         row += lines
         yield batch
@@ -114,7 +105,9 @@ def _decode(place: str, block: bytes, row: int, header: list[str]) -> str:
         ) from None
 
 
-def _parse(place: str, block: bytes, row: int, width: int, columns: list[int]) -> tuple[Batch, int]:
+def _parse(
+    place: str, block: bytes, row: int, width: int, columns: dict[str, int], folders: Partition
+) -> tuple[Batch, int]:
     """The batch in a plain block that starts with line `row`, and the number of lines in it."""
     if not block:
         return Batch(place, row, *[pa.array([], pa.binary())] * 3), 0
@@ -127,8 +120,8 @@ def _parse(place: str, block: bytes, row: int, width: int, columns: list[int]) -
         ),
         parse_options=pyarrow.csv.ParseOptions(quote_char='"' if quoted else False, escape_char=False),
         convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=[str(index) for index in columns],
-            column_types={str(index): pa.binary() for index in columns},
+            include_columns=[str(index) for index in columns.values()],
+            column_types={str(index): pa.binary() for index in columns.values()},
             strings_can_be_null=False,
         ),
     )
@@ -136,7 +129,7 @@ def _parse(place: str, block: bytes, row: int, width: int, columns: list[int]) -
     rows: int | npt.NDArray[np.int64] = row
     if len(table) != lines and len(rows := row + _filled(block)) != len(table):
         raise _UnusualError
-    return Batch(place, rows, *(_one_chunk(column) for column in table.columns)), lines
+    return folders.batch(place, rows, dict(zip(columns, map(_one_chunk, table.columns), strict=True))), lines
 
 
 def _one_chunk(column: Any) -> Any:
@@ -190,9 +183,9 @@ def _require_plain_quotes(data: npt.NDArray[np.uint8]) -> None:
 
 
 def _by_csv_module(
-    place: str, blocks: Iterable[bytes], row: int, header: list[str], found: Callable[[str], None]
+    place: str, blocks: Iterable[bytes], row: int, header: list[str], found: Callable[[str], None], folders: Partition
 ) -> Iterator[Batch]:
-    columns, width = positions(place, header), len(header)
+    columns, width = folders.positions(place, header), len(header)
     before = row - 1
     reader = csv.reader(_lines(place, blocks, row, header), strict=True)
     rows: list[int] = []
@@ -201,21 +194,21 @@ def _by_csv_module(
         for values in reader:
             if len(values) == width:
                 rows.append(before + reader.line_num)
-                fields.append([values[column] for column in columns])
+                fields.append([values[column] for column in columns.values()])
                 if len(rows) == _BATCH_ROWS:
-                    yield _batch(place, rows, fields)
+                    yield _batch(place, rows, fields, columns, folders)
                     rows, fields = [], []
             elif values:
-                yield _batch(place, rows, fields)  # first what may be wrong above
+                yield _batch(place, rows, fields, columns, folders)  # first what may be wrong above
                 rows, fields = [], []
                 found(f"{place} row {before + reader.line_num}, {_misfit(values, columns, width)}")
     except csv.Error as error:
-        yield _batch(place, rows, fields)
+        yield _batch(place, rows, fields, columns, folders)
         raise MalformedError("ledger/csv", f"{place} row {before + reader.line_num}: {error}") from None
     except MalformedError:
-        yield _batch(place, rows, fields)
+        yield _batch(place, rows, fields, columns, folders)
         raise
-    yield _batch(place, rows, fields)
+    yield _batch(place, rows, fields, columns, folders)
 
 
 def _lines(place: str, blocks: Iterable[bytes], row: int, header: list[str]) -> Iterator[str]:
@@ -224,12 +217,13 @@ def _lines(place: str, blocks: Iterable[bytes], row: int, header: list[str]) -> 
         row += block.count(b"\n")
 
 
-def _misfit(values: list[str], columns: list[int], width: int) -> str:
-    if missing := [name for name, column in zip(COLUMNS, columns, strict=True) if column >= len(values)]:
+def _misfit(values: list[str], columns: dict[str, int], width: int) -> str:
+    if missing := [name for name, column in columns.items() if column >= len(values)]:
         return f"field {missing[0]}: missing"
     return f"has {len(values)} fields, the header has {width}"
 
 
-def _batch(place: str, rows: list[int], fields: list[list[str]]) -> Batch:
-    values = zip(*fields, strict=True) if fields else ((), (), ())
-    return Batch(place, np.array(rows, np.int64), *(pa.array(column, pa.large_string()) for column in values))
+def _batch(place: str, rows: list[int], fields: list[list[str]], columns: dict[str, int], folders: Partition) -> Batch:
+    values = zip(*fields, strict=True) if fields else ((),) * len(columns)
+    present = {name: pa.array(column, pa.large_string()) for name, column in zip(columns, values, strict=True)}
+    return folders.batch(place, np.array(rows, np.int64), present)

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from attest.errors import MalformedError, UnavailableError
 from attest.liabilities.ledger import Input
-from attest.liabilities.ledger_csv import COLUMNS, positions
+from attest.liabilities.ledger_partitions import COLUMNS, NO_FOLDERS
+from attest.liabilities.ledger_queries import without_end
 from attest.liabilities.ledger_rows import Batch
 
 _SQLITE_BATCH_ROWS: Final = 1 << 15
@@ -26,6 +27,9 @@ _SNAPSHOT: Final = """
     SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
            pg_current_snapshot()::text, current_setting('server_version')
 """
+QUERY: Final = "SELECT account, asset, balance FROM …"
+_SYNTAX_ERROR: Final = "42601"
+_QUERY_HINT: Final = "the query is sent as COPY (query) TO STDOUT: it must be one SELECT, which psql takes in this form"
 _POSTGRESQL_TEXT: Final = frozenset({"text", "varchar", "bpchar", "name"})
 _POSTGRESQL_EXACT: Final = frozenset({"numeric", "int2", "int4", "int8", *_POSTGRESQL_TEXT})
 
@@ -49,7 +53,7 @@ def sqlite(path: Path, name: str, query: str, found: Callable[[str], None]) -> I
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
         ) as database:
             cursor = database.execute(query)
-            columns = positions(name, [column[0] for column in cursor.description or ()])
+            columns = list(NO_FOLDERS.positions(name, [column[0] for column in cursor.description or ()]).values())
             while rows := list(islice(cursor, _SQLITE_BATCH_ROWS)):
                 yield _sqlite_batch(name, row, rows, columns, found)
                 row += len(rows)
@@ -95,6 +99,8 @@ def postgresql(url: str, query: str, inputs: list[Input]) -> Iterator[Batch]:
     from adbc_driver_postgresql import dbapi
 
     place, secrets = _address(url)
+    if not (sent := without_end(query)):
+        raise MalformedError("ledger/query", f"{place}: the query says nothing", hint=f"{QUERY} ORDER BY account")
     try:
         with closing(dbapi.connect(url, autocommit=True)) as connection, connection.cursor() as cursor:
             cursor.execute("SET client_encoding TO 'UTF8'")
@@ -102,7 +108,7 @@ def postgresql(url: str, query: str, inputs: list[Input]) -> Iterator[Batch]:
             cursor.execute(_SNAPSHOT)
             time, snapshot, version = cursor.fetchall()[0]
             try:
-                cursor.execute(query)
+                cursor.execute(sent)
                 reader = cursor.fetch_record_batch()
             except IndexError:  # what ADBC makes of a statement without a result
                 raise MalformedError("ledger/query", f"{place}: the query returns no columns") from None
@@ -113,7 +119,8 @@ def postgresql(url: str, query: str, inputs: list[Input]) -> Iterator[Batch]:
                 yield Batch(place, row, account, asset, balance, unordered=True)
                 row += len(batch)
     except (dbapi.Error, OSError, pa.ArrowException) as error:
-        raise UnavailableError("ledger/database", f"{place}: {_told(error, secrets)}") from None
+        hint = _QUERY_HINT if getattr(error, "sqlstate", None) == _SYNTAX_ERROR else None
+        raise UnavailableError("ledger/database", f"{place}: {_told(error, secrets)}", hint=hint) from None
     inputs.append(Input(place, query=query, snapshot_time=time, snapshot=snapshot, server=f"PostgreSQL {version}"))
 
 
@@ -144,7 +151,7 @@ def _told(error: Exception, secrets: list[str]) -> str:
 
 
 def _check_postgresql_types(place: str, schema: Any) -> None:
-    positions(place, schema.names)
+    NO_FOLDERS.positions(place, schema.names)
     for name in COLUMNS:
         kind = (schema.field(name).metadata or {}).get(b"POSTGRESQL:type", b"unknown").decode()
         allowed, cast = (_POSTGRESQL_EXACT, "numeric") if name == "balance" else (_POSTGRESQL_TEXT, "text")

@@ -13,6 +13,7 @@ import pyarrow as pa
 from attest.amounts import parse_decimal
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
+from attest.liabilities.ledger_numbers import in_full
 
 MAX_BALANCE: Final = 2**127 - 1
 _TEXT: Final = (
@@ -106,7 +107,7 @@ def _asset(text: str, decimals: Mapping[str, int]) -> str:
 
 
 def _units(text: str, decimals: int) -> int:
-    units = parse_decimal(text, decimals)
+    units = parse_decimal(in_full(text, decimals), decimals)
     if abs(units) > MAX_BALANCE:
         raise MalformedError("ledger/too-large", f"{text[:60]!r} does not fit in 127 bits")
     return units

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from attest.errors import MalformedError, UnavailableError
 from attest.liabilities import ledger_csv, ledger_databases
 from attest.liabilities.ledger import Input, Source
+from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition, partition
 from attest.liabilities.ledger_rows import Batch, is_text
 
 _PARQUET_BATCH_ROWS: Final = 1 << 17
@@ -33,11 +34,15 @@ _SCHEMES: Final = ("postgresql://", "postgres://")
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of the ledger, the name it has in findings, and its state when reading began."""
+    """A file of the ledger, the name it has in findings, and its state when reading began.
+
+    `within` are the folders that its path names, below that of the config.
+    """
 
     path: Path
     name: str
     state: tuple[int, int, int]
+    within: tuple[str, ...]
 
 
 def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -> Iterator[Batch]:
@@ -80,30 +85,41 @@ def require_files(source: Source) -> None:
 def _query(source: Source) -> str:
     if source.query is None:
         raise MalformedError(
-            "ledger/query", "a database needs a query", hint="SELECT account, asset, balance FROM … ORDER BY account"
+            "ledger/query", "a database needs a query", hint=f"{ledger_databases.QUERY} ORDER BY account"
         )
     return source.query
 
 
 def _files(source: Source) -> list[_File]:
     path = source.folder / source.location
-    named = [path] if path.exists() or not glob.has_magic(source.location) else sorted(_expand(path))
+    plain = path.exists() or not glob.has_magic(source.location)
+    named = [path] if plain else sorted(_expand(path))
     if not named:
         raise UnavailableError("ledger/unreadable", f"no file matches {path}")
     files = []
     for each in named:
         name = each.name if len(named) == 1 else os.path.relpath(each, source.folder)
-        with _failures(file := _File(each, name, (0, 0, 0))):
+        within = each.parts[0 if Path(source.location).is_absolute() else len(source.folder.parts) : -1]
+        with _failures(file := _File(each, name, (0, 0, 0), within)):
             if each.is_dir():
                 raise MalformedError(
-                    "ledger/folder", f"{name} is a folder", hint=f"name its files, as in {source.location}/*.parquet"
+                    "ledger/folder", f"{name} is a folder", hint=f"name its files, as in {_inside(source, each)}"
                 )
-            files.append(_File(each, file.name, _state(each)))
+            files.append(_File(each, file.name, _state(each), file.within))
     return files
 
 
+def _inside(source: Source, folder: Path) -> str:
+    """The glob of the files in `folder`, or in the folders of a table that is laid out in partitions."""
+    partitions = any("=" in inner.name for inner in folder.iterdir() if inner.is_dir())
+    return f"{source.location}/{'**/' if partitions else ''}*.parquet"
+
+
 def _expand(pattern: Path) -> list[Path]:
-    return [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  (absolute patterns)
+    """The files that match; `**` matches folders too, and Spark leaves its own notes, like `_SUCCESS`, beside them."""
+    found = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  (absolute patterns)
+    files = [path for path in found if path.is_file() and not (path.name.startswith("_") and _suffix(path) is None)]
+    return files or found
 
 
 def _state(path: Path) -> tuple[int, int, int]:
@@ -127,9 +143,14 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0][:200]
 
 
+def _suffix(path: Path) -> str | None:
+    """The known ending of a file's name, in lower case."""
+    suffixes = "".join(path.suffixes[-2:]).lower()
+    return next((known for known in (*_CODECS, ".parquet", *_SQLITE) if suffixes.endswith(known)), None)
+
+
 def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
-    suffixes = "".join(file.path.suffixes[-2:]).lower()
-    suffix = next((known for known in (*_CODECS, ".parquet", *_SQLITE) if suffixes.endswith(known)), None)
+    suffix = _suffix(file.path)
     if suffix in _SQLITE:
         return ledger_databases.sqlite(file.path, file.name, _query(source), found)
     if source.query is not None:
@@ -148,22 +169,25 @@ def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator
 def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterator[Batch]:
     with file.path.open("rb", buffering=0) as raw:
         stream: Any = pa.CompressedInputStream(raw, codec) if codec else raw
-        yield from ledger_csv.batches(file.name, stream, found)
+        yield from ledger_csv.batches(file.name, stream, found, partition(file.name, file.within))
 
 
 def _parquet(file: _File) -> Iterator[Batch]:
-    check_types(file.name, pq.read_schema(file.path))
+    folders = partition(file.name, file.within)
+    columns = check_types(file.name, pq.read_schema(file.path), folders)
     with pq.ParquetFile(
         file.path,
-        read_dictionary=["asset"],
+        read_dictionary=[name for name in columns if name == "asset"],
         pre_buffer=False,
         buffer_size=_READ_AHEAD_BYTES,
         page_checksum_verification=True,
     ) as parquet:
         row = 1
-        for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=list(ledger_csv.COLUMNS)):
-            _check_codes(file.name, batch.column("asset"))
-            yield Batch(file.name, row, *(batch.column(name) for name in ledger_csv.COLUMNS))
+        for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=columns):
+            present = {name: batch.column(name) for name in columns}
+            if "asset" in present:
+                _check_codes(file.name, present["asset"])
+            yield folders.batch(file.name, row, present)
             row += len(batch)
 
 
@@ -175,14 +199,19 @@ def _check_codes(place: str, assets: Any) -> None:
             raise MalformedError("ledger/damaged", f"{place}: a page names assets that its dictionary does not have")
 
 
-def check_types(place: str, schema: Any) -> None:
-    """Raises `MalformedError` unless the Arrow `schema` has the columns of a ledger in types that are exact."""
-    ledger_csv.positions(place, schema.names)
-    for name in ("account", "asset"):
+def check_types(place: str, schema: Any, folders: Partition = NO_FOLDERS) -> list[str]:
+    """The columns of a ledger that the Arrow `schema` has, where the others are in the names of `folders`.
+
+    Raises `MalformedError` unless they are there in types that are exact.
+    """
+    columns = list(folders.positions(place, schema.names))
+    for name in {"account", "asset"}.intersection(columns):
         if not is_text(kind := schema.field(name).type) and kind != pa.null():
             raise MalformedError(
                 "ledger/type", f"{place}, field {name}: is {kind}, not text", hint=f"export {name} as text"
             )
+    if "balance" not in columns:
+        return columns
     kind = schema.field("balance").type
     types = pa.types
     if types.is_floating(kind):
@@ -195,6 +224,7 @@ def check_types(place: str, schema: Any) -> None:
         raise MalformedError(
             "ledger/type", f"{place}, field balance: is {kind}", hint="export balance as DECIMAL, integer or text"
         )
+    return columns
 
 
 @contextmanager

@@ -29,7 +29,7 @@ signer_digest = sha256
 default_policy = 1.2.3.4.1
 digests = sha256, sha512
 accuracy = secs:{accuracy}
-ess_cert_id_alg = sha256
+ess_cert_id_alg = {certificate_id}
 """
 _DAY = timedelta(days=1)
 
@@ -65,10 +65,12 @@ def make_authority(
     valid_for: timedelta = 30 * _DAY,
     accuracy: int = 1,
     between: bool = False,
+    certificate_id: str = "sha256",
 ) -> Authority:
     """An authority whose certificate is valid from `valid_from` after now.
 
-    With `between`, another certificate, in the file `between`, leads from it to the root.
+    With `between`, another certificate, in the file `between`, leads from it to the root. `certificate_id` is the hash
+    by which a response names its certificate: sha1 in an ESSCertID (RFC 2634), others in an ESSCertIDv2 (RFC 5035).
     """
     assert shutil.which("openssl") is not None, "openssl is missing"
     folder.mkdir(parents=True)
@@ -98,9 +100,76 @@ def make_authority(
     (folder / "key").write_bytes(
         key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    (folder / "config").write_text(_CONFIG.format(folder=folder, accuracy=accuracy))
+    (folder / "config").write_text(_CONFIG.format(folder=folder, accuracy=accuracy, certificate_id=certificate_id))
     (folder / "serial").write_text("01\n")
     return Authority(folder, root.public_bytes(pem))
+
+
+@dataclass(frozen=True)
+class Party:
+    """A certificate with its key; `pem` is the certificate."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        form = serialization.PrivateFormat.PKCS8
+        return self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
+def certify(
+    name: str,
+    by: Party | None = None,
+    *,
+    key: ec.EllipticCurvePrivateKey | None = None,
+    days: tuple[float, float] = (-10, 10),
+    ca: bool = True,
+    length: int | None = None,
+    purpose: x509.ObjectIdentifier | None = None,
+    serial: int | None = None,
+    identified: bool = False,
+) -> Party:
+    """A certificate of `name`, valid from and to so many days from now, issued by `by` or else by its own key.
+
+    One that is `identified` names its key and that of its issuer, by which OpenSSL tells issuers of one name apart.
+    """
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer, now = subject if by is None else by.certificate.subject, datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder(issuer, subject, key.public_key(), serial or x509.random_serial_number())
+        .not_valid_before(now + days[0] * _DAY)
+        .not_valid_after(now + days[1] * _DAY)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=length), critical=True)
+    )
+    if purpose is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    if identified:
+        issuing = (key if by is None else by.key).public_key()
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuing)
+        builder = builder.add_extension(named, critical=False)
+    return Party(key, builder.sign(key if by is None else by.key, hashes.SHA256()))
+
+
+def clock(folder: Path, by: Party | None, *, sends: tuple[Party, ...] = (), identified: bool = False) -> Authority:
+    """An authority whose own certificate, for timestamps alone, is issued by `by`, or by itself."""
+    stamping = ExtendedKeyUsageOID.TIME_STAMPING
+    own = certify("Clock", by, ca=by is None, purpose=stamping, identified=identified)
+    folder.mkdir(parents=True)
+    (folder / "cert").write_bytes(own.pem)
+    (folder / "key").write_bytes(own.key_pem)
+    (folder / "config").write_text(_CONFIG.format(folder=folder, accuracy=1, certificate_id="sha256"))
+    (folder / "serial").write_text("01\n")
+    authority = Authority(folder, own.pem)
+    if sends:
+        authority.send(*(party.pem for party in sends))
+    return authority
 
 
 @contextmanager

@@ -180,3 +180,9 @@ def test_a_register_without_a_window_is_the_one_it_was_before_there_were_windows
     """Readings and journals of before must still be taken."""
     digest = _register(read_config(written(tmp_path, TEXT)), "2026-10", NO_NONCE)
     assert digest.hex() == "f87120feb89a816cd29f711ff1b33d1ed0daaad4fd2c1243c5ee114bfeb86f01"
+
+
+def test_a_query_of_several_lines_keeps_them(tmp_path: Path) -> None:
+    query = "SELECT account, -- the login\n\tasset, balance\nFROM balances -- all\n"
+    text = TEXT.replace('source = "ledger.csv"', f'source = "ledger.sqlite"\nquery = """\n{query}"""')
+    assert read_config(written(tmp_path, text)).ledger.query == query

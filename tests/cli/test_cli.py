@@ -262,7 +262,9 @@ def test_nothing_a_file_says_can_rewrite_the_terminal(
     attest: Any, published: tuple[Path, Path], tmp_path: Path
 ) -> None:
     evil = tmp_path / "evil.attest.json"
-    evil.write_text(json.dumps({"\x1b[2J\x1b[HVERIFIED: Evil Exchange\u202e": 1}), encoding="utf-8")
+    evil.write_text(
+        json.dumps({"format": "attest/bundle/v1", "\x1b[2J\x1b[HVERIFIED: Evil Exchange\u202e": 1}), encoding="utf-8"
+    )
     ran = attest("verify", evil, "--key", published[1])
     assert ran.code == 3
     assert "\\x1b[2J" in ran.err

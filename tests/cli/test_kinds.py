@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import pytest
 import zstandard
 
 from attest.attestation.keys import Signer
+from attest.canonical import dumps
 from tests.conftest import Exchange
 
 KEY = Signer.generate("ed25519")
+OF_A_BUNDLE = "; nothing in it was looked at, and nothing was found wrong"
+OF_A_PROOF = "; the account was not looked up, and nothing was found wrong"
 
 OTHERS: dict[str, tuple[bytes, str, str]] = {
     "own.toml": (b'id = "x"\n', "a file in TOML", "attest policy show FILE"),
@@ -48,8 +52,8 @@ def test_what_is_no_json_is_called_what_it_is(
     assert (shown.code, shown.out) == (3, "")
     assert f"{path} is {kind}, not JSON\nattest: hint: " in shown.err
     assert hint in shown.err
-    assert f"{path} is {kind}, not a bundle\n" in verify(bundle=path).err
-    assert f"{path} is {kind}, not an inclusion proof\n" in verify("--proof", path).err
+    assert f"{path} is {kind}, not a bundle{OF_A_BUNDLE}\n" in verify(bundle=path).err
+    assert f"{path} is {kind}, not an inclusion proof{OF_A_PROOF}\n" in verify("--proof", path).err
     assert f"{path} is {kind}, not a trust root\n" in verify("--trust-root", path, trust="").err
 
 
@@ -61,16 +65,22 @@ def test_documents_in_each_others_place_are_called_what_they_are(
     statement = exchange.outcome.private / "statement.json"
     reading = exchange.outcome.private / "reserves.json"
     manifest = exchange.outcome.private / "liabilities" / "manifest.json"
-    for ran, told in (
-        (verify(bundle=proof), f"{proof} is an inclusion proof, not a bundle"),
-        (verify(bundle=statement), f"{statement} is a statement without its bundle, not a bundle"),
-        (verify(bundle=reading), f"{reading} is a reading of the reserves, not a bundle"),
-        (verify(bundle=manifest), f"{manifest} is the manifest of a liability snapshot, not a bundle"),
-        (verify("--proof", bundle), f"{bundle} is a bundle, not an inclusion proof"),
+    envelope = tmp_path / "envelope.json"
+    envelope.write_bytes(dumps(json.loads(exchange.bundle)["envelope"]))
+    for path, kind in (
+        (proof, "an inclusion proof"),
+        (statement, "a statement without its bundle"),
+        (envelope, "a signed statement without its bundle"),
+        (reading, "a reading of the reserves"),
+        (manifest, "the manifest of a liability snapshot"),
     ):
+        ran, told = verify(bundle=path), f"{path} is {kind}, not a bundle{OF_A_BUNDLE}"
         assert (ran.code, f"attest: error: {told}\n" in ran.err, "unknown field" in ran.err) == (3, True, False)
-        row = next(line for line in ran.out.splitlines() if line.startswith("   0   FAILED"))
+        row = next(line for line in ran.out.splitlines() if line.startswith("   0   NOT CHECKED"))
         assert row.endswith(told)
+    given = verify("--proof", bundle)
+    told = f"{bundle} is a bundle, not an inclusion proof{OF_A_PROOF}"
+    assert (given.code, given.err) == (3, f"attest: error: {told}\n")
     pinned = verify("--trust-root", bundle, trust="")
     assert (pinned.code, pinned.out) == (3, "")
     assert pinned.err == f"attest: error: {bundle} is a bundle, not a trust root\n"
@@ -98,7 +108,7 @@ def test_a_pipe_that_held_something_else_is_not_read_again(verify: Callable[...,
     writer.start()
     ran = verify("--proof", pipe)
     writer.join(10)
-    assert (ran.code, "the inclusion proof is not strict JSON" in ran.err) == (3, True)
+    assert (ran.code, f"{pipe} is text that is no JSON, not an inclusion proof" in ran.err) == (3, True)
 
 
 def test_prove_says_which_folder_it_takes(attest: Any, exchange: Exchange) -> None:

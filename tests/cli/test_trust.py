@@ -264,10 +264,36 @@ def test_a_timestamp_that_does_not_hold_is_not_kept(attest: Any, exchange: Excha
     assert bundle.read_bytes() == before
 
 
+def test_an_intermediate_of_an_authority_stands_beside_its_root_in_one_file_or_two(
+    attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    """RFC 3161 lets an authority send its own certificate alone."""
+    bundle, pinned = bundle_of(exchange, keys), signed_root(keys)
+    clock = make_authority(keys / "clock", between=True)
+    between = (clock.folder / "between").read_bytes()
+    for name, data in (("root", clock.root), ("between", between), ("both", between + clock.root)):
+        (keys / f"{name}.pem").write_bytes(data)
+    with serving(clock) as url:
+        bare = attest("timestamp", bundle, "--tsa", url, "--tsa-root", "root.pem")
+        assert (bare.code, "was issued by 'Between', whose certificate is neither in it nor" in bare.err) == (1, True)
+        alone = attest("timestamp", bundle, "--tsa", url, "--tsa-root", "between.pem")
+        assert (alone.code, "between.pem has no root certificate" in alone.err) == (3, True)
+        assert attest("timestamp", bundle, "--tsa", url, "--tsa-root", "both.pem", "--json").document["added"] == 3
+    later = ("--trust-root", pinned, "--at", "2026-12-05T00:00:00Z")
+    for files in (("both.pem",), ("root.pem", "between.pem"), ("between.pem", "root.pem")):
+        ran = attest("verify", bundle, *later, *(word for file in files for word in ("--tsa-root", file)), "--json")
+        assert ran.document["steps"][6]["status"] == "VERIFIED"
+        assert len(ran.document["signatories"]["timestamps"]) == 3
+    failed = attest("verify", bundle, *later, "--tsa-root", "root.pem", "--json")
+    assert (failed.code, failed.document["error"]["code"]) == (1, "timestamp/invalid")
+    refused = attest("verify", bundle, *later, "--tsa-root", "between.pem", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (3, "timestamp/authority")
+
+
 def test_an_authority_that_answers_with_another_status_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    replies = iter((Reply(200, None, b"yes"), Reply(500, None, b"no")))
+    replies = iter((Reply(200, None, b"0 yes"), Reply(500, None, b"no")))
     monkeypatch.setattr(Wire, "post", lambda *_, **__: next(replies))
-    assert ask("https://tsa.example", b"x") == b"yes"
+    assert ask("https://tsa.example", b"x") == b"0 yes"
     with pytest.raises(UnavailableError, match="HTTP status 500"):
         ask("https://tsa.example", b"x")
 

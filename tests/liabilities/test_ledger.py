@@ -115,6 +115,15 @@ def test_all_findings_are_counted_and_the_first_are_shown(tmp_path: Path) -> Non
     assert "row 21" in caught.value.details[-1]
 
 
+def test_whoever_has_several_rows_learns_how_they_are_added_up(tmp_path: Path) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_ledger(write(tmp_path, HEADER + "alice,BTC,1\nalice,BTC,2\n"))
+    assert "sum_rows = true under [ledger]" in (caught.value.hint or "")
+    with pytest.raises(MalformedError) as other:
+        read_ledger(write(tmp_path, HEADER + "alice,BTC,x\n"))
+    assert "sum_rows" not in (other.value.hint or "")
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"nothing\.csv"):
         read_ledger(tmp_path / "nothing.csv")

@@ -71,6 +71,8 @@ BALANCES = st.one_of(
     st.decimals(min_value=-(10**12), max_value=10**12, places=8).map(lambda value: f"{value:f}"),
     st.integers(-(2**130), 2**130).map(str),
     st.from_regex(r"-?[0-9]{1,45}(\.[0-9]{1,60})?", fullmatch=True),
+    st.from_regex(r"-?[0-9]{1,3}(\.[0-9]{1,6})?[eE][+-]?[0-9]{1,2}", fullmatch=True),
+    st.sampled_from("0E-18 0E+3 1E-8 1.50E-7 1E+3 1e+3 1.23457E+12 1.23457E-10".split()),
     st.sampled_from("0 -0 0.00 1.500000000000000000000000 1e3 +1 .5 5. -.5 - 1.2.3 １ 1_0 0x1 nan inf".split()),  # noqa: RUF001
     st.text("0123456789.-+e ", max_size=6),
 )

@@ -458,6 +458,51 @@ def test_queries_that_fail_or_write_are_refused(query: str, exchange: Server) ->
     assert exchange.run("SELECT count(*) FROM big") == [(600_000,)]
 
 
+ENDS = {
+    "a comment": " -- all of them",
+    "a comment and a semicolon in it": " -- all; of them",
+    "a semicolon": ";",
+    "semicolons, white space and comments": " ;; -- one\n ;\t/* two /* three */ */ -- four",
+    "a comment after a string that looks like one": " WHERE '--;' <> ';' -- all",
+    "a comment after text between dollars": " WHERE $$ -- $$ <> $a$/* $$ $a$ -- all",
+    "a comment after a string with a quote": " WHERE 'it''s -- ' = E'it\\'s -- ' -- all",
+    "a comment after a name with two hyphens": ' CROSS JOIN (SELECT 1 AS "x--y") AS "z--" -- all',
+    "a comment that ends in a carriage return": " -- all\r",
+    "an empty comment": " --",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_a_query_ends_with_changes_nothing(end: str, server: Server) -> None:
+    query = f"-- balances\nSELECT account, /* login; */ asset, balance -- in coins\n FROM ({ONE_ROW}) AS one{ENDS[end]}"
+    totals = ControlTotals()
+    assert rows_of(Source(server.url(), query), totals) == [("a--b;", "BTC", 3 * 10**8)]
+    assert totals.inputs[0].query == query
+
+
+ONE_ROW = "SELECT 'a--b;' AS account, 'BTC' AS asset, 3 AS balance"
+
+
+@pytest.mark.parametrize("query", ["", " \n", "-- all", "/* all */;", ";"])
+def test_a_query_that_says_nothing_is_told_as_that(query: str, server: Server) -> None:
+    assert "the query says nothing SELECT account, asset, balance FROM" in refused(Source(server.url(), query))
+
+
+@pytest.mark.parametrize(
+    "query", [f"{ONE_ROW} /* all", f"{ONE_ROW} WHERE 'x", f"{ONE_ROW}; {ONE_ROW}", "SHOW all", f"({ONE_ROW}"]
+)
+def test_a_query_that_cannot_be_sent_is_refused_with_what_it_must_be(query: str, server: Server) -> None:
+    message = refused(Source(server.url(), query), UnavailableError)
+    assert "the query is sent as COPY (query) TO STDOUT: it must be one SELECT" in message
+
+
+@pytest.mark.parametrize("end", ["", ";", " -- all", "; -- all", " ;\n-- all\n/* of them */", " /* open"])
+def test_sqlite_takes_a_query_with_comments(end: str, tmp_path: Path) -> None:
+    source = sqlite(tmp_path / "l.db", ("a--b", "BTC", 1))
+    query = f"-- balances\n{QUERY.replace('asset', '/* coin */ asset')}{end}"
+    assert rows_of(Source(source.location, query, source.folder)) == [("a--b", "BTC", 10**8)]
+
+
 URLS = [
     "postgresql://postgres:sekret@127.0.0.1:1/x",
     "postgresql://postgres:sek@ret@127.0.0.1:{port}/x",

@@ -1,0 +1,117 @@
+"""Columns that stand in the names of folders, as Hive and Spark lay tables out: `asset=BTC/part-0.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attest.errors import MalformedError
+from attest.liabilities.ledger_rows import Batch, binary, is_text
+
+COLUMNS: Final = ("account", "asset", "balance")
+_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
+_HINT: Final = f"a ledger has the columns {', '.join(COLUMNS)}"
+
+
+class Partition(NamedTuple):
+    """What the folders around a file say of its rows: `values` of columns of a ledger, `others` of other columns.
+
+    Keys are columns; a value of `others` is the folder's name.
+    """
+
+    values: Mapping[str, str] = {}
+    others: Mapping[str, str] = {}
+
+    def positions(self, place: str, names: list[str]) -> dict[str, int]:
+        """Where those columns of a ledger stand among `names` that the file has. Raises `MalformedError`."""
+        found: dict[str, int] = {}
+        for column in COLUMNS:
+            if names.count(column) > 1:
+                raise MalformedError("ledger/column", f"{place}: column {column!r} stands there twice", hint=_HINT)
+            if column in names:
+                found[column] = names.index(column)
+            elif column not in self.values:
+                raise MalformedError("ledger/column", f"{place}: column {column!r} is missing", hint=self._hint(column))
+        if not found:
+            raise MalformedError("ledger/column", f"{place}: no column of a ledger is in the file", hint=_HINT)
+        return found
+
+    def _hint(self, missing: str) -> str:
+        if not self.others:
+            return _HINT
+        said = ", ".join(self.others.values())
+        return f"{_HINT}; its folders say {said}, and one named {missing}=… would be its column {missing}"
+
+    def batch(self, place: str, rows: int | npt.NDArray[np.int64], present: Mapping[str, Any]) -> Batch:
+        """The batch of these `rows`, whose columns are `present`, or else as the folders say.
+
+        Raises `MalformedError` where a row says other than its folder.
+        """
+        for column in sorted(self.values.keys() & present.keys()):
+            self._require_equal(place, rows, column, present[column])
+        length = len(next(iter(present.values())))
+        columns = [present[name] if name in present else _constant(self.values[name], length) for name in COLUMNS]
+        return Batch(place, rows, *columns)
+
+    def _require_equal(self, place: str, rows: int | npt.NDArray[np.int64], column: str, array: Any) -> None:
+        said = self.values[column]
+        if not is_text(array.type):
+            raise MalformedError(
+                "ledger/partition",
+                f"{place}: column {column!r} stands in the file, as {array.type}, and in the name of its folder",
+                hint="leave it out of the one or the other",
+            )
+        equal = pc.fill_null(pc.equal(binary(array), said.encode()), fill_value=False)
+        if not (same := equal.to_numpy(zero_copy_only=False)).all():
+            index = int(np.argmin(same))
+            row = rows + index if isinstance(rows, int) else int(rows[index])
+            value = binary(array)[index].as_py()
+            shown = "null" if value is None else repr(value[:40].decode("utf-8", "replace"))
+            raise MalformedError(
+                "ledger/partition",
+                f"{place} row {row}, field {column}: is {shown}, while its folder is named {column}={said}",
+                hint="which of the two is right? leave the column out of the file, or move the file",
+            )
+
+
+NO_FOLDERS: Final = Partition()
+
+
+def partition(place: str, folders: Sequence[str]) -> Partition:
+    """What the names of `folders`, from the outermost in, say of the rows in the file that findings call `place`.
+
+    Raises `MalformedError` when they say two things, or that a column has no value.
+    """
+    values: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for folder in folders:
+        key, equals, said = folder.partition("=")
+        if not (key and equals):
+            continue
+        if key not in COLUMNS:
+            others[key] = folder
+            continue
+        try:
+            value = unquote(said, errors="strict")
+        except UnicodeDecodeError:
+            raise MalformedError("ledger/partition", f"{place}: the name of its folder {folder} is not UTF-8") from None
+        if value in {"", _NULL}:
+            raise MalformedError(
+                "ledger/partition",
+                f"{place}: its folder {folder} has the rows without {key}",
+                hint=f"a row of a ledger has its {key}: correct those rows, or leave the folder out",
+            )
+        if values.setdefault(key, value) != value:
+            raise MalformedError("ledger/partition", f"{place}: its folders say {key}={values[key]} and {folder}")
+    return Partition(values, others)
+
+
+def _constant(value: str, length: int) -> Any:
+    codes = pa.array(np.zeros(length, np.int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array([value], pa.large_string()))
