@@ -1,4 +1,4 @@
-"""Contracts on a real anvil that are asked about signatures: a real Safe, wallets of other kinds, and liars."""
+"""Contracts on real nodes that are asked about signatures: a real Safe, wallets of other kinds, and liars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from attest.demo.nodes import anvil
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.control_contract import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
@@ -28,6 +27,7 @@ from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
+from tests.nodes.sandbox import sandbox
 
 CHAIN, CHAIN_ID = "eip155:31337", 31337
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ ANSWERS = {
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An anvil with contracts, and the block after they were made; owners changed in later ones."""
+    """A node with contracts, and the block after they were made; owners changed in later ones."""
 
     url: str
     addresses: Mapping[str, str]
@@ -104,9 +104,8 @@ def execute(node: Node, safe: str, data: str, keys: Sequence[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    with anvil(genesis_time=1_760_000_000) as url:
-        node = Node("anvil", url)
+def chain(kind: str) -> Iterator[Chain]:
+    with sandbox(kind, genesis_time=1_760_000_000) as node:
         safe = deploy_safe(node, [ALICE.address, BOB.address, CAROL.address], 2)
         teller = node.call("eth_accounts")[0]
         contracts = FIXTURES / "contracts"
@@ -138,7 +137,7 @@ def chain() -> Iterator[Chain]:
         execute(node, safe, swap, [ALICE, CAROL])
         later = reader.choose(node, int(node.call("eth_blockNumber"), 16), NOW)
         sums = {name: checksum_address(address) for name, address in addresses.items()}
-        yield Chain(url, sums | {"teller": checksum_address(teller)}, block, later)
+        yield Chain(node.url, sums | {"teller": checksum_address(teller)}, block, later)
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +146,7 @@ def liar(chain: Chain) -> Iterator[Liar]:
         yield liar
 
 
+@pytest.mark.parametrize("kind", ["anvil"], indirect=True)  # a wallet, too
 def test_what_a_real_wallet_signs_passes(chain: Chain) -> None:
     teller = chain.addresses["teller"]
     document = typed_data(
@@ -430,6 +430,7 @@ def renamed(node: Node) -> Node:
     return node
 
 
+@pytest.mark.parametrize("kind", ["anvil"], indirect=True)  # changes storage as no transaction can
 def test_a_safe_whose_owners_are_no_list_is_a_contract_like_others(chain: Chain) -> None:
     node = chain.node
     state = node.call("evm_snapshot")

@@ -1,4 +1,4 @@
-"""A month through the command line, with real Safes and other contracts on a real anvil."""
+"""A month through the command line, with real Safes and other contracts on real nodes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from attest.attestation.reserves import Surroundings
 from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
 from attest.cli import main
-from attest.demo.nodes import anvil
-from attest.errors import UnavailableError, VerificationError
+from attest.errors import VerificationError
 from attest.reserves.challenge import Challenge
 from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_recheck import Terms, signed_places
@@ -35,9 +34,10 @@ from attest.reserves.records import ContractControl, ControlProof, EthereumBalan
 from attest.reserves.rpc import Node
 from attest.reserves.safe import safe_typed_data
 from tests.conftest import signed_bundle
-from tests.nodes.contracts import FIXTURES, call_data, deploy
+from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying
 from tests.nodes.safe import NOBODY, deploy_safe
+from tests.nodes.sandbox import sandbox
 from tests.nodes.test_control_contract import (
     ALICE,
     ANSWERS,
@@ -177,17 +177,16 @@ class Round:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    with challenged(tmp_path_factory.mktemp("safes")) as made:
+def made(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
+    with challenged(tmp_path_factory.mktemp("safes"), kind) as made:
         yield made
 
 
 @contextmanager
-def challenged(folder: Path) -> Iterator[Round]:
+def challenged(folder: Path, kind: str = "anvil") -> Iterator[Round]:
     """Contracts of all kinds on a chain, with their challenges and what came back for them in `folder`."""
     genesis = NOW - timedelta(hours=2)
-    with anvil(genesis_time=int(genesis.timestamp())) as url, lying(Node("anvil", url)) as liar:
-        node = Node("anvil", url)
+    with sandbox(kind, genesis_time=int(genesis.timestamp())) as node, lying(Node("n2", node.url)) as liar:
         owners = [ALICE.address, BOB.address, CAROL.address]
         contracts = FIXTURES / "contracts"
         found = {name: deploy_safe(node, owners, 2) for name in ("safe", "swapped", "raised")}
@@ -208,7 +207,7 @@ def challenged(folder: Path) -> Iterator[Round]:
         node.batch([("evm_mine", [])] * 70)
         before = int(node.call("eth_blockNumber"), 16)
         addresses = {name: checksum_address(address) for name, address in found.items()}
-        made = Round(folder, (url, liar.url), liar, addresses, before, before + 2)
+        made = Round(folder, (node.url, liar.url), liar, addresses, before, before + 2)
         assert attest("key", "new", folder / "exchange.pem", "--no-passphrase").code == 0
         challenge(made)
         swap = call_data("swapOwner(address,address,address)", ALICE.address, BOB.address, MALLORY.address)
@@ -219,10 +218,9 @@ def challenged(folder: Path) -> Iterator[Round]:
 
 
 def fund(node: Node, address: str) -> None:
-    """Coins at an address that takes none; anvil answers null when they are there."""
-    with pytest.raises(UnavailableError) as caught:
-        node.call("anvil_setBalance", address, hex(10**18))
-    assert caught.value.code == "node/null"
+    """Coins at an address, also one whose code takes none: what destroys itself leaves them to it without a call."""
+    push_address, destroy = "73", "ff"
+    send(node, None, f"0x{push_address}{address[2:]}{destroy}", value=10**18)
 
 
 def challenge(made: Round) -> None:

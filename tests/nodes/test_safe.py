@@ -10,12 +10,12 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from attest.demo.nodes import anvil
 from attest.errors import UnavailableError
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.rpc import Node
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.safe import deploy_safe
+from tests.nodes.sandbox import sandbox
 
 OWNERS = [Account.from_key(keccak(text=name)) for name in ("Alice", "Bob", "Carol")]
 ADDRESSES = [owner.address for owner in OWNERS]
@@ -23,9 +23,9 @@ VALID = bytes.fromhex("1626ba7e")  # EIP-1271
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    with anvil(genesis_time=1_760_000_000) as url:
-        yield Node("anvil", url)
+def node(kind: str) -> Iterator[Node]:
+    with sandbox(kind, genesis_time=1_760_000_000) as node:
+        yield node
 
 
 @pytest.fixture(scope="module")

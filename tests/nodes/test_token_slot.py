@@ -1,4 +1,4 @@
-"""Balance slots of real contracts on a real anvil, and nodes that offer less or lie."""
+"""Balance slots of real contracts on real nodes, and nodes that offer less or lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from attest.demo.nodes import anvil
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum_proof import (
     Token,
@@ -22,6 +21,7 @@ from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
+from tests.nodes.sandbox import sandbox
 
 OWNER, EMPTY, BLOCKED = ("0x" + name * 20 for name in ("aa", "ee", "bb"))
 AMOUNT = 1000
@@ -50,7 +50,7 @@ FOUND = [name for name, place in PLACES.items() if place is not None]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An anvil with every token of fixtures/tokens, and the block after they were minted."""
+    """A node with every token of fixtures/tokens, and the block after they were minted."""
 
     url: str
     addresses: Mapping[str, str]
@@ -73,9 +73,8 @@ class Chain:
 
 
 @pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    with anvil(genesis_time=1_760_000_000) as url:
-        node = Node("anvil", url)
+def chain(kind: str) -> Iterator[Chain]:
+    with sandbox(kind, genesis_time=1_760_000_000) as node:
         addresses: dict[str, str] = {}
         for name in PLACES:
             arguments = [addresses["PlainToken"]] if name == "Proxy" else []
@@ -87,7 +86,7 @@ def chain() -> Iterator[Chain]:
         # What is asked at the latest block instead of this one finds other balances.
         for name in PLACES:
             send(node, addresses[name], call_data("mint(address,uint256)", OWNER, 1))
-        yield Chain(url, addresses, header)
+        yield Chain(node.url, addresses, header)
 
 
 @pytest.fixture(scope="module")

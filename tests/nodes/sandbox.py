@@ -1,0 +1,36 @@
+"""Ethereum nodes of several kinds, each on a chain of its own, that a test tells to send and to mine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attest.demo.nodes import anvil
+from attest.reserves.rpc import Node
+from tests.nodes.geth import Geth, geth
+
+
+class Anvil(Node):
+    """A node that knows what every node knows, and words of its own besides.
+
+    `eth_accounts` are rich, and `eth_sendTransaction` sends for them; `evm_mine` makes a block of what was sent, at the
+    time in seconds that may be its parameter; `anvil_reorg` replaces so many of the last blocks by empty ones.
+    """
+
+    def __init__(self, name: str, url: str) -> None:
+        super().__init__(name, url)
+        self.url = url
+
+
+Sandbox = Anvil | Geth
+
+
+@contextmanager
+def sandbox(kind: str, *, genesis_time: int) -> Iterator[Sandbox]:
+    """A fresh anvil or geth (the `kind`), whose genesis has this time."""
+    if kind == "geth":
+        with geth(genesis_time=genesis_time) as node:
+            yield node
+    else:
+        with anvil(genesis_time=genesis_time) as url:
+            yield Anvil(kind, url)
