@@ -338,7 +338,7 @@ def test_coins_of_one_custodian_by_its_word_and_by_readings_are_told(forger: For
     )
 
 
-@pytest.mark.parametrize("wallet", ["btc-cold", "btc-hot", "eth-cold", "eth-hot"])
+@pytest.mark.parametrize("wallet", ["btc-cold", "btc-hot", "btc-compensation", "eth-cold", "eth-guarantee"])
 def test_what_is_withheld_of_a_line_is_told_beside_its_coverage(wallet: str, forger: Forger) -> None:
     """Every other asset stays checked."""
     hidden = [record for record in forger.records if record.get("wallet") == wallet and record.get("purpose")]
@@ -347,8 +347,24 @@ def test_what_is_withheld_of_a_line_is_told_beside_its_coverage(wallet: str, for
         mine = [record for record in hidden if record["asset"] == item.asset and record["purpose"] == "customer"]
         rest = verified.unchecked.of_coverage(item.asset)
         assert rest.amounts == tuple((item.asset, "unavailable", int(record["amount"])) for record in mine)
+    # A rule rests on what it counts: that of coverage on the customers' coins of each asset, and on no others.
+    (law,) = (item for item in verified.evaluations if item.policy.id == "jp-psa-in-force")
+    result = law.result("jp.cover")
+    assert result is not None
+    for asset in ("BTC", "DUSD", "ETH"):
+        hides = any(record["asset"] == asset and record["purpose"] == "customer" for record in hidden)
+        assert bool(verified.unchecked.of_verdict(result.sources, asset)) == hides
     told = verified.steps[11].detail
     assert f"not available here: {len(hidden) + 1} of {len(forger.records)} records; shown is" in told
+
+
+@pytest.mark.parametrize("field", ["money", "cover", "declarations"])
+def test_a_custodians_word_has_a_record_of_its_own(field: str, exchange: Exchange) -> None:
+    def share(predicate: Any) -> None:
+        predicate["held"] = [{**HELD, "evidenceLeaf": predicate[field][0]["evidenceLeaf"]}]
+
+    bundle = exchange.resigned(lambda value: share(value["predicate"]))
+    assert exchange.failing_step(bundle, files=lambda _: None) == (8, "statement/arithmetic")
 
 
 def test_an_exchange_that_counts_records_too_many_shows_nothing_more(exchange: Exchange) -> None:

@@ -577,6 +577,8 @@ def test_outputs_at_a_script_that_nothing_shows_to_be_the_wallets_are_not_taken_
     verified = dressed.verify(*dressed.forge(whale, more), lambda _: None)
     assert verified.steps[11].status == "NOT CHECKED"
     assert "BTC" not in verified.rechecked.windows[BITCOIN].lowest
+    assert verified.unchecked.of_coverage("BTC").lowest == ("BTC",)
+    assert not verified.unchecked.of_coverage("ETH")
 
 
 def test_only_a_node_tells_that_another_block_stands_at_a_height(dressed: Published, tmp_path: Path) -> None:
