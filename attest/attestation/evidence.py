@@ -46,7 +46,7 @@ from attest.reserves.records import (
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Unproven
 from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
@@ -56,7 +56,10 @@ _OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoS
 
 
 class ReservesFile(Document):
-    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order."""
+    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order.
+
+    `unproven` says why tokens, or what single wallets have of them, are not proven; absent when all are.
+    """
 
     format: Literal["attest/reserves/v1"]
     period: Period
@@ -67,6 +70,7 @@ class ReservesFile(Document):
     money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
     declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
     unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
+    unproven: Annotated[tuple[Unproven, ...], Field(min_length=1, fail_fast=True)] | None = None
     evidence: EvidenceRoot
     leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
     private: Annotated[tuple[Count, ...], Field(fail_fast=True)]

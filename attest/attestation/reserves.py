@@ -25,6 +25,7 @@ from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refuse_existing
 from attest.policy.inputs import Declaration
 from attest.reserves.challenge import NO_NONCE
+from attest.reserves.counting import denied_amount
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.evidence import EvidenceTree, auditor_edition, public_edition
 from attest.reserves.journal import Journal
@@ -450,7 +451,14 @@ def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[Res
             control=shown.control_of(readings[0]),
             amount=sum(reading.amount for reading in readings),
             wallets=len(readings),
+            **_denied(readings),
         )
         for readings in groups.values()
     ]
     return tuple(sorted(lines, key=lambda line: line.key))
+
+
+def _denied(readings: Sequence[Reading]) -> dict[str, int]:
+    """The field of a line that says how much of its amount cannot move, where some of it cannot."""
+    denied = sum(map(denied_amount, readings))
+    return {"denied": denied} if denied else {}

@@ -233,6 +233,7 @@ def check_arithmetic(predicate: Predicate) -> None:
     for line in predicate.reserves:
         require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
         require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+        require((line.denied or 0) <= line.amount, f"more {line.asset} is denied transfers than a line has")
     for money in predicate.money:
         require(money.currency in assets, f"money names {money.currency}, which is not in assets")
     for asset in assets:

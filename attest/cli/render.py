@@ -46,7 +46,25 @@ def coverage_table(verified: Verified) -> str:
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             "MET" if item.met else "NOT MET",
         )
-    return "\n\n".join(["\n".join([render(table), *_unchecked(verified)]), *(windows_text(verified) for _ in lowest)])
+    under = [*_denied_lines(verified), *_unchecked(verified)]
+    return "\n\n".join(["\n".join([render(table), *under]), *(windows_text(verified) for _ in lowest)])
+
+
+def _denied(verified: Verified, asset: str) -> int:
+    """What is held for customers in `asset` and cannot move, since its token denies the holders transfers."""
+    lines = [
+        line for line in verified.statement.predicate.reserves if (line.asset, line.purpose) == (asset, "customer")
+    ]
+    return sum(line.denied or 0 for line in lines)
+
+
+def _denied_lines(verified: Verified) -> Iterator[str]:
+    for item in verified.coverage:
+        if denied := _denied(verified, item.asset):
+            yield (
+                f"{item.asset}: {format_amount(denied, item.decimals)} of what is held cannot move, since the token "
+                "denies its holders transfers"
+            )
 
 
 def _unchecked(verified: Verified) -> Iterator[str]:
@@ -127,7 +145,8 @@ def _windows(verified: Verified) -> list[Declaration]:
 def coverage_document(verified: Verified) -> list[dict[str, Any]]:
     """The same for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence.
 
-    `counted` is what coverage is judged by where a chain has a window.
+    `counted` is what coverage is judged by where a chain has a window; `denied` what of `held` cannot move, since its
+    token denies the holders transfers.
     """
     return [
         {
@@ -137,6 +156,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
             "held": {level: str(amount) for level, amount in item.held.items()},
             "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
             **({"counted": str(item.counted)} if item.fewer else {}),
+            **({"denied": str(denied)} if (denied := _denied(verified, item.asset)) else {}),
             "coverage": ratio_percent(item.counted, item.owed),
             "met": item.met,
         }

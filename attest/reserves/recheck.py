@@ -11,7 +11,14 @@ from typing import Final, NamedTuple
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.counting import coins, refuse_double_counting, refuse_own, refuse_two_purposes, source
+from attest.reserves.counting import (
+    coins,
+    denied_amounts,
+    refuse_double_counting,
+    refuse_own,
+    refuse_two_purposes,
+    source,
+)
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.records import (
     BitcoinDescriptor,
@@ -142,6 +149,7 @@ def recheck(
     refuse_two_purposes(every.values())
     refuse_own(every.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
     whole = _check_lines(readings.values(), reserves)
+    _check_denied(readings.values(), reserves, whole)
     documents = _check_money([record for record in records.values() if isinstance(record, MoneyDocument)], money)
     return Rechecked(
         sum(not _needs_dump(reading, dumps) for reading in readings.values()),
@@ -338,6 +346,24 @@ def _check_lines(readings: Iterable[Reading], reserves: Sequence[ReserveLine]) -
                 f"the statement says {amount} in {wallets} wallets",
             )
     return frozenset(whole)
+
+
+def _check_denied(
+    readings: Iterable[Reading], reserves: Sequence[ReserveLine], whole: frozenset[tuple[str, ...]]
+) -> None:
+    """Compare what the lines say of coins that cannot move; of one that is not `whole` no more may be disclosed."""
+    stated: dict[tuple[str, ...], int] = {}
+    for line in reserves:
+        stated[line.key[:-1]] = stated.get(line.key[:-1], 0) + (line.denied or 0)
+    found = denied_amounts(readings)
+    for key, amount in stated.items():
+        shown = found.get(key, 0)
+        if shown > amount or (key in whole and shown != amount):
+            raise VerificationError(
+                "recheck/denied",
+                f"{' '.join(key)}: readings whose token denies transfers add up to {shown}, "
+                f"the statement says {amount}",
+            )
 
 
 def _check_money(documents: Sequence[MoneyDocument], money: Sequence[MoneyLine]) -> int:
