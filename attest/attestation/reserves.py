@@ -51,7 +51,7 @@ from attest.reserves.records import (
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
-from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Wallet
+from attest.reserves.wallets import MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
 from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"
@@ -62,8 +62,9 @@ _FOLDER_MODE: Final = 0o700
 class Reserves:
     """The pinned blocks, all records, the lines of money, what is declared, and which records stay with the auditor.
 
-    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `shown` is whose
-    keys are shown to be at hand; `nonce` drew the blocks of windows.
+    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `unproven` why tokens,
+    or what single wallets have of them, are not proven; `shown` is whose keys are shown to be at hand; `nonce` drew the
+    blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -71,6 +72,7 @@ class Reserves:
     money: list[MoneyLine] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
+    unproven: list[Unproven] = field(default_factory=list)
     shown: Shown = NOBODY
     nonce: str = NO_NONCE
 
@@ -234,6 +236,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
         chains,
         private={index for index in own.private if index < len(chains)},
         unlisted=list(own.unlisted),
+        unproven=list(own.unproven or ()),
     )
     reserves.nonce = drawn
     _add_money(bank_documents(config, period, around.folder), config, reserves)
@@ -252,6 +255,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         money=tuple(reserves.money),
         declarations=reserves.declarations,
         unlisted=tuple(reserves.unlisted),
+        **({"unproven": tuple(reserves.unproven)} if reserves.unproven else {}),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
         private=tuple(sorted(reserves.private)),
@@ -318,6 +322,7 @@ def _read(
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
+    reserves.unproven += journal.unproven(chain.id)
     before += sum(isinstance(record, Reading) for record in records)
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
     alone = chain.model_copy(update={"utxo_set": None})
@@ -357,8 +362,9 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
 
         utxo_sets = None if chain.utxo_set is None else real_path(folder / chain.utxo_set)
         return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
-    from attest.reserves.ethereum import EthereumReader, TokenContract
+    from attest.reserves.ethereum import EthereumReader
     from attest.reserves.ethereum_proof import Token, checksum_address
+    from attest.reserves.ethereum_tokens import TokenContract
 
     tokens = {}
     for item in chain.tokens:
