@@ -100,6 +100,12 @@ _FOR_GOOD: Final = re.compile(
     r"|not (?:supported|allowed|available|found)|unauthori[sz]ed|authenticat|forbidden|api key|your plan",
     re.IGNORECASE,
 )
+# The name of a method may have a block or a header in it, and is no word about one.
+_NO_METHOD: Final = re.compile(
+    r"\bmethod\b.{0,100}\b(?:not (?:exist|found|available|supported|allowed|enabled|whitelisted)|unsupported|disabled)"
+    r"|(?:unknown|unsupported|no such) method",
+    re.IGNORECASE,
+)
 # geth: request timed out. Erigon: execution aborted (timeout = 5s). Besu: Timeout expired. Nethermind: timeout.
 _TIMEOUT: Final = re.compile(r"time(?:d)? ?-?out|context deadline exceeded|context canceled", re.IGNORECASE)
 # geth: missing trie node 1f… (path ); required historical state unavailable (reexec=128); historical state … is not
@@ -147,6 +153,8 @@ def refusal(method: str, error: Any) -> Refusal:
 
 
 def _kind(code: object, text: str, *, evm: bool) -> Kind:
+    if _NO_METHOD.search(text):
+        return "refused"
     if evm and (kind := _evm_kind(code, text)) is not None:
         return kind
     if _BUSY.search(text):

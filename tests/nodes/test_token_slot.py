@@ -260,6 +260,19 @@ def test_a_usual_slot_is_found_whatever_the_access_list_says(
     assert chain.find(name, node=liar.changing(eth_createAccessList=style)) == chain.expected(name)
 
 
+@pytest.mark.parametrize("empty", [{"storageKeys": None}, {}, {"storageKeys": []}], ids=["null", "absent", "a list"])
+@pytest.mark.parametrize("name", LISTED)
+def test_a_contract_without_keys_in_the_list_does_not_make_it_one_of_another_form(
+    name: str, empty: dict[str, Any], chain: Chain, liar: Liar
+) -> None:
+    """Releases of geth write null for the implementation behind a proxy."""
+
+    def with_another(_: list[Any], answer: Any) -> Any:
+        return {**answer, "accessList": [{"address": EMPTY, **empty}, *answer["accessList"]]}
+
+    assert chain.find(name, node=liar.changing(eth_createAccessList=with_another)) == chain.expected(name)
+
+
 @pytest.mark.parametrize("name", LISTED)
 def test_a_list_without_the_contract_is_asked_for_again_as_one_that_is_not_optimised(name: str, chain: Chain) -> None:
     """Nethermind and Erigon take a third parameter, and anvil does not."""
