@@ -59,7 +59,7 @@ from attest.reserves.records import (
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
-from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted
+from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
 from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
@@ -69,7 +69,10 @@ _OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoS
 
 
 class ReservesFile(Document):
-    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order."""
+    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order.
+
+    `unproven` says why tokens, or what single wallets have of them, are not proven; absent when all are.
+    """
 
     format: Literal["attest/reserves/v1"]
     period: Period
@@ -81,6 +84,7 @@ class ReservesFile(Document):
     held: Annotated[tuple[HeldLine, ...], Field(fail_fast=True, min_length=1)] = ()
     declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
     unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
+    unproven: Annotated[tuple[Unproven, ...], Field(min_length=1, fail_fast=True)] = ()
     evidence: EvidenceRoot
     leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
     private: Annotated[tuple[Count, ...], Field(fail_fast=True)]

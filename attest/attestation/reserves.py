@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attest.amounts import format_amount
 from attest.attestation.at_hand import require_utxo_sets
@@ -26,7 +26,7 @@ from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refus
 from attest.policy.inputs import Declaration
 from attest.reserves.account_advice import account_advice
 from attest.reserves.challenge import NO_NONCE
-from attest.reserves.counting import contract_place
+from attest.reserves.counting import contract_place, denied_amount
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.evidence import (
@@ -60,7 +60,7 @@ from attest.reserves.records import (
 )
 from attest.reserves.register import Register, register
 from attest.reserves.trie_nodes import share_nodes
-from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Wallet
+from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
 from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"
@@ -72,8 +72,8 @@ class Reserves:
     """What was read and what documents say: the pinned blocks, all records, the lines of money and of held coins.
 
     `private` are the indices of the records that stay with the auditor; `unlisted` says what lies at the wallets in
-    assets that they do not list, and does not count; `shown` is whose keys are shown to be at hand; `nonce` drew the
-    blocks of windows.
+    assets that they do not list, and does not count; `unproven` why tokens, or what single wallets have of them, are
+    not proven; `shown` is whose keys are shown to be at hand; `nonce` drew the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -82,6 +82,7 @@ class Reserves:
     held: list[HeldLine] = field(default_factory=list)
     private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
+    unproven: list[Unproven] = field(default_factory=list)
     shown: Shown = NOBODY
     nonce: str = NO_NONCE
 
@@ -255,6 +256,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
         chains,
         private={index for index in own.private if index < len(chains)},
         unlisted=list(own.unlisted),
+        unproven=list(own.unproven or ()),
     )
     reserves.nonce = drawn
     _add_money(bank_documents(config, period, around.folder), config, reserves)
@@ -263,6 +265,8 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
 
 def reserves_file(config: Config, period: str, reserves: Reserves, tree: EvidenceTree) -> ReservesFile:
     """What `reserves.json` says of `reserves`, whose records lie in `tree`."""
+    # What is not there stays absent from the document.
+    more: dict[str, Any] = {"held": tuple(reserves.held), "unproven": tuple(reserves.unproven)}
     return ReservesFile(
         format="attest/reserves/v1",
         period=period,
@@ -271,12 +275,12 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         chains=chains_read(config, period, reserves.pins),
         reserves=reserves.lines,
         money=tuple(reserves.money),
-        **({"held": tuple(reserves.held)} if reserves.held else {}),
         declarations=reserves.declarations,
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
         private=tuple(sorted(reserves.private)),
+        **{name: there for name, there in more.items() if there},
     )
 
 
@@ -375,6 +379,7 @@ def _read(
         shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
         around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
+    reserves.unproven += journal.unproven(chain.id)
     before += sum(isinstance(record, Reading) for record in records)
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
     alone = chain.model_copy(update={"utxo_set": None})
@@ -414,8 +419,9 @@ def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], fo
 
         utxo_sets = None if chain.utxo_set is None else real_path(folder / chain.utxo_set)
         return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
-    from attest.reserves.ethereum import EthereumReader, TokenContract
+    from attest.reserves.ethereum import EthereumReader
     from attest.reserves.ethereum_proof import Token
+    from attest.reserves.ethereum_tokens import TokenContract
 
     tokens = {}
     for item in chain.tokens:
@@ -508,7 +514,14 @@ def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[Res
             control=shown.control_of(readings[0]),
             amount=sum(reading.amount for reading in readings),
             wallets=len(readings),
+            **_denied(readings),
         )
         for readings in groups.values()
     ]
     return tuple(sorted(lines, key=lambda line: line.key))
+
+
+def _denied(readings: Sequence[Reading]) -> dict[str, int]:
+    """The field of a line that says how much of its amount cannot move, where some of it cannot."""
+    denied = sum(map(denied_amount, readings))
+    return {"denied": denied} if denied else {}

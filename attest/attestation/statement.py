@@ -270,6 +270,7 @@ def check_arithmetic(statement: Statement) -> None:
     for line in predicate.reserves:
         require(line.asset in assets, f"reserves name {line.asset}, which is not in assets")
         require(line.chain in chains, f"reserves name {line.chain}, which has no pinned block")
+        require(line.denied <= line.amount, f"more {line.asset} is denied transfers than a line has")
     for asset in assets:
         held = [line.amount for line in predicate.reserves if line.asset == asset]
         require(sum(held) <= MAX_AMOUNT, f"the reserves of {asset} do not fit in 128 bits")

@@ -31,9 +31,23 @@ def coverage_table(verified: Verified) -> str:
             ", ".join(_level(verified, item, level) for level in item.held) or "none",
             coverage_verdict(verified, item),
         )
-    return "\n\n".join(
-        ["\n".join([render(table), *unchecked_lines(verified)]), *(windows_text(verified) for _ in lowest)]
-    )
+    under = [*_denied_lines(verified), *unchecked_lines(verified)]
+    return "\n\n".join(["\n".join([render(table), *under]), *(windows_text(verified) for _ in lowest)])
+
+
+def _denied(verified: Verified, asset: str) -> int:
+    """What is held for customers in `asset` and cannot move, since its token denies the holders transfers."""
+    lines = verified.statement.predicate.reserves
+    return sum(line.denied for line in lines if (line.asset, line.purpose) == (asset, "customer"))
+
+
+def _denied_lines(verified: Verified) -> Iterator[str]:
+    for item in verified.coverage:
+        if denied := _denied(verified, item.asset):
+            yield (
+                f"{item.asset}: {format_amount(denied, item.decimals)} of what is held cannot move, since the token "
+                "denies its holders transfers"
+            )
 
 
 def coverage_verdict(verified: Verified, item: Coverage) -> str:
@@ -178,7 +192,8 @@ def _windows(verified: Verified) -> list[Declaration]:
 def coverage_document(verified: Verified) -> list[dict[str, Any]]:
     """Coverage for programs: amounts in base units; `rechecked` lists the levels recomputed from evidence.
 
-    `counted` is what coverage is judged by where a chain has a window; `checked` is whether step 11 checked all of it.
+    `counted` is what coverage is judged by where a chain has a window; `denied` what of `held` cannot move,
+    since its token denies the holders transfers; `checked` is whether step 11 checked all of it.
     """
     return [
         {
@@ -188,6 +203,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
             "held": {level: str(amount) for level, amount in item.held.items()},
             "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
             **({"counted": str(item.counted)} if item.fewer else {}),
+            **({"denied": str(denied)} if (denied := _denied(verified, item.asset)) else {}),
             "coverage": ratio_percent(item.counted, item.owed),
             "met": item.met,
             "checked": not (rest := verified.unchecked.of_coverage(item.asset)),

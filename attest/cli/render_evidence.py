@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from attest.amounts import format_amount
@@ -10,7 +10,7 @@ from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, Evidence
 from attest.attestation.window import not_recomputed
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
-from attest.reserves.counting import ASKED, source
+from attest.reserves.counting import ASKED, denied_amount, source
 from attest.reserves.records import (
     BitcoinUtxos,
     ContractControl,
@@ -55,6 +55,7 @@ def lines_table(own: ReservesFile) -> str:
             asset = str(said.unit)
             lowest.add_row(asset, said.name, format_amount(said.amount or 0, decimals[asset]))
         parts.append(render(lowest))
+    parts += _tokens_tables(own, decimals)
     if own.unlisted:
         table = new_table("~not counted: wallet", "does not list", ">amount")
         for item in own.unlisted:
@@ -63,10 +64,26 @@ def lines_table(own: ReservesFile) -> str:
     return "\n\n".join(parts)
 
 
+def _tokens_tables(own: ReservesFile, decimals: Mapping[str, int]) -> Iterator[str]:
+    """What tokens deny their holders to move, and why tokens are not proven."""
+    if any(line.denied for line in own.reserves):
+        denied = new_table("asset", "~chain", "purpose", "storage", ">cannot move: denied by the token", ">of")
+        for line in own.reserves:
+            if line.denied:
+                amounts = (format_amount(amount, decimals[line.asset]) for amount in (line.denied, line.amount))
+                denied.add_row(line.asset, line.chain, line.purpose, line.storage, *amounts)
+        yield render(denied)
+    if own.unproven:
+        reasons = new_table("not proven", "~chain", "~wallet", "~because")
+        for why in own.unproven:
+            reasons.add_row(why.asset, why.chain, why.wallet or "all", why.reason)
+        yield render(reasons)
+
+
 def reserves_document(own: ReservesFile) -> dict[str, Any]:
     """The same for programs: amounts in base units."""
     value = own.to_value()
-    names = ("period", "chains", "reserves", "money", "held", "unlisted", "declarations", "evidence")
+    names = ("period", "chains", "reserves", "money", "held", "unlisted", "unproven", "declarations", "evidence")
     return {name: value[name] for name in names if name in value}
 
 
@@ -211,7 +228,8 @@ def _rests_on(record: Any) -> str:  # noqa: PLR0911 (a line for each type)
         case TrieNodes():
             return f"{len(record.nodes):,} trie nodes"
         case EthereumTokenBalance() | EthereumTokenAnswer():
-            return f"{record.address} in the token {source(record)}"
+            denied = ", denied transfers by it" if denied_amount(record) else ""
+            return f"{record.address} in the token {source(record)}{denied}"
         case BitcoinUtxos():
             return f"{len(record.utxos):,} outputs"
         case MoneyDocument():

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from attest.errors import AttestError
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import Node, RefusedError
 
 Answer = Callable[[str, list[Any]], str]
-"""The JSON text of a call's result. Raises `LookupError` or `AttestError` when there is none."""
+"""The JSON text of a call's result. Raises `LookupError` or `AttestError` when there is none.
+
+What a node refused is passed on as it said it.
+"""
 
 
 def _dump(value: Any) -> str:
@@ -68,6 +71,8 @@ def serve(answer: Answer) -> Iterator[str]:
             head = f'{{"jsonrpc":"2.0","id":{json.dumps(call["id"])}'
             try:
                 return f'{head},"result":{answer(call["method"], call["params"])}}}'
+            except RefusedError as error:
+                return f'{head},"error":{json.dumps(error.told, default=str)}}}'
             except (LookupError, AttestError) as error:
                 failure = json.dumps({"code": -32601, "message": f"{call['method']}: {error}"})
                 return f'{head},"error":{failure}}}'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
-from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
+from attest.reserves.ethereum_node import REVERTED, at_block, bytes_of, proof_of
 from attest.reserves.ethereum_proof import (
     Header,
     by_hash,
@@ -43,8 +42,6 @@ _VALID: Final = _IS_VALID_SIGNATURE.ljust(_WORD, b"\0")  # by chance or not, the
 _LEGACY: Final = bytes.fromhex("20c13b0b")  # of isValidSignature(bytes,bytes), an early draft of EIP-1271
 _DELEGATION: Final = bytes.fromhex("ef0100")  # EIP-7702
 _DELEGATION_BYTES: Final = 23
-# How nodes say that the contract ended the call, rather than they.
-_REVERTED: Final = re.compile(r"revert|invalid opcode|VM execution error", re.IGNORECASE)
 
 
 class ContractAnswer(NamedTuple):
@@ -196,7 +193,7 @@ class _Contract:
         try:
             answer = self._node.call("eth_call", {"to": self._address, "data": "0x" + data.hex()}, self._at)
         except UnavailableError as error:
-            if error.code != "node/refused" or _REVERTED.search(error.message) is None:
+            if error.code != REVERTED:
                 raise
             raise self._refused(f"reverted ({error.message})") from None
         said = bytes_of(self._node, answer)

@@ -12,7 +12,7 @@ from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, 
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.control import check_signature
-from attest.reserves.counting import Place
+from attest.reserves.counting import Place, denied_amount
 from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
 from attest.reserves.ethereum_proof import checksum_address, decode_header
 from attest.reserves.records import (
@@ -91,11 +91,12 @@ def recheck_control(
     }
     controls = {index: shown.control_of(reading) for index, reading in readings.items()}
     for index, reading in readings.items():
-        count = sums.setdefault((*reading.line, controls[index]), [0, 0])
+        count = sums.setdefault((*reading.line, controls[index]), [0, 0, 0])
         count[0] += 1
         count[1] += reading.amount
+        count[2] += denied_amount(reading)
     disclosed: dict[tuple[str, ...], int] = {}
-    for key, (wallets, _) in sums.items():
+    for key, (wallets, _, _) in sums.items():
         disclosed[key[:-1]] = disclosed.get(key[:-1], 0) + wallets
     stated: dict[tuple[str, ...], int] = {}
     for line in reserves:
@@ -104,7 +105,7 @@ def recheck_control(
     for line in reserves:
         if disclosed.get(line.key[:-1], 0) != stated[line.key[:-1]]:
             continue
-        if tuple(sums.get(line.key, (0, 0))) != (line.wallets, line.amount):
+        if tuple(sums.get(line.key, (0, 0, 0))) != (line.wallets, line.amount, line.denied):
             raise VerificationError(
                 "control/line",
                 f"{' '.join(line.key)}: the signatures cover other balances than the {line.wallets} that it states",

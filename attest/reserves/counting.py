@@ -158,6 +158,20 @@ def coins(readings: Iterable[Reading]) -> dict[str, str]:
     return {chain: coin.asset for chain, coin in found.items()}
 
 
+def denied_amount(reading: Reading) -> int:
+    """How much of a balance cannot move, since its token denies the holder transfers: all of it, or nothing."""
+    return reading.amount if isinstance(reading, EthereumTokenBalance) and reading.denied else 0
+
+
+def denied_amounts(readings: Iterable[Reading]) -> dict[tuple[str, ...], int]:
+    """What of the balances cannot move, by line without its control; lines of which everything can are left out."""
+    found: dict[tuple[str, ...], int] = {}
+    for reading in readings:
+        if amount := denied_amount(reading):
+            found[reading.line] = found.get(reading.line, 0) + amount
+    return found
+
+
 def source(reading: EthereumTokenBalance | EthereumTokenAnswer) -> str:
     """The contract of a token's balance, and where in it the balance was found."""
     if isinstance(reading, EthereumTokenAnswer):

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from attest.amounts import MAX_AMOUNT
 from attest.documents import format_time
-from attest.errors import AttestError, MalformedError
+from attest.errors import UnavailableError
 from attest.reserves.ethereum_contracts import safe_records
-from attest.reserves.ethereum_node import amounts, at_block, decimals_of, header_of, lie, proof_of, quantity
-from attest.reserves.ethereum_proof import (
-    Header,
-    Token,
-    balance_slot,
-    by_hash,
-    decode_header,
-    proven_balance,
-    proven_storage_root,
-    proven_token_balance,
+from attest.reserves.ethereum_node import (
+    REVERTED,
+    amounts,
+    at_block,
+    header_of,
+    lie,
+    proof_of,
+    proving,
+    quantity,
+    unfit,
 )
+from attest.reserves.ethereum_proof import Header, Token, by_hash, decode_header, proven_balance
+from attest.reserves.ethereum_tokens import Place, TokenContract, TokenReader
 from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
     Before,
@@ -41,32 +42,17 @@ from attest.reserves.records import (
     EthereumBalance,
     EthereumHeader,
     EthereumSafe,
-    EthereumTokenAnswer,
     EthereumTokenBalance,
     Record,
     new_salt,
     reading_fields,
 )
 from attest.reserves.rpc import Node
-from attest.reserves.token_slot import find_token
 from attest.reserves.unknown_tokens import unknown_tokens
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
-_SLOT_BYTES: Final = 32
-_SLOTS: Final = 100  # storage slots in one eth_getProof
-
-
-class TokenContract(NamedTuple):
-    """An ERC-20 contract of the config; `token` says where it keeps balances, None that this is to be found out."""
-
-    contract: str
-    token: Token | None
-
-
-class _Place(NamedTuple):
-    wallet: Wallet
-    address: str
+_NOT_TOLD: Final = frozenset((REVERTED, "ethereum/word"))  # a contract that does not say what some address has
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +136,20 @@ class EthereumReader:
         header = decode_header(block.header)
         readings: list[Record] = []
         for asset in (self.native, *self.tokens):
-            places = [_Place(wallet, self.addresses[wallet.id]) for wallet in wallets if asset in wallet.assets]
-            keys = {f"{self.chain} {asset} {start}": start for start in range(0, len(places), _CHUNK)}
-            token = None
-            if asset in self.tokens and any(journal.records(key) is None for key in keys):
-                token = self._token(quorum, asset, header, places[0].address)
-            for key, start in keys.items():
+            places = [Place(wallet, self.addresses[wallet.id]) for wallet in wallets if asset in wallet.assets]
+            parts = {
+                f"{self.chain} {asset} {start}": places[start : start + _CHUNK]
+                for start in range(0, len(places), _CHUNK)
+            }
+            left = [place for key, part in parts.items() if journal.records(key) is None for place in part]
+            token = self._open(quorum, asset, header, left, journal) if left and asset in self.tokens else None
+            for key, part in parts.items():
                 kept = journal.records(key)
                 if kept is None:
-                    part = places[start : start + _CHUNK]
-                    kept = journal.keep(key, self._chunk(quorum, header, asset, token, part), quorum.record())
+                    read = self._native(quorum, header, part) if token is None else token.read(part)
+                    if token is not None and token.unproven:
+                        journal.keep_unproven(self.chain, token.unproven)
+                    kept = journal.keep(key, read, quorum.record())
                 readings += kept
                 progress(len(readings))
         return readings
@@ -177,67 +167,64 @@ class EthereumReader:
         found = []
         for asset in (self.native, *self.tokens):
             left = [address for address in owners if (address, asset) not in listed]
-            said = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
+            try:
+                said = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
+            except UnavailableError as error:
+                if asset not in self.tokens or error.code not in _NOT_TOLD:
+                    raise
+                header = decode_header(block.header)
+                TokenReader(quorum, header, self.chain, asset, self.tokens[asset].contract).require_contract()
+                quorum.tell(f"{asset} at wallets that do not list it was not looked for: {error.message}")
+                continue
             found += [(address, asset, amount) for address, amount in zip(left, said, strict=True) if amount]
         if self.tokens_since is not None:
             known = frozenset(token.contract for token in self.tokens.values())
             found += unknown_tokens(quorum, block.pin, self.tokens_since, known, list(owners))
         return [Unlisted(wallet=owners[address], asset=asset, amount=str(amount)) for address, asset, amount in found]
 
-    def _token(self, quorum: Quorum, asset: str, header: Header, holder: str) -> Token | None:
-        contract, token = self.tokens[asset]
-        at = at_block(header.block_hash)
-        said = quorum.ask(
-            lambda node: decimals_of(node, contract, at),
-            lambda one, other: f"says that {asset} has {other} decimals, not {one}",
+    def _open(
+        self, quorum: Quorum, asset: str, header: Header, places: Sequence[Place], journal: Journal | Shelf
+    ) -> TokenReader:
+        """The reader of a token, which knows what all of `places` have of it and where that is proven."""
+        contract, configured = self.tokens[asset]
+        token = TokenReader(quorum, header, self.chain, asset, contract)
+        token.check_decimals(self.decimals[asset])
+        for start in range(0, len(places), _CHUNK):
+            token.ask(places[start : start + _CHUNK])
+        earlier = next(
+            (
+                Token(record.contract, int.from_bytes(record.slot), record.layout)
+                for record in journal.pinned(f"{self.chain} {asset} 0") or ()
+                if isinstance(record, EthereumTokenBalance)
+            ),
+            None,
         )
-        if said is not None and said != (configured := self.decimals[asset]):
-            raise MalformedError(
-                "config/decimals", f"{asset} has {configured} decimals in the config, its contract says {said}"
-            )
-        return token or quorum.first(lambda node: find_token(node, contract, holder, at))
+        token.find(places, configured, earlier)
+        return token
 
-    def _chunk(
-        self, quorum: Quorum, header: Header, asset: str, token: Token | None, places: Sequence[_Place]
-    ) -> Sequence[AnyReading]:
+    def _native(self, quorum: Quorum, header: Header, places: Sequence[Place]) -> Sequence[AnyReading]:
         at = at_block(header.block_hash)
         addresses = [place.address for place in places]
 
         def difference(one: tuple[int, ...], other: tuple[int, ...]) -> str:
             place, a, b = next(item for item in zip(places, one, other, strict=True) if item[1] != item[2])
-            return f"says {b} for {asset} of wallet {place.wallet.id}, not {a}"
+            return f"says {b} for {self.native} of wallet {place.wallet.id}, not {a}"
 
-        amounts = quorum.ask(lambda node: _countable(node, self._amounts(node, asset, addresses, at)), difference)
-        if asset == self.native:
-            return quorum.first(lambda node: self._native_proofs(node, header, places, amounts))
-        if token is not None:
-            return quorum.first(lambda node: self._token_proofs(node, header, asset, token, places, amounts))
-        return [
-            EthereumTokenAnswer(
-                type="ethereum-token-answer",
-                salt=new_salt(),
-                **reading_fields(place.wallet),
-                asset=asset,
-                level="agreed" if quorum.several else "single",
-                amount=amount,
-                address=place.address,
-                contract=self.tokens[asset].contract,
-            )
-            for place, amount in zip(places, amounts, strict=True)
-        ]
+        amounts = quorum.ask(lambda node: _countable(node, self._amounts(node, self.native, addresses, at)), difference)
+        return quorum.first(lambda node: self._native_proofs(node, header, places, amounts))
 
     def _amounts(self, node: Node, asset: str, addresses: Sequence[str], at: dict[str, Any]) -> tuple[int, ...]:
         return amounts(node, None if asset == self.native else self.tokens[asset].contract, addresses, at)
 
     def _native_proofs(
-        self, node: Node, header: Header, places: Sequence[_Place], amounts: Sequence[int]
+        self, node: Node, header: Header, places: Sequence[Place], amounts: Sequence[int]
     ) -> Sequence[AnyReading]:
         at = at_block(header.block_hash)
         answers = node.batch([("eth_getProof", [place.address, [], at]) for place in places])
         readings: list[AnyReading] = []
         for place, amount, answer in zip(places, amounts, answers, strict=True):
             proof, _ = proof_of(node, answer, 0)
-            with _proving(node, self.native, place):
+            with proving(node, self.native, place.address):
                 shown = proven_balance(header.state_root, place.address, by_hash(proof))
             _compare(node, self.native, place, amount, shown)
             readings.append(
@@ -254,60 +241,19 @@ class EthereumReader:
             )
         return readings
 
-    def _token_proofs(
-        self, node: Node, header: Header, asset: str, token: Token, places: Sequence[_Place], amounts: Sequence[int]
-    ) -> Sequence[AnyReading]:
-        readings: list[AnyReading] = []
-        for start in range(0, len(places), _SLOTS):
-            part = places[start : start + _SLOTS]
-            slots = ["0x" + balance_slot(token, place.address).hex() for place in part]
-            answer = node.call("eth_getProof", token.contract, slots, at_block(header.block_hash))
-            account, storage = proof_of(node, answer, len(slots))
-            with _proving(node, asset, part[0]):
-                root = proven_storage_root(header.state_root, token.contract, by_hash(account))
-            for place, amount, proof in zip(part, amounts[start : start + _SLOTS], storage, strict=True):
-                with _proving(node, asset, place):
-                    shown = proven_token_balance(root, token, place.address, by_hash(proof))
-                _compare(node, asset, place, amount, shown)
-                readings.append(
-                    EthereumTokenBalance(
-                        type="ethereum-token-balance",
-                        salt=new_salt(),
-                        **reading_fields(place.wallet),
-                        asset=asset,
-                        level="proven",
-                        amount=amount,
-                        address=place.address,
-                        contract=token.contract,
-                        slot=token.slot.to_bytes(_SLOT_BYTES),
-                        layout=token.layout,
-                        proof=tuple(dict.fromkeys(account + proof)),
-                    )
-                )
-        return readings
-
     def _block(self, header: tuple[bytes, Header]) -> Block:
         encoded, decoded = header
         pin = Pin(chain=self.chain, height=decoded.number, block_hash=decoded.block_hash, time=decoded.time)
         return Block(pin, encoded)
 
 
-@contextmanager
-def _proving(node: Node, asset: str, place: _Place) -> Iterator[None]:
-    """Name the node and the place in an error about a proof."""
-    try:
-        yield
-    except (AttestError, ValueError) as error:
-        raise lie(node, "proof", f"gave no valid proof of {asset} at {place.address}: {error}") from None
-
-
 def _countable(node: Node, amounts: tuple[int, ...]) -> tuple[int, ...]:
-    """The amounts, each of which a statement can hold: a token may answer with 256 bits."""
+    """The amounts, each of which a statement can hold."""
     if (largest := max(amounts)) > MAX_AMOUNT:
-        raise lie(node, "amount", f"says {largest} for a balance, which does not fit in 128 bits")
+        raise unfit(node, "amount", f"says {largest} for a balance, which does not fit in 128 bits")
     return amounts
 
 
-def _compare(node: Node, asset: str, place: _Place, said: int, shown: int) -> None:
+def _compare(node: Node, asset: str, place: Place, said: int, shown: int) -> None:
     if said != shown:
         raise lie(node, "balance", f"says {said} for {asset} at {place.address}, but its own proof shows {shown}")

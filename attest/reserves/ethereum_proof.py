@@ -17,6 +17,7 @@ from attest.errors import MalformedError, VerificationError
 MAX_NODE_BYTES: Final = 1024  # a branch has at most 532; the bound keeps RLP from nesting deep
 MAX_HEADER_BYTES: Final = 4096
 RECENT_NODES: Final = 4096  # so many nodes are remembered, of which proofs of the same trie share most
+DENY_BIT: Final = 1 << 255  # in a holder's word where a token denies it transfers (FiatTokenV2_2, which is USDC)
 _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
 _MAX_TIME: Final = 2**36  # seconds; beyond it lie years that no calendar has
@@ -60,16 +61,30 @@ def keccak(data: bytes) -> bytes:
 
 
 def decode_header(header: bytes) -> Header:
-    """The header behind its RLP. Raises `VerificationError`."""
+    """The header behind its RLP; what forks append to its fields does not matter.
+
+    Raises `VerificationError` for one of another form, whose hash may still be that of a block.
+    """
     if len(header) > MAX_HEADER_BYTES:
-        raise VerificationError("ethereum/header", f"a block header has more than {MAX_HEADER_BYTES} bytes")
-    fields = _rlp_list(header, "a block header")
+        raise _unknown_form(f"it has more than {MAX_HEADER_BYTES} bytes")
+    try:
+        fields = _rlp_list(header, "it")
+    except VerificationError as error:
+        raise _unknown_form(error.message) from None
     if len(fields) < _HEADER_FIELDS or not all(isinstance(item, bytes) for item in fields):
-        raise VerificationError("ethereum/header", "a block header has too few fields")
+        raise _unknown_form(f"it is not a list of {_HEADER_FIELDS} or more fields of bytes")
     time, number = int.from_bytes(fields[_TIMESTAMP]), int.from_bytes(fields[_NUMBER])
     if len(fields[_STATE_ROOT]) != _ROOT_BYTES or time >= _MAX_TIME or number >= _MAX_NUMBER:
-        raise VerificationError("ethereum/header", "a block header has fields of the wrong length")
+        raise _unknown_form("its state root, number or time has another length")
     return Header(keccak(header), fields[_STATE_ROOT], number, datetime.fromtimestamp(time, UTC))
+
+
+def _unknown_form(text: str) -> VerificationError:
+    return VerificationError(
+        "ethereum/header",
+        f"the block header has a form that this release does not know: {text}",
+        hint="a newer release of attest may know the form; this says nothing of who wrote it",
+    )
 
 
 def by_hash(nodes: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -111,7 +126,10 @@ def proven_code_hash(state_root: bytes, address: str, nodes: Nodes) -> bytes:
 
 
 def proven_token_balance(storage_root: bytes, token: Token, holder: str, nodes: Nodes) -> int:
-    """The base units of `token` that `nodes` show for `holder`. Raises `VerificationError`."""
+    """The word of `token` that `nodes` show for `holder`: its base units, beside them perhaps bits of other meaning.
+
+    Raises `VerificationError`.
+    """
     return proven_word(storage_root, balance_slot(token, holder), nodes)
 
 

@@ -14,7 +14,7 @@ from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
 from attest.reserves.records import AnyRead, NodeAgreement
-from attest.reserves.wallets import Pin, Unlisted
+from attest.reserves.wallets import Pin, Unlisted, Unproven
 
 _FORMAT: Final = "attest/journal/v1"
 _MAX_ENTRY_BYTES: Final = 1 << 30
@@ -27,7 +27,10 @@ class _Head(Document):
 
 
 class _Entry(Document):
-    """A block; or records under a key, and the nodes that agreed on everything up to them; or what does not count."""
+    """A block; or records under a key, and the nodes that agreed on everything up to them.
+
+    Or what does not count, or what is not proven and why, under the key of a chain.
+    """
 
     pin: Pin | None = None
     window: Pin | None = None
@@ -35,12 +38,21 @@ class _Entry(Document):
     records: tuple[AnyRead, ...] | None = None
     nodes: NodeAgreement | None = None
     unlisted: tuple[Unlisted, ...] | None = None
+    unproven: tuple[Unproven, ...] | None = None
 
     @model_validator(mode="after")
     def _keeps_one_thing(self) -> Self:
         given = {name for name, value in self if value is not None}
-        if given not in ({"pin"}, {"window"}, {"key", "records", "nodes"}, {"key", "unlisted"}):
-            raise ValueError("an entry is a block, or a key with records and nodes, or with what does not count")
+        if given not in (
+            {"pin"},
+            {"window"},
+            {"key", "records", "nodes"},
+            {"key", "unlisted"},
+            {"key", "unproven"},
+        ):
+            raise ValueError(
+                "an entry is a block, or a key with records and nodes, with what does not count, or is not proven"
+            )
         return self
 
 
@@ -59,6 +71,7 @@ class Journal:
         self._records: dict[str, tuple[AnyRead, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
         self._unlisted: dict[str, tuple[Unlisted, ...]] = {}
+        self._unproven: dict[str, tuple[Unproven, ...]] = {}
         try:
             lines = self._lines()
         except OSError as error:
@@ -108,6 +121,10 @@ class Journal:
         """What was kept under `key`."""
         return self._records.get(key)
 
+    def pinned(self, key: str) -> tuple[AnyRead, ...] | None:
+        """What was kept under `key` of the pin."""
+        return self._records.get(key)
+
     def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
         """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
         kept = tuple(records)
@@ -123,6 +140,14 @@ class Journal:
         kept = tuple(unlisted)
         self._append(_Entry(key=chain, unlisted=kept))
         return kept
+
+    def unproven(self, chain: str) -> tuple[Unproven, ...]:
+        """What of the tokens of `chain` is not proven at its pin, and why."""
+        return self._unproven.get(chain, ())
+
+    def keep_unproven(self, chain: str, unproven: Iterable[Unproven]) -> None:
+        """Keep what of the tokens of `chain` is not proven, beside what was kept of it before."""
+        self._append(_Entry(key=chain, unproven=tuple(dict.fromkeys([*self.unproven(chain), *unproven]))))
 
     def discard(self) -> None:
         """Remove the journal: the reading is complete, or void."""
@@ -150,6 +175,8 @@ class Journal:
             self._agreements[entry.nodes.chain] = entry.nodes
         if entry.key is not None and entry.unlisted is not None:
             self._unlisted[entry.key] = entry.unlisted
+        if entry.key is not None and entry.unproven is not None:
+            self._unproven[entry.key] = entry.unproven
 
     def _append(self, entry: _Entry) -> None:
         """Write `entry` to the file, which is made with its first one."""
@@ -179,6 +206,13 @@ class Shelf(NamedTuple):
     def records(self, key: str) -> tuple[AnyRead, ...] | None:
         """What was kept under `key`."""
         return self.journal.records(f"{key} window {self.height}")
+
+    def pinned(self, key: str) -> tuple[AnyRead, ...] | None:
+        """What the journal keeps under `key` of the pin."""
+        return self.journal.pinned(key)
+
+    def keep_unproven(self, chain: str, unproven: Iterable[Unproven]) -> None:
+        """Keep nothing: what is not proven is said of the pin."""
 
     def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
         """Keep `records`, which `nodes` agreed on, under `key`, and return them."""

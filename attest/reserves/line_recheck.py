@@ -81,6 +81,24 @@ def _compare(key: LineKey, shown: Shown, *, complete: bool) -> None:
     )
 
 
+def check_denied(found: Mapping[LineKey, int], shown: Mapping[LineKey, Shown], reserves: Sequence[ReserveLine]) -> None:
+    """Compare the coins that cannot move, as `found` in readings by line, with what the lines say.
+
+    Of a line that is not wholly disclosed no more may be found than it states. Raises `VerificationError` naming it.
+    """
+    stated: dict[LineKey, int] = {}
+    for line in reserves:
+        stated[line.key[:-1]] = stated.get(line.key[:-1], 0) + line.denied
+    for key, amount in stated.items():
+        there = found.get(key, 0)
+        if there > amount or (shown[key].disclosed and there != amount):
+            raise VerificationError(
+                "recheck/denied",
+                f"{' '.join(key)}: readings whose token denies transfers add up to {there}, "
+                f"the statement says {amount}",
+            )
+
+
 def check_money(documents: Sequence[MoneyDocument], money: Sequence[MoneyLine]) -> frozenset[bytes]:
     """The evidence leaves of the lines of money whose document is disclosed, each of which says what its line says.
 

@@ -36,6 +36,7 @@ class Quorum:
         self.tell = tell
         self._nodes = list(nodes)
         self._dropped: dict[str, AttestError] = {}
+        self._passed_over: set[Node] = set()
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -98,13 +99,15 @@ class Quorum:
     def first(self, question: Callable[[Node], T]) -> T:
         """The answer of the first node that gives one, for what proves itself.
 
-        A node whose answer is false is out; one that cannot answer is passed over. Raises `AttestError`.
+        A node whose answer is false is out; one that cannot answer is passed over, and asked last from then on.
+        Raises `AttestError`.
         """
         failures: list[AttestError] = []
-        for node in self.nodes:
+        for node in sorted(self._nodes, key=self._passed_over.__contains__):
             try:
                 return question(node)
             except UnavailableError as error:
+                self._passed_over.add(node)
                 failures.append(error)
             except AttestError as error:
                 failures.append(error)

@@ -14,6 +14,7 @@ from attest.reserves.bitcoin_scripts import descriptor_scripts
 from attest.reserves.counting import (
     Contracts,
     coins,
+    denied_amounts,
     refuse_double_counting,
     refuse_own,
     refuse_two_assets,
@@ -21,7 +22,7 @@ from attest.reserves.counting import (
     source,
 )
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
-from attest.reserves.line_recheck import LineKey, Shown, check_lines
+from attest.reserves.line_recheck import LineKey, Shown, check_denied, check_lines
 from attest.reserves.records import (
     BitcoinDescriptor,
     BitcoinHeader,
@@ -152,6 +153,7 @@ def recheck(
     waiting = [reading for reading in readings.values() if _needs_dump(reading, dumps)]
     shown = check_lines(readings.values(), waiting, reserves, complete=complete)
     disclosed = frozenset(key for key, line in shown.items() if line.disclosed)
+    check_denied(denied_amounts(readings.values()), shown, reserves)
     return Rechecked(
         len(readings) - len(waiting),
         sum(line.wallets for line in reserves),

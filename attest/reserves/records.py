@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
 from attest.errors import AttestError, VerificationError
@@ -27,6 +27,16 @@ MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way 
 DrawnNonce = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){16,64}$")]
 MAX_WINDOW_DRAWS: Final = 32
 MAX_WINDOW: Final = 2**20  # blocks on either side of the pin: on Ethereum five months
+
+
+def _only_true(value: object) -> object:
+    """`value`, which is true: 1 is equal to it and is not it."""
+    if value is not True:
+        raise ValueError("must be true")
+    return value
+
+
+OnlyTrue = Annotated[bool, BeforeValidator(_only_true), WithJsonSchema({"type": "boolean", "const": True})]
 
 
 def new_salt() -> bytes:
@@ -134,12 +144,16 @@ class EthereumBalance(EthereumReading):
 
 
 class EthereumTokenBalance(EthereumReading):
-    """A token balance: trie nodes lead to the contract's account and on to the holder's slot in its storage."""
+    """A token balance: trie nodes lead to the contract's account and on to the holder's slot in its storage.
+
+    The word there is the amount; with `denied` it is 2^255 more, the bit by which the token denies it to move.
+    """
 
     type: Literal["ethereum-token-balance"]
     contract: Address
     slot: Digest
     layout: Layout
+    denied: OnlyTrue = False
 
 
 class EthereumTokenAnswer(Reading):

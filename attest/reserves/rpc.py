@@ -2,7 +2,8 @@
 
 web3's own `batch_requests` pairs answers with requests by position and lets a dropped element shift
 balances to the wrong address; here the set of ids must be equal, nothing may be null, and only
-transport errors, 429 and 5xx are tried again.
+what another try may better is asked again: transport errors, 429 and 5xx, and refusals that pass (`refusals.py`),
+whether of a request or of single calls of a batch.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTP_PORT, HTTPS_PORT, HTTPException
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from attest.canonical import loads_node_answer
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.refusals import HINTS, PASSING, QUOTED_CHARS, refusal
 from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
 
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
@@ -29,38 +31,43 @@ BATCH_SIZE: Final = 100
 MAX_TRIES: Final = 6
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECRET_CHARS: Final = 4
-# How nodes say that a batch, or the answer to it, is too large. Only the words tell: code -32005 is that to Besu and
-# Nethermind and a rate limit to Infura, -32003 is that to geth and a rejected transaction elsewhere.
-_TOO_LARGE: Final = re.compile(
-    r"(?!.*\b(?:rate|revert)).*(?:"
-    # geth: batch too large. reth: The batch request was too large. Erigon: batch limit 100 exceeded. Nethermind: Batch
-    # size limit exceeded; MaxBatchResponseBodySize of 32768KB exceeded. dRPC: Batch of more than 3 requests are not
-    # allowed on free plan. Hedera: Batch request amount 101 exceeds max 100.
-    r"batch.*(?:too large|too big|limit|exceed|more than)"
-    # Besu: Number of requests exceeds max batch size. Gnosis: Too many ["eth_getLogs"] methods in the batch.
-    r"|(?:exceed|too many).*batch"
-    # geth: response too large. reth: Response is too big. Alchemy: Response size is larger than 150MB limit.
-    # Rootstock: Response size limit exceeded.
-    r"|re(?:quest|sponse)\b.*(?:too large|too big|larger than|size.*exceed)"
-    r")",
-    re.IGNORECASE | re.DOTALL,
+# Of these a node that has the block always has a result: null means that it does not have the block yet.
+_NEVER_NULL: Final = frozenset(
+    f"eth_{name}"
+    for name in (
+        "getBlockByNumber getBlockByHash getProof getBalance getCode getStorageAt call createAccessList getLogs"
+    ).split()
 )
-_QUOTED_CHARS: Final = 300
-_IN_WARMUP: Final = -28  # bitcoind's RPC_IN_WARMUP: it loads its index or verifies blocks, and answers nothing yet
 
 Call = tuple[str, Sequence[Any]]
+T = TypeVar("T")
 
 
-class _BusyError(Exception):
-    """The node asks to come back, at the earliest after `wait` seconds."""
+class RefusedError(UnavailableError):
+    """A node answered a call with an error; `told` is what it said, without what its url keeps secret."""
 
-    def __init__(self, text: str, wait: float) -> None:
+    told: Any = None
+
+
+class _AgainError(Exception):
+    """What another try may better: the node's trouble, and the code of the error when no try does.
+
+    The node wants to be left alone for `wait` seconds, and it is worth so many `tries` in a row. `progress` says that
+    some calls of the batch were answered this time.
+    """
+
+    def __init__(self, code: str, text: str, *, wait: float = 0.0, tries: int = MAX_TRIES) -> None:
         super().__init__(text)
+        self.code = code
+        self.text = text
         self.wait = wait
+        self.tries = tries
+        self.progress = False
 
-
-class _StartingError(_BusyError):
-    """The node has not finished starting: it is asked again until the deadline, however often that is."""
+    def after(self, *, progress: bool) -> _AgainError:
+        """The error, knowing whether other calls of its batch were answered."""
+        self.progress = progress
+        return self
 
 
 class _TooLargeError(Exception):
@@ -106,14 +113,8 @@ class Node:
 
     def call(self, method: str, *params: Any, deadline: float | None = None) -> Any:
         """The `result` of one call. Raises `UnavailableError`; a null result is an error too."""
-        request_id = next(self._ids)
         try:
-            answer = self._post(_request(request_id, method, params), deadline)
-            if _id(answer) != request_id:
-                if _id(answer) is None and (error := _error_in(answer)) is not None:
-                    raise self._refusal(method, error)
-                raise self._error("answer", f"the answer to {method} does not carry the request's id")
-            return self._result(method, answer)
+            return self._patiently(lambda end: self._call(method, params, end), deadline)
         except _TooLargeError as error:
             raise error.error from None
 
@@ -138,92 +139,144 @@ class Node:
                 self._batch_size = len(chunk) // 2
         return results
 
+    def _call(self, method: str, params: Sequence[Any], end: float) -> Any:
+        request_id = next(self._ids)
+        answer, wait = self._post(_request(request_id, method, params), method, end)
+        if _id(answer) != request_id:
+            if _id(answer) is None and (error := _error_in(answer)) is not None:
+                raise self._refusal(method, method, error, wait)
+            raise self._error("answer", f"the answer to {method} does not carry the request's id")
+        return self._result(method, answer, wait)
+
     def _batch(self, calls: Sequence[Call]) -> list[Any]:
+        """The results of calls that travel together; those that the node has none for yet are asked again alone."""
+        results: dict[int, Any] = {}
+
+        def ask(end: float) -> list[Any]:
+            places = [place for place in range(len(calls)) if place not in results]
+            answers, wait = self._answers([calls[place] for place in places], end)
+            missing: list[_AgainError] = []
+            for place, answer in zip(places, answers, strict=True):
+                try:
+                    results[place] = self._result(calls[place][0], answer, wait)
+                except _AgainError as error:
+                    missing.append(error.with_traceback(None))
+            if missing:
+                raise max(missing, key=lambda error: error.wait).after(progress=len(missing) < len(places))
+            return [results[place] for place in range(len(calls))]
+
+        return self._patiently(ask, None)
+
+    def _answers(self, calls: Sequence[Call], end: float) -> tuple[list[dict[str, Any]], float]:
+        """The answer to each of `calls`, and how many seconds the node wants to be left alone."""
         ids = [next(self._ids) for _ in calls]
         body = [_request(i, method, params) for i, (method, params) in zip(ids, calls, strict=True)]
-        answers = self._post(body, None)
+        answers, wait = self._post(body, calls[0][0], end)
         by_id = {_id(answer): answer for answer in answers} if isinstance(answers, list) else {}
         if not isinstance(answers, list) or len(answers) != len(ids) or by_id.keys() != set(ids):
             if (error := _error_in(answers)) is not None:
-                raise self._refusal(f"a batch of {len(ids)}", error)
+                raise self._refusal(f"a batch of {len(ids)}", calls[0][0], error, wait)
             said = f"by {len(answers)} answers with other ids" if isinstance(answers, list) else "by no list"
             raise self._error("answer", f"a batch of {len(ids)} was answered {said}")
-        return [self._result(method, by_id[i]) for i, (method, _) in zip(ids, calls, strict=True)]
+        return [by_id[i] for i in ids], wait
 
-    def _result(self, method: str, answer: dict[str, Any]) -> Any:
+    def _result(self, method: str, answer: dict[str, Any], wait: float) -> Any:
         if (error := answer.get("error")) is not None:
-            raise self._refusal(method, error)
+            raise self._refusal(method, method, error, wait)
         if answer.get("result") is None:
+            if "result" in answer and method in _NEVER_NULL:
+                raise _AgainError("null", f"{method} was answered with null", wait=wait)
             raise self._error("null", f"{method} was answered with null")
         return answer["result"]
 
-    def _post(self, body: Any, deadline: float | None) -> Any:
-        data = json.dumps(body).encode()
+    def _patiently(self, ask: Callable[[float], T], deadline: float | None) -> T:
+        """What `ask` returns, which is called again within the deadline while that may better its answer."""
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
-        for attempt in itertools.count(1):
-            wait, tries = 0.0, MAX_TRIES
+        attempt = 0  # since the last progress
+        for tries in itertools.count(1):
             try:
-                return self._answer(self._wire.post(data, end=end, max_bytes=MAX_RESPONSE_BYTES))
-            except OversizeError:
-                text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
-                raise _TooLargeError(self._error("answer", text)) from None
-            except NoReplyError as error:
-                trouble = str(error)
-            except _BusyError as error:
-                trouble, wait = str(error), error.wait
-                tries = max(tries, attempt + 1) if isinstance(error, _StartingError) else tries
-            left = end - time.monotonic()
+                return ask(end)
+            except _AgainError as again:
+                attempt = 1 if again.progress else attempt + 1
+                left, wait, trouble, code = end - time.monotonic(), again.wait, again.text, again.code
+                last = attempt >= again.tries
             if wait > max(left, 0.0):
                 trouble += f"; it asks to wait {wait:,.0f} s, longer than the deadline allows"
             # Full jitter, so that many readers do not come back at the same instant.
             pause = max(wait, random.uniform(0, 0.25 * 2 ** min(attempt, MAX_TRIES)))  # noqa: S311
-            if attempt >= tries or pause >= left:
-                raise self._error("unreachable", f"{trouble} (tries: {attempt})")
+            if last or pause >= left:
+                raise self._error(code, f"{trouble} (tries: {tries})")
             self._sleep(pause)
         raise AssertionError
 
-    def _answer(self, reply: Reply) -> Any:
+    def _post(self, body: Any, method: str, end: float) -> tuple[Any, float]:
+        """The answer to `body`, a call of `method` or several, and how many seconds the node wants to be left alone."""
+        try:
+            reply = self._wire.post(json.dumps(body).encode(), end=end, max_bytes=MAX_RESPONSE_BYTES)
+        except OversizeError:
+            text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
+            raise _TooLargeError(self._error("answer", text)) from None
+        except NoReplyError as error:
+            raise _AgainError("unreachable", str(error)) from None
+        wait = _seconds(reply.retry_after or "")
+        return self._answer(reply, method, wait), wait
+
+    def _answer(self, reply: Reply, method: str, wait: float) -> Any:
         status, answer = reply.status, None
         try:
             answer = loads_node_answer(reply.content, what="the answer", max_bytes=MAX_RESPONSE_BYTES)
         except MalformedError as error:
             if status == HTTPStatus.OK:
                 raise self._error("answer", self._quoted(error.message)) from None
-        if (starting := _starting(answer)) is not None:
-            raise _StartingError(f"it is still starting ({self._quoted(starting)})", 0.0)
         if status == HTTPStatus.OK:
             return answer
         refused = self._error("http", f"HTTP status {status}")
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise _TooLargeError(refused)
-        if (told := _error_in(answer)) is not None:
+        told = _error_in(answer)
+        if told is not None:
             # Bitcoin Core before 28 reports an error of the call itself with status 500.
             if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(told, dict):
                 return answer
             # Nethermind refuses too large a batch with status 503, Hedera's relay with 400.
-            if isinstance(too_large := self._refusal("a request", told), _TooLargeError):
+            if isinstance(too_large := self._refusal("a request", method, told, wait), _TooLargeError):
                 raise too_large
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise _BusyError(f"HTTP status {status}", _seconds(reply.retry_after or ""))
+            asked = 0.0 if told is None else refusal(method, told).wait
+            raise _AgainError("unreachable", f"HTTP status {status}", wait=max(wait, asked))
+        # Relays send a refusal of the call itself, also a revert, with 400 or 404: what is in it says more.
+        if told is not None and refusal(method, told).kind != "refused":
+            return answer
         raise refused
 
-    def _refusal(self, what: str, error: Any) -> UnavailableError | _TooLargeError:
+    def _refusal(
+        self, what: str, method: str, error: Any, wait: float
+    ) -> UnavailableError | _TooLargeError | _AgainError:
         code, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, error)
-        text = str(message)
-        refused = self._error("refused", f"{what} was refused: {self._quoted(text)} (code {self._quoted(str(code))})")
-        return _TooLargeError(refused) if _TOO_LARGE.match(text[:_QUOTED_CHARS]) else refused
+        text = f"{what} was refused: {self._quoted(str(message))} (code {self._quoted(str(code))})"
+        said = refusal(method, error)
+        if said.kind == "too-large":
+            return _TooLargeError(self._error("refused", text))
+        if (tries := PASSING.get(said.kind)) is not None:
+            return _AgainError(said.kind, text, wait=max(wait, said.wait), tries=tries)
+        plain = self._error(said.kind, text)
+        refused = RefusedError(plain.code, plain.message, hint=plain.hint)
+        data = error.get("data") if isinstance(error, dict) else None
+        more = {"data": self._quoted(data)} if isinstance(data, str) else {}
+        refused.told = {"code": code, "message": self._quoted(str(message)), **more}
+        return refused
 
     def _quoted(self, text: str) -> str:
         """What the node wrote, which may hold the url."""
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        return text[:_QUOTED_CHARS]
+        return text[:QUOTED_CHARS]
 
     def _error(self, code: str, text: str) -> UnavailableError:
         return UnavailableError(
             f"node/{code}",
             f"node {self.name}: {text}",
-            hint="nothing was read from this node; mend it or name another in the config",
+            hint=HINTS.get(code, "nothing was read from this node; mend it or name another in the config"),
         )
 
 
@@ -241,12 +294,6 @@ def _error_in(answer: Any) -> Any:
     """The error with which a node answers a batch as a whole: geth and Erigon send a list of only that."""
     first = answer[0] if isinstance(answer, list) and answer else answer
     return first.get("error") if isinstance(first, dict) else None
-
-
-def _starting(answer: Any) -> str | None:
-    """What a bitcoind that starts says it is doing; None for every other answer."""
-    error = _error_in(answer)
-    return str(error.get("message")) if isinstance(error, dict) and error.get("code") == _IN_WARMUP else None
 
 
 def _seconds(retry_after: str) -> float:

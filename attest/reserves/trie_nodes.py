@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapp
 from itertools import islice
 from typing import Final, NamedTuple
 
+from attest.errors import VerificationError
 from attest.reserves.ethereum_proof import (
+    DENY_BIT,
     Nodes,
     Token,
     by_hash,
@@ -89,7 +91,10 @@ def proven_amount(
     if reading.contract not in storage_roots:
         storage_roots[reading.contract] = proven_storage_root(state_root, reading.contract, nodes)
     token = Token(reading.contract, int.from_bytes(reading.slot), reading.layout)
-    return proven_token_balance(storage_roots[reading.contract], token, reading.address, nodes)
+    word = proven_token_balance(storage_roots[reading.contract], token, reading.address, nodes)
+    if reading.denied and word < DENY_BIT:
+        raise VerificationError("recheck/denied", "it says that its holder is denied transfers, and its proof does not")
+    return word - DENY_BIT if reading.denied else word
 
 
 class _Asked(dict[bytes, bytes]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum_node import amounts, at_block
+from attest.errors import AttestError, MalformedError, UnavailableError
+from attest.reserves.ethereum_node import REVERTED, amounts, at_block, unfit
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node
@@ -15,7 +15,10 @@ from attest.reserves.wallets import Pin
 _TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20, Transfer
 _ADDRESSES: Final = 500
 _BLOCKS: Final = 10_000
-_NO_TOKEN: Final = frozenset({"node/refused", "ethereum/word", "ethereum/bytes"})
+# A contract that ends the call, takes too long for it or returns something else is no token that could count.
+_NO_TOKEN: Final = frozenset({REVERTED, "node/out-of-gas", "node/timeout", "ethereum/word"})
+# How nodes refuse a search that is too wide: in words that each has of its own, by an answer that is too long, or late.
+_TOO_WIDE: Final = frozenset({"node/refused", "node/answer", "node/timeout"})
 
 
 class UnknownToken(NamedTuple):
@@ -52,7 +55,7 @@ def _sent(node: Node, first: int, last: int, addresses: Sequence[str]) -> set[tu
                 receiver = receivers[str(log["topics"][2]).lower()]
                 contract = checksum_address(str(log["address"]))
             except (KeyError, IndexError, TypeError, MalformedError):
-                raise VerificationError("ethereum/logs", f"node {node.name} answered with other logs") from None
+                raise unfit(node, "logs", "answered with logs of another form than those of transfers") from None
             found.add((contract, receiver))
     return found
 
@@ -63,19 +66,19 @@ def _logs(node: Node, first: int, last: int, receivers: list[str]) -> Iterator[d
     try:
         logs = node.call("eth_getLogs", query)
     except UnavailableError as error:
-        if error.code not in {"node/refused", "node/answer"} or first == last:
+        if error.code not in _TOO_WIDE or first == last:
             raise
         middle = (first + last) // 2
         yield from _logs(node, first, middle, receivers)
         yield from _logs(node, middle + 1, last, receivers)
         return
     if not isinstance(logs, list):
-        raise VerificationError("ethereum/logs", f"node {node.name} answered with something that is not a list of logs")
+        raise unfit(node, "logs", "answered with something that is not a list of logs")
     yield from logs
 
 
 def _held(node: Node, pin: Pin, pairs: Sequence[tuple[str, str]]) -> list[UnknownToken]:
-    """What the contracts say now; one that refuses to say or says nothing sensible is no token that could count."""
+    """What the contracts say; one that reverts or returns something else than a number is no token that could count."""
     at = at_block(pin.block_hash)
     by_contract: dict[str, list[str]] = {}
     for contract, address in pairs:

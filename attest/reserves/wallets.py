@@ -37,7 +37,10 @@ class Pin(Document):
 
 
 class ReserveLine(Document):
-    """The balances of `wallets` wallets that share every other field but the amount, in base units."""
+    """The balances of `wallets` wallets that share every other field but the amount, in base units.
+
+    `denied` is how much of the amount cannot move, since its token denies the holders transfers; absent when none is.
+    """
 
     asset: AssetName
     chain: ChainId
@@ -47,6 +50,7 @@ class ReserveLine(Document):
     control: Control
     amount: Amount
     wallets: Annotated[Count, Field(ge=1)]
+    denied: Annotated[Amount, Field(ge=1)] = 0
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -124,3 +128,12 @@ class Unlisted(Document):
     wallet: WalletId
     asset: Text
     amount: Annotated[str, StringConstraints(pattern=r"^(?:0|[1-9][0-9]{0,77})$")]
+
+
+class Unproven(Document):
+    """Why a token of the config is not proven; where `wallet` is there, only what that wallet has of it is not."""
+
+    chain: ChainId
+    asset: AssetName
+    wallet: WalletId | None = None
+    reason: LongText

@@ -145,7 +145,7 @@ def check_wallets(readings: Mapping[int, Reading], blocks: Iterable[tuple[str, i
             if reading.purpose == "customer"
         }
         for balance, reading in (pinned | here).items():
-            if balance not in pinned or balance not in here:
+            if balance not in pinned or balance not in here or _slots_differ(pinned[balance], here[balance]):
                 where = "the pin" if balance not in pinned else f"block {height}"
                 raise VerificationError(
                     "recheck/window",
@@ -154,13 +154,18 @@ def check_wallets(readings: Mapping[int, Reading], blocks: Iterable[tuple[str, i
                 )
 
 
+def _slots_differ(one: Reading, other: Reading) -> bool:
+    """Whether a token's balance was proven in two slots; one that only nodes tell is in none."""
+    if not (isinstance(one, EthereumTokenBalance) and isinstance(other, EthereumTokenBalance)):
+        return False
+    return (one.slot, one.layout) != (other.slot, other.layout)
+
+
 def _balance(reading: Reading) -> tuple[object, ...]:
     """What must be the same of a balance at every block."""
     of = (reading.wallet, reading.asset, reading.purpose, reading.storage, reading.custodian)
     match reading:
-        case EthereumTokenBalance():
-            return (*of, reading.address.lower(), reading.contract.lower(), reading.slot, reading.layout)
-        case EthereumTokenAnswer():
+        case EthereumTokenBalance() | EthereumTokenAnswer():
             return (*of, reading.address.lower(), reading.contract.lower())
         case BitcoinUtxos():
             return of

@@ -25,6 +25,7 @@ from tests.reserves.conftest import decimal_text
 
 MAX_CALLS = 2000  # of one reading to one node, which needs less than two hundred
 MAX_MESSAGE = 2000  # characters: what a node says is quoted, not copied
+REVERTED = b'"error":{"code":3,"message":"execution reverted"}'  # the one error that was recorded of contracts
 NO_SUCH_METHOD = b'"error":{"code":-32601,"message":"Index is not enabled"}'
 
 Answer = Callable[[dict[str, Any]], bytes]
@@ -110,7 +111,7 @@ class _Recorded:
         asked = call_key(call["method"], call["params"])
         result = self._recorded.get(asked)
         if result is None:
-            return NO_SUCH_METHOD
+            return REVERTED if call["method"] == "eth_call" else NO_SUCH_METHOD
         self.asked.append(asked)
         self.said.append(result)
         return b'"result":' + result

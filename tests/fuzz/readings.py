@@ -30,8 +30,9 @@ from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.control_contract import ask_contract
 from attest.reserves.control_ethereum import eip191_digest
-from attest.reserves.ethereum import EthereumReader, TokenContract
+from attest.reserves.ethereum import EthereumReader
 from attest.reserves.ethereum_proof import Token
+from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.evidence import EvidenceTree, auditor_edition, read_auditor_edition
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Before, Block, Confirmations, PinRule

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from attest.demo.recording import serve
+from attest.demo.recording import on_loopback, serve
 from attest.reserves.rpc import Node
 from tests.reserves.conftest import decimal_text
 
@@ -47,3 +50,44 @@ def lying(node: Node) -> Iterator[Liar]:
     liar = Liar(node)
     with serve(liar.answer) as liar.url:
         yield liar
+
+
+Answered = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""What goes out for a call, instead of what the node said: whole JSON-RPC objects, errors among them."""
+
+
+def refused(call: dict[str, Any], code: int, message: str, **more: Any) -> dict[str, Any]:
+    """An error in the place of a result."""
+    return {"jsonrpc": "2.0", "id": call["id"], "error": {"code": code, "message": message, **more}}
+
+
+@contextmanager
+def fronting(url: str, change: Answered) -> Iterator[str]:
+    """The URL of a server in front of the node at `url`, such as a load balancer is, that may change each answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(body)
+            request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
+            with urllib.request.urlopen(request) as reply:  # noqa: S310 (loopback)
+                said = json.load(reply)
+            if isinstance(asked, list):
+                by_id = {answer["id"]: answer for answer in said}
+                out: Any = [change(call, by_id[call["id"]]) for call in asked]
+            else:
+                out = change(asked, said)
+            data = json.dumps(out).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Stay silent."""
+
+    with on_loopback(Handler) as front:
+        yield front

@@ -338,7 +338,7 @@ LIES: dict[str, Callable[[Chain], dict[str, Change]]] = {
 def test_a_node_that_lies_about_a_safe_is_named(chain: Chain, liar: Liar, lie: str) -> None:
     signature = chain.by(ALICE, BOB)
     assert chain.ask("safe", signature, node=liar.changing()) == chain.ask("safe", signature)
-    with pytest.raises(VerificationError, match="node n1"):
+    with pytest.raises(AttestError, match="node n1"):
         chain.ask("safe", signature, node=liar.changing(**LIES[lie](chain)))
 
 
@@ -415,7 +415,7 @@ def test_safes_are_proven_together(chain: Chain, liar: Liar) -> None:
 
 @pytest.mark.parametrize("lie", [name for name in LIES if "proof" in name or "node" in name])
 def test_a_node_that_lies_about_one_of_many_is_named(chain: Chain, liar: Liar, lie: str) -> None:
-    with pytest.raises(VerificationError, match="node n1"):
+    with pytest.raises(AttestError, match="node n1"):
         found_by(chain, liar.changing(**LIES[lie](chain)))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from attest.errors import UnavailableError
-from attest.reserves.ethereum import EthereumReader, TokenContract
+from attest.reserves.ethereum import EthereumReader
+from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.ethereum_node import at_block, decimals_of, header_of
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.pins import Before, PinRule

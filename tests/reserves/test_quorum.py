@@ -268,6 +268,18 @@ def test_what_proves_itself_comes_from_the_first_node_that_gives_it(case: str) -
     assert "".join(many.asked) == NAMES[: script.index(answer) + 1]
 
 
+def test_a_node_that_could_not_answer_is_asked_last_from_then_on() -> None:
+    many = Many(3, 2)
+    assert many.first([down("a"), 2, 3]) == 2
+    many.asked.clear()
+    assert many.first([1, down("b"), 3]) == 3
+    assert "".join(many.asked) == "bc"
+    many.asked.clear()
+    assert many.first([1, 2, down("c")]) == 1
+    assert "".join(many.asked) == "ca"
+    assert many.left == "abc"
+
+
 def test_what_no_node_can_give_is_the_error_of_the_first() -> None:
     many = Many(3, 2)
     with pytest.raises(UnavailableError, match="node a: no answer"):

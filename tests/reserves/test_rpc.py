@@ -43,7 +43,6 @@ WRONG_BATCHES = {
     "sends ids as lists": with_ids(lambda i: [i]),
     "sends an id as true": edited(0, id=True),
     "leaves an id out": lambda batch: [{"jsonrpc": "2.0", "result": "0x1"}, *batch[1:]],
-    "answers one null": edited(3, result=None),
     "answers one nothing": lambda batch: [{"jsonrpc": "2.0", "id": 1}, *batch[1:]],
     "answers one error": edited(3, error={"code": -32000, "message": "no"}, result=None),
     "answers result and error": edited(3, error={"code": -32000, "message": "no"}),
@@ -66,7 +65,6 @@ def test_a_wrong_batch_is_an_error_naming_the_node(case: str, server: FaultServe
 
 
 WRONG_ANSWERS = {
-    "null": lambda answer: {**answer, "result": None},
     "nothing": lambda answer: {"jsonrpc": "2.0", "id": answer["id"]},
     "another id": lambda answer: {**answer, "id": answer["id"] + 1},
     "no id": lambda answer: {"jsonrpc": "2.0", "result": answer["result"]},

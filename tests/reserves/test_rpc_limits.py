@@ -199,22 +199,19 @@ def test_an_answer_over_our_own_limit_is_asked_for_in_halves(
 
 
 OTHER_REFUSALS: dict[str, Callable[[Any], tuple[int, Any]]] = {
-    "a rate limit": lambda _: (200, error(-32005, "Too many requests")),
-    "a rate limit on batches": lambda _: (200, error(-32005, "batch rate limit exceeded")),
-    "a daily limit": lambda _: (200, error(-32005, "daily request count exceeded, request rate limited")),
+    "too wide a search": lambda _: (200, error(-32005, "query returned more than 10000 results")),
     "no batches": lambda _: (200, error(-32005, "Batched requests are not supported by this server")),
     "no login": lambda _: (200, error(-32600, "Must be authenticated!")),
-    "an unknown block": lambda batch: (200, [error(-32001, "Resource not found", call["id"]) for call in batch]),
-    "a contract's text": lambda batch: (
+    "no such method": lambda batch: (
         200,
-        [error(3, "execution reverted: batch too large", call["id"]) for call in batch],
+        [error(-32601, "the method eth_x does not exist/is not available", call["id"]) for call in batch],
     ),
     "a code alone": lambda batch: (200, [error(-32003, "transaction rejected", call["id"]) for call in batch]),
 }
 
 
 @pytest.mark.parametrize("case", OTHER_REFUSALS)
-def test_another_error_is_not_halved(case: str, server: FaultServer, node: Node) -> None:
+def test_another_error_is_neither_halved_nor_tried_again(case: str, server: FaultServer, node: Node) -> None:
     server.behaviour = taking(0, OTHER_REFUSALS[case])
     _, body = OTHER_REFUSALS[case]([{"id": 1}])
     told = (body[0] if isinstance(body, list) else body)["error"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ import rlp
 from trie import HexaryTrie
 from trie.constants import BLANK_NODE_HASH
 
-from attest.reserves.ethereum_proof import Token, balance_slot, decode_header, keccak
+from attest.reserves.ethereum_proof import DENY_BIT, Token, balance_slot, decode_header, keccak
 from attest.reserves.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, TrieNodes, new_salt
 from attest.reserves.wallets import Pin
 
@@ -53,12 +53,19 @@ class World:
         return Pin(chain=self.chain, height=header.number, block_hash=header.block_hash, time=header.time)
 
 
-def world(chain: str, wallets: Sequence[str], strangers: int, *, absent: Iterable[str] = ()) -> World:
-    """`wallets` hold coins and tokens among `strangers` others; those that are `absent` have neither."""
+def world(
+    chain: str, wallets: Sequence[str], strangers: int, *, absent: Iterable[str] = (), denied: Collection[str] = ()
+) -> World:
+    """`wallets` hold coins and tokens among `strangers` others; those that are `absent` have neither.
+
+    The token denies transfers to those that are `denied`.
+    """
     names = [name for name in wallets if name not in set(absent)] + [f"{chain} {number}" for number in range(strangers)]
     storage, state = HexaryTrie({}), HexaryTrie({})
     for number, name in enumerate(names, start=1):
-        storage[keccak(balance_slot(TOKEN, address(name)))] = bytes(rlp.encode(number * 10**18))
+        storage[keccak(balance_slot(TOKEN, address(name)))] = bytes(
+            rlp.encode(number * 10**18 + (DENY_BIT if name in denied else 0))
+        )
         state[keccak(bytes.fromhex(address(name)[2:]))] = account(number * 10**20, BLANK_NODE_HASH)
     state[keccak(bytes.fromhex(CONTRACT[2:]))] = account(0, storage.root_hash)
     fields: list[Any] = [b"\0" * 32, b"", b"", state.root_hash, b"", b"", b"", b"", 100, b"", b""]
@@ -90,6 +97,7 @@ def world(chain: str, wallets: Sequence[str], strangers: int, *, absent: Iterabl
                 contract=CONTRACT,
                 slot=TOKEN.slot.to_bytes(32),
                 layout="solidity",
+                **({"denied": True} if name in denied else {}),
                 proof=tuple(dict.fromkeys(to_slot)),
             ),
         ]
