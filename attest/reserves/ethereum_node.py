@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum_proof import RECENT_NODES, Header, decode_header, keccak
+from attest.reserves.ethereum_proof import RECENT_NODES, UNKNOWN_RLP, Header, decode_header, keccak
 from attest.reserves.rpc import Call, Node
 
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
@@ -158,7 +158,7 @@ def bytes_of(node: Node, value: object) -> bytes:
     try:
         return _parsed(value[2:].lower())
     except MalformedError as error:
-        raise unfit(node, "bytes", error.message) from None
+        raise unfit(node, "bytes", f"answered with bytes of another form: {error.message}") from None
 
 
 @lru_cache(maxsize=RECENT_NODES)
@@ -187,6 +187,9 @@ def proving(node: Node, asset: str, address: str) -> Iterator[None]:
     try:
         yield
     except (AttestError, ValueError) as error:
+        if isinstance(error, AttestError) and error.code == UNKNOWN_RLP:
+            what = f"proves {asset} at {address} in a form that this release does not know: {error}"
+            raise unfit(node, "proof-form", what) from None
         raise lie(node, "proof", f"gave no valid proof of {asset} at {address}: {error}") from None
 
 

@@ -25,6 +25,8 @@ _MAX_NUMBER: Final = 2**32  # of blocks: at ten a second those of 13 years, thro
 _STATE_ROOT, _NUMBER, _TIMESTAMP = 3, 8, 11
 _BALANCE, _STORAGE_ROOT, _CODE_HASH, _ACCOUNT_FIELDS = 1, 2, 3, 4
 
+UNKNOWN_RLP: Final = "ethereum/rlp"  # the code of the error about what hashes lead to, and is of another form
+
 Nodes = Mapping[bytes, bytes]
 """Trie nodes by their Keccak-256, as `by_hash` makes them."""
 
@@ -140,7 +142,7 @@ def proven_word(storage_root: bytes, slot: bytes, nodes: Nodes) -> int:
         return 0
     stored = _rlp(value, "a storage value")
     if not isinstance(stored, bytes):
-        raise VerificationError("ethereum/rlp", "a storage value is not bytes")
+        raise VerificationError(UNKNOWN_RLP, "a storage value is not bytes")
     return int.from_bytes(stored)
 
 
@@ -177,7 +179,7 @@ def _account(state_root: bytes, address: str, nodes: Nodes) -> list[bytes]:
         return []
     account = _rlp_list(value, "an account")
     if len(account) != _ACCOUNT_FIELDS or not all(isinstance(item, bytes) for item in account):
-        raise VerificationError("ethereum/rlp", "an account does not have four fields")
+        raise VerificationError(UNKNOWN_RLP, "an account does not have four fields")
     return account
 
 
@@ -201,11 +203,11 @@ def _rlp(data: bytes, what: str) -> Any:
     try:
         return rlp.decode(data)
     except (rlp.exceptions.RLPException, RecursionError) as error:
-        raise VerificationError("ethereum/rlp", f"{what} is not RLP ({type(error).__name__})") from None
+        raise VerificationError(UNKNOWN_RLP, f"{what} is not RLP ({type(error).__name__})") from None
 
 
 def _rlp_list(data: bytes, what: str) -> list[bytes]:
     value = _rlp(data, what)
     if not isinstance(value, list):
-        raise VerificationError("ethereum/rlp", f"{what} is not an RLP list")
+        raise VerificationError(UNKNOWN_RLP, f"{what} is not an RLP list")
     return value

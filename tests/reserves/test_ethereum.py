@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import rlp
+from trie import HexaryTrie
 
 from attest.attestation.config import Config
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_node import _HEADER, _INTEGERS
+from attest.reserves.ethereum_node import _HEADER, _INTEGERS, proving
 from attest.reserves.ethereum_proof import (
     MAX_NODE_BYTES,
     Token,
@@ -416,3 +417,15 @@ def test_only_our_own_errors_leave_a_malformed_proof(node: bytes) -> None:
         proven_balance(keccak(node), "0x" + "11" * 20, by_hash([node]))
     with pytest.raises(VerificationError):
         decode_header(node)
+
+
+@pytest.mark.parametrize("count", [3, 5, 7])
+def test_an_account_of_another_kind_of_chain_is_named_so_and_the_node_is_not_accused(count: int) -> None:
+    """The trie leads there, so nothing is wrong with the proof."""
+    state = HexaryTrie({})
+    state[keccak(bytes.fromhex("11" * 20))] = rlp.encode([b"\x01"] * count)
+    nodes = by_hash(bytes(rlp.encode(node)) for node in state.get_proof(keccak(bytes.fromhex("11" * 20))))
+    known = r"node n1 proves ETH at 0x11.* in a form that this release does not know"
+    proof = proving(Node("n1", "http://127.0.0.1:1"), "ETH", "0x" + "11" * 20)
+    with pytest.raises(UnavailableError, match=known), proof:
+        proven_balance(state.root_hash, "0x" + "11" * 20, nodes)
