@@ -131,7 +131,7 @@ _BEHIND: Final = re.compile(
     r"|could not (?:be found|find block|be determined)|(?:not|non)[- ]?(?:currently )?canonical|resource not found"
     r"|unfinali[sz]ed|after last accepted|(?:block|height)\b.{0,40}out ?of ?range|BlockOutOfRange"
     r"|(?:not|isn't) (?:yet )?(?:fully )?sync(?:ed|hronized)|\bsyncing\b|sync(?:ing)? (?:is )?in progress"
-    r"|node is behind|still (?:starting|loading|initiali[sz]ing)",
+    r"|beyond current head|block number is in the future|node is behind|still (?:starting|loading|initiali[sz]ing)",
     re.IGNORECASE,
 )
 _IN_WARMUP_CODE: Final = -28  # bitcoind

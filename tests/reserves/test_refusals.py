@@ -80,6 +80,8 @@ SAID: dict[str, tuple[Kind, int, str, Any]] = {
     "geth lags by height": ("behind", -32000, "header not found", None),
     "geth lags by hash": ("behind", -32000, "header for hash not found", None),
     "geth has another chain yet": ("behind", -32000, "hash is not currently canonical", None),
+    "geth has not come so far": ("behind", -32602, "block range extends beyond current head block", None),
+    "geth is asked too early": ("behind", -32602, "block number is in the future, latest is 7", None),
     "geth has no final block": ("behind", -39001, "Unknown block", None),
     "geth names it": ("behind", -32000, "finalized block not found", None),
     "reth lags": ("behind", -32001, "block not found: hash 0x1111", None),
