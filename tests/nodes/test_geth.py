@@ -10,9 +10,9 @@ import pytest
 
 from attest.errors import UnavailableError
 from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.ethereum_node import at_block, decimals_of, header_of
 from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.pins import Before, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading
