@@ -27,7 +27,7 @@ class StatedPin(Document):
     height: Count
     block_hash: Digest
     time: Time
-    reason: Text | None = None
+    reason: Text = ""
 
     @property
     def pin(self) -> Pin:
@@ -51,32 +51,32 @@ def far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> Iterator[str]:
         if not _is_far(stated.pin, snapshot_at):
             continue
         where = f"{stated.chain} is read at a block of {format_time(stated.time)}, {_distance(stated.pin, snapshot_at)}"
-        if stated.reason is None:
+        if not stated.reason:
             raise VerificationError("statement/pin-time", f"{where}, which is more than 24 hours, and says no reason")
         yield f"{where}; the reason that the exchange gives: {stated.reason}"
 
 
 def state_pins(pins: Iterable[Pin], snapshot_at: datetime, reasons: Mapping[str, str | None]) -> tuple[StatedPin, ...]:
-    """The pins in ascending order; those far from the snapshot have the reason that `reasons` gives for their chain.
+    """The pins in ascending order; those far from the snapshot have the reason that `reasons` gives for their chain."""
+    stated = []
+    for pin in sorted(pins, key=lambda pin: pin.chain):
+        near = StatedPin(chain=pin.chain, height=pin.height, block_hash=pin.block_hash, time=pin.time)
+        reason = reasons.get(pin.chain)
+        stated.append(near.model_copy(update={"reason": reason}) if reason and _is_far(pin, snapshot_at) else near)
+    return tuple(stated)
 
-    Raises `MalformedError` for one that needs a reason and has none.
-    """
-    return tuple(_stated(pin, snapshot_at, reasons.get(pin.chain)) for pin in sorted(pins, key=lambda pin: pin.chain))
 
-
-def _stated(pin: Pin, snapshot_at: datetime, reason: str | None) -> StatedPin:
-    near = StatedPin(chain=pin.chain, height=pin.height, block_hash=pin.block_hash, time=pin.time)
-    if not _is_far(pin, snapshot_at):
-        return near
-    if reason is None:
-        raise MalformedError(
-            "pin/far",
-            f"block {pin.height} of {pin.chain} is of {format_time(pin.time)}, {_distance(pin, snapshot_at)} "
-            f"({format_time(snapshot_at)}), which is more than 24 hours",
-            hint='pin a block near it: pin = "period-end" in the [[chains]] table; or say there why this one is read, '
-            'reason = "…": the statement tells it to everyone, and its step 8 is NOT MET',
-        )
-    return near.model_copy(update={"reason": reason})
+def refuse_far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> None:
+    """Raises `MalformedError` for a pin that lies far from the snapshot and gives no reason."""
+    for stated in pins:
+        if _is_far(stated.pin, snapshot_at) and not stated.reason:
+            raise MalformedError(
+                "pin/far",
+                f"block {stated.height} of {stated.chain} is of {format_time(stated.time)}, "
+                f"{_distance(stated.pin, snapshot_at)} ({format_time(snapshot_at)}), which is more than 24 hours",
+                hint='pin a block near it: pin = "period-end" in the [[chains]] table; or say there why this one is '
+                'read, reason = "…": the statement tells it to everyone, and its step 8 is NOT MET',
+            )
 
 
 def _is_far(pin: Pin, snapshot_at: datetime) -> bool:

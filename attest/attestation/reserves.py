@@ -16,7 +16,7 @@ from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
-from attest.attestation.pin_times import StatedPin, state_pins
+from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import AssetToken, EvidenceRoot, StatedAsset
 from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
@@ -117,12 +117,25 @@ class Surroundings:
     progress: Callable[[int], None] = lambda _: None
 
 
-def read_reserves(config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
+def read_reserves(
+    config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE, *, to_attest: bool = True
+) -> Reserves:
     """Read every wallet and bank document of the config; `nonce`, an auditor's, draws the blocks of its windows.
 
-    What has been read is kept in the file `journal`, so that a run that fails goes on at the same blocks; the caller
-    removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises `AttestError`.
+    A block far from the end of the period for which no reason is given is refused when it is read `to_attest`, else
+    told. What has been read is kept in the file `journal`, so that a run that fails goes on at the same blocks; the
+    caller removes it when the reserves are safe. When a pinned block is lost, the journal goes with it. Raises
+    `AttestError`.
     """
+
+    def accept(pin: Pin) -> None:
+        try:
+            refuse_far(config, period, [pin])
+        except MalformedError as error:
+            if to_attest:
+                raise
+            around.tell(f"{error.message}: no month can be attested at it without a reason")
+
     places = register(config.wallets)
     for sentence in account_advice(config.wallets, places.scripts):
         around.tell(sentence)
@@ -146,7 +159,7 @@ def read_reserves(config: Config, period: str, journal: Path, around: Surroundin
         for chain, quorum in zip(chains, quorums, strict=True):
             reader = chain_reader(chain, places, config.decimals, around.folder)
             there = [wallet for wallet in wallets if wallet.chain == chain.id]
-            _read(reader, quorum, chain, there, config, period, kept, around, reserves)
+            _read(reader, quorum, chain, there, config, period, kept, around, reserves, accept)
     except PinLostError:
         kept.discard()
         raise
@@ -182,7 +195,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
             hint="attest run reads documents of money by itself",
         )
     journal = out.with_name(f"{out.name}{JOURNAL}")
-    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce)
+    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce, to_attest=False)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
     own = reserves_file(config, period, reserves, tree)
     with new_folders((out, _FOLDER_MODE)) as (unfinished,):
@@ -231,7 +244,7 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
             f"{read} was read {other if own.period != period else 'for other chains and wallets than the config has'}",
             hint="read the chains anew: attest reserves read",
         )
-    chains_read(config, period, own.pins)
+    refuse_far(config, period, own.pins)
     folder.check({})
     # The private folder of a month has documents and signatures too; they come after the chains.
     later = (
@@ -285,11 +298,13 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
 
 
 def chains_read(config: Config, period: str, pins: Iterable[Pin]) -> tuple[StatedPin, ...]:
-    """The pins of `period`, those far from its end with the reasons of the config.
-
-    Raises `MalformedError` for one that needs a reason and has none.
-    """
+    """The pins of `period`, those far from its end with the reasons of the config, where it gives any."""
     return state_pins(pins, config.ledger.period_end(period), {chain.id: chain.reason for chain in config.chains})
+
+
+def refuse_far(config: Config, period: str, pins: Iterable[Pin]) -> None:
+    """Raises `MalformedError` for a pin far from the end of `period`, for which the config gives no reason."""
+    refuse_far_pins(chains_read(config, period, pins), config.ledger.period_end(period))
 
 
 def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:
@@ -350,6 +365,7 @@ def _read(
     journal: Journal,
     around: Surroundings,
     reserves: Reserves,
+    accept: Callable[[Pin], None],
 ) -> None:
     names = ", ".join(node.name for node in chain.nodes)
     around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
@@ -360,7 +376,7 @@ def _read(
         quorum,
         rule,
         wallets,
-        accept=lambda pin: chains_read(config, period, [pin]),
+        accept=accept,
         journal=journal,
         now=around.now,
         progress=lambda done: around.progress(before + done),

@@ -31,20 +31,31 @@ def give(config: Path, reason: str) -> None:
 
 
 @pytest.mark.usefixtures("nodes")
-@pytest.mark.parametrize("command", ["read", "run"])
-def test_a_far_block_without_a_reason_is_refused_before_anything_is_read(
-    command: str, attest: Any, config: Path
-) -> None:
+def test_a_month_is_not_attested_at_a_far_block_without_a_reason(attest: Any, config: Path) -> None:
+    """It is refused before any balance is read."""
     before = sorted(config.parent.rglob("*"))
-    verb = ("reserves", "read") if command == "read" else ("run",)
-    out = ("-o", config.parent / "read") if command == "read" else ()
-    ran = attest(*verb, config, "--period", SEPTEMBER, *out)
+    ran = attest("run", config, "--period", SEPTEMBER)
     assert ran.code == 3
     assert "block 100 of eip155:31337 is of 2026-10-31T14:59:59Z" in ran.err
     assert "which is more than 24 hours" in ran.err
     assert 'reason = "…"' in ran.err
     assert "is read at block" not in ran.err
     assert sorted(config.parent.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_far_block_is_read_without_a_reason_and_told(attest: Any, config: Path, tmp_path: Path) -> None:
+    """Who reads may only want to see what lies there, as in a drill; it is not signed so."""
+    read = tmp_path / "read"
+    ran = attest("reserves", "read", config, "--period", SEPTEMBER, "-o", read)
+    assert ran.code == 0, ran.err
+    assert "which is more than 24 hours: no month can be attested at it without a reason" in ran.err
+    assert all("reason" not in pin for pin in json.loads((read / "reserves.json").read_bytes())["chains"])
+    assert attest("reserves", "show", read).code == 0
+    assert attest("evidence", "check", read).code == 0
+    refused = attest("run", config, "--period", SEPTEMBER, "--reserves", read, "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (3, "pin/far")
+    assert not (config.parent / "publication").exists()
 
 
 @pytest.mark.usefixtures("nodes")
