@@ -28,17 +28,16 @@ from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
     Surroundings,
-    chains_read,
     confirm_pins,
     load_reserves,
     read_reserves,
     reserves_file,
-    stated_assets,
 )
 from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signers import Secrets, key_file
 from attest.attestation.signing import open_own
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
+from attest.attestation.stated import chains_read, stated_assets
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     PERIOD_PATTERN,

@@ -16,8 +16,8 @@ from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
 from attest.attestation.money import bank_documents, money_line
-from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
-from attest.attestation.statement import AssetToken, EvidenceRoot, StatedAsset
+from attest.attestation.stated import chains_read, refuse_far, reserve_lines, stated_assets
+from attest.attestation.statement import EvidenceRoot
 from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
@@ -26,7 +26,6 @@ from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refus
 from attest.policy.inputs import Declaration
 from attest.reserves.account_advice import account_advice
 from attest.reserves.challenge import NO_NONCE
-from attest.reserves.counting import contract_place, denied_amount
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.evidence import (
@@ -297,42 +296,6 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
     )
 
 
-def chains_read(config: Config, period: str, pins: Iterable[Pin]) -> tuple[StatedPin, ...]:
-    """The pins of `period`, those far from its end with the reasons of the config, where it gives any."""
-    return state_pins(pins, config.ledger.period_end(period), {chain.id: chain.reason for chain in config.chains})
-
-
-def refuse_far(config: Config, period: str, pins: Iterable[Pin]) -> None:
-    """Raises `MalformedError` for a pin far from the end of `period`, for which the config gives no reason."""
-    refuse_far_pins(chains_read(config, period, pins), config.ledger.period_end(period))
-
-
-def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:
-    """The assets as a statement has them: those that are tokens on a pinned chain list their contracts there."""
-    pinned = {pin.chain for pin in pins}
-    contracts: dict[str, list[tuple[str, str]]] = {}
-    for chain in config.chains:
-        for token in chain.tokens if chain.id in pinned else ():
-            contracts.setdefault(token.asset, []).append(contract_place(chain.id, token.contract))
-    return tuple(
-        StatedAsset(
-            asset=item.asset,
-            decimals=item.decimals,
-            **(
-                {
-                    "tokens": tuple(
-                        AssetToken(chain=chain, contract=checksum_address(contract))
-                        for chain, contract in sorted(listed)
-                    )
-                }
-                if (listed := contracts.get(item.asset))
-                else {}
-            ),
-        )
-        for item in sorted(config.assets, key=lambda item: item.asset)
-    )
-
-
 def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> None:
     """See that every block that was read at is still on its chain. Raises `PinLostError`, `AttestError`."""
     for pin in pins:
@@ -512,32 +475,3 @@ def add_documents(
 def _add_money(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:
     reserves.money += [money_line(document) for document in documents]
     add_documents(reserves, zip(documents, config.money, strict=True))
-
-
-def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[ReserveLine, ...]:
-    """The statement's lines that the readings among `records` add up to, with the control that is `shown`."""
-    groups: dict[tuple[str, ...], list[Reading]] = {}
-    for record in records:
-        if isinstance(record, Reading) and record.window is None:
-            groups.setdefault((*record.line, shown.control_of(record)), []).append(record)
-    lines = [
-        ReserveLine(
-            asset=readings[0].asset,
-            chain=readings[0].chain,
-            purpose=readings[0].purpose,
-            storage=readings[0].storage,
-            evidence=readings[0].level,
-            control=shown.control_of(readings[0]),
-            amount=sum(reading.amount for reading in readings),
-            wallets=len(readings),
-            **_denied(readings),
-        )
-        for readings in groups.values()
-    ]
-    return tuple(sorted(lines, key=lambda line: line.key))
-
-
-def _denied(readings: Sequence[Reading]) -> dict[str, int]:
-    """The field of a line that says how much of its amount cannot move, where some of it cannot."""
-    denied = sum(map(denied_amount, readings))
-    return {"denied": denied} if denied else {}

@@ -18,8 +18,8 @@ from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.reserves import reserve_lines
 from attest.attestation.segregation import wallet_rows
+from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
 from attest.cli.render import verified_document, wallets_table

@@ -7,7 +7,7 @@ import pytest
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.evidence import EvidenceFolder
 from attest.attestation.evidence_step import Basis
-from attest.attestation.reserves import reserve_lines
+from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import EvidenceRoot, StatedAsset
 from attest.reserves.evidence import EvidenceTree, read_public_edition
 from attest.reserves.records import Reading

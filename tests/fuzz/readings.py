@@ -20,7 +20,7 @@ from eth_utils.crypto import keccak
 
 from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
-from attest.attestation.reserves import reserve_lines
+from attest.attestation.stated import reserve_lines
 from attest.attestation.verify import Step
 from attest.cli.known import _asking
 from attest.demo.plan import load_plan

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest.attestation.reserves import reserve_lines
+from attest.attestation.stated import reserve_lines
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import EthereumTokenAnswer, EthereumTokenBalance

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from attest.attestation.reserves import reserve_lines
+from attest.attestation.stated import reserve_lines
 from attest.errors import VerificationError
 from attest.reserves import trie_nodes
 from attest.reserves.ethereum_proof import by_hash
