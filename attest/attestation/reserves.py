@@ -136,11 +136,11 @@ def read_reserves(
             around.tell(f"{error.message}: no month can be attested at it without a reason")
 
     places = register(config.wallets)
-    for sentence in account_advice(config.wallets, places.scripts):
-        around.tell(sentence)
     check_nonce(config, nonce)
     require_utxo_sets(config, around.folder)
     documents = bank_documents(config, period, around.folder)
+    for sentence in account_advice(config.wallets, places.scripts):
+        around.tell(sentence)
     reserves = Reserves(nonce=nonce)
     kept = Journal(journal, _register(config, period, nonce), _register_parts(config, period, nonce))
     for pin in kept.pins:

@@ -83,7 +83,7 @@ REFUSED = {
     ),
     "no rules": (HEAD + "rules = []\n", "line 12: rules: "),
     "not TOML": (HEAD + "[[rules\n", "(at line 12, column "),
-    "not text": (HEAD + RULE, "codec"),
+    "not text": (HEAD + RULE, "is text in UTF-16"),
     "nested too deep": ("x = " + "[" * 5000, "nested deeper than 32 levels"),
     "tables nested too deep": ("x = " + "{x=" * 5000, "nested deeper than 32 levels"),
     "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "nested deeper than 32 levels"),
