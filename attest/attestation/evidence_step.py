@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ Files = Callable[[str], bytes | None]
 class Basis(NamedTuple):
     """What the records are checked against, and the name of the file that says it.
 
-    `cover` and `prices` are None where that file does not say them: it was made before they were known.
+    `cover`, `prices` and `issued_at` are None where that file does not say them: it was made before they were known.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Basis(NamedTuple):
     evidence: EvidenceRoot
     cover: Sequence[Cover] | None = None
     prices: Sequence[Price] | None = None
+    issued_at: datetime | None = None
 
     def agrees(self, other: Basis) -> bool:
         """Whether the other file says nothing else, as far as both speak."""
@@ -62,6 +64,7 @@ def basis_of(stated: Predicate, name: str) -> Basis:
         stated.evidence,
         stated.cover,
         stated.prices,
+        stated.issued_at,
     )
 
 
@@ -102,13 +105,15 @@ def read_beside_bundle(statement: Statement, files: Files) -> Beside:
 class EvidenceStep(NamedTuple):
     """What step 11 found, in sentences; those in `open` say why it could not be run to its end.
 
-    `documents` counts the bank documents that are disclosed, of those that the statement's money names.
+    `hidden` says of each line that is not wholly disclosed how much of it is shown. `documents` counts the bank
+    documents that are disclosed, of those that the statement's money names.
     """
 
     rechecked: Rechecked
     unchecked: Unchecked
     said: tuple[str, ...]
     open: tuple[str, ...]
+    hidden: tuple[str, ...]
     documents: int
 
 
@@ -141,6 +146,10 @@ def check_against_records(
     `dumps` are sets of unspent outputs by chain. Raises `VerificationError` naming the record or the line.
     """
     complete = len(records) == basis.evidence.count
+    known = {item.asset for item in basis.assets}
+    named = [*(line.asset for line in basis.reserves), *(line.asset for line in basis.held)]
+    if unknown := sorted({*named, *(line.currency for line in basis.money)} - known):
+        raise VerificationError("recheck/asset", f"{basis.name} names {unknown[0]}, which is not among its assets")
     rechecked = recheck(
         records,
         decimals={item.asset: item.decimals for item in basis.assets},
@@ -151,7 +160,7 @@ def check_against_records(
         dumps=dumps,
     )
     found = _documents(records, basis, rechecked)
-    check_windows(basis.declarations, rechecked, complete=complete)
+    check_windows(basis.declarations, rechecked, complete=complete, issued_at=basis.issued_at)
     if complete:
         _require_documents(basis, found)
     return EvidenceStep(
@@ -159,6 +168,7 @@ def check_against_records(
         _unchecked(basis, rechecked, found),
         (*_said(basis, rechecked, found), *_beside_readings(basis, records)),
         tuple(_open(basis, rechecked, found, missing=basis.evidence.count - len(records))),
+        tuple(_hidden(basis, rechecked)),
         len(found.money),
     )
 
@@ -239,18 +249,18 @@ def _beside_readings(basis: Basis, records: Mapping[int, Any]) -> Iterator[str]:
         for record in records.values()
         if isinstance(record, Reading) and record.custodian is not None
     }
+    read |= {(item.name, str(item.unit)) for item in basis.declarations if item.kind == "custodian"}
     for custodian, asset in sorted({(line.custodian, line.asset) for line in basis.held} & read):
         yield f"{asset} of {custodian} was read from chains too, and its document may be of the same coins"
 
 
 def _open(basis: Basis, rechecked: Rechecked, found: _Found, *, missing: int) -> Iterator[str]:
-    hidden = {key: shown for key, shown in rechecked.shown.items() if not shown.disclosed}
+    hidden = [*_hidden(basis, rechecked)]
     papers = sum(leaf not in found.leaves for _, leaf in _leaves(basis)) + (not found.prices)
     if missing == basis.evidence.count:
         yield f"none of the {missing} records is available here"
     elif hidden or papers:
-        decimals = {item.asset: item.decimals for item in basis.assets}
-        parts = [_line_shown(key, shown, decimals[key[0]]) for key, shown in hidden.items()]
+        parts = [*hidden]
         parts += [f"nothing of {papers} of the documents and declarations"] if papers else []
         yield f"not available here: {missing} of {basis.evidence.count} records; shown is {', '.join(parts)}"
     if waiting := sorted({f"{key[0]} on {key[1]}" for key, shown in rechecked.shown.items() if shown.waiting}):
@@ -258,6 +268,13 @@ def _open(basis: Basis, rechecked: Rechecked, found: _Found, *, missing: int) ->
     if unknown := not_recomputed(basis.declarations, rechecked):
         names = ", ".join(f"{item.unit} on {item.name}" for item in unknown)
         yield f"not recomputed, for wallets or descriptors are not available: lowest count of {names}"
+
+
+def _hidden(basis: Basis, rechecked: Rechecked) -> Iterator[str]:
+    decimals = {item.asset: item.decimals for item in basis.assets}
+    for key, shown in rechecked.shown.items():
+        if not shown.disclosed:
+            yield _line_shown(key, shown, decimals[key[0]])
 
 
 def _line_shown(key: LineKey, shown: Shown, decimals: int) -> str:

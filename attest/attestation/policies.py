@@ -137,7 +137,8 @@ def recheck_documents(
     for record in records.values():
         if isinstance(record, DeclaredBalance | CoverDocument):
             if record.counts in counted:
-                raise VerificationError("policy/cover", f"the document {record.document} is counted twice")
+                code = "recheck/held" if isinstance(record, DeclaredBalance) else "policy/cover"
+                raise VerificationError(code, f"the document {record.document} is counted twice")
             counted.add(record.counts)
         if isinstance(record, CoverDocument) and cover is not None:
             if lines.get(record.leaf) != (record.form, record.currency, record.limit):

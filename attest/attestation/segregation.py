@@ -90,14 +90,14 @@ def segregation(predicate: Predicate) -> tuple[Segregation, ...]:
 
 
 def segregation_checks(
-    predicate: Predicate, records: Mapping[int, Any], rechecked: frozenset[tuple[str, ...]]
+    predicate: Predicate, records: Mapping[int, Any], rechecked: frozenset[tuple[str, ...]], *, complete: bool
 ) -> tuple[Check, ...]:
     """Every check of segregation, first those over all assets.
 
-    `records` are those at hand, all of which hold; `rechecked` the statement's lines, without their control, that were
-    recomputed from them.
+    `records` are those of the pins that are available, all of which hold; `rechecked` the statement's lines, without
+    their control, that were recomputed from them; `complete` is whether no record of the evidence is withheld.
     """
-    of = _Checks(predicate, records, rechecked)
+    of = _Checks(predicate, records, rechecked, complete=complete)
     checks = [of.purposes(), of.own()]
     checks += [of.burden(*burden) for burden in _BURDENS]
     for item in segregation(predicate):
@@ -106,7 +106,15 @@ def segregation_checks(
 
 
 class _Checks:
-    def __init__(self, predicate: Predicate, records: Mapping[int, Any], rechecked: frozenset[tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        predicate: Predicate,
+        records: Mapping[int, Any],
+        rechecked: frozenset[tuple[str, ...]],
+        *,
+        complete: bool,
+    ) -> None:
+        self._complete = complete
         self._predicate = predicate
         self._records = records
         self._rechecked = rechecked
@@ -130,11 +138,10 @@ class _Checks:
     def own(self) -> Check:
         """That no own wallet is among the readings was checked of those at hand; only the auditor can know all."""
         found = tuple(index for index, record in self._records.items() if isinstance(record, OwnWallet))
-        whole = len(self._records) == self._predicate.evidence.count
         detail = f"{len(found)} own wallets at hand, none of which is counted"
-        if not whole:
-            detail += "; the auditor sees whether there are others"
-        return Check("own wallets apart", "", "VERIFIED" if whole else "NOT CHECKED", detail, found)
+        if not self._complete:
+            detail += "; who has all records sees whether there are others"
+        return Check("own wallets apart", "", "VERIFIED" if self._complete else "NOT CHECKED", detail, found)
 
     def burden(self, kind: str, what: str, past: str) -> Check:
         """What nobody can see on a chain, as management declares it."""

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.attestation.declared import ascending, check_declarations, require
-from attest.attestation.pin_times import StatedPin, ends_somewhere
+from attest.attestation.pin_times import StatedPin, ends_somewhere, far_pins
 from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import AttestError, VerificationError
@@ -338,3 +338,5 @@ def _times(predicate: Predicate) -> None:
     require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
     for pin in predicate.chains:
         require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")
+    for _ in far_pins(predicate.chains, predicate.snapshot_at):
+        pass  # one without a reason raises

@@ -49,7 +49,7 @@ from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
 from attest.liabilities.tree import StatedTree, check_trees
-from attest.policy.explain import STANDINGS, VERDICT_NAMES
+from attest.policy.explain import STANDINGS, VERDICT_WORDS, verdict_name
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
@@ -290,7 +290,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         pinned = at_pin(records)
         wallets = wallet_rows(pinned, _controls(pinned, controlled))
     with report.step(14) as detail:
-        evaluations = _told_policies(detail, recompute(predicate, files))
+        evaluations = _told_policies(detail, recompute(predicate, files), evidence.unchecked)
 
     if predicate.issued_at <= now < predicate.expires_at:
         report.add(
@@ -306,7 +306,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         trust,
         signatories,
         coverage(predicate),
-        segregation_checks(predicate, pinned, evidence.rechecked.lines),
+        segregation_checks(
+            predicate, pinned, evidence.rechecked.lines, complete=len(records) == predicate.evidence.count
+        ),
         wallets,
         evaluations,
         evidence.rechecked,
@@ -386,18 +388,19 @@ def _windows(predicate: Predicate, rechecked: Rechecked, nonce: str | None) -> I
             f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
             f"out of {window.before} blocks before and {window.after} after"
         )
-        if any(block.time > predicate.issued_at for block in window.blocks):
-            raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
 
 
-def _told_policies(detail: _Detail, found: Recomputed) -> tuple[Evaluation, ...]:
-    """Step 14. A policy that is not met was verified, and is not met."""
+def _told_policies(detail: _Detail, found: Recomputed, unchecked: Unchecked) -> tuple[Evaluation, ...]:
+    """Step 14. A policy that is not met was verified, and is not met; what rests on `unchecked` figures says so."""
     if not (found.evaluations or found.missing):
         detail.open("the statement evaluates no policy")
     for evaluation in found.evaluations:
         policy = evaluation.policy
-        count = Counter(result.verdict for result in evaluation.results)
-        said = ", ".join(f"{count[verdict]} {VERDICT_NAMES[verdict]}" for verdict in VERDICT_NAMES if count[verdict])
+        count = Counter(
+            verdict_name(result.verdict, checked=not unchecked.of_verdict(result.sources))
+            for result in evaluation.results
+        )
+        said = ", ".join(f"{count[name]} {name}" for name in VERDICT_WORDS if count[name])
         own = "" if policy.id in found.shipped else ", the exchange's own rules"
         detail.append(f"{policy.id} ({STANDINGS[policy.authority_status]}{own}): {said}")
     for name in found.missing:

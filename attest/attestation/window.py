@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
@@ -34,14 +35,19 @@ def not_recomputed(declarations: Sequence[Declaration], rechecked: Rechecked) ->
     return [item for item in declarations if item.kind == "window" and lowest_found(item, rechecked) is None]
 
 
-def check_windows(declarations: Sequence[Declaration], rechecked: Rechecked, *, complete: bool) -> None:
+def check_windows(
+    declarations: Sequence[Declaration], rechecked: Rechecked, *, complete: bool, issued_at: datetime | None
+) -> None:
     """Compare the declared lowest counts with those that were recomputed.
 
-    `complete` says that no record of the evidence is withheld. Raises `VerificationError`.
+    `complete` says that no record of the evidence is withheld; no drawn block is younger than `issued_at`, the time of
+    the statement, where there is one. Raises `VerificationError`.
     """
     declared = [item for item in declarations if item.kind == "window"]
     named = {item.name for item in declared}
-    for chain in rechecked.windows:
+    for chain, drawn in rechecked.windows.items():
+        if issued_at is not None and any(block.time > issued_at for block in drawn.blocks):
+            raise VerificationError("recheck/window", f"a drawn block of {chain} is younger than the statement")
         if chain not in named:
             raise VerificationError(
                 "recheck/window", f"a window of {chain} was read, and the statement does not say its lowest counts"

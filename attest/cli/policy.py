@@ -114,10 +114,9 @@ def explained(evaluation: Evaluation, rule: str, unchecked: Unchecked | None = N
     from attest.cli.render_policy import result_document
     from attest.policy.explain import explain as explain_rule
 
-    text = explain_rule(evaluation, rule)
     result = evaluation.result(rule)
-    if unchecked is not None and result is not None and (rest := unchecked.of_verdict(result.sources)):
-        text += f"\nNot checked: {rest_text(rest, evaluation.decimals)}."
+    rest = None if unchecked is None or result is None else unchecked.of_verdict(result.sources)
+    text = explain_rule(evaluation, rule, rest_text(rest, evaluation.decimals) if rest else "")
     return Result(
         {
             "command": "policy explain",

@@ -70,7 +70,7 @@ def wallets_table(verified: Verified) -> str:
         len(row.records) for row in verified.wallets if row.control != "own"
     )
     if hidden:
-        table.add_row("not at hand", f"{hidden:,} balances", "shown to the auditor")
+        table.add_row("not available here", f"{hidden:,} balances", "no record here shows them")
     return render(table)
 
 

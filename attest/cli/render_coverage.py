@@ -11,6 +11,7 @@ from attest.attestation.unchecked import REASONS, Rest
 from attest.attestation.verify import Verified
 from attest.attestation.window import lowest_found
 from attest.cli.tables import new_table, render
+from attest.policy.explain import verdict_name
 from attest.policy.inputs import Declaration
 
 
@@ -45,16 +46,14 @@ def _denied_lines(verified: Verified) -> Iterator[str]:
     for item in verified.coverage:
         if denied := _denied(verified, item.asset):
             yield (
-                f"{item.asset}: {format_amount(denied, item.decimals)} of what is held cannot move, since the token "
-                "denies its holders transfers"
+                f"{item.asset}: by the statement, {format_amount(denied, item.decimals)} of what is held cannot move, "
+                "since the token denies its holders transfers"
             )
 
 
 def coverage_verdict(verified: Verified, item: Coverage) -> str:
     """Whether what counts reaches what is owed, and whether all that counts was checked."""
-    if not item.met:
-        return "NOT MET"
-    return "MET (not checked)" if verified.unchecked.of_coverage(item.asset) else "MET"
+    return verdict_name("MET" if item.met else "NOT_MET", checked=not verified.unchecked.of_coverage(item.asset))
 
 
 def unchecked_lines(verified: Verified) -> Iterator[str]:
@@ -85,8 +84,8 @@ def unchecked_lines(verified: Verified) -> Iterator[str]:
             hidden[line.asset] = hidden.get(line.asset, 0) + line.amount
     if hidden:
         yield (
-            f"Not checked, {said(hidden)}: not all of the evidence is beside the bundle; it is published with it, "
-            "or for the auditor alone."
+            f"Not checked, {said(hidden)}: not all of the evidence is beside the bundle, and no record here shows it; "
+            "who has all records, as an auditor, can tell whether one does."
         )
 
 

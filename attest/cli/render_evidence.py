@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
@@ -161,7 +161,7 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     if withheld or unseen:
         ends.append(
             f"{withheld} of {rechecked.readings_stated} balances and {unseen} documents and declarations, whose "
-            "records are not available here"
+            f"records are not available here{_shown_of(checked.step.hidden)}"
         )
     if waiting := len(readings) - rechecked.readings:
         ends.append(f"{waiting} balances proven in a set of unspent outputs, which --utxo-set hands over")
@@ -188,6 +188,10 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     signed = folder.basis.name != RESERVES_FILE
     ends.append("the signatures, which attest verify checks" if signed else f"who says so: {RESERVES_FILE} is unsigned")
     return ends
+
+
+def _shown_of(hidden: Sequence[str]) -> str:
+    return f"; shown is {', '.join(hidden)}" if hidden else ""
 
 
 def _chains(names: Iterable[str]) -> str:

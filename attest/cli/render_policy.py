@@ -10,9 +10,9 @@ from attest.attestation.unchecked import Rest, Unchecked
 from attest.cli.render_coverage import rest_document, rest_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
-from attest.policy.explain import STANDINGS, VERDICT_NAMES, asks, shown, standing
+from attest.policy.explain import STANDINGS, asks, shown, standing, verdict_name
 from attest.policy.model import Policy
-from attest.policy.results import Evaluation, Line, Result, Verdict, policy_results
+from attest.policy.results import Evaluation, Line, Result, policy_results
 from attest.policy.source import ruleset_digests
 from attest.policy.terms import format_rational
 
@@ -95,14 +95,14 @@ def _rows(
     result: Result, decimals: Mapping[str, int], unchecked: Unchecked | None
 ) -> list[tuple[str, str, str, str, str]]:
     if not result.lines:
-        return [("", "", "", "", _verdict(result.verdict, _rest(result, None, unchecked)))]
+        return [("", "", "", "", verdict_name(result.verdict, checked=not _rest(result, None, unchecked)))]
     return [
         (
             line.subject,
             ("at most " if line.at_most else "") + _short(line.required, line.unit, decimals),
             _short(line.available, line.unit, decimals),
             _short(line.shortfall, line.unit, decimals) if line.shortfall else "",
-            _verdict(line.verdict, _rest(result, line, unchecked)),
+            verdict_name(line.verdict, checked=not _rest(result, line, unchecked)),
         )
         for line in result.lines
     ]
@@ -113,10 +113,6 @@ def _rest(result: Result, line: Line | None, unchecked: Unchecked | None) -> Res
     if unchecked is None:
         return Rest()
     return unchecked.of_verdict(result.sources, line.subject if result.per_asset and line is not None else None)
-
-
-def _verdict(verdict: Verdict, rest: Rest) -> str:
-    return f"{VERDICT_NAMES[verdict]} (not checked)" if verdict == "MET" and rest else VERDICT_NAMES[verdict]
 
 
 def _short(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:

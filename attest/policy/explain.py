@@ -147,8 +147,22 @@ def _asks_for_money(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (li
     raise AssertionError(rule)
 
 
-def explain(evaluation: Evaluation, rule_id: str) -> str:
-    """How the verdict on a rule came about, without code. Raises `MalformedError` for a rule that is not there."""
+def verdict_name(verdict: Verdict, *, checked: bool) -> str:
+    """A verdict in words: what is met by figures of which not all were `checked` says so."""
+    return VERDICT_NAMES[verdict] if checked or verdict != "MET" else f"{VERDICT_NAMES[verdict]} (not checked)"
+
+
+VERDICT_WORDS: Final = tuple(
+    dict.fromkeys(verdict_name(verdict, checked=checked) for verdict in VERDICT_NAMES for checked in (True, False))
+)
+"""Every word for a verdict, in the order in which verdicts are counted."""
+
+
+def explain(evaluation: Evaluation, rule_id: str, unchecked: str = "") -> str:
+    """How the verdict on a rule came about, without code; `unchecked` says of what it rests on what was not checked.
+
+    Raises `MalformedError` for a rule that is not there.
+    """
     result = evaluation.result(rule_id)
     policy = evaluation.policy
     if result is None:
@@ -157,7 +171,7 @@ def explain(evaluation: Evaluation, rule_id: str) -> str:
     said = [
         f"Rule {rule_id} of {policy.title}",
         f"Policy: {policy.id}, version {policy.version}, at {format_time(evaluation.snapshot_at)}",
-        f"Verdict: {VERDICT_NAMES[result.verdict]}{_beside(result)}",
+        f"Verdict: {verdict_name(result.verdict, checked=not unchecked)}{_beside(result)}",
         f"What it asks: {asks(result.rule, policy)}",
         f"Where it stands written: {result.rule.citation} (as of {policy.as_of}).",
         f"Standing: {STANDINGS[result.authority_status]}.",
@@ -176,6 +190,8 @@ def explain(evaluation: Evaluation, rule_id: str) -> str:
     if result.notes:
         said.append("Also:")
         said += [f"  - {note}" for note in result.notes]
+    if unchecked:
+        said.append(f"Not checked: {unchecked}.")
     return "\n".join(said)
 
 

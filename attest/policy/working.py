@@ -102,6 +102,12 @@ class Working:
         """
         money = {deposit.currency for deposit in self.inputs.deposits}
         money |= {price.currency for price in self.inputs.prices}
+        # Whatever makes a name money, or a coin, decides what a rule asks for.
+        deciding: set[tuple[str, str, str | None]] = {
+            (item.asset, item.purpose, item.storage) for item in self.inputs.coins if item.asset in money
+        }
+        deciding |= {(item.currency, item.purpose, None) for item in self.inputs.deposits}
+        self.sources |= Sources(coins=frozenset(deciding), prices=bool(self.inputs.prices))
         return {self.currency} | (money - {coins.asset for coins in self.inputs.coins})
 
     def declared(

@@ -179,6 +179,10 @@ def _note(record: Record, chains: _Chains) -> None:
     chain = chains.get((record.chain, getattr(record, "window", None)))
     if chain is None:
         raise VerificationError("recheck/chain", f"the statement pins no block of {record.chain}")
+    # Else a chain's coin could be shown by proofs of another kind of chain, which ask for no work and no dump.
+    of_bitcoin = record.chain.startswith("bip122:")
+    if isinstance(record, EthereumHeader | TrieNodes if of_bitcoin else BitcoinHeader | BitcoinUtxoSet):
+        raise VerificationError("recheck/chain", f"a record of the type {record.type} cannot stand on {record.chain}")
     match record:
         case EthereumHeader() | BitcoinHeader():
             _once(chain.header)

@@ -489,7 +489,8 @@ def test_withheld_evidence_is_not_passed_and_its_figures_are_marked(exchange: Ex
     assert text.splitlines()[-1] == (
         "Not checked, 408.75000000 of 408.75000000 BTC, 11,900,000.123458 of 11,900,000.123458 DUSD, "
         "20,000,150.987654321098765433 of 20,000,150.987654321098765433 ETH, 850,000,000 of 850,000,000 JPY: "
-        "not all of the evidence is beside the bundle; it is published with it, or for the auditor alone."
+        "not all of the evidence is beside the bundle, and no record here shows it; who has all records, as an "
+        "auditor, can tell whether one does."
     )
     assert [line.split("  ")[-1].strip() for line in text.splitlines()[2:6]] == ["MET (not checked)"] * 4
     assert all(item["met"] and not item["checked"] for item in coverage_document(verified))

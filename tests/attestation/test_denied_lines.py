@@ -40,7 +40,7 @@ def test_a_line_that_denies_nothing_does_not_say_so(denied: str, exchange: Excha
 def test_denied_coins_count_and_are_shown_where_the_records_are_withheld(exchange: Exchange) -> None:
     verified = exchange.verify(exchange.resigned(saying("1000001")), files=lambda _: None)
     plain = exchange.verify(files=lambda _: None)
-    assert "DUSD: 1.000001 of what is held cannot move, since the token denies its holders transfers" in coverage_table(
+    assert "DUSD: by the statement, 1.000001 of what is held cannot move, since the token denies" in coverage_table(
         verified
     )
     assert "cannot move" not in coverage_table(plain)

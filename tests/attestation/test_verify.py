@@ -91,8 +91,11 @@ SAID: dict[int, tuple[str, str]] = {
             "jp-psa-in-force (in force): 6 MET, 1 NOT APPLICABLE; "
             "jp-reserve-draft (not law: an example of attest): 1 MET, 2 NOT APPLICABLE"
         ),
-    )
-    * 2,
+        (
+            "jp-psa-in-force (in force): 6 MET (not checked), 1 NOT APPLICABLE; "
+            "jp-reserve-draft (not law: an example of attest): 1 MET (not checked), 2 NOT APPLICABLE"
+        ),
+    ),
     15: ("issued 2026-11-02T03:10:00Z, expires 2026-12-17T03:10:00Z",) * 2,
 }
 
@@ -185,7 +188,7 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     assert verified.adverse
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
     assert verified.steps[14].status == "NOT MET"
-    assert "jp-psa-in-force (in force): 4 MET, 2 NOT MET, 1 NOT APPLICABLE" in verified.steps[14].detail
+    assert "jp-psa-in-force (in force): 4 MET (not checked), 2 NOT MET, 1 NOT APPLICABLE" in verified.steps[14].detail
     assert [item.policy.id for item in verified.evaluations] == ["jp-psa-in-force", "jp-reserve-draft"]
 
     def without_policies(value: Any) -> None:

@@ -150,3 +150,37 @@ def test_a_custodians_letter_goes_from_the_config_to_every_reader(attest: Any, c
     own = attest("reserves", "show", private).out
     assert any(line.split()[:4] == ["BTC", "customer", "declared,", "not"] for line in own.splitlines())
     assert attest("evidence", "check", private).code == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "evidence check", "policy evaluate"])
+def test_every_command_refuses_what_a_statement_says_against_itself(
+    command: str, attest: Any, forged: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a block far from the snapshot, of which no reason is given."""
+    monkeypatch.chdir(forged)
+    value = json.loads(exchange.payload)
+    value["predicate"]["chains"][0]["time"] = "2026-10-20T00:00:00Z"
+    envelope = sign(dumps(value), PAYLOAD_TYPE, [signer(name) for name in "xy"])
+    bundle = Bundle(format="attest/bundle/v1", envelope=envelope, timestamps=(), trust_roots=(), auditor_reports=())
+    (forged / "2026-10.attest.json").write_bytes(bundle.to_bytes())
+    ran = attest(*COMMANDS[command], "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "statement/pin-time")
+
+
+@pytest.mark.parametrize("field", ["reserves", "money"])
+def test_a_reading_that_names_an_asset_of_its_own_is_refused(field: str, attest: Any, private: Path) -> None:
+    for name in ("statement.json",):
+        (private / name).unlink()
+    value = json.loads((private / "reserves.json").read_bytes())
+    key = "asset" if field == "reserves" else "currency"
+    value[field][0][key] = "XXX"
+    (private / "reserves.json").write_bytes(dumps(value))
+    ran = attest("evidence", "check", private, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "recheck/asset")
+    assert "reserves.json names XXX" in ran.document["error"]["message"]
+
+
+def test_how_much_of_each_line_is_shown_stands_where_evidence_is_checked(attest: Any, forged: Path) -> None:
+    ran = attest("evidence", "check", forged)
+    assert "records are not available here; shown is 0.00000000 of 1,000,000.00000000 BTC" in ran.out
+    assert "customer cold single in 0 of 1 wallets" in ran.out

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from attest.demo.nodes import anvil
 from attest.reserves.rpc import Node
-from tests.nodes.geth import Geth, geth
+from tests.nodes.geth import Geth, briefly, geth
 
 
 class Anvil(Node):
@@ -18,7 +18,7 @@ class Anvil(Node):
     """
 
     def __init__(self, name: str, url: str) -> None:
-        super().__init__(name, url)
+        super().__init__(name, url, sleep=briefly)
         self.url = url
 
 
