@@ -130,6 +130,8 @@ class _Checks:
         detail = (
             f"no address holds both: {customer} balances of customers, {len(found) - customer} of guarantee and "
             f"compensation coins at hand, of {stated} in all"
+            if found
+            else f"none of the {stated} balances is available here"
         )
         return Check(
             "customers' wallets apart", "", "VERIFIED" if len(found) == stated else "NOT CHECKED", detail, found

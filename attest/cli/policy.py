@@ -27,6 +27,9 @@ _INPUTS = click.option(
 )
 
 
+_SIGNATURES = "Not checked: the signatures of the statement, which attest verify checks."
+
+
 @click.group()
 def policy() -> None:
     """Show reserve rules, evaluate them over a statement's figures, and explain each verdict.
@@ -103,7 +106,7 @@ def evaluated(evaluations: Sequence[Evaluation], unchecked: Unchecked | None = N
             "status": "adverse" if not_met else "done",
             "policies": [evaluation_document(item, unchecked) for item in evaluations],
         },
-        evaluations_text(evaluations, unchecked),
+        evaluations_text(evaluations, unchecked) + ("" if unchecked is None else f"\n\n{_SIGNATURES}"),
         EXIT_ADVERSE if not_met else 0,
     )
 

@@ -81,7 +81,7 @@ class EthereumReader:
         match rule:
             case str():
                 header = header_of(node, rule)
-                refuse_stale(node.name, header[1].time, now)
+                refuse_stale(node.name, header[1].time, now, "block" if rule == "latest" else f"{rule} block")
             case int():
                 header = header_of(node, rule)
             case bytes():

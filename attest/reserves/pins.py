@@ -54,12 +54,12 @@ def lost(node: str, pin: Pin) -> PinLostError:
     )
 
 
-def refuse_stale(node: str, tip: datetime, now: datetime) -> None:
-    """Raises `UnavailableError` when a node's newest block is of `tip` and the clock says `now`."""
+def refuse_stale(node: str, tip: datetime, now: datetime, what: str = "block") -> None:
+    """Raises `UnavailableError` when a node's newest block, or `what` it is, is of `tip` and the clock says `now`."""
     if now - tip > MAX_TIP_AGE:
         raise UnavailableError(
             "pin/stale",
-            f"node {node} is behind: its newest block is of {format_time(tip)}",
+            f"node {node} is behind: its newest {what} is of {format_time(tip)}",
             hint="let the node catch up, or pin a height, a hash or an instant",
         )
 
