@@ -193,7 +193,7 @@ def test_each_kind_of_pin_is_the_block_it_means(chain: Chain) -> None:
     assert caught.value.hint == not_reached(node.name, chain.twins.time, int(final.time.timestamp())).hint
     with pytest.raises(VerificationError, match="begins after"):
         chosen(Before(GENESIS))
-    with pytest.raises(UnavailableError, match="is behind: its newest block is of"):
+    with pytest.raises(UnavailableError, match="is behind: its newest finalized block is of"):
         chosen("finalized", chain.twins.time + timedelta(hours=8))
 
 
