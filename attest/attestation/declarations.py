@@ -80,11 +80,6 @@ def declaration_line(record: DeclarationRecord) -> Declaration:
     return Declaration.from_value({**value, "evidenceLeaf": record.leaf.hex()}, what=f"the declaration {record.name}")
 
 
-def forms_stated(stated: Iterable[Declaration]) -> int:
-    """How many of the `stated` declarations management makes, by a signed form each."""
-    return sum(line.kind not in _COMPUTED for line in stated)
-
-
 def recheck_declarations(
     records: Mapping[int, Any], stated: Sequence[Declaration], whole: frozenset[str]
 ) -> tuple[int, int]:

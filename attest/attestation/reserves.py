@@ -72,7 +72,7 @@ class Reserves:
 
     `private` are the indices of the records that stay with the auditor; `unlisted` says what lies at the wallets in
     assets that they do not list, and does not count; `unproven` why tokens, or what single wallets have of them, are
-    not proven; `shown` is whose keys are shown to be at hand; `nonce` drew the blocks of windows.
+    not proven; `shown` tells whose keys signed or were confirmed; `nonce` drew the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)

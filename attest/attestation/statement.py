@@ -254,8 +254,11 @@ def _customers(predicate: Predicate) -> dict[tuple[str, str], int]:
     return totals
 
 
-def check_arithmetic(statement: Statement) -> None:
-    """What must hold inside a statement, whoever signed it (verification step 8). Raises `VerificationError`."""
+def check_arithmetic(statement: Statement) -> tuple[str, ...]:
+    """A sentence for each block that is read far from the snapshot for a reason, which is what step 8 calls not met.
+
+    Everything else must hold inside a statement, whoever signed it. Raises `VerificationError`.
+    """
     predicate = statement.predicate
     assets = ascending("assets", predicate.assets, lambda item: item.asset)
     chains = {pin.chain: pin for pin in predicate.chains}
@@ -264,7 +267,7 @@ def check_arithmetic(statement: Statement) -> None:
     ascending("reserves", predicate.reserves, lambda item: item.key)
     ascending("held", predicate.held, lambda item: item.key)
     _subjects(statement)
-    _times(predicate)
+    far = _times(predicate)
     _trees(predicate.liabilities.trees, assets)
     _tokens(predicate.assets)
     for line in predicate.reserves:
@@ -281,6 +284,7 @@ def check_arithmetic(statement: Statement) -> None:
         require(price.value > 0, f"the price of {price.asset} in {price.currency} is 0")
     ascending("prices", predicate.prices, lambda item: (item.asset, item.currency, item.basis))
     ascending("policies", predicate.policies, lambda item: item.id)
+    return far
 
 
 def _subjects(statement: Statement) -> None:
@@ -330,7 +334,8 @@ def _documents(predicate: Predicate, assets: Collection[str]) -> None:
         require(item.unit is None or item.unit in assets, f"a declaration names {item.unit}, which is not in assets")
 
 
-def _times(predicate: Predicate) -> None:
+def _times(predicate: Predicate) -> tuple[str, ...]:
+    """A sentence for each block that is read far from the snapshot for a reason."""
     require(predicate.snapshot_at <= predicate.issued_at, "it was issued before its snapshot")
     require(predicate.issued_at < predicate.expires_at, "it expires before it was issued")
     ends = ends_somewhere(predicate.period, predicate.snapshot_at)
@@ -338,5 +343,4 @@ def _times(predicate: Predicate) -> None:
     require(predicate.expires_at - predicate.issued_at <= MAX_VALIDITY, "it claims to be the latest for too long")
     for pin in predicate.chains:
         require(pin.time <= predicate.issued_at, f"the pinned block of {pin.chain} is younger than the statement")
-    for _ in far_pins(predicate.chains, predicate.snapshot_at):
-        pass  # one without a reason raises
+    return tuple(far_pins(predicate.chains, predicate.snapshot_at))

@@ -23,7 +23,6 @@ _ENCODED: Final = re.compile(r"(?:[^%]|%[0-9a-fA-F]{2})*")
 _OF_TOKEN: Final = ("token", "manufacturer", "serial", "model", "slot-id", "slot-description", "slot-manufacturer")
 _OF_KEY: Final = ("id", "object", "type")
 _KEY_TYPES: Final = ("private", "public")  # either names the pair
-_OTHER_TYPES: Final = ("cert", "data", "secret-key")
 _LIBRARY: Final = "the library of the token is named by the environment variable PYKCS11LIB"
 _PIN: Final = "a PIN does not stand in a URI, which shells and lists of processes keep: it is asked for"
 _REFUSED: Final = {

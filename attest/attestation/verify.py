@@ -25,7 +25,6 @@ from attest.attestation.evidence_step import (
     read_beside_bundle,
 )
 from attest.attestation.keys import PublicKey
-from attest.attestation.pin_times import far_pins
 from attest.attestation.policies import Recomputed, recompute
 from attest.attestation.previous import check_follows
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
@@ -263,11 +262,9 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
             detail.open(f"statement {predicate.sequence} follows {predicate.previous.hex()}, which was not given")
 
     with report.step(8) as detail:
-        check_arithmetic(statement)
-        detail.append(f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves")
-        for sentence in far_pins(predicate.chains, predicate.snapshot_at):
-            detail.append(sentence)
-            detail.unmet = True
+        far = check_arithmetic(statement)
+        detail.extend((f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves", *far))
+        detail.unmet = bool(far)
 
     records = _check_files(report, statement, files)
 
