@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,14 @@ from attest.documents import format_time
 from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.policy.inputs import Conditions, Cover, Price
-from attest.reserves.records import CoverDocument, DeclarationRecord, DeclaredBalance, PriceList, new_salt
+from attest.reserves.records import (
+    CoverDocument,
+    DeclarationRecord,
+    DeclaredBalance,
+    MoneyDocument,
+    PriceList,
+    new_salt,
+)
 
 MAX_PRICES_BYTES: Final = 1024 * 1024
 _COLUMNS: Final = ["asset", "currency", "price", "basis", "source", "time"]
@@ -65,19 +72,22 @@ class Documents(NamedTuple):
 
 def read_documents(config: Config, period: str, folder: Path, now: datetime) -> Documents:
     """The documents of `period` that the config in `folder` names, for a statement of `now`. Raises `AttestError`."""
-    return Documents(
-        signed_forms(config, period, folder),
-        custodians_documents(config, period, folder),
-        read_contracts(config, period, folder),
-        read_prices(config, period, folder, now),
-    )
+    forms = signed_forms(config, period, folder)
+    money = bank_documents(config, period, folder)
+    held = custodians_documents(config, period, folder, money)
+    contracts = read_contracts(config, period, folder, [*money, *held])
+    return Documents(forms, held, contracts, read_prices(config, period, folder, now))
 
 
-def read_contracts(config: Config, period: str, folder: Path) -> Contracts:
-    """The contracts of insurance and guarantee that the config in `folder` names. Raises `AttestError`."""
+def read_contracts(
+    config: Config, period: str, folder: Path, counted: Iterable[MoneyDocument | DeclaredBalance]
+) -> Contracts:
+    """The contracts of insurance and guarantee that the config in `folder` names, none of which is `counted` already.
+
+    Raises `AttestError`.
+    """
     records = [_contract(contract, config, period, folder) for contract in config.cover]
-    others = {document.counts for document in bank_documents(config, period, folder)}
-    others |= {document.counts for document in custodians_documents(config, period, folder)}
+    others = {document.counts for document in counted}
     if len({record.counts for record in records} - others) != len(records):
         raise MalformedError("config/cover", "one document stands behind two of [[cover]], [[money]] and [[held]]")
     lines = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,10 +30,15 @@ def bank_documents(config: Config, period: str, folder: Path) -> list[MoneyDocum
     return documents
 
 
-def custodians_documents(config: Config, period: str, folder: Path) -> list[DeclaredBalance]:
-    """A record for each `[[held]]` table of the config in `folder`, in its order. Raises `AttestError`."""
+def custodians_documents(
+    config: Config, period: str, folder: Path, money: Iterable[MoneyDocument]
+) -> list[DeclaredBalance]:
+    """A record for each `[[held]]` table of the config in `folder`, in its order, none of which is `money` too.
+
+    Raises `AttestError`.
+    """
     documents: list[DeclaredBalance] = []
-    counted = {document.counts for document in bank_documents(config, period, folder)}
+    counted = {document.counts for document in money}
     lines: set[tuple[str, ...]] = set()
     for held in config.held:
         path = folder / held.document.replace("{period}", period)

@@ -10,7 +10,7 @@ import pytest
 
 from attest.attestation.config import Config, HeldCoins, read_config
 from attest.attestation.declarations import signed_forms
-from attest.attestation.documents import read_contracts, read_prices
+from attest.attestation.documents import read_documents, read_prices
 from attest.attestation.money import custodians_documents, held_line
 from attest.attestation.reserves import Surroundings, write_reserves
 from attest.demo.exchange import CONFIG_FILE
@@ -82,7 +82,7 @@ def letters(config: Config, folder: Path, *tables: HeldCoins) -> list[DeclaredBa
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"We hold {table.document}")
     there = config.model_copy(update={"held": tables, "money": (), "cover": ()})
-    return custodians_documents(there, PERIOD, folder)
+    return custodians_documents(there, PERIOD, folder, ())
 
 
 def test_a_custodians_letter_is_named_by_digest(config: Config, tmp_path: Path) -> None:
@@ -126,11 +126,11 @@ def test_a_bank_document_is_not_a_custodians_letter(config: Config, exchange: Ex
     (money, *_) = config.money
     letter = LETTER.model_copy(update={"asset": money.currency, "amount": "1", "document": money.document})
     with pytest.raises(MalformedError, match="stands behind two tables of"):
-        custodians_documents(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder)
+        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder, NOW)
     contract = config.cover[0]
     letter = letter.model_copy(update={"asset": contract.currency, "document": contract.document})
     with pytest.raises(MalformedError, match="one document stands behind two of"):
-        read_contracts(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder)
+        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder, NOW)
 
 
 def test_an_asset_that_no_table_has_is_held_by_nobody(exchange: Exchange) -> None:

@@ -213,7 +213,7 @@ def test_a_contract_that_says_nothing_clear_is_named(case: str, exchange: Exchan
     assert old in text
     (tmp_path / demo.CONFIG_FILE).write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(MalformedError, match="cover of Demo Casualty") as caught:
-        read_contracts(read_config(tmp_path / demo.CONFIG_FILE), "2026-10", exchange.folder)
+        read_contracts(read_config(tmp_path / demo.CONFIG_FILE), "2026-10", exchange.folder, ())
     assert told in str(caught.value)
 
 
