@@ -151,13 +151,17 @@ def _standing(folder: Path, challenges: Challenges) -> Standing:
     return Standing(returned, confirmed, missing, confirmations)
 
 
-def control_records(folder: Path, max_age: int) -> list[ControlRecord]:
-    """What is in `folder` as evidence, with the blocks that the challenges name. Raises `AttestError`.
+def challenges_and_standing(folder: Path) -> tuple[Challenges, Standing]:
+    """What was asked of the keys in `folder`, and what came back. Raises `AttestError`."""
+    challenges = read_challenges(folder)
+    return challenges, _standing(folder, challenges)
+
+
+def control_records(challenges: Challenges, standing: Standing, max_age: int) -> list[ControlRecord]:
+    """What came back as evidence, with the blocks that the challenges name.
 
     The signatures that only a contract can speak for are there as not asked about.
     """
-    challenges = read_challenges(folder)
-    standing = _standing(folder, challenges)
     proofs = [_proof(returned) for returned in standing.returned]
     blocks = [
         ChallengeBlock(

@@ -113,7 +113,7 @@ def run(
     own = open_own(config, folder, now, passphrase)
     before = previous(publication, period, own.keys, config.entity.origin)
     custodians = custodian_keys(config.custodians, folder)
-    signed = read_control(config, period, control, now) if control else None
+    signed = read_control(config, period, control, now, tell) if control else None
     policies = read_policies(config, folder)
     documents = read_documents(config, period, folder, now)
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
