@@ -21,6 +21,7 @@ from attest.reserves.sampling import Sample
 
 _SHOWN: Final = 3  # names in a sentence
 
+
 class SignedChallenges(NamedTuple):
     """The evidence of what came back, all of which holds, and the places that it shows.
 
