@@ -37,9 +37,14 @@ class Findings(Document):
 
 
 class ReportPredicate(Findings):
-    """The same, with the time at which the report was issued."""
+    """What the auditor wrote, with the time at which the report was issued."""
 
     issued_at: Time
+
+    @property
+    def findings(self) -> Findings:
+        """What the auditor wrote."""
+        return Findings(auditor=self.auditor, standard=self.standard, procedures=self.procedures)
 
 
 class ReportSubject(Document):
@@ -96,6 +101,17 @@ def reports_of(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
     return [tuple(copies) for copies in found.values()]
 
 
+def parse_report(payload: bytes, *, statement: bytes) -> Report:
+    """The report about the statement with this digest; nobody's signature is verified.
+
+    Raises `MalformedError`, `VerificationError`.
+    """
+    report = Report.from_canonical(payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
+    if report.subject[0].digest.sha256 != statement:
+        raise VerificationError("report/statement", "an auditor report is about another statement")
+    return report
+
+
 def verify_report(
     copies: Sequence[Envelope],
     *,
@@ -116,9 +132,7 @@ def verify_report(
     keys = trust.keys("auditor")
     counted = frozenset[str]().union(*(verify_signatures(copy, keys).signed for copy in copies))
     payload = copies[0].payload
-    report = Report.from_canonical(payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
-    if report.subject[0].digest.sha256 != statement:
-        raise VerificationError("report/statement", "an auditor report is about another statement")
+    report = parse_report(payload, statement=statement)
     if report.predicate.issued_at - now > leeway and counted:
         return VerifiedReport(report, frozenset())
     place = sha256(payload).digest()

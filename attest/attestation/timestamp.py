@@ -179,19 +179,30 @@ def stamped(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequenc
         )
     if len(named) == 1:
         return named[0]
-    digest = _imprint(timestamp.response)
-    hashes = (sha256, sha384, sha512)
-    return next((one for one in named if any(made(one).digest() == digest for made in hashes)), named[0])
+    return next((one for one in named if _is_over(timestamp.response, one)), named[0])
 
 
-def _imprint(response: bytes) -> bytes | None:
-    """The digest of what a response is over, None where it says none. Raises `MalformedError`."""
+def unproven_time(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequence[bytes]]) -> datetime:
+    """The time that `timestamp` claims for one of `signatures_by_place`; that an authority made it is not verified.
+
+    Raises `VerificationError` when it is of no such signature, or when the authority made none, `MalformedError`.
+    """
+    if not _is_over(timestamp.response, stamped(timestamp, signatures)):
+        raise VerificationError("timestamp/invalid", "a timestamp does not hold: it is of another signature")
+    if (refused := refusal(timestamp.response)) is not None:
+        raise VerificationError("timestamp/invalid", f"a timestamp does not hold: the authority made none; {refused}")
+    return _time(_decoded(timestamp.response))
+
+
+def _is_over(response: bytes, signature: bytes) -> bool:
+    """Whether a response has the digest of `signature`. Raises `MalformedError`."""
     decoded = _decoded(response)
     try:
-        return decoded.tst_info.message_imprint.message
+        digest = decoded.tst_info.message_imprint.message
     except BaseException as error:  # noqa: BLE001 (whatever DER raises deep down)
         refuse_other(error)
-        return None
+        return False
+    return any(made(signature).digest() == digest for made in (sha256, sha384, sha512))
 
 
 def claimed_time(response: bytes) -> datetime:
