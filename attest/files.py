@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from attest.errors import UnavailableError
+from attest.locks import is_named, lock, lock_patiently, open_named
 
 SECRET_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
-_PATIENCE: Final = 10.0  # seconds; a file is replaced in milliseconds
+PARTIAL: Final = ".partial"
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
@@ -62,23 +61,66 @@ def real_path(path: Path) -> Path:
 
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
     """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        _write_synced(partial, data, mode)
-        if force:
-            partial.replace(path)
-        else:
-            _link(partial, path)
-        _sync_folder(path.parent)
+        with _unfinished_file(path, mode) as (partial, file):
+            file.write(data)
+            sync(file)
+            if force:
+                partial.replace(path)
+            else:
+                _link(partial, path)
+            sync_folder(path.parent)
     except FileExistsError:
         raise UnavailableError(
             "file/exists", f"{path} exists", hint="choose another name, or say --force to replace it"
         ) from None
     except (OSError, ValueError) as error:
         raise UnavailableError("file/unwritable", f"cannot write {path}: {reason(error)}") from None
+
+
+@contextmanager
+def _unfinished_file(path: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file to be renamed to `path`: its name, and itself, open and locked. It is gone when the block ends.
+
+    One that a killed process left under that name is removed; it may be linked to `path`, so that nothing is ever
+    written into it. Another process that is writing `path` is waited for. Raises `OSError`, `UnavailableError`.
+    """
+    partial = unfinished_name(path)
+    while True:
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        except FileExistsError:
+            if not _remove_left(partial):
+                # Without locks nobody knows whether it is being written.
+                partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+            continue
+        if lock(descriptor) is not False and is_named(descriptor, partial):
+            break
+        os.close(descriptor)
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            yield partial, file
+        finally:
+            with suppress(OSError):
+                if is_named(descriptor, partial):
+                    partial.unlink()
+
+
+def _remove_left(partial: Path) -> bool:
+    """Remove the unfinished file of a process that is no more; False where there are no locks to tell."""
+    try:
+        descriptor = open_named(partial, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        locked = lock_patiently(descriptor)
+        if locked is False:
+            raise UnavailableError("file/locked", f"another program is writing {partial}", hint="end it, and try again")
+        if locked and is_named(descriptor, partial):
+            partial.unlink()
     finally:
-        with suppress(OSError, ValueError):
-            partial.unlink(missing_ok=True)
+        os.close(descriptor)
+    return bool(locked)
 
 
 def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int) -> bytes:
@@ -92,48 +134,37 @@ def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int)
     while True:
         before = read_bounded(target, max_bytes)
         after = change(before)
-        with _alone_in(target.parent):
+        with alone_in(target.parent):
             if read_bounded(target, max_bytes) == before:
-                write_file(target, after, force=True)
+                if after != before:
+                    write_file(target, after, force=True)
                 return after
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """While this lasts, nobody else gets in here for the same folder.
+def alone_in(folder: Path, what: str = "") -> Iterator[None]:
+    """While this lasts, nobody else gets in here for the same folder; where there are no locks, two may.
 
-    Windows has no such lock, nor have some network drives: there two may get in within the same few milliseconds.
-    Raises `UnavailableError` when somebody else holds it for long.
+    `what` says in the error what another program is at; one that only replaces a file there is waited for. Raises
+    `UnavailableError`.
     """
-    if sys.platform == "win32":
-        yield
-        return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
+        if sys.platform == "win32":  # where a folder cannot be opened
+            yield
+            return
         raise UnavailableError("file/unwritable", f"cannot write in {folder}: {reason(error)}") from None
     try:
-        end = time.monotonic() + _PATIENCE
-        with suppress(OSError):
-            while not _locked(descriptor):
-                if time.monotonic() > end:
-                    raise UnavailableError(
-                        "file/locked", f"another program holds the folder {folder} locked", hint="end it, and try again"
-                    )
-                time.sleep(0.01)
+        if (lock(descriptor) if what else lock_patiently(descriptor)) is False:
+            raise UnavailableError(
+                "file/locked",
+                what or f"another program holds the folder {folder} locked",
+                hint="wait until it has ended, or end it, and try again",
+            )
         yield
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def make_parent(path: Path) -> None:
@@ -168,40 +199,9 @@ def refuse_existing(*paths: Path) -> None:
             raise UnavailableError("file/exists", f"{path} exists", hint="move it away to make it anew")
 
 
-@contextmanager
-def new_folders(*targets: tuple[Path, int]) -> Iterator[list[Path]]:
-    """Folders to fill under temporary names; they get their names, in order, when the block ends.
-
-    Each target is a path and a mode. On an error none of them is there. Raises `UnavailableError`, also when a
-    target exists already.
-    """
-    parents: list[Path] = []
-    filled: list[Path] = []
-    partials: list[Path] = []
-    try:
-        refuse_existing(*(path for path, _ in targets))
-        for path, mode in targets:
-            parents += [parent for parent in reversed(path.parents) if not os.path.lexists(parent)]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-            partial.mkdir(mode=mode)
-            partials.append(partial)
-        yield partials
-        for partial, (path, _) in zip(partials, targets, strict=True):
-            _sync_folder(partial)
-            partial.rename(path)
-            filled.append(path)
-            _sync_folder(path.parent)
-    except BaseException as error:
-        for folder in (*partials, *filled):
-            shutil.rmtree(folder, ignore_errors=True)
-        for parent in reversed(parents):
-            with suppress(OSError):  # another run may have put something there by now
-                parent.rmdir()
-        if isinstance(error, OSError):
-            where = error.filename or targets[0][0]
-            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
-        raise
+def unfinished_name(path: Path) -> Path:
+    """Where what `path` will be lies until it is finished."""
+    return path.with_name(f".{path.name}{PARTIAL}")
 
 
 def create(path: Path, *, mode: int) -> BinaryIO:
@@ -227,7 +227,8 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
         sync(file)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the names of what is in a folder on the disk."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from attest import files
+from attest import files, locks
 from attest.errors import UnavailableError
-from attest.files import SECRET_MODE, change_file, fill_folder, new_folders, read_bounded, write_file
+from attest.files import SECRET_MODE, alone_in, change_file, read_bounded, unfinished_name, write_file
 
 
 def mode(path: Path) -> int:
@@ -82,31 +82,13 @@ def test_a_file_can_be_changed_where_there_are_no_locks(
         raise OSError(9, "Bad file descriptor")
 
     if lack == "Windows":
-        monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32"))
+        monkeypatch.setattr(locks, "sys", SimpleNamespace(platform="win32"))
         monkeypatch.setitem(sys.modules, "fcntl", None)
     else:
         monkeypatch.setattr(fcntl, "flock", flock)
     (tmp_path / "file").write_bytes(b"1")
     change_file(tmp_path / "file", lambda data: data + b"2", max_bytes=9)
     assert (tmp_path / "file").read_bytes() == b"12"
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "a" / "2026-10"
-    with pytest.raises(ZeroDivisionError), new_folders((target, 0o700)) as (partial,):
-        fill_folder(partial, {"x": b"1"}, mode=0o600)
-        raise ZeroDivisionError
-    assert list(tmp_path.iterdir()) == []
-    with new_folders((target, 0o700)) as (partial,):
-        fill_folder(partial, {"x": b"1"}, mode=0o600)
-        assert not target.exists()
-    assert (mode(target), mode(target / "x"), (target / "x").read_bytes()) == (0o700, 0o600, b"1")
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["2026-10"]
-
-
-def test_an_existing_folder_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="exists"), new_folders((tmp_path, 0o700)):
-        pass
 
 
 def test_reading_stops_at_the_bound(tmp_path: Path) -> None:
@@ -116,38 +98,11 @@ def test_reading_stops_at_the_bound(tmp_path: Path) -> None:
         read_bounded(tmp_path, 10)
 
 
-def test_of_two_folders_both_appear_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    with new_folders((first, 0o755), (second, 0o700)) as partials:
-        for partial in partials:
-            fill_folder(partial, {"x": b"1"}, mode=0o600)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
-    rename = Path.rename
-
-    def fails_once(path: Path, target: Path) -> Path:
-        if target.name == "fourth":
-            raise OSError(28, "No space left on device", str(target))
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", fails_once)
-    third, fourth = tmp_path / "third", tmp_path / "fourth"
-    with pytest.raises(UnavailableError, match="fourth: No space left"), new_folders((third, 0o755), (fourth, 0o700)):
-        pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
-
-
-def test_a_failure_takes_away_no_folder_that_others_use_by_now(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), new_folders((tmp_path / "new" / "mine", 0o700)):
-        (tmp_path / "new" / "theirs").write_bytes(b"x")
-        raise ZeroDivisionError
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["theirs"]
-
-
 def test_a_folder_that_another_program_holds_is_told_of_and_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_bytes(b"before")
-    monkeypatch.setattr("attest.files._PATIENCE", 0.05)
+    monkeypatch.setattr("attest.locks.PATIENCE", 0.05)
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -177,3 +132,61 @@ def test_a_link_that_leads_elsewhere_meanwhile_does_not_keep_a_change_from_its_e
 
     change_file(link, change, max_bytes=100)
     assert [(tmp_path / name).read_bytes() for name in ("one", "two")] == [b"other!", b"two"]
+
+
+def test_a_file_that_is_as_it_should_be_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_file(path, b"same")
+    before = path.stat()
+    assert change_file(path, lambda data: data, max_bytes=100) == b"same"
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("left", ["part", "another name of the file"])
+def test_what_a_killed_process_left_is_gone_after_the_next_write(left: str, tmp_path: Path, *, force: bool) -> None:
+    path = tmp_path / "file"
+    if left == "part":
+        unfinished_name(path).write_bytes(b"ha")
+        write_file(path, b"whole", force=force)
+    else:  # killed after the file got its name, and before the other one was taken away
+        path.write_bytes(b"first")
+        os.link(path, unfinished_name(path))
+        if force:
+            write_file(path, b"whole", force=True)
+        else:
+            with pytest.raises(UnavailableError, match="exists"):
+                write_file(path, b"whole")
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {
+        "file": b"first" if left != "part" and not force else b"whole"
+    }
+
+
+def test_a_file_that_another_program_is_writing_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attest.locks.PATIENCE", 0.05)
+    with unfinished_name(tmp_path / "file").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UnavailableError) as caught:
+            write_file(tmp_path / "file", b"mine")
+        other.write(b"theirs")
+    assert caught.value.code == "file/locked"
+    assert unfinished_name(tmp_path / "file").read_bytes() == b"theirs"
+    write_file(tmp_path / "file", b"mine")
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_unfinished_file_is_never_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    unfinished_name(tmp_path / "file").symlink_to("precious")
+    with pytest.raises(UnavailableError, match="cannot write"):
+        write_file(tmp_path / "file", b"mine")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_of_two_in_one_folder_the_second_is_told_what_the_first_does(tmp_path: Path) -> None:
+    what = "proofs are being written"
+    with alone_in(tmp_path, what), pytest.raises(UnavailableError, match=what), alone_in(tmp_path, what):
+        pass
+    with alone_in(tmp_path, what):
+        pass

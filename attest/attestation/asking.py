@@ -24,7 +24,8 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.population import Population, read_population
 from attest.attestation.reserves import Surroundings, chain_reader, node_quorum, refuse_published
 from attest.errors import MalformedError
-from attest.files import SECRET_MODE, fill_folder, new_folders, refuse_existing
+from attest.files import SECRET_MODE, fill_folder, refuse_existing
+from attest.folders import new_folder
 from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.control import typed_challenge
@@ -135,7 +136,7 @@ def _tell_devices(items: Sequence[Item], described: Collection[str], around: Sur
 
 def _write(out: Path, challenges: Challenges, files: Mapping[str, bytes]) -> None:
     """The folder, with a copy for each custodian in it."""
-    with new_folders((out, _FOLDER_MODE)) as (unfinished,):
+    with new_folder(out, _FOLDER_MODE) as unfinished:
         fill_folder(unfinished, {**files, CHALLENGES_FILE: challenges.to_bytes()}, mode=SECRET_MODE)
         (unfinished / SIGNATURES_FOLDER).mkdir(mode=_FOLDER_MODE)
         for number, part in enumerate(challenges.parts(), start=1):

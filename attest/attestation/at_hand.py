@@ -52,8 +52,7 @@ def _require_writable(config: Config, folder: Path) -> None:
         path = real_path(folder / getattr(config.publication, field))
         there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent) or parent == parent.parent)
         try:
-            with tempfile.TemporaryDirectory(dir=there, prefix=".attest-"):
-                pass
+            tempfile.TemporaryFile(dir=there).close()  # without a name, so that nothing is left of it
         except OSError as error:
             raise UnavailableError(
                 "file/unwritable", f"publication.{field}: cannot write to {there}: {reason(error)}"

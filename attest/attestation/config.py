@@ -335,12 +335,14 @@ class Keys(Settings):
     """The exchange's private key: a PEM file, or the URI of a key on a token or at a service.
 
     `exchange_public` is the PEM file of its public key, which a service needs. `trust_root` is the file of the newest
-    trust root, `2.root.json`; those before it lie beside it, from `1.root.json` on.
+    trust root, `2.root.json`; those before it lie beside it, from `1.root.json` on. `record` is the file in which every
+    payload is written down before it is signed; without it, one beside the key file, by the name of the origin.
     """
 
     exchange: Text
     exchange_public: Text | None = None
     trust_root: Text | None = None
+    record: Text | None = None
 
 
 class Config(Settings):

@@ -14,19 +14,20 @@ from typing import Final, NamedTuple
 
 from attest import __version__
 from attest.attestation.at_hand import require_at_hand
-from attest.attestation.bundle import Bundle
 from attest.attestation.config import Config
 from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import add_control, read_control
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
-from attest.attestation.envelope import sign
 from attest.attestation.evidence import RESERVES_FILE
+from attest.attestation.finishing import Issuer, Outcome
 from attest.attestation.keys import MAX_KEY_BYTES, Signer
-from attest.attestation.months import previous, require_next
-from attest.attestation.policies import read_policies, verdicts
+from attest.attestation.months import require_next
+from attest.attestation.payload_record import alone_with_record
+from attest.attestation.policies import PolicyFile, read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
+    Reserves,
     Surroundings,
     confirm_pins,
     load_reserves,
@@ -36,10 +37,9 @@ from attest.attestation.reserves import (
 from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signers import Secrets, key_file
 from attest.attestation.signing import open_own
-from attest.attestation.snapshot import SNAPSHOT_FOLDER, STATEMENT_FILE, build_liabilities
+from attest.attestation.snapshot import SNAPSHOT_FOLDER, build_liabilities
 from attest.attestation.stated import chains_read, stated_assets
 from attest.attestation.statement import (
-    PAYLOAD_TYPE,
     PERIOD_PATTERN,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
@@ -51,9 +51,9 @@ from attest.attestation.statement import (
     Subject,
     Tool,
 )
-from attest.attestation.verify import Verified, verify
+from attest.attestation.unfinished import Names, left_with_payload, new_unfinished
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import PUBLIC_MODE, SECRET_MODE, fill_folder, new_folders, read_bounded, real_path
+from attest.files import alone_in, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import (
@@ -65,17 +65,18 @@ from attest.reserves.evidence import (
 )
 from attest.reserves.pins import PinLostError
 
-_FOLDER_MODE: Final = 0o755
 _PRIVATE_FOLDER_MODE: Final = 0o700
 
 
-class Outcome(NamedTuple):
-    """What a run wrote, and what anyone will find when verifying it."""
+class _Month(NamedTuple):
+    """What a run is asked to attest, and with what; see `run`."""
 
-    bundle: Path
-    publication: Path
-    private: Path
-    verified: Verified
+    period: str
+    snapshot_at: datetime
+    secret: bytes
+    read: Path | None
+    control: Sequence[Path]
+    nonce: str
 
 
 def run(
@@ -90,6 +91,7 @@ def run(
     control: Sequence[Path] = (),
     nonce: str = NO_NONCE,
     left_out: Collection[str] = (),
+    new_record: bool = False,
     environment: Mapping[str, str] = os.environ,
     tell: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int], None] = lambda *_: None,
@@ -99,43 +101,73 @@ def run(
     `now` is the time of issue, `secret` the snapshot's 32 random bytes; `passphrase` gets the `passphrase` or `pin` of
     the key; `read` is a folder of `write_reserves`, without which the chains are read now, and `control` those of
     signed challenges; `nonce`, an auditor's, draws the blocks of windows; the months `left_out` before this one will
-    never have a statement; `progress` hears how many `balances`, then `rows`, have been read. What is published is
-    verified first. On any error nothing is left behind but the balances that were read, from which the next run goes
-    on at the same blocks. Raises `AttestError`.
+    never have a statement; `new_record` writes the record of payloads, which was lost, anew from what is published;
+    `progress` hears how many `balances`, then `rows`, have been read.
+
+    A month that a stopped run left with its payload is published with that payload first, whatever config and options
+    say now. Nothing else is left behind on an error but the balances that were read, from which the next run goes on
+    at the same blocks. What is signed was verified before. Raises `AttestError`.
     """
     now = now.replace(microsecond=0)
-    snapshot_at = config.ledger.ended(period, now)
-    publication, private = folder / config.publication.folder, folder / config.publication.private_folder
-    _keep_apart(publication, private, key_file(config.keys.exchange, folder))
-    # Before the chains, which may take an hour.
-    require_next(publication, private, period, left_out)
-    require_at_hand(config, folder, period, environment)
-    own = open_own(config, folder, now, passphrase)
-    before = previous(publication, period, own.keys, config.entity.origin)
-    custodians = custodian_keys(config.custodians, folder)
-    signed = read_control(config, period, control, now, tell) if control else None
-    policies = read_policies(config, folder)
-    documents = read_documents(config, period, folder, now)
+    month = _Month(period, config.ledger.ended(period, now), secret, read, control, nonce)
+    names = Names(folder / config.publication.private_folder, folder / config.publication.folder)
+    _keep_apart(names.publication, names.private, key_file(config.keys.exchange, folder))
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
-    journal = private / f"{period}{JOURNAL}"
-    if read is None:
-        reserves = read_reserves(config, period, journal, around, nonce)
+    with alone_with_record(config, folder, f"attest run --period {period}") as record:
+        unfinished = left_with_payload(names.private, tell)
+        # Before the key, which may ask for a passphrase, and the chains, which may take an hour.
+        if not unfinished:
+            _require_possible(config, names, month, left_out, around)
+        own = open_own(config, folder, now, passphrase)
+        custodians = custodian_keys(config.custodians, folder)
+        issuer = Issuer(own, record, names, config.entity.origin, custodians, now, tell)
+        issuer.settle_record(new=new_record)
+        for left in unfinished:
+            tell(f"going on with the statement of {left.period} that a stopped run left in {left.path}")
+            with alone_in(left.path, f"another program publishes {left.period}"):
+                outcome = issuer.finish(left, _journal(names, left.period))
+            if left.period == period:
+                return outcome
+        if unfinished:
+            _require_possible(config, names, month, left_out, around)
+        return _attest(config, issuer, month, around, partial(progress, "rows"))
+
+
+def _require_possible(
+    config: Config, names: Names, month: _Month, left_out: Collection[str], around: Surroundings
+) -> None:
+    """See that the month follows what was published, and that what it needs besides its chains is there."""
+    require_next(names.publication, names.private, month.period, left_out)
+    require_at_hand(config, around.folder, month.period, around.environment)
+
+
+def _attest(
+    config: Config, issuer: Issuer, month: _Month, around: Surroundings, progress: Callable[[int], None]
+) -> Outcome:
+    """Read the chains and the ledger, and publish what they show."""
+    period, folder = month.period, around.folder
+    before = issuer.before(period)
+    issuer.record.refuse_second(before.sequence + 1, period)
+    signed = read_control(config, period, month.control, around.now, around.tell) if month.control else None
+    policies = read_policies(config, folder)
+    documents = read_documents(config, period, folder, around.now)
+    journal = _journal(issuer.names, period)
+    if month.read is None:
+        reserves = read_reserves(config, period, journal, around, month.nonce)
     else:
-        reserves = load_reserves(config, period, read, around, nonce)
+        reserves = load_reserves(config, period, month.read, around, month.nonce)
     if signed is not None:
-        with _keeping(journal, tell):
+        with _keeping(journal, around.tell):
             add_control(reserves, settle_contracts(config, reserves, signed, around))
     documents.add_to(reserves, config)
     with (
-        _keeping(journal, tell),
-        new_folders((private / period, _PRIVATE_FOLDER_MODE), (publication / period, _FOLDER_MODE)) as partials,
+        _keeping(journal, around.tell),
+        new_unfinished(issuer.names.private, period, issuer.stays, around.tell) as unfinished,
     ):
-        private_partial, public_partial = partials
-        tell("reading the ledger and building the trees")
-        (private_partial / SNAPSHOT_FOLDER).mkdir(mode=_PRIVATE_FOLDER_MODE)
-        manifest = build_liabilities(
-            config, folder, period, private_partial / SNAPSHOT_FOLDER, secret, environment, partial(progress, "rows")
-        )
+        around.tell("reading the ledger and building the trees")
+        snapshot = unfinished.private / SNAPSHOT_FOLDER
+        snapshot.mkdir(mode=_PRIVATE_FOLDER_MODE)
+        manifest = build_liabilities(config, folder, period, snapshot, month.secret, around.environment, progress)
         evidence = EvidenceTree.build([record.leaf for record in reserves.records])
         public = public_edition(reserves.records, evidence, reserves.private)
         predicate = Predicate(
@@ -143,9 +175,9 @@ def run(
             period=period,
             sequence=before.sequence + 1,
             previous=before.digest,
-            snapshot_at=snapshot_at,
-            issued_at=now,
-            expires_at=now + timedelta(days=config.publication.valid_days),
+            snapshot_at=month.snapshot_at,
+            issued_at=around.now,
+            expires_at=around.now + timedelta(days=config.publication.valid_days),
             scope=config.scope,
             assets=stated_assets(config, reserves.pins),
             chains=chains_read(config, period, reserves.pins),
@@ -160,52 +192,44 @@ def run(
             evidence=EvidenceRoot(root=evidence.root, count=evidence.count),
             tool=Tool(name="attest-por", version=__version__),
         )
-        beside = {PUBLIC_EVIDENCE: public, **{item.name: item.data for item in policies}}
-        statement = Statement(
-            type=STATEMENT_TYPE,
-            subject=tuple(
-                Subject(name=name, digest=Sha256(sha256=sha256(data).digest())) for name, data in sorted(beside.items())
-            ),
-            predicate_type=PREDICATE_TYPE,
-            predicate=predicate.model_copy(update={"policies": verdicts(policies, predicate)}),
-        )
-        tell("seeing that the pinned blocks are still on their chains")
-        try:
-            confirm_pins(config, reserves.blocks, around)
-        except PinLostError as error:
-            if read is None:
-                raise
-            raise VerificationError(
-                error.code, error.message, hint="read the chains anew: attest reserves read"
-            ) from None
-        tell("signing and verifying")
-        payload = statement.to_bytes()
-        bundle = Bundle(
-            format="attest/bundle/v1",
-            envelope=sign(payload, PAYLOAD_TYPE, [own.signer]),
-            timestamps=(),
-            trust_roots=own.roots[1:],
-            auditor_reports=(),
-        ).to_bytes()
-        published = {f"{period}.attest.json": bundle, **beside}
+        published = {PUBLIC_EVIDENCE: public, **{item.name: item.data for item in policies}}
+        payload = _statement(predicate, published, policies).to_bytes()
         kept = {
-            STATEMENT_FILE: payload,
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
             RESERVES_FILE: reserves_file(config, period, reserves, evidence).to_bytes(),
         }
-        verified = verify(
-            bundle,
-            now=now,
-            files=(published | kept).get,
-            previous=before.bundle,
-            custodians=custodians,
-            **own.anchors,
-        )
-        require_every_wallet(config.wallets, dict(enumerate(reserves.records)), verified.wallets)
-        fill_folder(private_partial, kept, mode=SECRET_MODE)
-        fill_folder(public_partial, published, mode=PUBLIC_MODE)
-    journal.unlink(missing_ok=True)
-    return Outcome(publication / period / next(iter(published)), publication / period, private / period, verified)
+        _confirm_pins(config, reserves, month, around)
+        around.tell("verifying what is to be signed")
+        checked = issuer.check(payload, published | kept, before)
+        require_every_wallet(config.wallets, dict(enumerate(reserves.records)), checked.wallets)
+        unfinished.keep(kept, published, payload)
+        return issuer.finish(unfinished, journal, checked)
+
+
+def _statement(predicate: Predicate, published: Mapping[str, bytes], policies: Sequence[PolicyFile]) -> Statement:
+    """The statement over `predicate`, to which the verdicts of `policies` are added, and the files beside it."""
+    return Statement(
+        type=STATEMENT_TYPE,
+        subject=tuple(
+            Subject(name=name, digest=Sha256(sha256=sha256(data).digest())) for name, data in sorted(published.items())
+        ),
+        predicate_type=PREDICATE_TYPE,
+        predicate=predicate.model_copy(update={"policies": verdicts(policies, predicate)}),
+    )
+
+
+def _confirm_pins(config: Config, reserves: Reserves, month: _Month, around: Surroundings) -> None:
+    around.tell("seeing that the pinned blocks are still on their chains")
+    try:
+        confirm_pins(config, reserves.blocks, around)
+    except PinLostError as error:
+        if month.read is None:
+            raise
+        raise VerificationError(error.code, error.message, hint="read the chains anew: attest reserves read") from None
+
+
+def _journal(names: Names, period: str) -> Path:
+    return names.private / f"{period}{JOURNAL}"
 
 
 @contextmanager

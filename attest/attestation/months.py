@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import PERIOD_PATTERN, parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.files import read_bounded, reason, refuse_existing
+from attest.files import read_bounded, reason
 
 _SHOWN: Final = 3
 
@@ -23,6 +24,7 @@ class Before(NamedTuple):
     sequence: int = -1
     digest: bytes | None = None
     bundle: bytes | None = None
+    period: str | None = None
 
 
 def months_between(before: str, after: str) -> list[str]:
@@ -49,11 +51,14 @@ def require_next(publication: Path, private: Path, period: str, left_out: Collec
 
 
 def previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: str) -> Before:
-    """The statement that was published last, of `origin`, which one of `keys` signed. Raises `AttestError`."""
-    last = _last(publication, period)
-    if last is None:
-        return Before()
-    path = publication / last / f"{last}.attest.json"
+    """The last statement that was published of a month before `period`, as `published` reads it."""
+    month = max((name for name in published_months(publication) if name < period), default=None)
+    return Before() if month is None else published(publication, month, keys, origin)
+
+
+def published(publication: Path, month: str, keys: Sequence[PublicKey], origin: str) -> Before:
+    """The statement of a month that was published, of `origin`, which one of `keys` signed. Raises `AttestError`."""
+    path = publication / month / f"{month}.attest.json"
     data = read_bounded(path, MAX_BUNDLE_BYTES)
     envelope = parse_bundle(data).envelope
     if not verify_signatures(envelope, keys).signed:
@@ -69,19 +74,31 @@ def previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: 
             f"{path} is of {predicate.entity.origin}, not of {origin}",
             hint="another origin begins a chain of its own: name another folder in the config, [publication] folder",
         )
-    return Before(predicate.sequence, statement_digest(envelope.payload), data)
+    return Before(predicate.sequence, statement_digest(envelope.payload), data, predicate.period)
+
+
+def published_months(publication: Path) -> list[str]:
+    """The months that have a folder, in their order. Raises `UnavailableError`."""
+    try:
+        names = [path.name for path in publication.iterdir()]
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise UnavailableError(
+            "file/unreadable", f"publication.folder: cannot read {publication}: {reason(error)}"
+        ) from None
+    return sorted(name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII))
 
 
 def _refuse_made(publication: Path, private: Path, period: str) -> None:
-    try:
-        refuse_existing(publication / period, private / period)
-    except UnavailableError as error:
-        raise UnavailableError(
-            error.code,
-            error.message,
-            hint="a month that readers already have must not be made anew: a second statement of one month is "
-            f"equivocation. Only if nobody has it, move away {publication / period} and {private / period}",
-        ) from None
+    for folder in (publication / period, private / period):
+        if os.path.lexists(folder):
+            raise UnavailableError(
+                "file/exists",
+                f"{folder} exists: {period} was attested",
+                hint="a second statement of one month would be equivocation; what is wrong in it, the next statement "
+                "corrects",
+            )
 
 
 def _refuse_skipping(publication: Path, period: str, left_out: Collection[str]) -> None:
@@ -100,16 +117,8 @@ def _refuse_skipping(publication: Path, period: str, left_out: Collection[str]) 
 
 
 def _last(publication: Path, period: str) -> str | None:
-    """The last month that was published, which is before `period`."""
-    try:
-        names = [path.name for path in publication.iterdir()]
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise UnavailableError(
-            "file/unreadable", f"publication.folder: cannot read {publication}: {reason(error)}"
-        ) from None
-    last = max((name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII)), default=None)
+    """The last month that was published, which is before `period`. Raises `MalformedError` when it is not."""
+    last = max(published_months(publication), default=None)
     if last is not None and last >= period:
         raise MalformedError(
             "run/order", f"{last} is already published in {publication}; months are published in order"

@@ -22,7 +22,8 @@ from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, new_folders, real_path, refuse_existing
+from attest.files import SECRET_MODE, fill_folder, real_path, refuse_existing
+from attest.folders import new_folder
 from attest.policy.inputs import Declaration
 from attest.reserves.account_advice import account_advice
 from attest.reserves.challenge import NO_NONCE
@@ -197,7 +198,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
     reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce, to_attest=False)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
     own = reserves_file(config, period, reserves, tree)
-    with new_folders((out, _FOLDER_MODE)) as (unfinished,):
+    with new_folder(out, _FOLDER_MODE, around.tell) as unfinished:
         files = {
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
             PUBLIC_EVIDENCE: public_edition(reserves.records, tree, reserves.private),

@@ -54,8 +54,8 @@ def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> O
         path = folder / keys.exchange_public
         public = PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
     file = key_file(keys.exchange, folder)
-    if file is not None and not os.path.lexists(file):
-        raise UnavailableError("key/missing", f"there is no key {file}", hint=f"make one: attest key new {file}")
+    if file is not None:
+        require_key(file)
     signer = open_signer(keys.exchange if file is None else f"file:{file}", public=public, secrets=secrets)
     if roots:
         root = Trust.pin(roots[0]).followed_by(roots).current(now)
@@ -72,6 +72,12 @@ def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> O
     # Before an hour of reading: a PIN may be wrong, a token not plugged in, a service refuse.
     signer.sign(_TRIAL)
     return Own(signer, roots)
+
+
+def require_key(file: Path) -> None:
+    """Raises `UnavailableError` when there is no key file."""
+    if not os.path.lexists(file):
+        raise UnavailableError("key/missing", f"there is no key {file}", hint=f"make one: attest key new {file}")
 
 
 def missing_signatures(found: Signatories, trust: Trust | None) -> dict[str, int]:

@@ -43,6 +43,9 @@ class Sha256(Document):
     sha256: Digest
 
 
+Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
 class Subject(Document):
     """A file the statement speaks of; it stands beside the bundle."""
 
@@ -54,7 +57,7 @@ class Entity(Document):
     """The exchange: its name, a domain it controls, its legal entity identifier (ISO 17442)."""
 
     name: Text
-    origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    origin: Origin
     lei: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{18}[0-9]{2}$")] | None = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
@@ -133,6 +133,13 @@ class Verified:
     def adverse(self) -> bool:
         """Whether the truth that was verified is a bad one: a coverage or the freshness is not met."""
         return any(step.status == "NOT MET" for step in self.steps) or not all(item.met for item in self.coverage)
+
+
+def with_signatures(checked: Verified, signed: Verified) -> Verified:
+    """All that `checked` says of a statement, but whose signatures count, which `signed` says of the same statement."""
+    of_signatures = {1, 2, 3, 6}
+    steps = (signed.steps[step.number] if step.number in of_signatures else step for step in checked.steps)
+    return replace(checked, trust=signed.trust, signatories=signed.signatories, steps=tuple(steps))
 
 
 class _Detail(list[str]):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option, progress
+from attest.cli.result import Result, json_option, progress, tell
 
 _SNAPSHOT = click.argument("snapshot", type=click.Path(path_type=Path, file_okay=False))
 _CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
@@ -33,11 +33,11 @@ def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     from attest.attestation.monthly import parse_period
     from attest.attestation.snapshot import build_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
-    from attest.files import new_folders
+    from attest.folders import new_folder
     from attest.liabilities.tree import SECRET_BYTES
 
     settings = read_config(config)
-    with new_folders((out, 0o700)) as (unfinished,), progress(as_json=as_json) as advance:
+    with new_folder(out, 0o700, tell(as_json)) as unfinished, progress(as_json=as_json) as advance:
         manifest = build_liabilities(
             settings,
             config.parent,

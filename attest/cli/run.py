@@ -43,6 +43,11 @@ _SHOWN: Final = 3
     metavar="YYYY-MM",
     help="A month before this one that will never have a statement, which readers will find. Repeatable.",
 )
+@click.option(
+    "--new-record",
+    is_flag=True,
+    help="Write the record of what was ever signed, which is lost, anew from the months that are published.",
+)
 @passphrase_fd_option
 @json_option
 def run(
@@ -53,6 +58,7 @@ def run(
     control: tuple[Path, ...],
     nonce: str | None,
     leave_out: tuple[str, ...],
+    new_record: bool,
     passphrase_fd: int | None,
     as_json: bool,
 ) -> Result:
@@ -60,6 +66,8 @@ def run(
 
     Writes a publication folder for everyone and a private one for the exchange and its auditor. A passphrase or PIN of
     the signing key is asked for, read from --passphrase-fd, or taken from the environment variable ATTEST_PASSPHRASE.
+    A statement is written down before it is signed, beside the key or where [keys] record says; a run that was stopped
+    after that is finished by the next one with the same statement.
     """
     import secrets
     from datetime import UTC, datetime
@@ -92,6 +100,7 @@ def run(
             control=control,
             nonce=parse_nonce(nonce),
             left_out=leave_out,
+            new_record=new_record,
             tell=tell(as_json),
             progress=advance,
         )

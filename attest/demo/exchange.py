@@ -10,7 +10,8 @@ from typing import Final
 from attest.attestation.keys import Signer
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
-from attest.files import SECRET_MODE, new_folders, write_file
+from attest.files import SECRET_MODE, write_file
+from attest.folders import new_folder
 from attest.reserves.rpc import Node
 
 PERIOD: Final = "2026-10"
@@ -41,7 +42,7 @@ _FILES: Final = {
 def write_exchange(folder: Path) -> None:
     """Write the exchange's files and a new key into `folder`, which must not exist. Raises `UnavailableError`."""
     signer = Signer.generate("ed25519")
-    with new_folders((folder, 0o755)) as (partial,):
+    with new_folder(folder, 0o755) as partial:
         for subfolder in ("documents", "keys", "policies"):
             (partial / subfolder).mkdir()
         for name, fixture in _FILES.items():

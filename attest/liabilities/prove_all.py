@@ -7,6 +7,7 @@ over arrays. A shard appears whole under its name or not at all, so an interrupt
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -18,7 +19,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attest.errors import UnavailableError, VerificationError
-from attest.files import SECRET_MODE, create, sync, write_file
+from attest.files import PARTIAL, SECRET_MODE, alone_in, create, reason, sync, sync_folder, unfinished_name, write_file
+from attest.folders import make_folders
 from attest.liabilities.leaves import LeafMaker, account_digests, leaf_hashes
 from attest.liabilities.ledger import Accounts
 from attest.liabilities.levels import level_above
@@ -44,19 +46,28 @@ def prove_all(
     """Write the proof of every account of `snapshot` in the statement with this digest; how many were written.
 
     `folder` is made when it is not there; shards that are in it already are kept. `progress` hears the number
-    of proofs written so far.
-    Raises `VerificationError` when an account's leaf is not where the index says, `UnavailableError`.
+    of proofs written so far. Raises `VerificationError` when an account's leaf is not where the index says,
+    `UnavailableError`, also while another process is writing there.
     """
-    _claim(folder, statement)
+    try:
+        make_folders(folder, 0o700)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    with alone_in(folder, f"another program is writing the proofs in {folder}"):
+        _claim(folder, statement)
+        return _write_missing(snapshot, statement, folder, progress)
+
+
+def _write_missing(snapshot: Snapshot, statement: bytes, folder: Path, progress: Callable[[int], None]) -> int:
     missing = {shard for shard in range(BUCKETS) if not (folder / shard_name(shard)).exists()}
     if not missing:
         return 0
-    work = folder / ".partial"
+    work = folder / PARTIAL
     written = 0
     try:
-        work.mkdir(exist_ok=True)
-        for stale in work.iterdir():
-            stale.unlink()
+        with suppress(FileNotFoundError):
+            shutil.rmtree(work)
+        work.mkdir()
         trees = [_Columns(snapshot.folder, tree, work) for tree in snapshot.trees.values() if tree.stated.size]
         names = _names(snapshot, work)
         for shard, (digests, accounts) in enumerate(names.buckets()):
@@ -65,12 +76,9 @@ def prove_all(
                 written += _write_shard(work / shard_name(shard), folder / shard_name(shard), lines)
                 progress(written)
     except OSError as error:
-        raise UnavailableError("prove/unwritable", f"cannot write proofs to {folder}: {error.strerror}") from None
+        raise _unwritable(folder, error) from None
     finally:
-        with suppress(OSError):
-            for stale in work.iterdir():
-                stale.unlink()
-            work.rmdir()
+        shutil.rmtree(work, ignore_errors=True)
     return written
 
 
@@ -79,14 +87,20 @@ def _claim(folder: Path, statement: bytes) -> None:
     mark = folder / "statement"
     line = statement.hex().encode() + b"\n"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not mark.exists() and not any(folder.iterdir()):
+        # What a killed process left of the mark, or of shards, is no file of anybody else's.
+        if not mark.exists() and not {path.name for path in folder.iterdir()} - {unfinished_name(mark).name, PARTIAL}:
             write_file(mark, line, mode=SECRET_MODE)
+        else:
+            unfinished_name(mark).unlink(missing_ok=True)
         found = mark.read_bytes() if mark.exists() else b""
     except OSError as error:
-        raise UnavailableError("prove/unwritable", f"cannot write proofs to {folder}: {error.strerror}") from None
+        raise _unwritable(folder, error) from None
     if found != line:
         raise UnavailableError("prove/other", f"{folder} holds other files than proofs of this statement")
+
+
+def _unwritable(folder: Path, error: OSError) -> UnavailableError:
+    return UnavailableError("prove/unwritable", f"cannot write proofs to {folder}: {reason(error)}")
 
 
 def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
@@ -220,4 +234,5 @@ def _write_shard(partial: Path, path: Path, lines: Iterator[str]) -> int:
     with partial.open("rb+") as file:
         sync(file)
     partial.rename(path)
+    sync_folder(path.parent)
     return count

@@ -21,6 +21,7 @@ from attest.attestation.trust import TRUST_ROOT_TYPE, Trust
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.documents import format_time
+from attest.errors import UnavailableError
 from tests.attestation.authority import Authority, make_authority
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.test_monthly import replace
@@ -159,7 +160,10 @@ def test_what_was_done_to_a_month_is_found(case: str, year: Year) -> None:
 
 
 def test_a_fork_of_a_month_is_shown_as_equivocation(year: Year, tmp_path: Path) -> None:
-    """The exchange attests September anew, as if it had not published it, and shows each to some."""
+    """The exchange attests September anew, as if it had not published it, and shows each to some.
+
+    Its own record of what it signed stands in the way, until somebody takes that away.
+    """
     folder = tmp_path / "x"
     shutil.copytree(year.publication.parent, folder)
     config = folder / demo.CONFIG_FILE
@@ -169,9 +173,17 @@ def test_a_fork_of_a_month_is_shown_as_equivocation(year: Year, tmp_path: Path) 
         shutil.rmtree(folder / "publication" / period)
         shutil.rmtree(folder / "private" / period)
     with demo.recorded_nodes() as nodes:
-        other = monthly.run(
-            read_config(config), folder, PERIODS[1], now=ISSUED[1] + timedelta(minutes=1), secret=SECRET,
-            passphrase=lambda _: "", environment=nodes,
-        )  # fmt: skip
+
+        def attest_anew(*, new_record: bool) -> monthly.Outcome:
+            return monthly.run(
+                read_config(config), folder, PERIODS[1], now=ISSUED[1] + timedelta(minutes=1), secret=SECRET,
+                passphrase=lambda _: "", environment=nodes, new_record=new_record,
+            )  # fmt: skip
+
+        with pytest.raises(UnavailableError) as caught:
+            attest_anew(new_record=False)
+        assert caught.value.code == "record/second"
+        next((folder / "keys").glob("*.payloads.jsonl")).unlink()
+        other = attest_anew(new_record=True)
     bundles = {**year.bundles(), "other/other.attest.json": year.stamped(other.bundle.read_bytes())}
     assert "history/equivocation" in codes(year.check(bundles, files=lambda *_: None))

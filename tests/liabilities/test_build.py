@@ -26,7 +26,7 @@ from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import new_folders
+from attest.folders import new_folder
 from attest.liabilities.build import build_snapshot
 from attest.liabilities.ledger import Source
 from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
@@ -178,7 +178,7 @@ def test_no_proofs_come_from_files_that_are_not_sound(built: tuple[Path, Any], t
 def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.csv"
     ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,ETH,1\na,BTC,3\nc,JPY,0\nc,JPY,0\n")
-    with pytest.raises(MalformedError) as caught, new_folders((tmp_path / "out", 0o700)) as (partial,):
+    with pytest.raises(MalformedError) as caught, new_folder(tmp_path / "out", 0o700) as partial:
         build(ledger, partial / "snapshot")
     assert "ledger.csv row 5, field account: 'a' has BTC already in row 2" in caught.value.message
     assert caught.value.details == ("ledger.csv row 7, field account: 'c' has JPY already in row 6",)
@@ -278,7 +278,7 @@ def test_a_build_that_fails_midway_closes_its_database(tmp_path: Path, monkeypat
     monkeypatch.setattr(AssetBuilder, "add", full)
     source = Source(database.name, "SELECT * FROM balances", tmp_path)
     before = set(threading.enumerate())  # those of other tests may end meanwhile
-    with pytest.raises(UnavailableError, match="No space left"), new_folders((tmp_path / "out", 0o700)) as (partial,):
+    with pytest.raises(UnavailableError, match="No space left"), new_folder(tmp_path / "out", 0o700) as partial:
         build_snapshot(partial, source, DECIMALS, SECRET, splitting={}, decoys={})
     gc.collect()
     assert set(threading.enumerate()) <= before
@@ -287,11 +287,11 @@ def test_a_build_that_fails_midway_closes_its_database(tmp_path: Path, monkeypat
 KILLED = """
 import sys
 from pathlib import Path
-from attest.files import new_folders
+from attest.folders import new_folder
 from attest.liabilities.build import build_snapshot
 from attest.liabilities.ledger import Source
 print("ready", flush=True)
-with new_folders((Path(sys.argv[2]), 0o700)) as (partial,):
+with new_folder(Path(sys.argv[2]), 0o700) as partial:
     build_snapshot(partial, Source(sys.argv[1]), {"BTC": 8, "ETH": 18, "JPY": 0}, bytes(range(32)),
                    splitting={}, decoys={}, budget=100_000)
 """
@@ -343,7 +343,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     if mounted.returncode != 0:
         pytest.skip("only root can mount a small disk")
     try:
-        with pytest.raises(UnavailableError, match="No space left"), new_folders((small / "out", 0o700)) as (partial,):
+        with pytest.raises(UnavailableError, match="No space left"), new_folder(small / "out", 0o700) as partial:
             build(tmp_path / "ledger.csv", partial / "snapshot")
         assert list(small.iterdir()) == []
         snapshot = tmp_path / "snapshot"

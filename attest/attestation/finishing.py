@@ -1,0 +1,159 @@
+"""The end of a month: its statement written down, signed, verified and published, by this run or by the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
+from attest.attestation.envelope import Envelope, sign
+from attest.attestation.evidence_step import Files
+from attest.attestation.keys import PublicKey, Signer, Signs
+from attest.attestation.months import Before, previous, published, published_months
+from attest.attestation.payload_record import PayloadRecord
+from attest.attestation.signing import Own
+from attest.attestation.snapshot import STATEMENT_FILE
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
+from attest.attestation.unfinished import Names, Unfinished
+from attest.attestation.verify import Verified, verify, with_signatures
+from attest.errors import AttestError, VerificationError
+from attest.files import read_beside, read_listed, reason, write_file
+
+
+class Outcome(NamedTuple):
+    """What a run wrote, and what anyone will find when verifying it."""
+
+    bundle: Path
+    publication: Path
+    private: Path
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs the months of one chain of statements: its key and trust roots, and the record of what it signed.
+
+    `names` are the folders that hold those of the months.
+    """
+
+    own: Own
+    record: PayloadRecord
+    names: Names
+    origin: str
+    custodians: Mapping[str, PublicKey]
+    now: datetime
+    tell: Callable[[str], None]
+
+    def before(self, period: str) -> Before:
+        """The statement that was published last of a month before `period`. Raises `AttestError`."""
+        return previous(self.names.publication, period, self.own.keys, self.origin)
+
+    def settle_record(self, *, new: bool) -> None:
+        """See that the record is there where months are; write a `new` one from them. Raises `AttestError`."""
+        months = published_months(self.names.publication)
+        if new:
+            found = (published(self.names.publication, month, self.own.keys, self.origin) for month in months)
+            self.record.begin((parse_bundle(item.bundle or b"").envelope.payload for item in found), self.now)
+        elif months and not self.record.is_there:
+            # A folder of another exchange, or another key, is the nearer reason.
+            published(self.names.publication, months[-1], self.own.keys, self.origin)
+            self.record.refuse_lost(months[-1])
+
+    def check(self, payload: bytes, files: Mapping[str, bytes], before: Before) -> Verified:
+        """What anyone will find who verifies `payload`, but for whose signatures count.
+
+        A key made for this signs it, so that what fails is found before the exchange's key is asked. Raises
+        `AttestError`.
+        """
+        trial = Signer.generate("ed25519")
+        return verify(
+            _bundle(payload, trial),
+            exchange_keys=[trial.public, *self.own.keys],
+            threshold=1,
+            now=self.now,
+            files=files.get,
+            previous=before.bundle,
+            custodians=self.custodians,
+        )
+
+    def stays(self, unfinished: Unfinished) -> bool:
+        """Whether its payload was written down, so that nothing else may ever be signed in its place."""
+        payload = unfinished.payload()
+        return payload is not None and self.record.holds(statement_digest(payload))
+
+    def finish(self, unfinished: Unfinished, journal: Path, checked: Verified | None = None) -> Outcome:
+        """Publish the month whose payload is in `unfinished`; signed is that one, and written down before.
+
+        `checked` is what `check` found of it, if it was run; the `journal` of its reading has served. On an error it
+        stays as it is, and the next run goes on with it. Raises `AttestError`.
+        """
+        period = unfinished.period
+        try:
+            names = unfinished.intent()
+            signed = None
+            if names is None:
+                names = Names(self.names.private / period, self.names.publication / period)
+                signed = self._sign(unfinished, names, checked)
+            self._remove(journal)
+            unfinished.give_names(names)
+        except AttestError:
+            if unfinished.path.exists() and self.stays(unfinished):
+                self.tell(f"the statement of {period} is kept in {unfinished.path}; run again to go on with that one")
+            raise
+        bundle = names.publication / unfinished.bundle.name
+        if signed is None:
+            signed = self._verify(read_listed(names.publication, bundle.name, MAX_BUNDLE_BYTES), names.file, period)
+        return Outcome(bundle, names.publication, names.private, signed)
+
+    def _sign(self, unfinished: Unfinished, names: Names, checked: Verified | None) -> Verified:
+        """Sign, unless it was, and verify what will be published; then nothing is left to do but to name it."""
+        payload = read_listed(unfinished.private, STATEMENT_FILE, MAX_PAYLOAD_BYTES)
+        predicate = parse_statement(payload).predicate
+        if self.before(unfinished.period).digest != predicate.previous:
+            raise VerificationError(
+                "run/previous",
+                f"the statement of {unfinished.period} in {unfinished.path} follows another one than that which was "
+                f"published last in {self.names.publication}",
+                hint="put back what was published when it was made",
+            )
+        self.record.add(predicate, statement_digest(payload), self.now)
+        bundle = read_beside(unfinished.publication, unfinished.bundle.name, MAX_BUNDLE_BYTES)
+        if bundle is None:
+            self.tell("signing and verifying")
+            bundle = _bundle(payload, self.own.signer, self.own.roots[1:])
+        if checked is None:
+            signed = self._verify(bundle, unfinished.file, unfinished.period)
+        else:
+            signed = with_signatures(checked, self._verify(bundle, lambda _: None, unfinished.period))
+        write_file(unfinished.bundle, bundle, force=True)
+        unfinished.intend(names)
+        return signed
+
+    def _verify(self, bundle: bytes, files: Files, period: str) -> Verified:
+        return verify(
+            bundle,
+            now=self.now,
+            files=files,
+            previous=self.before(period).bundle,
+            custodians=self.custodians,
+            **self.own.anchors,
+        )
+
+    def _remove(self, journal: Path) -> None:
+        try:
+            journal.unlink(missing_ok=True)
+        except OSError as error:
+            self.tell(f"cannot remove {journal}, which has served: {reason(error)}")
+
+
+def _bundle(payload: bytes, signer: Signs, roots: tuple[Envelope, ...] = ()) -> bytes:
+    return Bundle(
+        format="attest/bundle/v1",
+        envelope=sign(payload, PAYLOAD_TYPE, [signer]),
+        timestamps=(),
+        trust_roots=roots,
+        auditor_reports=(),
+    ).to_bytes()

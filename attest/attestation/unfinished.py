@@ -1,0 +1,203 @@
+"""A month that has no name yet: made in the private folder, so that nothing unfinished is ever where everyone reads.
+
+Its folder holds what will be `private/2026-10` and `publication/2026-10`. Once its statement was written down to be
+signed, it stays until both have their names, whoever was killed in between; an intent file says which names those are.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from attest.attestation.snapshot import STATEMENT_FILE
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, PERIOD_PATTERN
+from attest.attestation.verify import MAX_FILE_BYTES
+from attest.errors import MalformedError, UnavailableError
+from attest.files import (
+    PARTIAL,
+    PUBLIC_MODE,
+    SECRET_MODE,
+    fill_folder,
+    read_beside,
+    read_listed,
+    reason,
+    refuse_existing,
+    sync_folder,
+    write_file,
+)
+from attest.folders import make_folders, new_folder, remove_empty, remove_left, sync_tree, unfinished_folder
+
+_PRIVATE_MODE: Final = 0o700
+_PUBLICATION_MODE: Final = 0o755
+_INTENT: Final = "intent.json"
+_MAX_INTENT_BYTES: Final = 64 * 1024
+_NAME: Final = re.compile(rf"\.({PERIOD_PATTERN.strip('^$')})(\.[0-9a-f]{{8}})?{re.escape(PARTIAL)}", re.ASCII)
+
+
+class Names(NamedTuple):
+    """A private folder and a public one."""
+
+    private: Path
+    publication: Path
+
+    def file(self, name: str) -> bytes | None:
+        """A file in either; None when there is none of that name. Raises `UnavailableError`."""
+        found = read_beside(self.publication, name, MAX_FILE_BYTES)
+        return read_beside(self.private, name, MAX_FILE_BYTES) if found is None else found
+
+
+class Unfinished(NamedTuple):
+    """The folder `path` of a month that has no name yet."""
+
+    path: Path
+    period: str
+
+    @property
+    def private(self) -> Path:
+        """What will be the private folder of the month."""
+        return self.path / "private"
+
+    @property
+    def publication(self) -> Path:
+        """What will be the public folder of the month."""
+        return self.path / "publication"
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle; it is there once the statement was signed."""
+        return self.publication / f"{self.period}.attest.json"
+
+    def payload(self) -> bytes | None:
+        """The payload to be signed; it is there once all that belongs to it is. Raises `UnavailableError`."""
+        return read_beside(self.private, STATEMENT_FILE, MAX_PAYLOAD_BYTES)
+
+    def file(self, name: str) -> bytes | None:
+        """A file of the month; None when there is none of that name. Raises `UnavailableError`."""
+        return Names(self.private, self.publication).file(name)
+
+    def keep(self, private: Mapping[str, bytes], publication: Mapping[str, bytes], payload: bytes) -> None:
+        """Write what belongs to a payload, then the payload; when this returns, all of it is on the disk."""
+        fill_folder(self.private, private, mode=SECRET_MODE)
+        fill_folder(self.publication, publication, mode=PUBLIC_MODE)
+        sync_tree(self.path)
+        write_file(self.private / STATEMENT_FILE, payload, mode=SECRET_MODE)
+
+    def intend(self, names: Names) -> None:
+        """Write down that both folders are complete and verified, and which names they get."""
+        value = {"private": str(names.private.absolute()), "publication": str(names.publication.absolute())}
+        # Plain JSON, which can hold a path that is not UTF-8.
+        write_file(self.path / _INTENT, json.dumps(value).encode() + b"\n", mode=SECRET_MODE, force=True)
+
+    def intent(self) -> Names | None:
+        """The names that both folders get; None while they are not complete. Raises `MalformedError`."""
+        data = read_beside(self.path, _INTENT, _MAX_INTENT_BYTES)
+        if data is None:
+            return None
+        try:
+            value = json.loads(data)
+            return Names(Path(value["private"]), Path(value["publication"]))
+        except (ValueError, KeyError, TypeError):
+            raise MalformedError(
+                "run/intent",
+                f"{self.path / _INTENT} does not name two folders",
+                hint="remove that file: the next run writes it anew",
+            ) from None
+
+    def give_names(self, names: Names) -> None:
+        """Give both folders their names, the public one last, and remove what is left; each may have its name already.
+
+        Raises `UnavailableError`.
+        """
+        try:
+            for part, name, mode in (
+                (self.private, names.private, _PRIVATE_MODE),
+                (self.publication, names.publication, _PUBLICATION_MODE),
+            ):
+                if part.exists():
+                    refuse_existing(name)
+                    make_folders(name.parent)
+                    _rename(part, name, mode)
+            shutil.rmtree(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            where = error.filename or names.publication
+            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
+
+
+def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfinished]:
+    """The months that stopped runs left in the private folder with a payload, in their order; others are removed.
+
+    Raises `UnavailableError`.
+    """
+    try:
+        found = [(path, name[1]) for path in private.iterdir() if (name := _NAME.fullmatch(path.name))]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UnavailableError("file/unreadable", f"cannot read {private}: {reason(error)}") from None
+    kept = []
+    for path, period in sorted(found):
+        unfinished = Unfinished(path, period)
+        if unfinished.payload() is None and unfinished.intent() is None:
+            _remove(path, tell)
+        else:
+            kept.append(unfinished)
+    return kept
+
+
+def _remove(path: Path, tell: Callable[[str], None]) -> None:
+    try:
+        remove_left(path, tell)
+    except OSError as error:
+        raise UnavailableError("file/unwritable", f"cannot remove {path}: {reason(error)}") from None
+
+
+@contextmanager
+def new_unfinished(
+    private: Path, period: str, stays: Callable[[Unfinished], bool], tell: Callable[[str], None]
+) -> Iterator[Unfinished]:
+    """The folder of a new month. On an error it is removed, unless it `stays` because its payload may be signed.
+
+    What a run left there that was killed is removed. Raises `UnavailableError`.
+    """
+    made: list[Path] = []
+    try:
+        made = make_folders(private, _PRIVATE_MODE)
+        with unfinished_folder(private / period, _PRIVATE_MODE, tell) as path:
+            unfinished = Unfinished(path, period)
+            try:
+                unfinished.publication.mkdir(mode=_PUBLICATION_MODE)
+                unfinished.private.mkdir(mode=_PRIVATE_MODE)
+                yield unfinished
+            except BaseException:
+                if not stays(unfinished):
+                    shutil.rmtree(path, ignore_errors=True)
+                raise
+    except BaseException as error:
+        remove_empty(made)
+        if isinstance(error, OSError):
+            where = error.filename or private
+            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
+        raise
+
+
+def _rename(part: Path, name: Path, mode: int) -> None:
+    """Rename a folder, or copy it where another disk begins: then it is made beside its new name. Raises `OSError`."""
+    try:
+        part.rename(name)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with new_folder(name, mode) as copy:
+            files = {path.name: read_listed(part, path.name, MAX_FILE_BYTES) for path in part.iterdir()}
+            fill_folder(copy, files, mode=PUBLIC_MODE)
+        shutil.rmtree(part)
+    sync_folder(name.parent)
+    if part.parent.exists():
+        sync_folder(part.parent)

@@ -1,0 +1,148 @@
+"""Folders that are whole or absent: filled under a temporary name, synced, then renamed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from attest.errors import UnavailableError
+from attest.files import PARTIAL, reason, refuse_existing, sync_folder, unfinished_name
+from attest.locks import is_named, lock, open_named
+
+_LEFT: Final = "{} is left of a stopped run, or another one is at work: this disk has no locks to tell"
+
+
+@contextmanager
+def new_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
+    """A folder to fill under a temporary name; it gets its name when the block ends, and on an error it is not there.
+
+    What a killed process left of it is removed, for the folder is locked while it is filled; where there are no locks,
+    `tell` hears its name. Raises `UnavailableError`, also when `path` exists or is being made.
+    """
+    made: list[Path] = []
+    try:
+        refuse_existing(path)
+        made = make_folders(path.parent)
+        with unfinished_folder(path, mode, tell) as partial:
+            try:
+                yield partial
+                refuse_existing(path)
+                sync_tree(partial)
+                partial.rename(path)
+                sync_folder(path.parent)
+            except BaseException:
+                for folder in (partial, path)[: 1 + (not partial.exists())]:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+    except BaseException as error:
+        remove_empty(made)
+        if isinstance(error, OSError):
+            where = error.filename or path
+            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
+        raise
+
+
+@contextmanager
+def unfinished_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
+    """An empty folder for what `path` will hold, locked while the block lasts, and left as it is when that ends.
+
+    What a killed process left under its name is removed. Raises `UnavailableError` while another process is at it,
+    `OSError`.
+    """
+    descriptor, partial = _take_folder(path, mode, tell)
+    try:
+        yield partial
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _take_folder(path: Path, mode: int, tell: Callable[[str], None]) -> tuple[int | None, Path]:
+    """A new empty folder beside `path`, and the descriptor by which it is locked; none where there are no locks."""
+    partial = unfinished_name(path)
+    while True:
+        new = _is_made(partial, mode)
+        try:
+            descriptor = None if sys.platform == "win32" else open_named(partial, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        locked = None if descriptor is None else lock(descriptor)
+        if new and (descriptor is None or locked is None or (locked and is_named(descriptor, partial))):
+            return descriptor, partial
+        try:
+            if locked is False:
+                raise UnavailableError(
+                    "file/locked",
+                    f"another program is making {path}",
+                    hint="wait until it has ended, and try again; a process that is killed lets go by itself",
+                )
+            if locked:
+                shutil.rmtree(partial)
+            else:
+                tell(_LEFT.format(partial))
+                partial = partial.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def remove_left(partial: Path, tell: Callable[[str], None]) -> None:
+    """Remove the unfinished folder of a process that is no more; where there are no locks, `tell` hears its name.
+
+    Raises `OSError`.
+    """
+    descriptor = None if sys.platform == "win32" else open_named(partial, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        locked = None if descriptor is None else lock(descriptor)
+        if locked:
+            shutil.rmtree(partial)
+        elif locked is None:
+            tell(_LEFT.format(partial))
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders that were made for nothing, but those into which somebody else has put something by now."""
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _is_made(folder: Path, mode: int) -> bool:
+    """Whether the folder is new."""
+    try:
+        folder.mkdir(mode=mode)
+    except FileExistsError:
+        return False
+    return True
+
+
+def make_folders(folder: Path, mode: int = 0o777) -> list[Path]:
+    """Make `folder` and those around it that are missing, and have their names on the disk; which are new.
+
+    Raises `OSError`.
+    """
+    missing = [parent for parent in (*reversed(folder.parents), folder) if not os.path.lexists(parent)]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
+        for made in missing:
+            sync_folder(made.parent)
+    except OSError:
+        remove_empty(missing)
+        raise
+    return missing
+
+
+def sync_tree(folder: Path) -> None:
+    """Have the names of all that is in `folder`, and in the folders in it, on the disk."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        sync_folder(Path(path))
