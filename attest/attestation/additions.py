@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from attest.attestation.auditor import Findings, parse_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
-from attest.attestation.envelope import Envelope, add_signature, pre_auth_encoding, verify_signatures
+from attest.attestation.envelope import Envelope, add_signature, has_signed, verify_signatures
 from attest.attestation.keys import PublicKey, Signs
 from attest.attestation.signatories import CLOCKS_DIFFER, Signatories, root_of, stampable
 from attest.attestation.statement import (
@@ -83,18 +83,6 @@ def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
             found = frozenset()
         counted[role] = found
     return Signatories(root, counted, {}, (), (), None)
-
-
-def has_signed(envelope: Envelope, key: PublicKey) -> bool:
-    """Whether `key` signed what is in the envelope; ECDSA makes another signature each time, and any of them will do.
-
-    Raises `VerificationError` when a signature names the key and is not the key's.
-    """
-    message = pre_auth_encoding(envelope.payload_type, envelope.payload)
-    named = [signature.sig for signature in envelope.signatures if signature.keyid == key.fingerprint]
-    for sig in named:
-        key.verify(sig, message)
-    return bool(named)
 
 
 def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:

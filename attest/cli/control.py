@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attest.attestation.challenges import Challenges, Item
     from attest.attestation.control import Standing
 
+_THERE: Final = "the confirmation is there already: nothing was written\n"
 _UNCHECKED: Final = "NOT CHECKED: only the contract can say"
 
 
@@ -114,7 +115,7 @@ def confirm_(
     if not out.name.endswith(CONFIRMATION):
         raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")
     signer = read_signer(key_path, passphrase)
-    items = write_confirmation(folder, custodian, signer, out, force=force)
+    items, added = write_confirmation(folder, custodian, signer, out, force=force)
     table = new_table("entity", "period", "~chain", "~address")
     for item in items:
         asked = item.challenge
@@ -126,10 +127,12 @@ def confirm_(
             "custodian": custodian,
             "fingerprint": signer.public.fingerprint,
             "confirmation": str(out),
+            "added": int(added),
             "challenges": [item.challenge.to_value() for item in items],
         },
         f"{render(table)}\n\n{custodian} confirms that it holds the keys of these {len(items)} addresses  {out}\n"
-        f"signed by the key {signer.public.fingerprint}\n\nThe exchange says: attest control add FOLDER {out.name}",
+        f"{'' if added else _THERE}signed by the key {signer.public.fingerprint}\n\n"
+        f"The exchange says: attest control add FOLDER {out.name}",
     )
 
 
@@ -149,6 +152,10 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
     from attest.attestation.control import add_signatures
 
     standing = add_signatures(folder, signatures)
+    said = ""
+    if signatures:
+        there = f", {standing.already} were there already" if standing.already else ""
+        said = f"\n{standing.added} files were added to {folder}{there}"
     return Result(
         {
             "command": "control add",
@@ -174,8 +181,10 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
             ],
             "unchecked": [item.to_value() for item in standing.unchecked],
             "missing": [item.to_value() for item in standing.missing],
+            "added": standing.added,
+            "already": standing.already,
         },
-        _text(standing),
+        _text(standing) + said,
     )
 
 
