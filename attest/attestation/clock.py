@@ -94,8 +94,8 @@ def _hint(reply: Reply) -> str:
     status = reply.status
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
         return (
-            "a name and password go into the URL, as NAME:PASSWORD@ before its host, where the authority asks for them; "
-            "give such a URL in the environment variable ATTEST_TSA"
+            "a name and password go into the URL, as NAME:PASSWORD@ before its host, where the authority asks for "
+            "them; give such a URL in the environment variable ATTEST_TSA"
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return "it sends you on to another address, which is not followed: give that one, if it is the authority's"

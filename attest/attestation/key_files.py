@@ -44,6 +44,8 @@ class KeyFiles(NamedTuple):
                 f"{self.public} is there without {self.private}, which may be kept elsewhere",
                 hint="choose another name, or move it away",
             )
+        if is_file(self.public):
+            self._leave(self.public, PUBLIC_MODE)
         refuse_existing(self.private, self.public)
 
     def write(self, signer: Signer, pem: bytes, *, force: bool) -> None:
@@ -60,15 +62,16 @@ class KeyFiles(NamedTuple):
                 write_file(self.public, before)
             raise
         try:
-            self.write_public(signer)
+            self._write_public(signer)
         except AttestError:
             if not force:  # else the key before it is gone already, and the next run writes the public key
                 self.private.unlink()
             raise
 
-    def write_public(self, signer: Signer) -> None:
-        """Write the public key, unless another run that goes on with this pair did. Raises `UnavailableError`."""
-        write_once(self.public, signer.public.to_pem(), mode=PUBLIC_MODE, force=False)
+    def complete(self, signer: Signer) -> None:
+        """Write the public key of the private one that is there. Raises `UnavailableError`."""
+        self._leave(self.private, SECRET_MODE)
+        self._write_public(signer)
 
     def left(self, scheme: str, secrets: Secrets, *, encrypted: bool) -> Signer:
         """The private key that is there alone, if it is of this scheme and encrypted or not, as it is to be.
@@ -98,6 +101,14 @@ class KeyFiles(NamedTuple):
         if was:
             raise UnavailableError("key/other", f"{alone}, and is {' and '.join(was)}", hint=hint)
         return signer
+
+    def _leave(self, path: Path, mode: int) -> None:
+        """Write what is there once more, which changes nothing and removes what a stopped run left unfinished of it."""
+        write_once(path, read_bounded(path, MAX_KEY_BYTES), mode=mode, force=False)
+
+    def _write_public(self, signer: Signer) -> None:
+        """Write the public key, unless another run that goes on with this pair did. Raises `UnavailableError`."""
+        write_once(self.public, signer.public.to_pem(), mode=PUBLIC_MODE, force=False)
 
     def _remove_public(self) -> bytes | None:
         """Remove the public key, and return what was in it. Raises `UnavailableError`."""

@@ -47,7 +47,7 @@ def new(
     pair = KeyFiles(path, path.with_name(path.name + ".pub"))
     if not force and pair.is_half_made:
         signer = pair.left(scheme, secrets_from(passphrase_fd), encrypted=not no_passphrase)
-        pair.write_public(signer)
+        pair.complete(signer)
         return _made(pair, signer, completed=True)
     if not force:
         pair.refuse_existing()
