@@ -152,10 +152,6 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
     from attest.attestation.control import add_signatures
 
     standing = add_signatures(folder, signatures)
-    said = ""
-    if signatures:
-        there = f", {standing.already} were there already" if standing.already else ""
-        said = f"\n{standing.added} files were added to {folder}{there}"
     return Result(
         {
             "command": "control add",
@@ -184,7 +180,7 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
             "added": standing.added,
             "already": standing.already,
         },
-        _text(standing) + said,
+        _text(standing),
     )
 
 
@@ -214,7 +210,8 @@ def _text(standing: Standing) -> str:
         table.add_row(item.name, item.wallet, item.challenge.address, "missing")
     there = len(standing.returned) + len(standing.confirmed)
     confirmed = f", {len(standing.confirmed)} of them a custodian's word" if standing.confirmed else ""
-    return f"{render(table)}\n\n{there} of {there + len(standing.missing)} signatures are there{confirmed}"
+    already = f"{standing.added} added, {standing.already} were there already\n" if standing.already else ""
+    return f"{render(table)}\n\n{already}{there} of {there + len(standing.missing)} signatures are there{confirmed}"
 
 
 def _custodians(written: Challenges, out: Path) -> str:
