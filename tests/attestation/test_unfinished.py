@@ -17,7 +17,7 @@ import pytest
 from attest.attestation import finishing, monthly, unfinished
 from attest.attestation.config import read_config
 from attest.attestation.finishing import Issuer
-from attest.attestation.payload_record import PayloadRecord
+from attest.attestation.payloads import PayloadRecord
 from attest.attestation.unfinished import Unfinished
 from attest.demo import exchange as demo
 from attest.errors import UnavailableError
