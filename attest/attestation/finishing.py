@@ -13,7 +13,7 @@ from attest.attestation.envelope import Envelope, sign
 from attest.attestation.evidence_step import Files
 from attest.attestation.keys import PublicKey, Signer, Signs
 from attest.attestation.months import Before, previous, published, published_months
-from attest.attestation.payload_record import PayloadRecord
+from attest.attestation.payloads import PayloadRecord
 from attest.attestation.signing import Own
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest

@@ -23,7 +23,7 @@ from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.finishing import Issuer, Outcome
 from attest.attestation.keys import MAX_KEY_BYTES, Signer
 from attest.attestation.months import require_next
-from attest.attestation.payload_record import alone_with_record
+from attest.attestation.payloads import alone_with_record
 from attest.attestation.policies import PolicyFile, read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,

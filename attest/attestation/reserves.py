@@ -22,7 +22,7 @@ from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, real_path, refuse_existing
+from attest.files import SECRET_MODE, fill_folder, real_path, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
 from attest.reserves.account_advice import account_advice
@@ -187,7 +187,6 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
     """
     config.ledger.ended(period, around.now)
     refuse_published(config, out, around)
-    refuse_existing(out)
     if all(wallet.purpose == "own" for wallet in config.wallets):
         raise MalformedError(
             "config/reserves",
@@ -195,17 +194,22 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
             hint="attest run reads documents of money by itself",
         )
     journal = out.with_name(f"{out.name}{JOURNAL}")
-    reserves = read_reserves(config.model_copy(update={"money": ()}), period, journal, around, nonce, to_attest=False)
-    tree = EvidenceTree.build([record.leaf for record in reserves.records])
-    own = reserves_file(config, period, reserves, tree)
+    # From the start, so that two do not write into one journal.
     with new_folder(out, _FOLDER_MODE, around.tell) as unfinished:
+        unpaid = config.model_copy(update={"money": ()})
+        reserves = read_reserves(unpaid, period, journal, around, nonce, to_attest=False)
+        tree = EvidenceTree.build([record.leaf for record in reserves.records])
+        own = reserves_file(config, period, reserves, tree)
         files = {
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
             PUBLIC_EVIDENCE: public_edition(reserves.records, tree, reserves.private),
             RESERVES_FILE: own.to_bytes(),
         }
         fill_folder(unfinished, files, mode=SECRET_MODE)
-    journal.unlink(missing_ok=True)
+    try:
+        journal.unlink(missing_ok=True)
+    except OSError as error:
+        around.tell(f"cannot remove {journal}, which has served: {reason(error)}")
     return own
 
 

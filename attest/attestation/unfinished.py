@@ -24,6 +24,7 @@ from attest.files import (
     PUBLIC_MODE,
     SECRET_MODE,
     fill_folder,
+    is_folder,
     read_beside,
     read_listed,
     reason,
@@ -135,10 +136,10 @@ def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfini
 
     Raises `UnavailableError`.
     """
+    if not is_folder(private):
+        return []
     try:
         found = [(path, name[1]) for path in private.iterdir() if (name := _NAME.fullmatch(path.name))]
-    except FileNotFoundError:
-        return []
     except OSError as error:
         raise UnavailableError("file/unreadable", f"cannot read {private}: {reason(error)}") from None
     kept = []

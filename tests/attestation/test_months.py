@@ -183,7 +183,7 @@ def test_a_fork_of_a_month_is_shown_as_equivocation(year: Year, tmp_path: Path) 
         with pytest.raises(UnavailableError) as caught:
             attest_anew(new_record=False)
         assert caught.value.code == "record/second"
-        next((folder / "keys").glob("*.payloads.jsonl")).unlink()
+        (folder / "private" / "payloads.jsonl").unlink()
         other = attest_anew(new_record=True)
     bundles = {**year.bundles(), "other/other.attest.json": year.stamped(other.bundle.read_bytes())}
     assert "history/equivocation" in codes(year.check(bundles, files=lambda *_: None))

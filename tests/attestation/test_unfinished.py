@@ -17,7 +17,7 @@ import pytest
 from attest.attestation import finishing, monthly, unfinished
 from attest.attestation.config import read_config
 from attest.attestation.finishing import Issuer
-from attest.attestation.payload_record import PayloadRecord
+from attest.attestation.payloads import PayloadRecord
 from attest.attestation.unfinished import Unfinished
 from attest.demo import exchange as demo
 from attest.errors import UnavailableError
@@ -36,10 +36,8 @@ def folder(tmp_path: Path) -> Path:
     config = path / demo.CONFIG_FILE
     kept = ("[entity]", "[scope]", "[ledger]", "[keys]", "[publication]", "[[money]]")
     blocks = re.split(r"(?m)^(?=\[)", config.read_text(encoding="utf-8"))
-    config.write_text(
-        "".join(block for block in blocks if block.startswith(kept) or ('"JPY"' in block and "[[assets]]" in block)),
-        encoding="utf-8",
-    )
+    text = "".join(block for block in blocks if block.startswith(kept) or ('"JPY"' in block and "[[assets]]" in block))
+    config.write_text(text.replace('record = "private/payloads.jsonl"\n', ""), encoding="utf-8")
     ledger = path / "ledger.csv"
     first, *rows = ledger.read_text(encoding="utf-8").splitlines()
     ledger.write_text("\n".join([first, *(row for row in rows if ",JPY," in row)]) + "\n", encoding="utf-8")

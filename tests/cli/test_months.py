@@ -70,5 +70,5 @@ def test_a_month_that_was_published_is_said_to_be_equivocation_when_made_anew(at
         (published.parent / folder / "2000-01").mkdir(parents=True, exist_ok=True)
         ran = attest("run", published, "--period", "2000-01")
         assert (ran.code, f"{folder}/2000-01 exists" in ran.err) == (4, True)
-        assert "a second statement of one month is equivocation" in ran.err
+        assert "a second statement of one month would be equivocation" in ran.err
         shutil.rmtree(published.parent / folder / "2000-01")

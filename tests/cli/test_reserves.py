@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -18,6 +19,7 @@ from attest.attestation.reserves import Surroundings, write_reserves
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.recording import serve
+from attest.errors import UnavailableError
 from tests.cli.conftest import AUDITOR, BITCOIN, COLD, ETHEREUM, PUBLIC, balances, change, replace
 from tests.conftest import NOW
 from tests.reserves.conftest import lying_url
@@ -287,3 +289,18 @@ def test_what_management_declares_is_not_shown_as_counts_in_a_window(attest: Any
     assert {"encumbrance", "largest-wallet"} <= {
         item["kind"] for item in attest("reserves", "show", private, "--json").document["declarations"]
     }
+
+
+@pytest.mark.usefixtures("nodes")
+def test_two_do_not_read_into_one_folder_at_once(config: Path, tmp_path: Path) -> None:
+    settings, refused = read_config(config), []
+
+    def second(_: str) -> None:
+        with pytest.raises(UnavailableError, match="another program is making") as caught:
+            write_reserves(settings, "2026-10", tmp_path / "read", Surroundings(config.parent, NOW, os.environ))
+        refused.append(caught.value.code)
+
+    around = Surroundings(config.parent, NOW, os.environ, second)
+    write_reserves(settings, "2026-10", tmp_path / "read", around)
+    assert set(refused) == {"file/locked"}
+    assert [path.name for path in tmp_path.iterdir() if "read" in path.name] == ["read"]

@@ -38,5 +38,5 @@ def test_run_signs_with_the_configured_key_and_says_who_has_yet_to_sign(
             else:
                 assert "missing    2 more of the exchange's keys must sign: attest sign" in ran.out
                 assert "missing    1 of the auditor's keys must sign: attest countersign" in ran.out
-                for name in ("publication", "private", "keys/exchange.example.payloads.jsonl"):
+                for name in ("publication", "private"):
                     (folder / name).rename(folder / f"{name}-first")

@@ -159,6 +159,30 @@ def test_an_interrupted_run_of_all_proofs_goes_on_where_it_stopped(built: tuple[
             prove_all(snapshot, STATEMENT, folder)
 
 
+def test_all_proofs_are_written_by_one_process_at_a_time(built: tuple[Path, Any], tmp_path: Path) -> None:
+    refused: list[AttestError] = []
+    with Snapshot(built[0]) as snapshot:
+
+        def second(_: int) -> None:
+            with pytest.raises(UnavailableError, match="another program is writing the proofs") as caught:
+                prove_all(snapshot, STATEMENT, tmp_path / "proofs")
+            refused.append(caught.value)
+
+        assert prove_all(snapshot, STATEMENT, tmp_path / "proofs", second) == 700
+    assert {error.code for error in refused} == {"file/locked"}
+
+
+@pytest.mark.parametrize("left", [".statement.partial", ".partial/proofs-00.jsonl.zst", ".partial/BTC.levels"])
+def test_what_a_killed_process_left_of_its_own_is_no_file_of_a_stranger(
+    left: str, built: tuple[Path, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "proofs" / left).parent.mkdir(parents=True)
+    (tmp_path / "proofs" / left).write_bytes(b"cut sho")
+    with Snapshot(built[0]) as snapshot:
+        assert prove_all(snapshot, STATEMENT, tmp_path / "proofs") == 700
+    assert not [path for path in (tmp_path / "proofs").iterdir() if path.name.startswith(".")]
+
+
 def test_no_proofs_come_from_files_that_are_not_sound(built: tuple[Path, Any], tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(built[0], folder)

@@ -19,7 +19,7 @@ from attest.attestation.statement import Origin, Period, Predicate, parse_statem
 from attest.documents import Count, Digest, Document, Time, format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, read_bounded, reason, sync, sync_folder
-from attest.folders import make_folders
+from attest.folders import make_folders, remove_empty
 from attest.locks import held
 
 MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
@@ -47,7 +47,7 @@ def alone_with_record(config: Config, folder: Path, holder: str) -> Iterator[Pay
     what = f"statements of {config.entity.origin} are being made"
     with ExitStack() as stack:
         try:
-            make_folders(path.parent, 0o700)
+            stack.callback(remove_empty, make_folders(path.parent, 0o700))
             stack.enter_context(held(path.with_name(f"{path.name}.lock"), holder, what))
         except OSError as error:
             raise _unwritable(path, error) from None
