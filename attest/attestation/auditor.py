@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple
@@ -37,9 +37,14 @@ class Findings(Document):
 
 
 class ReportPredicate(Findings):
-    """The same, with the time at which the report was issued."""
+    """What the auditor wrote, with the time at which the report was issued."""
 
     issued_at: Time
+
+    @property
+    def findings(self) -> Findings:
+        """What the auditor wrote."""
+        return Findings(auditor=self.auditor, standard=self.standard, procedures=self.procedures)
 
 
 class ReportSubject(Document):
@@ -88,8 +93,27 @@ def write_report(findings: Findings, *, statement: bytes, issued_at: datetime, s
     return sign(report.to_bytes(), PAYLOAD_TYPE, [signer])
 
 
+def reports_of(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
+    """The envelopes by report, in their order: those with equal payloads are one report, which all of them sign."""
+    found: dict[bytes, dict[Envelope, None]] = {}
+    for envelope in envelopes:
+        found.setdefault(envelope.payload, {})[envelope] = None
+    return [tuple(copies) for copies in found.values()]
+
+
+def parse_report(payload: bytes, *, statement: bytes) -> Report:
+    """The report about the statement with this digest; nobody's signature is verified.
+
+    Raises `MalformedError`, `VerificationError`.
+    """
+    report = Report.from_canonical(payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
+    if report.subject[0].digest.sha256 != statement:
+        raise VerificationError("report/statement", "an auditor report is about another statement")
+    return report
+
+
 def verify_report(
-    envelope: Envelope,
+    copies: Sequence[Envelope],
     *,
     statement: bytes,
     trust: Trust,
@@ -99,21 +123,22 @@ def verify_report(
 ) -> VerifiedReport:
     """The report of one of the auditor's keys about the statement with this digest.
 
-    `times` are what timestamps prove; a report dated more than `leeway` after `now` is to come. Raises
+    `copies` are the envelopes around its payload, one or more: each must hold, and a key that signed several counts
+    once. `times` are what timestamps prove; a report dated more than `leeway` after `now` is to come. Raises
     `MalformedError`, `VerificationError`.
     """
-    if envelope.payload_type != PAYLOAD_TYPE:
+    if any(copy.payload_type != PAYLOAD_TYPE for copy in copies):
         raise VerificationError("report/type", f"the payload type of an auditor report is not {PAYLOAD_TYPE}")
-    count = verify_signatures(envelope, trust.keys("auditor"))
-    report = Report.from_canonical(envelope.payload, what="the auditor report", max_bytes=MAX_REPORT_BYTES)
-    if report.subject[0].digest.sha256 != statement:
-        raise VerificationError("report/statement", "an auditor report is about another statement")
-    if report.predicate.issued_at - now > leeway and count.signed:
+    keys = trust.keys("auditor")
+    counted = frozenset[str]().union(*(verify_signatures(copy, keys).signed for copy in copies))
+    payload = copies[0].payload
+    report = parse_report(payload, statement=statement)
+    if report.predicate.issued_at - now > leeway and counted:
         return VerifiedReport(report, frozenset())
-    place = sha256(envelope.payload).digest()
+    place = sha256(payload).digest()
     signed = trust.standing(
         "auditor",
-        {fingerprint: times.get((place, fingerprint)) for fingerprint in count.signed},
+        {fingerprint: times.get((place, fingerprint)) for fingerprint in counted},
         issued_at=report.predicate.issued_at,
         threshold=1,
     )

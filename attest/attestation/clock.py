@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import time
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attest.attestation.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.errors import MalformedError, UnavailableError
@@ -16,6 +17,7 @@ from attest.formats import foreign
 from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
 
 _SECONDS: Final = 30.0
+_SECRET_CHARS: Final = 3  # a shorter name or password stands in too many words
 _DER: Final = b"\x30"  # the tag of a sequence, with which every TimeStampResp begins
 
 
@@ -28,11 +30,18 @@ def ask(url: str, body: bytes) -> bytes:
     try:
         parts = urlsplit(url)
         spoken = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        # With a slash in a name or password, another host would be sent the rest of it.
+        spoken = spoken and "@" not in parts.path + parts.query + parts.fragment
         wire = Wire(parts, "application/timestamp-query")
     except (ValueError, HTTPException):
         spoken = False
     if not spoken:
-        raise MalformedError("timestamp/url", f"{url[:80]!r} is not an http or https URL")
+        raise MalformedError(
+            "timestamp/url",
+            "the URL of the timestamp authority is not an http or https URL with a host",
+            hint="like https://tsa.example/tsr; in a name or password, write %40 for @, %3A for :, %2F for /, %3F for "
+            "?, %23 for # and %20 for a space (it is not shown here, because it may hold a password)",
+        )
     try:
         reply = wire.post(body, end=time.monotonic() + _SECONDS, max_bytes=MAX_RESPONSE_BYTES)
     except NoReplyError as error:
@@ -43,8 +52,19 @@ def ask(url: str, body: bytes) -> bytes:
     else:
         if reply.status == HTTPStatus.OK and reply.content.startswith(_DER):
             return reply.content
-        raise UnavailableError("timestamp/unanswered", _told(reply), hint=_hint(reply))
+        told, hint = (_without_login(text, parts) for text in (_told(reply), _hint(reply)))
+        raise UnavailableError("timestamp/unanswered", told, hint=hint)
     raise UnavailableError("timestamp/unanswered", f"the timestamp authority does not answer: {said}")
+
+
+def _without_login(text: str, url: SplitResult) -> str:
+    """What an authority said, in which it may have repeated the name and password that it was sent."""
+    login = [url.username or "", url.password or ""]
+    sent = base64.b64encode(":".join(map(unquote, login)).encode()).decode()
+    forms = {form for part in login for form in (part, unquote(part))} | {sent}
+    for form in sorted((form for form in forms if len(form) >= _SECRET_CHARS), key=len, reverse=True):
+        text = text.replace(form, "…")
+    return text
 
 
 def _told(reply: Reply) -> str:
@@ -73,7 +93,10 @@ def _words(content: bytes) -> str:
 def _hint(reply: Reply) -> str:
     status = reply.status
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
-        return "a name and password go into the URL, https://NAME:PASSWORD@…, where the authority asks for them"
+        return (
+            "a name and password go into the URL, as NAME:PASSWORD@ before its host, where the authority asks for "
+            "them; give such a URL in the environment variable ATTEST_TSA"
+        )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return "it sends you on to another address, which is not followed: give that one, if it is the authority's"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

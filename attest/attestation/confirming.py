@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attest.attestation.challenges import Challenges, Item, read_challenges
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
 from attest.attestation.keys import Signer
-from attest.errors import AttestError, MalformedError, VerificationError
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, read_bounded, write_file
 from attest.reserves.challenge import Challenge
 from attest.reserves.records import CustodyConfirmation
 
 
-def write_confirmation(folder: Path, custodian: str, signer: Signer, out: Path, *, force: bool) -> list[Item]:
-    """Write what `custodian` confirms, to `out`: the challenges in `folder` that are of its wallets, which it returns.
+def write_confirmation(
+    folder: Path, custodian: str, signer: Signer, out: Path, *, force: bool
+) -> tuple[list[Item], bool]:
+    """Write what `custodian` confirms, to `out`: the challenges in `folder` that are of its wallets.
 
+    Returns them, and whether it was written: a confirmation of just these by its key, if it is there, is left.
     Raises `MalformedError` when there is none, `VerificationError` when its key is another than the exchange knows.
     """
     challenges = read_challenges(folder)
@@ -31,8 +35,23 @@ def write_confirmation(folder: Path, custodian: str, signer: Signer, out: Path, 
             "custody/key",
             f"the exchange knows {custodian} by the key {key.fingerprint}, and this is {signer.public.fingerprint}",
         )
-    write_file(out, confirm(custodian, [item.challenge for item in items], signer), mode=SECRET_MODE, force=force)
-    return items
+    asked = [item.challenge for item in items]
+    try:
+        write_file(out, confirm(custodian, asked, signer), mode=SECRET_MODE, force=force)
+    except UnavailableError as error:
+        if error.code != "file/exists" or not _confirms(out, asked, challenges):
+            raise
+        return items, False
+    return items, True
+
+
+def _confirms(path: Path, asked: Sequence[Challenge], challenges: Challenges) -> bool:
+    """Whether there is a confirmation in the file `path` that holds, of all that is `asked` and of nothing else."""
+    try:
+        record = opened(path, read_bounded(path, MAX_CONFIRMATION_BYTES), challenges)
+    except AttestError:
+        return False
+    return set(record.confirmation.challenges) == set(asked)
 
 
 def opened(path: Path, data: bytes, challenges: Challenges) -> CustodyConfirmation:

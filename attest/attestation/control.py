@@ -17,7 +17,7 @@ from attest.attestation.challenges import (
 from attest.attestation.confirming import confirmations_in, opened
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
 from attest.errors import EXIT_CODES, AttestError, MalformedError
-from attest.files import SECRET_MODE, read_bounded, write_file
+from attest.files import SECRET_MODE, is_file, read_bounded, write_file
 from attest.reserves.challenge import Method
 from attest.reserves.control import MAX_SIGNATURE
 from attest.reserves.records import (
@@ -48,13 +48,16 @@ class Returned(NamedTuple):
 class Standing(NamedTuple):
     """What is there, all of which holds as far as can be said here, and the challenges that wait for a signature.
 
-    `confirmed` are those that only a custodian confirmed.
+    `confirmed` are those that only a custodian confirmed. `added` counts the files that were kept anew just now, and
+    `already` those that were given and lay there before with the same bytes.
     """
 
     returned: list[Returned]
     confirmed: list[Item]
     missing: list[Item]
     confirmations: list[CustodyConfirmation]
+    added: int = 0
+    already: int = 0
 
     @property
     def unchecked(self) -> list[Item]:
@@ -81,11 +84,16 @@ def add_signatures(folder: Path, paths: Sequence[Path]) -> Standing:
         except AttestError as error:
             refused.append(error)
             left_out += len(parts)
-    for name, data in kept.items():
+    new = {name: data for name, data in kept.items() if not _is_there(folder / SIGNATURES_FOLDER / name, data)}
+    for name, data in new.items():
         write_file(folder / SIGNATURES_FOLDER / name, data, mode=SECRET_MODE, force=True)
     if refused:
         raise _refusal(refused, folder, kept=len(paths) - left_out, left_out=left_out)
-    return standing(folder)
+    return standing(folder)._replace(added=len(new), already=len(kept) - len(new))
+
+
+def _is_there(path: Path, data: bytes) -> bool:
+    return is_file(path) and read_bounded(path, len(data)) == data
 
 
 def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges, folder: Path) -> dict[str, bytes]:
@@ -151,13 +159,17 @@ def _standing(folder: Path, challenges: Challenges) -> Standing:
     return Standing(returned, confirmed, missing, confirmations)
 
 
-def control_records(folder: Path, max_age: int) -> list[ControlRecord]:
-    """What is in `folder` as evidence, with the blocks that the challenges name. Raises `AttestError`.
+def challenges_and_standing(folder: Path) -> tuple[Challenges, Standing]:
+    """What was asked of the keys in `folder`, and what came back. Raises `AttestError`."""
+    challenges = read_challenges(folder)
+    return challenges, _standing(folder, challenges)
+
+
+def control_records(challenges: Challenges, standing: Standing, max_age: int) -> list[ControlRecord]:
+    """What came back as evidence, with the blocks that the challenges name.
 
     The signatures that only a contract can speak for are there as not asked about.
     """
-    challenges = read_challenges(folder)
-    standing = _standing(folder, challenges)
     proofs = [_proof(returned) for returned in standing.returned]
     blocks = [
         ChallengeBlock(

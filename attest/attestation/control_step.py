@@ -12,9 +12,16 @@ from attest.attestation.statement import Predicate
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
-from attest.reserves.records import Challenged, ContractControl, CustodyConfirmation
+from attest.reserves.records import (
+    ChallengeBlock,
+    Challenged,
+    ContractControl,
+    ControlSample,
+    CustodyConfirmation,
+)
 
 _HUNDREDTHS: Final = 10_000
+_SHOWN_BLOCKS: Final = 4
 
 
 class ControlStep(NamedTuple):
@@ -34,14 +41,16 @@ def check_control(
     custodians: Mapping[str, PublicKey],
     exchange_keys: Sequence[PublicKey],
 ) -> ControlStep | None:
-    """Check every proof of control in `records`, and that the statement claims no more; None when there is neither.
+    """Check every proof of control in `records`, and that the statement claims no more; None where no key was asked.
 
-    `nonce` is what the auditor drew and `custodians` has their keys by name, as far as the verifier knows them.
+    The blocks of challenges among `records` show that keys were asked, though nothing came back. `nonce` is what the
+    auditor drew and `custodians` has their keys by name, as far as the verifier knows them.
     Raises `VerificationError` naming the record or the line.
     """
     claimed = [line for line in predicate.reserves if line.control != "none"]
     proofs = any(isinstance(record, Challenged | CustodyConfirmation) for record in records.values())
-    if not claimed and not proofs:
+    asked = any(isinstance(record, ChallengeBlock | ControlSample) for record in records.values())
+    if not (claimed or proofs or asked):
         return None
     terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
     custody = recheck_custody(records, terms, custodians=custodians, exchange_keys=exchange_keys)
@@ -69,11 +78,14 @@ def check_control(
     if any(line.key not in found.lines for line in claimed):
         left.append(f"the signatures{'' if _is_bare(found) else ' of the others'} are not at hand")
     held = [line for line in predicate.reserves if line.amount]
+    silent = not (claimed or proofs)
+    whole = len(records) == predicate.evidence.count
+    said = _nothing_came_back(predicate, records, whole=whole) if silent else _sentences(predicate, found)
     return ControlStep(
         found,
-        (*_sentences(predicate, found), *([] if rests_on_custodians else strangers)),
+        (*said, *([] if rests_on_custodians else strangers)),
         tuple(left),
-        any(line.control == "none" for line in held),
+        any(line.control == "none" for line in held) or (silent and whole),
     )
 
 
@@ -89,6 +101,17 @@ def customers_coins(predicate: Predicate) -> dict[str, int]:
 def _is_bare(found: Controlled) -> bool:
     """Whether nothing that came back is at hand, so that only the statement speaks."""
     return not (found.signed or found.confirmed or found.contracts)
+
+
+def _nothing_came_back(predicate: Predicate, records: Mapping[int, Any], *, whole: bool) -> list[str]:
+    """That keys were asked to sign, and that the statement counts no address as one that did."""
+    wallets = sum(line.wallets for line in predicate.reserves if line.amount)
+    blocks = sorted({(item.chain, item.height) for item in records.values() if isinstance(item, ChallengeBlock)})
+    named = "; ".join(f"block {height} of {chain}" for chain, height in blocks[:_SHOWN_BLOCKS])
+    more = f" and {len(blocks) - _SHOWN_BLOCKS} more" if len(blocks) > _SHOWN_BLOCKS else ""
+    asked = f"keys were asked to sign challenges ({named}{more})" if blocks else "keys were asked to sign challenges"
+    came = "nothing came back" if whole else "nothing that came back is available"
+    return [f"{asked}, and {came}: 0 of {wallets} balances lie at addresses that signed"]
 
 
 def _sentences(predicate: Predicate, found: Controlled) -> list[str]:

@@ -66,6 +66,18 @@ def add_signature(envelope: Envelope, signer: Signs) -> Envelope:
     )
 
 
+def has_signed(envelope: Envelope, key: PublicKey) -> bool:
+    """Whether `key` signed what is in the envelope; ECDSA makes another signature each time, and any of them will do.
+
+    Raises `VerificationError` when a signature names the key and is not the key's.
+    """
+    message = pre_auth_encoding(envelope.payload_type, envelope.payload)
+    named = [signature.sig for signature in envelope.signatures if signature.keyid == key.fingerprint]
+    for sig in named:
+        key.verify(sig, message)
+    return bool(named)
+
+
 def verify_signatures(envelope: Envelope, keys: Sequence[PublicKey]) -> SignatureCount:
     """Which of the trusted `keys` signed the envelope's payload.
 

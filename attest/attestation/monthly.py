@@ -148,7 +148,7 @@ def _attest(
     period, folder = month.period, around.folder
     before = issuer.before(period)
     issuer.record.refuse_second(before.sequence + 1, period)
-    signed = read_control(config, period, month.control, around.now) if month.control else None
+    signed = read_control(config, period, month.control, around.now, around.tell) if month.control else None
     policies = read_policies(config, folder)
     documents = read_documents(config, period, folder, around.now)
     journal = _journal(issuer.names, period)

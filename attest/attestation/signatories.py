@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, Protocol
 
-from attest.attestation.auditor import VerifiedReport, verify_report
+from attest.attestation.auditor import VerifiedReport, reports_of, verify_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import Envelope, SignatureCount, verify_signatures
 from attest.attestation.keys import PublicKey
@@ -131,7 +131,7 @@ def find_signatories(
     statement = sha256(bundle.envelope.payload).digest()
     proven: Mapping[tuple[bytes, str], datetime] = {}
     if authorities:
-        proven = verify_timestamps(bundle.timestamps, (bundle.envelope, *bundle.auditor_reports), authorities)
+        proven = verify_timestamps(bundle.timestamps, stampable(bundle), authorities)
     times = {keyid: time for (payload, keyid), time in proven.items() if payload == statement and keyid in count.signed}
     if any(predicate.issued_at - time > CLOCKS_DIFFER for time in times.values()):
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
@@ -145,14 +145,24 @@ def find_signatories(
         if role in root.roles
     }
     reports = tuple(
-        verify_report(report, statement=statement, trust=trust, times=proven, now=now, leeway=CLOCKS_DIFFER)
-        for report in bundle.auditor_reports
+        verify_report(copies, statement=statement, trust=trust, times=proven, now=now, leeway=CLOCKS_DIFFER)
+        for copies in reports_of(bundle.auditor_reports)
     )
     if any(predicate.issued_at - item.report.predicate.issued_at > CLOCKS_DIFFER for item in reports):
         raise VerificationError("report/early", "an auditor report says it was issued before its statement")
     counting = tuple(item for item in reports if not item.is_to_come)
     to_come = tuple(item for item in reports if item.is_to_come)
     return Signatories(root, counted, times, counting, to_come, _later_role(trust, root, signed, roles))
+
+
+def stampable(bundle: Bundle) -> Sequence[Envelope]:
+    """The envelopes whose signatures a timestamp of the bundle may name.
+
+    An entry of the reports around the statement itself is none of them: where reports are not verified, anything
+    could stand there for a signature of the statement.
+    """
+    reports = [report for report in bundle.auditor_reports if report.payload != bundle.envelope.payload]
+    return (bundle.envelope, *reports)
 
 
 def root_of(predicate: Predicate, trust: Trust) -> Root:
@@ -233,4 +243,4 @@ def describe(
     elif without := len(count.signed - found.times.keys()):
         detail.open(f"{without} signatures of trusted keys have no timestamp")
     if bundle.auditor_reports and found.root is None:
-        detail.open(f"{len(bundle.auditor_reports)} auditor reports, which need a trust root")
+        detail.open(f"{len(reports_of(bundle.auditor_reports))} auditor reports, which need a trust root")

@@ -175,7 +175,9 @@ def _path(uri: str) -> Path:
 
 
 def _shown(uri: str) -> str:
-    """The URI without its parameters, among which somebody may have written a secret."""
+    """The URI without its parameters, among which somebody may have written a secret; nothing of one with a user."""
+    if "@" in uri and "://" in uri:
+        return f"{uri.partition(':')[0]}:…"
     return re.split("[?;#]", uri, maxsplit=1)[0]
 
 

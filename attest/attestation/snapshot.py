@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +20,19 @@ from attest.liabilities.tree import StatedTree, check_trees
 
 STATEMENT_FILE: Final = "statement.json"
 SNAPSHOT_FOLDER: Final = "liabilities"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # one letter is a drive of Windows
 
 
 def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
-    """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing."""
+    """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing, `MalformedError`."""
     location = expand(config.ledger.source.replace("{period}", period), environment, "the ledger's source")
+    scheme = _SCHEME.match(location)
+    if scheme is not None and not location.startswith(("postgresql://", "postgres://")):
+        raise MalformedError(
+            "ledger/source",
+            f"the ledger's source begins with {scheme[0]}, by which no ledger is read",
+            hint="a ledger is a file, or postgresql://HOST/DATABASE with a query",
+        )
     query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
     return Source(location, query, folder)
 

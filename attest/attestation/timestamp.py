@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from typing import Annotated, Final, NamedTuple
 
 from cryptography import x509
@@ -140,25 +140,69 @@ def verify_timestamps(
 ) -> Mapping[tuple[bytes, str], datetime]:
     """The earliest proven time of each signature that has one, by payload digest and key id.
 
+    Where one key signed one payload several times, a timestamp over any of these signatures is one of the key's.
     One timestamp that does not hold, or whose signature is in none of `envelopes`, fails all. Raises
     `MalformedError`, `VerificationError`.
     """
-    signatures: dict[tuple[bytes, str], list[bytes]] = {}
-    for envelope in envelopes:
-        for signature in envelope.signatures:
-            signatures.setdefault((sha256(envelope.payload).digest(), signature.keyid), []).append(signature.sig)
+    signatures = signatures_by_place(envelopes)
     times: dict[tuple[bytes, str], datetime] = {}
     for timestamp in timestamps:
         place = (timestamp.payload, timestamp.keyid)
-        named = signatures.get(place, [])
-        if len(named) != 1:
-            raise VerificationError(
-                "timestamp/unbound",
-                f"a timestamp is of a signature under {timestamp.keyid[:16]}… that the bundle does not have once",
-            )
-        time = verify_timestamp(timestamp.response, named[0], authorities)
+        time = verify_timestamp(timestamp.response, stamped(timestamp, signatures), authorities)
         times[place] = min(time, times.get(place, time))
     return times
+
+
+def signatures_by_place(envelopes: Iterable[Envelope]) -> Mapping[tuple[bytes, str], Sequence[bytes]]:
+    """The signatures that a timestamp can name, by payload digest and key id: each once, in the order of `envelopes`.
+
+    A key may have signed one payload in several envelopes; ECDSA makes another signature each time.
+    """
+    found: dict[tuple[bytes, str], dict[bytes, None]] = {}
+    for envelope in envelopes:
+        digest = sha256(envelope.payload).digest()
+        for signature in envelope.signatures:
+            found.setdefault((digest, signature.keyid), {})[signature.sig] = None
+    return {place: tuple(named) for place, named in found.items()}
+
+
+def stamped(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequence[bytes]]) -> bytes:
+    """The signature among those of `signatures_by_place` that `timestamp` is over; nothing of it is verified.
+
+    Raises `VerificationError` where no signature has its place, `MalformedError`.
+    """
+    named = signatures.get((timestamp.payload, timestamp.keyid), ())
+    if not named:
+        raise VerificationError(
+            "timestamp/unbound",
+            f"a timestamp is of a signature under {timestamp.keyid[:16]}… that the bundle does not have",
+        )
+    if len(named) == 1:
+        return named[0]
+    return next((one for one in named if _is_over(timestamp.response, one)), named[0])
+
+
+def unproven_time(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequence[bytes]]) -> datetime:
+    """The time that `timestamp` claims for one of `signatures_by_place`; that an authority made it is not verified.
+
+    Raises `VerificationError` when it is of no such signature, or when the authority made none, `MalformedError`.
+    """
+    if not _is_over(timestamp.response, stamped(timestamp, signatures)):
+        raise VerificationError("timestamp/invalid", "a timestamp does not hold: it is of another signature")
+    if (refused := refusal(timestamp.response)) is not None:
+        raise VerificationError("timestamp/invalid", f"a timestamp does not hold: the authority made none; {refused}")
+    return _time(_decoded(timestamp.response))
+
+
+def _is_over(response: bytes, signature: bytes) -> bool:
+    """Whether a response has the digest of `signature`. Raises `MalformedError`."""
+    decoded = _decoded(response)
+    try:
+        digest = decoded.tst_info.message_imprint.message
+    except BaseException as error:  # noqa: BLE001 (whatever DER raises deep down)
+        refuse_other(error)
+        return False
+    return any(made(signature).digest() == digest for made in (sha256, sha384, sha512))
 
 
 def claimed_time(response: bytes) -> datetime:

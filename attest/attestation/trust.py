@@ -6,7 +6,8 @@ it and enough of its own signed it, as in The Update Framework (section 5.3 of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -170,20 +171,36 @@ class Trust:
         """The chain with those of `roots` that come after it, in any order and each as often as one likes.
 
         Versions before the pinned one are of no use and are left out; another root under a version that is
-        in the chain fails. Raises `MalformedError`, `VerificationError`.
+        in the chain fails. Of a root that is there several times, one copy that enough keys signed will do. Raises
+        `MalformedError`, `VerificationError`.
         """
-        by_version: dict[int, Envelope] = {}
+        by_version: dict[int, list[Envelope]] = {}
         known = {root.version: root.fingerprint for root in self.roots}
         for envelope in roots:
             root = parse_root(envelope)
             if known.setdefault(root.version, root.fingerprint) != root.fingerprint:
                 raise VerificationError("trust/fork", f"there are two different trust roots {root.version}")
-            by_version.setdefault(root.version, envelope)
+            copies = by_version.setdefault(root.version, [])
+            if envelope not in copies:
+                copies.append(envelope)
         chain = self
         for version in sorted(by_version):
             if version > self.roots[-1].version:
-                chain = chain.then(by_version[version])
+                chain = chain._then_one_of(by_version[version])
         return chain
+
+    def _then_one_of(self, copies: Sequence[Envelope]) -> Self:
+        """The chain with the first of `copies`, all of one root, that may follow.
+
+        Raises what the very first raises where none may.
+        """
+        try:
+            return self.then(copies[0])
+        except VerificationError:
+            for copy in copies[1:]:
+                with suppress(VerificationError):
+                    return self.then(copy)
+            raise
 
     def current(self, now: datetime) -> Root:
         """The root in force at the time of verification. Raises `VerificationError` when there is none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from attest.attestation.envelope import MAX_SIGNATURES, Envelope, add_signature, sign
+from attest.attestation.envelope import MAX_SIGNATURES, Envelope, add_signature, has_signed, sign, verify_signatures
 from attest.attestation.keys import PublicKey, Signs
 from attest.attestation.trust import (
     MAX_ROOT_FILE_BYTES,
@@ -120,11 +120,33 @@ def check_root_key(root: Root, key: PublicKey) -> bool:
 
 
 def sign_draft(data: bytes, signer: Signs) -> Envelope:
-    """The trust root with the signature of `signer`, which may be a key of the root before it."""
+    """The trust root with the signature of `signer`, which may be a key of the root before it.
+
+    A key that signed already signs no second time. Raises `AttestError`, also for a signature of a root key that is
+    not the key's.
+    """
     draft = read_draft(data)
     if draft.envelope is None:
-        return sign(data, TRUST_ROOT_TYPE, [signer])
-    return add_signature(draft.envelope, signer)
+        signed = sign(data, TRUST_ROOT_TYPE, [signer])
+    elif has_signed(draft.envelope, signer.public):
+        signed = draft.envelope
+    else:
+        signed = add_signature(draft.envelope, signer)
+    has_signed(signed, signer.public)  # a device may have signed with another key
+    verify_signatures(signed, tuple(draft.root.roles["root"].keys.values()))
+    return signed
+
+
+def differences(root: Root, other: Root) -> list[str]:
+    """In what two trust roots differ, but for the time at which they were issued."""
+    mine, its = root.document, other.document
+    return [
+        *(["version"] if mine.version != its.version else []),
+        *(["origin"] if mine.origin != its.origin else []),
+        *(["keys"] if mine.keys != its.keys else []),
+        *(["roles"] if mine.roles != its.roles else []),
+        *(["days"] if mine.expires_at - mine.issued_at != its.expires_at - its.issued_at else []),
+    ]
 
 
 def _payload(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import click
@@ -20,6 +22,7 @@ from attest.cli.key import key
 from attest.cli.liabilities import liabilities
 from attest.cli.policy import policy
 from attest.cli.prove import prove
+from attest.cli.redaction import credentials, without
 from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, json_text, printable
 from attest.cli.run import run
@@ -53,19 +56,28 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         result = group.main(list(arguments), prog_name="attest", standalone_mode=False)
     except click.UsageError as error:
-        if not as_json:
-            error.show()
-        result = _failed("error", {"code": "usage", "message": error.format_message()}, "", EXIT_USAGE)
+        result = _failed("error", {"code": "usage", "message": error.format_message()}, _usage(error), EXIT_USAGE)
     except AttestError as error:
         result = _failed(error.status, error_document(error), error_text(error), exit_code(error))
     except (click.Abort, KeyboardInterrupt):
         document = {"code": "interrupted", "message": "interrupted"}
         result = _failed("error", document, "attest: interrupted", EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (a bug is reported as one, never as a failed verification)
-        traceback.print_exc()
+        click.echo(without(traceback.format_exc(), credentials((*arguments, *os.environ.values()))), err=True)
         text = f"attest: error: this is a bug in attest: {type(error).__name__}"
         result = _failed("error", {"code": "bug", "message": str(error)}, text, EXIT_BUG)
+    if isinstance(result, Result) and "error" in result.document:
+        secrets = credentials((*arguments, *os.environ.values()))
+        document, error_said = without(result.document, secrets), without(result.error, secrets)
+        result = replace(result, document=document, error=error_said)
     sys.exit(_told(result, as_json=as_json) if isinstance(result, Result) else result)
+
+
+def _usage(error: click.UsageError) -> str:
+    """What click says of an error on the command line."""
+    said = io.StringIO()
+    error.show(said)
+    return said.getvalue().rstrip()
 
 
 def _failed(status: str, error: dict[str, Any], text: str, exit_code: int) -> Result:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attest.attestation.challenges import Challenges, Item
     from attest.attestation.control import Standing
 
+_THERE: Final = "the confirmation is there already: nothing was written\n"
 _UNCHECKED: Final = "NOT CHECKED: only the contract can say"
 
 
@@ -114,7 +115,7 @@ def confirm_(
     if not out.name.endswith(CONFIRMATION):
         raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")
     signer = read_signer(key_path, passphrase)
-    items = write_confirmation(folder, custodian, signer, out, force=force)
+    items, added = write_confirmation(folder, custodian, signer, out, force=force)
     table = new_table("entity", "period", "~chain", "~address")
     for item in items:
         asked = item.challenge
@@ -126,10 +127,12 @@ def confirm_(
             "custodian": custodian,
             "fingerprint": signer.public.fingerprint,
             "confirmation": str(out),
+            "added": int(added),
             "challenges": [item.challenge.to_value() for item in items],
         },
         f"{render(table)}\n\n{custodian} confirms that it holds the keys of these {len(items)} addresses  {out}\n"
-        f"signed by the key {signer.public.fingerprint}\n\nThe exchange says: attest control add FOLDER {out.name}",
+        f"{'' if added else _THERE}signed by the key {signer.public.fingerprint}\n\n"
+        f"The exchange says: attest control add FOLDER {out.name}",
     )
 
 
@@ -174,6 +177,8 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
             ],
             "unchecked": [item.to_value() for item in standing.unchecked],
             "missing": [item.to_value() for item in standing.missing],
+            "added": standing.added,
+            "already": standing.already,
         },
         _text(standing),
     )
@@ -205,7 +210,8 @@ def _text(standing: Standing) -> str:
         table.add_row(item.name, item.wallet, item.challenge.address, "missing")
     there = len(standing.returned) + len(standing.confirmed)
     confirmed = f", {len(standing.confirmed)} of them a custodian's word" if standing.confirmed else ""
-    return f"{render(table)}\n\n{there} of {there + len(standing.missing)} signatures are there{confirmed}"
+    already = f"{standing.added} added, {standing.already} were there already\n" if standing.already else ""
+    return f"{render(table)}\n\n{already}{there} of {there + len(standing.missing)} signatures are there{confirmed}"
 
 
 def _custodians(written: Challenges, out: Path) -> str:

@@ -35,7 +35,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.cli.render import rules_text, verified_document
     from attest.cli.render_coverage import coverage_table
     from attest.demo import exchange
-    from attest.files import write_file
+    from attest.files import SECRET_MODE, write_file
     from attest.liabilities.tree import SECRET_BYTES
 
     say = tell(as_json)
@@ -54,7 +54,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         )
         proof_path = out / "hanako.proof.json"
         say(f"proving the balances of {exchange.ACCOUNT}")
-        write_file(proof_path, prove_account(outcome.private, exchange.ACCOUNT).to_bytes())
+        write_file(proof_path, prove_account(outcome.private, exchange.ACCOUNT).to_bytes(), mode=SECRET_MODE)
         public_key = out / exchange.PUBLIC_KEY_FILE
         verified = verify(
             outcome.bundle.read_bytes(),

@@ -57,18 +57,26 @@ def disclose(
     FOLDER is the private one. The reader puts the file beside the bundle and says `attest evidence check`.
     """
     from attest.attestation.evidence import DISCLOSED, open_evidence
-    from attest.files import SECRET_MODE, write_file
+    from attest.files import SECRET_MODE
+    from attest.writing import write_once
 
     lines = open_evidence(folder).disclose(wallet, descriptor=descriptor)
     path = out or Path(f"{wallet}{DISCLOSED}")
     if not path.name.endswith(DISCLOSED):
         raise click.UsageError(f"the file's name must end in {DISCLOSED}, by which a check finds it")
-    write_file(path, lines, mode=SECRET_MODE, force=force)
+    added = write_once(path, lines, mode=SECRET_MODE, force=force)
     count = lines.count(b"\n")
-    return Result(
-        {"command": "evidence disclose", "status": "done", "wallet": wallet, "disclosed": str(path), "records": count},
-        f"{count} records  {path}\n\nWho gets it puts it beside the bundle and says: attest evidence check FOLDER",
-    )
+    document = {
+        "command": "evidence disclose",
+        "status": "done",
+        "wallet": wallet,
+        "disclosed": str(path),
+        "records": count,
+        "added": int(added),
+    }
+    there = "" if added else ", which were there already: nothing was written"
+    told = "Who gets it puts it beside the bundle and says: attest evidence check FOLDER"
+    return Result(document, f"{count} records  {path}{there}\n\n{told}")
 
 
 @evidence.command()

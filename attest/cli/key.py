@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from attest.cli.passphrase import new_passphrase, passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option
-from attest.errors import AttestError
+
+if TYPE_CHECKING:
+    from attest.attestation.key_files import KeyFiles
+    from attest.attestation.keys import Signer
 
 
 @click.group()
@@ -35,38 +39,38 @@ def new(
     """Make a key pair: PATH, encrypted, and PATH.pub for everyone.
 
     The passphrase is asked for, read from --passphrase-fd, or taken from the environment variable ATTEST_PASSPHRASE.
+    Where a run was stopped that had made the private key alone, the same command writes its public one.
     """
-    from attest.attestation.keys import MAX_KEY_BYTES, Signer
-    from attest.files import SECRET_MODE, make_parent, read_bounded, refuse_existing, write_file
+    from attest.attestation.key_files import KeyFiles
+    from attest.attestation.keys import Signer
 
-    public_path = path.with_name(path.name + ".pub")
+    pair = KeyFiles(path, path.with_name(path.name + ".pub"))
+    if not force and pair.is_half_made:
+        signer = pair.left(scheme, secrets_from(passphrase_fd), encrypted=not no_passphrase)
+        pair.complete(signer)
+        return _made(pair, signer, completed=True)
     if not force:
-        refuse_existing(path, public_path)
+        pair.refuse_existing()
     signer = Signer.generate(scheme)  # type: ignore[arg-type]
-    private = signer.to_pem(None if no_passphrase else new_passphrase(passphrase_fd))
-    make_parent(path)
-    before = read_bounded(public_path, MAX_KEY_BYTES) if public_path.is_file() else None
-    # The public one first: should this stop half-way, the private key that --force replaces is not lost.
-    write_file(public_path, signer.public.to_pem(), force=force)
-    try:
-        write_file(path, private, mode=SECRET_MODE, force=force)
-    except AttestError:
-        if before is None:
-            public_path.unlink()
-        else:
-            write_file(public_path, before, force=True)
-        raise
+    pem = signer.to_pem(None if no_passphrase else new_passphrase(passphrase_fd))
+    pair.write(signer, pem, force=force)
+    return _made(pair, signer, completed=False)
+
+
+def _made(pair: KeyFiles, signer: Signer, *, completed: bool) -> Result:
     fingerprint = signer.public.fingerprint
+    there = "; it was there already, and its public key was not" if completed else ""
     return Result(
         {
             "command": "key new",
             "status": "done",
             "fingerprint": fingerprint,
-            "scheme": scheme,
-            "private": str(path),
-            "public": str(public_path),
+            "scheme": signer.public.scheme,
+            "private": str(pair.private),
+            "public": str(pair.public),
+            "completed": completed,
         },
-        f"private key   {path}\npublic key    {public_path}\nfingerprint   {fingerprint}",
+        f"private key   {pair.private}{there}\npublic key    {pair.public}\nfingerprint   {fingerprint}",
     )
 
 
@@ -87,12 +91,13 @@ def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | Non
     the environment the region and the credentials. Compare all 24 words.
     """
     from attest.attestation.signers import public_key
-    from attest.files import make_parent, write_file
+    from attest.files import PUBLIC_MODE, make_parent
+    from attest.writing import write_once
 
     found = public_key(public, secrets=secrets_from(passphrase_fd))
     if out is not None:
         make_parent(out)
-        write_file(out, found.to_pem(), force=force)
+        write_once(out, found.to_pem(), mode=PUBLIC_MODE, force=force)
     rows = [" ".join(f"{word:<8}" for word in found.words[i : i + 6]).rstrip() for i in range(0, len(found.words), 6)]
     text = f"fingerprint   {found.fingerprint}\nscheme        {found.scheme}\nwords         {rows[0]}"
     text += "".join(f"\n              {row}" for row in rows[1:])

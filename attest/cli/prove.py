@@ -56,10 +56,12 @@ def _everyone(snapshot: Path, out: Path, *, as_json: bool) -> Result:
 
 def _one(snapshot: Path, account: str, out: Path | None, *, force: bool) -> Result:
     from attest.attestation.snapshot import prove_account
-    from attest.files import write_file
+    from attest.files import SECRET_MODE
+    from attest.writing import write_once
 
     proof = prove_account(snapshot, account)
     if out is None:
         return Result(proof.to_value(), proof.to_bytes().decode())
-    write_file(out, proof.to_bytes(), force=force)
-    return Result({"command": "prove", "status": "done", "proof": str(out)}, f"proof  {out}")
+    added = write_once(out, proof.to_bytes(), mode=SECRET_MODE, force=force)
+    said = f"proof  {out}" if added else f"the proof is there already: nothing was written  {out}"
+    return Result({"command": "prove", "status": "done", "proof": str(out), "added": int(added)}, said)

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from attest.cli.redaction import hidden
 from attest.errors import AttestError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
@@ -73,7 +74,7 @@ def program() -> str:
 
 def tell(as_json: bool) -> Any:  # noqa: FBT001
     """A function that says what is going on, on stderr; silent with `--json`."""
-    return (lambda _: None) if as_json else (lambda text: click.echo(printable(f"attest: {text}"), err=True))
+    return (lambda _: None) if as_json else (lambda text: click.echo(printable(f"attest: {hidden(text)}"), err=True))
 
 
 @contextmanager

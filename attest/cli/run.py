@@ -118,6 +118,7 @@ def run(
             "steps": [step_document(step) for step in verified.steps],
             "coverage": coverage_document(verified),
             "windows": windows_document(verified),
+            "unsigned": _unsigned(verified),
         },
         f"{coverage_table(verified)}\n\n{not_met_text(verified)}{_unsigned_text(verified)}{rules_text(verified)}"
         f"published  {outcome.publication}\nprivate    {outcome.private}\nstatement  {verified.digest.hex()}"
@@ -126,10 +127,20 @@ def run(
     )
 
 
+def _unsigned(verified: Verified) -> list[str]:
+    """The wallets of which nothing shows the keys, where keys were asked to sign."""
+    if verified.steps[13].status != "NOT MET":
+        return []
+    return [row.wallet for row in verified.wallets if row.control == "none"]
+
+
 def _unsigned_text(verified: Verified) -> str:
-    """A line that names the first wallets of which nothing shows the keys, where others have signed."""
-    names = [row.wallet for row in verified.wallets if row.control == "none"]
-    if verified.steps[13].status != "NOT MET" or not names:
+    """A line that names the first of the wallets that are `_unsigned`."""
+    names = _unsigned(verified)
+    if not names:
         return ""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f"unsigned   {', '.join(names[:_SHOWN])}{more}\n"
+    found = verified.controlled
+    nothing = found is not None and not (found.signed or found.confirmed or found.contracts)
+    said = ": keys were asked, and nothing came back" if nothing else ""
+    return f"unsigned   {', '.join(names[:_SHOWN])}{more}{said}\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -28,15 +28,25 @@ from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from attest.attestation.bundle import Bundle
     from attest.attestation.envelope import Envelope
     from attest.attestation.keys import Signs
+    from attest.attestation.timestamp import Authorities
     from attest.attestation.trust import Trust
     from attest.attestation.verify import Verified
     from attest.cli.known import Asking
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class Checks(NamedTuple):
+    """By what a bundle is verified before it is written: the trust root and the authorities that were named."""
+
+    trust: Trust | None
+    authorities: Authorities
+    now: datetime
 
 
 @click.command()
@@ -62,8 +72,11 @@ def sign(
     The statement must agree with itself; whether it is true is for you to know. With --trust-root, a key whose
     signature would not count is refused, and you are told who has yet to sign.
     """
+    from datetime import UTC, datetime
+
     from attest.attestation.additions import check_counts, signatories_so_far, statement_of
 
+    now = datetime.now(UTC)
     if trust_root is None and next_roots:
         raise click.UsageError("--next-root goes with --trust-root FILE")
     parsed = _read(bundle)
@@ -73,11 +86,12 @@ def sign(
     if trust_root is not None:
         later = (*(read_root(path) for path in next_roots), *carried, *parsed.trust_roots)
         trust = pin_root(trust_root).followed_by(later)
+        trust.current(now)
         signatories_so_far(parsed, trust)
     signer = open_key(key, public, passphrase_fd)
     if trust is not None:
         check_counts(trust, "exchange", signer.public, issued_at=statement.predicate.issued_at)
-    return _signed("sign", bundle, parsed, signer, trust, carried)
+    return _signed("sign", bundle, parsed, signer, Checks(trust, (), now), carried)
 
 
 @click.command()
@@ -102,11 +116,11 @@ def countersign(
     from attest.cli.render_coverage import coverage_table
 
     parsed = _read(bundle)
-    verified, trust = _verified(bundle, parsed, options, as_json=as_json)
+    verified, trust, checks = _verified(bundle, parsed, options, as_json=as_json)
     signer = open_key(key, public, passphrase_fd)
     check_counts(trust, "auditor", signer.public, issued_at=verified.statement.predicate.issued_at)
     found = f"{steps_table(verified.steps)}\n\n{coverage_table(verified)}\n\n{not_met_text(verified)}"
-    return _signed("countersign", bundle, parsed, signer, trust, (), before=found, adverse=verified.adverse)
+    return _signed("countersign", bundle, parsed, signer, checks, (), before=found, adverse=verified.adverse)
 
 
 @click.command("auditor-report")
@@ -131,20 +145,37 @@ def auditor_report(
     """
     from datetime import UTC, datetime
 
-    from attest.attestation.additions import check_counts, with_report
+    from attest.attestation.additions import check_counts, report_there, with_report
     from attest.attestation.auditor import write_report
     from attest.cli.render_coverage import unchecked_lines
+    from attest.documents import format_time
 
     parsed = _read(bundle)
     said = _findings(findings)
-    verified, trust = _verified(bundle, parsed, options, as_json=as_json)
+    verified, trust, checks = _verified(bundle, parsed, options, as_json=as_json)
     signer = open_key(key, public, passphrase_fd)
     now = datetime.now(UTC).replace(microsecond=0)
     check_counts(trust, "auditor", signer.public, issued_at=now)
-    report = write_report(said, statement=verified.digest, issued_at=now, signer=signer)
-    _changed(bundle, lambda now: with_report(_same(now, parsed, bundle), report))
+    report: Envelope | None = None
+    there: datetime | None = None
+
+    def change(before: Bundle) -> Bundle:
+        nonlocal report, there
+        there = report_there(_same(before, parsed, bundle), said, signer.public, now=now)
+        if there is not None:
+            return before
+        report = report or write_report(said, statement=verified.digest, issued_at=now, signer=signer)
+        return with_report(before, report)
+
+    _changed(bundle, change, checks)
     exceptions = sum(item.exception for item in said.procedures)
-    signed = f"{len(said.procedures)} findings, {exceptions} of them exceptions, signed into {bundle}"
+    counted = f"{len(said.procedures)} findings, {exceptions} of them exceptions"
+    if there is None:
+        signed = f"{counted}, signed into {bundle}"
+    else:
+        signed = (
+            f"{counted}, are in {bundle} already, reported by this key at {format_time(there)}: nothing was written"
+        )
     text = "\n".join([signed, *unchecked_lines(verified)])
     document = {
         "command": "auditor-report",
@@ -154,35 +185,43 @@ def auditor_report(
         "fingerprint": signer.public.fingerprint,
         "findings": len(said.procedures),
         "exceptions": exceptions,
+        "added": 0 if there else 1,
+        "issuedAt": format_time(there or now),
     }
     return Result(document, text)
 
 
 @click.command()
 @click.argument("bundle", type=_FILE)
-@click.option("--tsa", required=True, metavar="URL", help="The timestamp authority to ask.")
-@click.option("--tsa-root", metavar="PEM", required=True, type=_FILE,
-              help="Its root certificate, and intermediate ones that it does not send.")  # fmt: skip
+@click.option("--tsa", required=True, metavar="URL", envvar="ATTEST_TSA", show_envvar=True,
+              help="The timestamp authority to ask. A URL with a password belongs into the environment: others on this "
+              "machine see the command line.")  # fmt: skip
+@click.option("--tsa-root", "tsa_roots", metavar="PEM", required=True, type=_FILE, multiple=True,
+              help="Its root certificate, and intermediate ones that it does not send. Repeatable, also for other "
+              "authorities whose timestamps the bundle has.")  # fmt: skip
 @json_option
-def timestamp(bundle: Path, *, tsa: str, tsa_root: Path, as_json: bool) -> Result:  # noqa: ARG001
+def timestamp(bundle: Path, *, tsa: str, tsa_roots: tuple[Path, ...], as_json: bool) -> Result:  # noqa: ARG001
     """Have an outside clock say when each signature in BUNDLE was there (RFC 3161).
 
     The authority learns the digest of each signature, nothing else. Signatures that have a timestamp are left alone.
     """
+    from datetime import UTC, datetime
+
     from attest.attestation.additions import with_timestamps
     from attest.attestation.clock import ask
 
-    authorities = read_authorities([tsa_root])
+    authorities = read_authorities(tsa_roots)
     added = 0
 
-    def stamped(now: Bundle) -> Bundle:
+    def with_clock(before: Bundle) -> Bundle:
         nonlocal added
-        changed, added = with_timestamps(now, lambda body: ask(tsa, body), authorities)
+        changed, added = with_timestamps(before, lambda body: ask(tsa, body), authorities)
         return changed
 
-    _changed(bundle, stamped)
+    _changed(bundle, with_clock, Checks(None, authorities, datetime.now(UTC)))
     document = {"command": "timestamp", "status": "done", "bundle": str(bundle), "added": added}
-    return Result(document, f"{added} timestamps put into {bundle}")
+    none = f"every signature in {bundle} has a timestamp already: nothing was written"
+    return Result(document, f"{added} timestamps put into {bundle}" if added else none)
 
 
 def _read(path: Path) -> Bundle:
@@ -202,13 +241,24 @@ def _parsed(path: Path, data: bytes) -> Bundle:
         raise explained(error, (path, BUNDLE)) from None
 
 
-def _changed(path: Path, change: Callable[[Bundle], Bundle]) -> Bundle:
-    """The bundle that is now at `path`: what `change` made of the one that was, of which others may have made more."""
+def _changed(path: Path, change: Callable[[Bundle], Bundle], checks: Checks) -> Bundle:
+    """The bundle that is now at `path`: what `change` made of the one that was, of which others may have made more.
+
+    What it made is verified before it is written, as far as `checks` go, and nothing is written where it made nothing.
+    """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.writable import check_writable
     from attest.files import change_file
 
-    data = change_file(path, lambda now: change(_parsed(path, now)).to_bytes(), max_bytes=MAX_BUNDLE_BYTES)
-    return _parsed(path, data)
+    def made(data: bytes) -> bytes:
+        before = _parsed(path, data)
+        after = change(before)
+        if after == before:
+            return data
+        check_writable(after, trust=checks.trust, authorities=checks.authorities, now=checks.now)
+        return after.to_bytes()
+
+    return _parsed(path, change_file(path, made, max_bytes=MAX_BUNDLE_BYTES))
 
 
 def _same(now: Bundle, before: Bundle, path: Path) -> Bundle:
@@ -234,7 +284,7 @@ def _require_asked(verified: Verified, known: Known, ask: Asking | None) -> None
             raise UnavailableError("sign/unchecked", f"nothing was signed: {verified.steps[number].detail}")
 
 
-def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> tuple[Verified, Trust]:
+def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> tuple[Verified, Trust, Checks]:
     """What is about to be signed, and whose signatures count; what was not checked is said, while one can still stop.
 
     Before the auditor signed, only the exchange's signatures can be asked for.
@@ -252,7 +302,7 @@ def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: b
     for step in verified.steps:
         if step.status != "VERIFIED":
             say(f"before you sign: {step.status}: {step.number} {step.title}: {step.detail}")
-    return verified, verified.trust
+    return verified, verified.trust, Checks(verified.trust, read_authorities(anchors.tsa_roots), anchors.now())
 
 
 def _findings(path: Path) -> Any:
@@ -270,7 +320,7 @@ def _signed(
     path: Path,
     seen: Bundle,
     signer: Signs,
-    trust: Trust | None,
+    checks: Checks,
     roots: Sequence[Envelope],
     *,
     before: str = "",
@@ -282,28 +332,38 @@ def _signed(
     from attest.attestation.statement import statement_digest
 
     missing: dict[str, int] | None = None
+    added = added_roots = 0
 
     def change(now: Bundle) -> Bundle:
-        nonlocal missing
+        nonlocal missing, added, added_roots
         changed = with_signature(_same(now, seen, path), signer, roots)
+        added = len(changed.envelope.signatures) - len(now.envelope.signatures)
+        added_roots = len(set(changed.trust_roots) - set(now.trust_roots))
+        trust = checks.trust
         missing = None if trust is None else missing_signatures(signatories_so_far(changed, trust), trust)
         return changed
 
-    bundle = _changed(path, change)
+    bundle = _changed(path, change, checks)
     digest = statement_digest(bundle.envelope.payload).hex()
+    count = len(bundle.envelope.signatures)
     document = {
         "command": command,
         "status": "adverse" if adverse else "done",
         "bundle": str(path),
         "statement": digest,
         "fingerprint": signer.public.fingerprint,
-        "signatures": len(bundle.envelope.signatures),
+        "signatures": count,
+        "added": added,
+        "addedRoots": added_roots,
         "missing": missing,
     }
-    text = (
-        f"{before}statement  {digest}\nsigned by  {signer.public.fingerprint}, "
-        f"signature {document['signatures']} in {path}\n"
-    )
+    text = f"{before}statement  {digest}\nsigned by  {signer.public.fingerprint}, "
+    if added:
+        text += f"signature {count} in {path}\n"
+    else:
+        text += f"already signed by this key: {'no signature' if added_roots else 'nothing'} was added to {path}\n"
+    if added_roots:
+        text += f"added      {added_roots} trust roots\n"
     if missing is None:
         text += "counts     NOT CHECKED: with --trust-root FILE you see whether this is a key of the exchange"
     else:

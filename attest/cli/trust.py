@@ -12,6 +12,7 @@ from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
+    from attest.attestation.envelope import Envelope
     from attest.attestation.trust_change import Draft, Keys
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -46,16 +47,13 @@ def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: An
     """Write an exchange's first trust root, for its root keys to sign."""
     from datetime import UTC, datetime, timedelta
 
-    from attest.attestation.trust_change import new_root, read_draft
-    from attest.files import make_parent, write_file
+    from attest.attestation.trust_change import new_root
 
     now = datetime.now(UTC).replace(microsecond=0)
     payload = new_root(
         origin, _keys(options), _thresholds(options), issued_at=now, expires_at=now + timedelta(days=valid_days)
     )
-    make_parent(out)
-    write_file(out, payload)
-    return _shown("new", read_draft(payload), out)
+    return _written("new", out, payload)
 
 
 @trust.command("rotate")
@@ -81,8 +79,7 @@ def rotate(
     """
     from datetime import UTC, datetime, timedelta
 
-    from attest.attestation.trust_change import next_root, read_draft
-    from attest.files import make_parent, write_file
+    from attest.attestation.trust_change import next_root
 
     known = pin_root(last)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -94,9 +91,7 @@ def rotate(
         issued_at=now,
         expires_at=now + timedelta(days=valid_days),
     )
-    make_parent(out)
-    write_file(out, payload)
-    return _shown("rotate", read_draft(payload), out)
+    return _written("rotate", out, payload)
 
 
 @trust.command("sign")
@@ -121,16 +116,23 @@ def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None
             f"the root before, which attest trust show FILE --last LAST tells"
         )
 
+    before: Envelope | None = None
+
     def sign(now: bytes) -> bytes:
+        nonlocal before
         if read_draft(now).root.fingerprint != draft.root.fingerprint:
             raise UnavailableError(
                 "sign/changed",
                 f"{file} holds another trust root by now: nothing was signed",
                 hint="see who wrote it, and begin anew",
             )
-        return sign_draft(now, signer).to_bytes()
+        before = read_draft(now).envelope
+        signed = sign_draft(now, signer)
+        return now if signed == before else signed.to_bytes()
 
-    return _shown("sign", read_draft(change_file(file, sign, max_bytes=MAX_ROOT_FILE_BYTES)), file)
+    after = read_draft(change_file(file, sign, max_bytes=MAX_ROOT_FILE_BYTES))
+    there = "" if after.envelope != before else f"already signed by this key: nothing was written to {file}"
+    return _shown("sign", after, file, there=there)
 
 
 @trust.command("show")
@@ -153,6 +155,35 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
             chain.then(draft.envelope)
             follows = "; it follows the root before it"
     return _shown("show", draft, file, follows=follows)
+
+
+def _written(command: str, out: Path, payload: bytes) -> Result:
+    """Write a new trust root to `out`, where there may be one already that differs in nothing but its time."""
+    from attest.attestation.trust_change import differences, read_draft
+    from attest.errors import AttestError, UnavailableError
+    from attest.files import make_parent, write_file
+
+    made = read_draft(payload)
+    make_parent(out)
+    try:
+        write_file(out, payload)
+    except UnavailableError as error:
+        if error.code != "file/exists":
+            raise
+    else:
+        return _shown(command, made, out)
+    hint = "choose another name, or move it away"
+    try:
+        there = _draft(out)
+    except AttestError:
+        raise UnavailableError("file/exists", f"{out} exists, and is no trust root", hint=hint) from None
+    if found := differences(made.root, there.root):
+        raise UnavailableError(
+            "file/exists",
+            f"{out} exists, and is another trust root than you ask for: it differs in {', '.join(found)}",
+            hint=hint,
+        )
+    return _shown(command, there, out, there=f"{out} has this trust root already: nothing was written")
 
 
 def _draft(file: Path) -> Draft:
@@ -184,7 +215,8 @@ def _thresholds(options: dict[str, Any]) -> dict[Any, int]:
     return {role: options[f"{role}_threshold"] for role in ROLES if options[f"{role}_threshold"] is not None}
 
 
-def _shown(command: str, draft: Draft, file: Path, *, follows: str = "") -> Result:
+def _shown(command: str, draft: Draft, file: Path, *, follows: str = "", there: str = "") -> Result:
+    """A trust root as text and JSON; `there` says, where it is not empty, that the command found it so."""
     from attest.attestation.envelope import verify_signatures
     from attest.cli.tables import new_table, render
     from attest.documents import format_time
@@ -203,7 +235,8 @@ def _shown(command: str, draft: Draft, file: Path, *, follows: str = "") -> Resu
         table.add_row(name, *marks, "yes" if fingerprint in signed else "", key.scheme, fingerprint)
     needed = ", ".join(f"{name} {role.threshold} of {len(role.keys)}" for name, role in root.roles.items())
     enough = "enough" if complete else f"{holders.threshold} of its own must sign"
-    text = (
+    text = f"{there}\n" if there else ""
+    text += (
         f"trust root {root.version} of {root.document.origin}\n"
         f"fingerprint  {root.fingerprint}\n"
         f"issued       {format_time(root.document.issued_at)}, expires {format_time(root.document.expires_at)}\n"
@@ -220,5 +253,6 @@ def _shown(command: str, draft: Draft, file: Path, *, follows: str = "") -> Resu
         "root": root.document.to_value(),
         "signed": sorted(root.name_of(fingerprint) for fingerprint in signed),
         "complete": complete,
+        **({} if command == "show" else {"added": 0 if there else 1}),
     }
     return Result(document, text)

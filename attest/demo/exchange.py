@@ -10,7 +10,7 @@ from typing import Final
 from attest.attestation.keys import Signer
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
-from attest.files import SECRET_MODE, write_file
+from attest.files import PUBLIC_MODE, SECRET_MODE, write_file
 from attest.folders import new_folder
 from attest.reserves.rpc import Node
 
@@ -46,9 +46,14 @@ def write_exchange(folder: Path) -> None:
         for subfolder in ("documents", "keys", "policies"):
             (partial / subfolder).mkdir()
         for name, fixture in _FILES.items():
-            write_file(partial / name, fixture_path(fixture).read_bytes())
+            write_file(partial / name, fixture_path(fixture).read_bytes(), mode=_mode(name))
         write_file(partial / KEY_FILE, signer.to_pem(None), mode=SECRET_MODE)
         write_file(partial / PUBLIC_KEY_FILE, signer.public.to_pem())
+
+
+def _mode(name: str) -> int:
+    """Ledger and documents name customers and balances, of which others on the machine know nothing."""
+    return PUBLIC_MODE if name in {CONFIG_FILE, POLICY_FILE} else SECRET_MODE
 
 
 @contextmanager

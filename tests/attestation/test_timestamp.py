@@ -201,9 +201,30 @@ def test_timestamps_are_bound_to_one_signature_of_one_payload(authority: Authori
     ):
         with pytest.raises(VerificationError):
             verify_timestamps([stamp(one, x, of_x), wrong], [first, second], trusted)
+    # What is there twice is there.
+    assert verify_timestamps([stamp(one, x, of_x)], [first, first], trusted) == {(one, x): times[one, x]}
+
+
+def test_a_timestamp_over_any_of_the_signatures_of_one_key_over_one_payload_counts(authority: Authority) -> None:
+    """ECDSA makes another signature each time."""
+    trusted = trusting(authority)
+    envelopes = [sign(b"one", "type", [signer("p")]) for _ in range(3)]
+    signatures = [envelope.signatures[0] for envelope in envelopes]
+    assert len({signature.sig for signature in signatures}) == 3
+    digest, keyid = sha256(b"one").digest(), signatures[0].keyid
+    stamps = [
+        Timestamp(payload=digest, keyid=keyid, response=authority.answer(query(signature.sig).body))
+        for signature in signatures
+    ]
+    for some in (stamps[:1], stamps[1:2], stamps[2:], stamps[:2], stamps, [stamps[0], stamps[0]]):
+        for order in (envelopes, envelopes[::-1], [*envelopes, *envelopes]):
+            assert verify_timestamps(some, order, trusted).keys() == {(digest, keyid)}
     with pytest.raises(VerificationError) as caught:
-        verify_timestamps([stamp(one, x, of_x)], [first, first], trusted)
-    assert caught.value.code == "timestamp/unbound"
+        verify_timestamps(stamps[2:], envelopes[:2], trusted)
+    assert caught.value.code == "timestamp/invalid"
+    stray = stamps[0].model_copy(update={"response": b"\x30\x03\x02\x01\x00"})
+    with pytest.raises(MalformedError):
+        verify_timestamps([stray], envelopes, trusted)
 
 
 def test_the_earliest_of_several_timestamps_counts(authority: Authority, tmp_path: Path) -> None:

@@ -74,6 +74,21 @@ def test_what_comes_back_is_checked_kept_and_what_is_missing_is_named(
     assert attest("control", "add", folder).code == 0
 
 
+def test_what_was_added_already_is_said_and_not_written_again(attest: Any, folder: Path, tmp_path: Path) -> None:
+    hot = text_signature(tmp_path / "hot-0001.sig", "hot")
+    first = attest("control", "add", folder, hot, "--json").document
+    assert (first["added"], first["already"]) == (1, 0)
+    kept = folder / "signatures" / "hot-0001.sig"
+    before = (kept.stat().st_ino, kept.stat().st_mtime_ns)
+    ran = attest("control", "add", folder, hot)
+    assert (ran.code, "\n0 added, 1 were there already\n1 of 2 signatures are there\n" in ran.out) == (0, True)
+    both = attest("control", "add", folder, hot, text_signature(tmp_path / "cold-0001.sig", "cold"), "--json").document
+    assert (both["added"], both["already"], both["missing"]) == (1, 1, [])
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == before
+    # Another signature of the same address takes the place of the one that is there.
+    assert attest("control", "add", folder, typed_signature(hot, "hot"), "--json").document["added"] == 1
+
+
 def changed(value: str) -> str:
     return value.replace("2026-10", "2026-09")
 

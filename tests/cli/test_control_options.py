@@ -35,7 +35,7 @@ def test_signatures_for_another_month_are_told_by_their_folder(
 ) -> None:
     attest("control", "add", folder, text_signature(tmp_path / "hot-0001.sig", "hot"))
     ran = attest("run", config, "--period", "2026-09", "--control", folder)
-    assert (ran.code, f"{folder} has what keys signed for the period 2026-10, not for 2026-09" in ran.err) == (1, True)
+    assert (ran.code, f"{folder} has challenges for the period 2026-10, not for 2026-09" in ran.err) == (1, True)
 
 
 def test_a_nonce_that_drew_no_window_of_a_reading_is_told_to_be_left_out(

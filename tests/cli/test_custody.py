@@ -158,8 +158,15 @@ def test_a_passphrase_is_taken_and_no_file_is_replaced_or_misnamed(
     confirm = ("control", "confirm", folder, "--custodian", NAME, "--key", key)
     key.write_bytes(KEY.to_pem("correct horse"))
     monkeypatch.setenv("ATTEST_PASSPHRASE", "correct horse")
-    assert attest(*confirm, "-o", confirmed).code == 4
-    assert attest(*confirm, "-o", confirmed, "--force").code == 0
+    before = confirmed.read_bytes()
+    again = attest(*confirm, "-o", confirmed)  # ECDSA would make another signature each time
+    assert (again.code, "the confirmation is there already: nothing was written" in again.out) == (0, True)
+    assert attest(*confirm, "-o", confirmed, "--json").document["added"] == 0
+    assert confirmed.read_bytes() == before
+    for other in (b"notes of mine", before[:-9], before.replace(b'"sig":"', b'"sig":"AA')):
+        confirmed.write_bytes(other)
+        assert (attest(*confirm, "-o", confirmed).code, confirmed.read_bytes()) == (4, other)
+    assert attest(*confirm, "-o", confirmed, "--force", "--json").document["added"] == 1
     assert attest(*confirm, "-o", tmp_path / "vault.json").code == 2
 
 

@@ -16,7 +16,7 @@ from attest.attestation.keys import Signer
 from attest.attestation.timestamp import parse_authorities, verify_timestamps
 from attest.cli import main
 from tests.attestation.authority import make_authority, serving
-from tests.attestation.ceremony import signer
+from tests.attestation.ceremony import root, signer
 from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
 from tests.conftest import Exchange
 
@@ -84,6 +84,29 @@ def test_nothing_is_lost_that_several_add_to_a_bundle_at_once(exchange: Exchange
     assert len(found.auditor_reports) == 1
     authorities = parse_authorities(authority.root, what="the clock")
     assert len(verify_timestamps(found.timestamps, (found.envelope, *found.auditor_reports), authorities)) >= 2
+
+
+@pytest.mark.parametrize("key", ["u", "p"])
+def test_two_reports_of_one_second_are_one_and_may_have_their_timestamps(
+    key: str, attest: Any, exchange: Exchange, keys: Path
+) -> None:
+    """Of the same findings by one key; p is an ECDSA key, which signs otherwise each time."""
+    (keys / "p").write_bytes(signer("p").to_pem(None))
+    roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("up", 1)}
+    (keys / "1.json").write_bytes(root(1, roles, "ab").to_bytes())
+    bundle = bundle_of(exchange, keys, "xyu")
+    (keys / "findings.toml").write_text(FINDINGS)
+    authority = make_authority(keys / "clock")
+    (keys / "clock.pem").write_bytes(authority.root)
+    report = ("auditor-report", bundle, "findings.toml", "--key", key, "--trust-root", "1.json")
+    stamp = ("timestamp", bundle, "--tsa-root", "clock.pem", "--tsa")
+    with serving(authority) as url:
+        at_once(report, report, (*stamp, url))
+        assert attest(*stamp, url).code == 0
+        assert attest(*stamp, url, "--json").document["added"] == 0
+    assert len(parse_bundle(bundle.read_bytes()).auditor_reports) == 1
+    ran = attest("verify", bundle, "--trust-root", "1.json", "--tsa-root", "clock.pem", "--json")
+    assert (ran.code, ran.document["steps"][6]["status"]) == (0, "VERIFIED")
 
 
 def test_no_signature_is_lost_that_several_put_under_a_trust_root_at_once(attest: Any, keys: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_key_that_could_not_be_replaced_is_still_there(
         write_file(path, data, **options)
 
     with monkeypatch.context() as changed:
-        changed.setattr("attest.files.write_file", full_disk)
+        changed.setattr("attest.attestation.key_files.write_file", full_disk)
         assert attest("key", "new", "a", "--no-passphrase", "--force").code == 4
         assert attest("key", "new", "d", "--no-passphrase").code == 4
     assert ((keys / "a").read_bytes(), (keys / "a.pub").read_bytes()) == (private, public)
@@ -75,6 +75,11 @@ def test_a_key_that_could_not_be_replaced_is_still_there(
     # Nothing is left of a key for which there was nobody to ask for a passphrase.
     assert attest("key", "new", "folder/d").code == 4
     assert not (keys / "folder").exists()
+
+
+def state(path: Path) -> tuple[int, int, bytes]:
+    """What changes when a file is written, though with the same bytes."""
+    return path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()
 
 
 def new(attest: Any, *options: object, out: str = "1.json") -> Any:
@@ -86,15 +91,39 @@ def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
     written = new(attest, *options).document
     assert (written["version"], written["signed"], written["complete"]) == (1, [], False)
     assert attest("trust", "sign", "1.json", "--key", "a", "--json").document["complete"] is False
+    before = state(keys / "1.json")
     again = attest("trust", "sign", "1.json", "--key", "a")
-    assert (again.code, "signed already" in again.err) == (1, True)
+    assert (again.code, again.out.startswith("already signed by this key: nothing was written to 1.json\n")) == (
+        0,
+        True,
+    )
+    assert attest("trust", "sign", "1.json", "--key", "a", "--json").document["added"] == 0
+    assert state(keys / "1.json") == before
     assert attest("trust", "sign", "1.json", "--key", "b", "--json").document["complete"] is True
     shown = attest("trust", "show", "1.json")
     assert (shown.code, written["fingerprint"] in shown.out) == (0, True)
     assert "2 of its own root keys: enough; 0 of other keys" in shown.out
     assert "VERIFIED" not in shown.out
-    assert new(attest, *options).code == 4  # 1.json is not overwritten
-    assert keys.exists()
+    before = state(keys / "1.json")
+    there = new(attest, *options)
+    assert (there.code, there.document["added"], there.document["fingerprint"]) == (0, 0, written["fingerprint"])
+    assert attest("trust", "new", "--origin", "exchange.example", *options, "-o", "1.json").out.startswith(
+        "1.json has this trust root already: nothing was written\n"
+    )
+    for more, said in (
+        (("--exchange", "b.pub"), "roles"),
+        (("--auditor-threshold", 1), ""),
+        (("--root-threshold", 1), "roles"),
+        (("--valid-days", 30), "days"),
+    ):
+        other = new(attest, *options, *more)
+        if not said:
+            assert (other.code, other.document["added"]) == (0, 0)  # what is said is what was so anyway
+            continue
+        message = other.document["error"]["message"]
+        assert (other.code, other.document["error"]["code"]) == (4, "file/exists")
+        assert message == f"1.json exists, and is another trust root than you ask for: it differs in {said}"
+    assert state(keys / "1.json") == before
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ class _Table:
 
         def report(data: bytes) -> object:
             made = sign(data, PAYLOAD_TYPE, [signer("u")])
-            return verify_report(made, statement=digest, trust=trust, times={}, now=NOW, leeway=CLOCKS_DIFFER)
+            return verify_report([made], statement=digest, trust=trust, times={}, now=NOW, leeway=CLOCKS_DIFFER)
 
         yield "envelope", Parser(envelope, (first.to_bytes(), root(1, ROLES, "abxyz").to_bytes()))
         yield "trust root", Parser(lambda data: Trust.pin(parse_root_file(data)).keys("root"), (first.to_bytes(),))

@@ -20,7 +20,7 @@ from eth_account.messages import encode_defunct
 from attest.attestation import monthly
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
-from attest.attestation.control import Standing, add_signatures, control_records
+from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
 from attest.attestation.reserves import Surroundings
 from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
@@ -270,7 +270,7 @@ def test_what_does_not_hold_is_named_by_its_record(case: str, signed: Round, tmp
     forge, terms, code, told = FORGED[case]
     control = signed.copy(tmp_path / "c")
     add_signatures(control, signed.signatures)
-    records: dict[int, Any] = dict(enumerate(control_records(control, 31)))
+    records: dict[int, Any] = dict(enumerate(control_records(*challenges_and_standing(control), 31)))
     assert len(signed_places(records, TERMS)) == len(indices(records, ControlProof))
     forge(records)
     with pytest.raises(VerificationError, match=r"^record \d+") as caught:
@@ -432,7 +432,8 @@ def test_signatures_that_came_later_count_with_the_earlier_ones(signed: Round, t
 def test_a_node_is_asked_for_the_blocks_of_challenges(signed: Round, tmp_path: Path) -> None:
     control = signed.copy(tmp_path / "c")
     add_signatures(control, signed.signatures)
-    blocks = [record for record in control_records(control, 31) if isinstance(record, ChallengeBlock)]
+    records = control_records(*challenges_and_standing(control), 31)
+    blocks = [record for record in records if isinstance(record, ChallengeBlock)]
     for block in blocks:
         variables = demo.BITCOIN_VARIABLES if block.chain.startswith("bip122:") else demo.ETHEREUM_VARIABLES
         node = Node("n1", signed.nodes[variables[0]])

@@ -1,0 +1,104 @@
+"""What a bundle must be before it is written: nothing is put into it that a verifier would fail."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from attest.attestation.additions import statement_of
+from attest.attestation.auditor import parse_report, reports_of
+from attest.attestation.bundle import Bundle
+from attest.attestation.envelope import verify_signatures
+from attest.attestation.signatories import CLOCKS_DIFFER, find_signatories, stampable
+from attest.attestation.statement import PAYLOAD_TYPE, Predicate, statement_digest
+from attest.attestation.timestamp import (
+    Authorities,
+    signatures_by_place,
+    unproven_time,
+    verify_timestamps,
+)
+from attest.attestation.trust import Trust, parse_root
+from attest.documents import format_time
+from attest.errors import AttestError, VerificationError
+
+
+def check_writable(bundle: Bundle, *, trust: Trust | None, authorities: Authorities, now: datetime) -> None:
+    """Raises `AttestError` for what a verifier would fail in steps 1 to 6, as far as the one who writes can know.
+
+    With `trust`, signatures and reports are verified by it at `now`, though others may have yet to sign; without it
+    they are only read. Timestamps are verified by `authorities` where some are named, and by their form otherwise.
+    """
+    try:
+        _check_roots(bundle)
+        predicate = statement_of(bundle).predicate
+        _check_each_key_once(bundle)
+        if trust is None:
+            _check_reports(bundle, predicate)
+        else:
+            chain = trust.followed_by(bundle.trust_roots)
+            chain.current(now)
+            count = verify_signatures(bundle.envelope, chain.keys("exchange", "auditor"))
+            find_signatories(
+                bundle,
+                predicate,
+                count,
+                trust=chain,
+                roles=("exchange",),
+                unfinished=True,
+                authorities=authorities,
+                now=now,
+            )
+        _check_timestamps(bundle, predicate, authorities)
+    except AttestError as error:
+        raise type(error)(
+            error.code,
+            f"nothing was written, because the bundle would fail for those who verify it: {error.message}",
+            hint=error.hint,
+            details=error.details,
+        ) from None
+
+
+def _check_roots(bundle: Bundle) -> None:
+    """The roots that the bundle carries follow one another, whichever of them a verifier pins."""
+    if not bundle.trust_roots:
+        return
+    versions = [parse_root(root).version for root in bundle.trust_roots]
+    first = [root for root, version in zip(bundle.trust_roots, versions, strict=True) if version == min(versions)]
+    for copy in first[1:]:
+        with suppress(VerificationError):
+            Trust.pin(copy)
+            first = [copy]
+    Trust.pin(first[0]).followed_by(bundle.trust_roots)
+
+
+def _check_each_key_once(bundle: Bundle) -> None:
+    for envelope in (bundle.envelope, *bundle.auditor_reports):
+        named = [signature.keyid for signature in envelope.signatures]
+        if twice := next((keyid for keyid in named if named.count(keyid) > 1), None):
+            raise VerificationError("signature/twice", f"key {twice[:16]}… signed twice")
+
+
+def _check_reports(bundle: Bundle, predicate: Predicate) -> None:
+    for copies in reports_of(bundle.auditor_reports):
+        if any(copy.payload_type != PAYLOAD_TYPE for copy in copies):
+            raise VerificationError("report/type", f"the payload type of an auditor report is not {PAYLOAD_TYPE}")
+        report = parse_report(copies[0].payload, statement=statement_digest(bundle.envelope.payload))
+        if predicate.issued_at - report.predicate.issued_at > CLOCKS_DIFFER:
+            raise VerificationError("report/early", "an auditor report says it was issued before its statement")
+
+
+def _check_timestamps(bundle: Bundle, predicate: Predicate, authorities: Authorities) -> None:
+    signatures = signatures_by_place(stampable(bundle))
+    if authorities:
+        found = list(verify_timestamps(bundle.timestamps, stampable(bundle), authorities).items())
+    else:
+        found = [((item.payload, item.keyid), unproven_time(item, signatures)) for item in bundle.timestamps]
+    statement = statement_digest(bundle.envelope.payload)
+    for (payload, _), time in found:
+        if payload == statement and predicate.issued_at - time > CLOCKS_DIFFER:
+            raise VerificationError(
+                "timestamp/early",
+                f"a signature was there at {format_time(time)}, before the statement says it was issued, at "
+                f"{format_time(predicate.issued_at)}",
+                hint="compare the clock of the machine that made the statement with that of the authority",
+            )
