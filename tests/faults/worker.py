@@ -85,7 +85,10 @@ def main() -> None:
     import_all()
     for line in sys.stdin:
         results.write(json.dumps(_result(**json.loads(line))) + "\n")
-        results.flush()
+        try:
+            results.flush()
+        except BrokenPipeError:  # whoever asked is gone
+            os._exit(0)
 
 
 def _result(part: str, name: str, *, short: bool, seed: int) -> dict[str, Any]:
