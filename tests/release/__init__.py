@@ -1,0 +1,1 @@
+"""What is tried before a release, because it takes longer than CI may: every fault, at every point."""
