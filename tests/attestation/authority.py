@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -174,17 +175,21 @@ def clock(folder: Path, by: Party | None, *, sends: tuple[Party, ...] = (), iden
 
 @contextmanager
 def serving(authority: Authority) -> Iterator[str]:
-    """The URL at which the authority answers."""
+    """The URL at which the authority answers, one question after another: openssl keeps its serial number in a file."""
+    alone = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             assert self.headers["Content-Type"] == "application/timestamp-query"
-            body = authority.answer(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            question = self.rfile.read(int(self.headers["Content-Length"]))
+            with alone:
+                body = authority.answer(question)
+            with suppress(ConnectionError):  # whoever asked may have been killed
+                self.send_response(200)
+                self.send_header("Content-Type", "application/timestamp-reply")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

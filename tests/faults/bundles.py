@@ -89,12 +89,15 @@ def commands(url: str) -> list[tuple[str, ...]]:
     ]
 
 
-def forked(arguments: Sequence[str], out: str = os.devnull) -> int:
-    """The id of a process that runs a command."""
+def forked(arguments: Sequence[str], out: str = os.devnull, gate: tuple[int, int] | None = None) -> int:
+    """The id of a process that runs a command, once nobody has the second end of `gate` open any more."""
     child = os.fork()
     if child:
         return child
     try:
+        if gate is not None:
+            os.close(gate[1])
+            os.read(gate[0], 1)
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
@@ -114,7 +117,11 @@ def one_round(dice: random.Random, url: str) -> dict[str, int]:
     """Everything at once with some kills, then everything once more, then a look at the whole."""
     todo = commands(url)
     started = dice.sample(todo, len(todo))
-    children = [forked(command, f"said-{number}") for number, command in enumerate(started)]
+    # Nobody asks the authority before all are there: its own processes would be waited for by who is forked meanwhile.
+    gate = os.pipe()
+    children = [forked(command, f"said-{number}", gate) for number, command in enumerate(started)]
+    for end in reversed(gate):
+        os.close(end)
     victims = dice.sample(children, dice.choice((0, 0, 1, 2, 4)))
     for child in victims:
         time.sleep(dice.uniform(0, 0.3))
