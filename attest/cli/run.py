@@ -9,7 +9,7 @@ import click
 
 from attest.cli.anchors import missing_text
 from attest.cli.passphrase import passphrase_fd_option, secrets_from
-from attest.cli.result import Result, json_option, progress, tell
+from attest.cli.result import Result, json_option, progress, show_names_option, tell
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _SHOWN: Final = 3
     metavar="YYYY-MM",
     help="A month before this one that will never have a statement, which readers will find. Repeatable.",
 )
+@show_names_option
 @passphrase_fd_option
 @json_option
 def run(
@@ -53,6 +54,7 @@ def run(
     control: tuple[Path, ...],
     nonce: str | None,
     leave_out: tuple[str, ...],
+    show_names: bool,
     passphrase_fd: int | None,
     as_json: bool,
 ) -> Result:
@@ -74,6 +76,8 @@ def run(
     from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
+    if show_names:
+        settings = settings.showing_names()
     month = monthly.parse_period(period)
     skipped = skipped_months(config.parent / settings.publication.folder, month) if leave_out else []
     for name in leave_out:

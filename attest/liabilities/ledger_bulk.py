@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from attest.errors import MalformedError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, are_sound
+from attest.liabilities.leaves import account_digests
 from attest.liabilities.ledger import Accounts, AssetTotals, Columns
 from attest.liabilities.ledger_numbers import in_full
 from attest.liabilities.ledger_rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
+from attest.liabilities.tree import PREFIX
 
 _ARROW_DIGITS: Final = 38
 _HALF: Final = 2**32 - 1
@@ -51,6 +53,20 @@ def _in_bulk(batch: Batch, decimals: Mapping[str, int]) -> list[Balances]:
         Balances(asset, accounts[span], *_limbs(balances[span], decimals[asset]))
         for asset, span in zip(assets, spans, strict=True)
     ]
+
+
+def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """The indices of the rows whose account digests may begin with one of `prefixes`, which ascend."""
+    everyone = np.arange(len(batch.account))
+    if batch.account.null_count or not len(batch.account):
+        return everyone
+    try:
+        accounts = Accounts(*byte_columns(_checked_accounts(binary(batch.account))))
+    except (_IrregularError, pa.ArrowInvalid):
+        return everyone
+    digests = account_digests(accounts)
+    found = np.isin(np.ascontiguousarray(digests[:, :PREFIX]).view(">u8")[:, 0].astype(np.uint64), prefixes)
+    return np.flatnonzero(found)
 
 
 def grouped(codes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], list[slice]]:
