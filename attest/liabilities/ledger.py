@@ -150,7 +150,7 @@ def read(
     totals.assets.update({asset: AssetTotals() for asset in sorted(decimals)})
     too_large: list[tuple[str, bytes]] = []
     checked = _checked(source, decimals, totals)
-    for balances in ledger_sum.by_account(checked, too_large) if sum_rows else checked:
+    for balances in ledger_bulk.together(ledger_sum.by_account(checked, too_large) if sum_rows else checked):
         columns = ledger_bulk.columns(balances, totals.assets[balances.asset])
         if not totals.finding_count:
             yield columns

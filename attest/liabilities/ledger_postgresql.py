@@ -35,6 +35,7 @@ _SNAPSHOT: Final = """
 """
 _SYNTAX_ERROR: Final = "42601"
 _QUERY_HINT: Final = "the query is sent as SELECT … FROM (query): it must be one SELECT, which psql takes in this form"
+_SERVERS_ERROR: Final = "ERROR:"
 _WIDE: Final = "attest: the field "
 # Classes of errors that are told in the server's words, which speak of connections, names of tables and limits. The
 # others may quote what stands in a row (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -186,8 +187,9 @@ def _refused(error: Exception, place: str, secrets: list[str], *, show: bool) ->
     for secret in secrets:
         message = message.replace(secret, "***")
     hint = _QUERY_HINT if state == _SYNTAX_ERROR else None
-    if state and state[:2] not in _TOLD and not show:
-        message = f"the server ended the query with the error {state}"
+    # While rows come, the driver tells no state.
+    if not show and (state[:2] not in _TOLD if state else _SERVERS_ERROR in message):
+        message = f"the server ended the query with an error{f' ({state})' if state else ''}"
         hint = "run the query in psql to see why, or say --show-names: its words may quote a row"
     return UnavailableError("ledger/database", f"{place}: {message[:300]}", hint=hint)
 
