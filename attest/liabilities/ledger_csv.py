@@ -255,7 +255,7 @@ def _by_csv_module(
                 count.add(0, 1, before + reader.line_num)
     except csv.Error as error:
         yield taken.batch()
-        raise MalformedError("ledger/csv", f"{place} row {before + reader.line_num}: {error}") from None
+        raise MalformedError("ledger/csv", f"{place} row {lines.start}: {error}") from None
     except MalformedError:
         yield taken.batch()
         raise
@@ -296,6 +296,7 @@ class _Records:
         self._lines = self._decoded(blocks, row, header)
         self._row = row
         self._characters = 0
+        self.start = row  # of the record that is being read
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
@@ -303,16 +304,17 @@ class _Records:
             if self._characters > MAX_LINE_BYTES:
                 raise MalformedError(
                     "ledger/line",
-                    f"{self._place} row {self._row}: a quoted field, or its row, goes on for more than "
+                    f"{self._place} row {self.start}: a quoted field, or its row, goes on for more than "
                     f"{MAX_LINE_BYTES:,} characters",
                     hint="is the quote closed that opens there?",
                 )
-            yield line
             self._row += 1
+            yield line
 
     def record_ended(self) -> None:
         """Take note that the lines up to here were a whole record."""
         self._characters = 0
+        self.start = self._row
 
     def _decoded(self, blocks: Iterable[bytes], row: int, header: list[str]) -> Iterator[str]:
         for block in blocks:

@@ -1,7 +1,7 @@
 """Several rows of one account and asset, added up: sub-accounts become one balance.
 
-Rows lie in buckets by the first byte of the account digest, already added up within each piece, so that one account's
-rows in any number take no room. What does not fit in memory goes to a file that has no name.
+Rows lie in buckets by the first byte of the account digest. What does not fit in memory goes to a file that has no
+name, added up before, so that one account's rows in any number take no room.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def by_account(parts: Iterable[Balances], too_large: list[tuple[str, bytes]]) ->
 
 
 class _Buckets:
-    """Rows by the byte `depth` of the digest of their account, added up in each piece that is added."""
+    """Rows by the byte `depth` of the digest of their account."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
@@ -101,7 +101,7 @@ class _Buckets:
 
     def _sort(self) -> None:
         if self._fresh:
-            batch = _added_up(self._fresh)
+            batch = self._fresh[0] if len(self._fresh) == 1 else pa.concat_batches(self._fresh)
             digests = account_digests(Accounts(*byte_columns(batch.column("account"))))
             order, bounds = by_bucket(digests, self._depth)
             batch = batch.take(pa.array(order))
@@ -136,6 +136,8 @@ def _added_up(batches: list[Any]) -> Any:
     """One batch in which each account and asset stands once."""
     batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     accounts = pc.dictionary_encode(batch.column("account"))
+    if len(accounts.dictionary) == len(batch):
+        return batch
     codes = accounts.indices.to_numpy().astype(np.int64) << 16 | batch.column("asset").to_numpy()
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
