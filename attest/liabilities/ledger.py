@@ -120,7 +120,7 @@ class ControlTotals:
     inputs: list[Input] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     finding_count: int = 0
-    _length: int = 0
+    _length: int = field(default=0, repr=False, compare=False)
 
     def found(self, finding: str) -> None:
         """Count `finding`, and keep it if it is among the first. Raises `EnoughError` at the last that is counted."""

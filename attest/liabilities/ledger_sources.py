@@ -152,7 +152,8 @@ def _failures(file: _File) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode
             raise MalformedError("ledger/damaged", f"{file.place}: {_first_line(error)}") from None
-        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {file.place}: {error.strerror}") from None
+        where = file.path if file.place == file.name else file.place
+        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {where}: {error.strerror}") from None
 
 
 def _first_line(error: Exception) -> str:
