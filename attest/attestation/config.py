@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
@@ -246,13 +246,27 @@ class Ledger(Settings):
 
     `source` is a file, a glob of files, or a database's URL with a `query`. `${NAME}` in it stands for an
     environment variable, `{period}` for the period. With `sum_rows`, several rows of one account and asset
-    are added up instead of being an error.
+    are added up instead of being an error. `patience` is how many seconds a database may take before its first row,
+    and from one to the next.
     """
 
     source: Text
     query: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None  # of several lines, if need be
     time_zone: Text
     sum_rows: bool = False
+    patience: Annotated[int, Field(ge=1, le=86_400)] = 600
+    _show_names: bool = PrivateAttr(default=False)
+
+    @property
+    def show_names(self) -> bool:
+        """Whether errors may show what stands in the ledger, names of customers too; no config says so."""
+        return self._show_names
+
+    def showing_names(self) -> Ledger:
+        """The ledger with errors that show what stands in it."""
+        shown = self.model_copy()
+        shown._show_names = True  # noqa: SLF001  (its own)
+        return shown
 
     @field_validator("time_zone")
     @classmethod
@@ -364,6 +378,10 @@ class Config(Settings):
     cover: tuple[CoverContract, ...] = ()
     declarations: tuple[DeclarationForm, ...] = ()
     policies: Policies = Policies()
+
+    def showing_names(self) -> Config:
+        """The config with errors of the ledger that show what stands in it."""
+        return self.model_copy(update={"ledger": self.ledger.showing_names()})
 
     @property
     def decimals(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ from attest.attestation.window import window_declarations
 from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, real_path, reason
+from attest.files import SECRET_MODE, fill_folder, is_file, real_path, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
 from attest.reserves.account_advice import account_advice
@@ -194,6 +194,8 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
             hint="attest run reads documents of money by itself",
         )
     journal = out.with_name(f"{out.name}{JOURNAL}")
+    if is_file(out / RESERVES_FILE) and read_reserves_file(out).register_digest == _register(config, period, nonce):
+        _remove_served(journal, around)  # a run was killed before it could
     # From the start, so that two do not write into one journal.
     with new_folder(out, _FOLDER_MODE, around.tell) as unfinished:
         unpaid = config.model_copy(update={"money": ()})
@@ -206,11 +208,15 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
             RESERVES_FILE: own.to_bytes(),
         }
         fill_folder(unfinished, files, mode=SECRET_MODE)
+    _remove_served(journal, around)
+    return own
+
+
+def _remove_served(journal: Path, around: Surroundings) -> None:
     try:
         journal.unlink(missing_ok=True)
     except OSError as error:
         around.tell(f"cannot remove {journal}, which has served: {reason(error)}")
-    return own
 
 
 def refuse_published(config: Config, out: Path, around: Surroundings) -> None:

@@ -11,8 +11,8 @@ from typing import Final
 from attest.attestation.bundle import MAX_BUNDLE_BYTES
 from attest.attestation.config import Config, expand
 from attest.attestation.statement import parse_statement, statement_digest
-from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, is_file, read_bounded, write_file
+from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.files import SECRET_MODE, is_file, read_bounded, reason, write_file
 from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
 from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
@@ -21,6 +21,7 @@ from attest.liabilities.tree import StatedTree, check_trees
 STATEMENT_FILE: Final = "statement.json"
 SNAPSHOT_FOLDER: Final = "liabilities"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # one letter is a drive of Windows
+_ROOM: Final = "make room on that disk, or name another for temporary files in TMPDIR"
 
 
 def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
@@ -34,7 +35,7 @@ def ledger_source(config: Config, folder: Path, period: str, environment: Mappin
             hint="a ledger is a file, or postgresql://HOST/DATABASE with a query",
         )
     query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
-    return Source(location, query, folder)
+    return Source(location, query, folder, config.ledger.show_names, config.ledger.patience)
 
 
 def build_liabilities(
@@ -45,10 +46,13 @@ def build_liabilities(
     secret: bytes,
     environment: Mapping[str, str],
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    keep: bool = True,
 ) -> Manifest:
-    """Build the liability snapshot of `period` in the empty folder `snapshot`.
+    """Build the liability snapshot of `period` in the empty folder `snapshot`; with `keep` false nothing is left there.
 
-    When the ledger has more findings than are shown, all are written beside the config. Raises `AttestError`.
+    When the ledger has more findings than are shown, all are written beside the config. They name customers only where
+    the others do too, because the file may be passed on with what it is about. Raises `AttestError`.
     """
     from attest.liabilities.build import build_snapshot
 
@@ -63,8 +67,19 @@ def build_liabilities(
             decoys=config.privacy.decoys,
             totals=totals,
             sum_rows=config.ledger.sum_rows,
+            keep=keep,
             progress=progress,
         )
+    except MemoryError:
+        raise UnavailableError(
+            "ledger/memory",
+            "building the trees takes more memory than this machine, or a limit set for it, gives",
+            hint="a build takes up to 5 GB, less for fewer than 40 million rows an asset: run it where that is free",
+        ) from None
+    except OSError as error:
+        if keep:  # who makes the folder says what cannot be written
+            raise
+        raise UnavailableError("file/unwritable", f"cannot write temporary data: {reason(error)}", hint=_ROOM) from None
     except MalformedError as error:
         if len(totals.findings) <= MAX_SHOWN:
             raise
@@ -88,9 +103,11 @@ def check_liabilities(
     `MalformedError` when the statement beside the snapshot is of another period.
     """
     _refuse_other_period(path, period)
-    with open_snapshot(path) as snapshot, tempfile.TemporaryDirectory(dir=path, prefix=".check-") as again:
+    with open_snapshot(path) as snapshot:
         stated = snapshot.manifest
-        manifest = build_liabilities(config, folder, period, Path(again), snapshot.secret, environment, progress)
+        manifest = build_liabilities(
+            config, folder, period, snapshot.folder, snapshot.secret, environment, progress, keep=False
+        )
         check_files(snapshot)
     check_trees(stated.trees, manifest.trees)
     if stated.totals != manifest.totals:
@@ -121,9 +138,12 @@ def rebuild_trees(
     environment: Mapping[str, str],
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[StatedTree, ...]:
-    """The trees that the ledger of `period` and the secret of its snapshot lead to. Raises `AttestError`."""
-    with tempfile.TemporaryDirectory(prefix="attest-") as again:
-        return build_liabilities(config, folder, period, Path(again), secret, environment, progress).trees
+    """The trees that the ledger of `period` and the secret of its snapshot lead to. Raises `AttestError`.
+
+    Nothing of them is on the disk: what does not fit in memory lies in files of TMPDIR that have no names.
+    """
+    temporary = Path(tempfile.gettempdir())
+    return build_liabilities(config, folder, period, temporary, secret, environment, progress, keep=False).trees
 
 
 def open_snapshot(path: Path) -> Snapshot:

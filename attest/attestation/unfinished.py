@@ -87,7 +87,7 @@ class Unfinished(NamedTuple):
         fill_folder(self.private, private, mode=SECRET_MODE)
         fill_folder(self.publication, publication, mode=PUBLIC_MODE)
         sync_tree(self.path)
-        write_file(self.private / STATEMENT_FILE, payload, mode=SECRET_MODE)
+        write_file(self.private / STATEMENT_FILE, payload, mode=SECRET_MODE, force=True)
 
     def intend(self, names: Names) -> None:
         """Write down that both folders are complete and verified, and which names they get."""

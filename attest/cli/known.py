@@ -11,7 +11,7 @@ import click
 
 from attest.cli.evidence import by_chain
 from attest.cli.kinds import BUNDLE, explained
-from attest.cli.result import progress
+from attest.cli.result import progress, show_names_option
 
 if TYPE_CHECKING:
     from attest.attestation.keys import PublicKey
@@ -29,9 +29,10 @@ known_options = [
                  help="Ask a node of yours too; ${NAME} in the URL stands for an environment variable. Repeatable."),
     click.option("--ledger", metavar="CONFIG", type=_FILE,
                  help="For auditors: build every tree again from the ledger that CONFIG names, and compare. Needs "
-                 "--secret, and room for the snapshot among temporary files."),
+                 "--secret, and room for large ledgers among temporary files, where neither stays."),
     click.option("--secret", metavar="FILE", type=_FILE,
                  help="The file `secret` of the month's snapshot, from which the salts of its leaves follow."),
+    show_names_option,
     click.option("--nonce", metavar="HEX", help="What the auditor drew: a challenge that names another is refused."),
     click.option("--window-nonce", metavar="HEX", help="Likewise, of the blocks around the pins that were read."),
     click.option("--custodian", "custodians", metavar="NAME=PUB", multiple=True,
@@ -46,6 +47,7 @@ class Known(NamedTuple):
     nodes: tuple[str, ...]
     ledger: Path | None
     secret: Path | None
+    show_names: bool
     nonce: str | None
     window_nonce: str | None
     custodians: tuple[str, ...]
@@ -57,7 +59,7 @@ class Known(NamedTuple):
         return {
             "previous": None if self.previous is None else _bundle(self.previous),
             "ask": _asking(by_chain("--node", self.nodes)),
-            "rebuild": _rebuilding(self.ledger, self.secret, as_json=as_json),
+            "rebuild": _rebuilding(self.ledger, self.secret, show_names=self.show_names, as_json=as_json),
             "nonce": None if self.nonce is None else parse_nonce(self.nonce),
             "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
             "custodians": _custodians(self.custodians),
@@ -103,7 +105,7 @@ def _asking(nodes: Mapping[str, str]) -> Asking | None:
     return Asking(nodes) if nodes else None
 
 
-def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> Rebuild | None:
+def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, as_json: bool) -> Rebuild | None:
     """What builds the trees again from the ledger that a config names; nothing without one."""
     if ledger is None and secret is None:
         return None
@@ -116,6 +118,8 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, as_json: bool) -> R
     from attest.liabilities.snapshot import read_secret
 
     settings, seed = read_config(ledger), read_secret(secret)
+    if show_names:
+        settings = settings.showing_names()
 
     def rebuild(period: str) -> tuple[StatedTree, ...]:
         with progress(as_json=as_json) as advance:

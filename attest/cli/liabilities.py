@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option, progress, tell
+from attest.cli.result import Result, json_option, progress, show_names_option, tell
 
 _SNAPSHOT = click.argument("snapshot", type=click.Path(path_type=Path, file_okay=False))
 _CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
@@ -23,8 +23,9 @@ def liabilities() -> None:
 @_CONFIG
 @_PERIOD
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+@show_names_option
 @json_option
-def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
+def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bool) -> Result:
     """Build the snapshot of the ledger that CONFIG names, without reading a chain or signing anything."""
     import os
     import secrets
@@ -37,6 +38,8 @@ def build(config: Path, *, period: str, out: Path, as_json: bool) -> Result:
     from attest.liabilities.tree import SECRET_BYTES
 
     settings = read_config(config)
+    if show_names:
+        settings = settings.showing_names()
     with new_folder(out, 0o700, tell(as_json)) as unfinished, progress(as_json=as_json) as advance:
         manifest = build_liabilities(
             settings,
@@ -71,8 +74,9 @@ def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 @_SNAPSHOT
 @_CONFIG
 @_PERIOD
+@show_names_option
 @json_option
-def check(snapshot: Path, config: Path, *, period: str, as_json: bool) -> Result:
+def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_json: bool) -> Result:
     """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
     import os
 
@@ -82,6 +86,8 @@ def check(snapshot: Path, config: Path, *, period: str, as_json: bool) -> Result
     from attest.cli.render import snapshot_document, snapshot_text
 
     settings = read_config(config)
+    if show_names:
+        settings = settings.showing_names()
     with progress(as_json=as_json) as advance:
         manifest = check_liabilities(
             settings, config.parent, parse_period(period), snapshot, os.environ, partial(advance, "rows")

@@ -19,6 +19,11 @@ from attest.cli.redaction import hidden
 from attest.errors import AttestError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+show_names_option = click.option(
+    "--show-names",
+    is_flag=True,
+    help="Let errors of the ledger show what stands in a row, names of customers too; else they say file and row.",
+)
 
 
 @dataclass(frozen=True, slots=True)

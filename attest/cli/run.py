@@ -9,7 +9,7 @@ import click
 
 from attest.cli.anchors import missing_text
 from attest.cli.passphrase import passphrase_fd_option, secrets_from
-from attest.cli.result import Result, json_option, progress, tell
+from attest.cli.result import Result, json_option, progress, show_names_option, tell
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ _SHOWN: Final = 3
     is_flag=True,
     help="Write the record of what was ever signed, which is lost, anew from the months that are published.",
 )
+@show_names_option
 @passphrase_fd_option
 @json_option
 def run(
@@ -59,6 +60,7 @@ def run(
     nonce: str | None,
     leave_out: tuple[str, ...],
     new_record: bool,
+    show_names: bool,
     passphrase_fd: int | None,
     as_json: bool,
 ) -> Result:
@@ -82,6 +84,8 @@ def run(
     from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
+    if show_names:
+        settings = settings.showing_names()
     month = monthly.parse_period(period)
     skipped = skipped_months(config.parent / settings.publication.folder, month) if leave_out else []
     for name in leave_out:

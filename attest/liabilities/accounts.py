@@ -17,10 +17,10 @@ _UNASSIGNED: Final = "Cn"
 _SHOWN: Final = 40
 
 
-def normalise_account(account: str) -> str:
-    """The account in NFC. Raises `MalformedError` when it cannot identify a customer."""
+def normalise_account(account: str, *, show: bool = True) -> str:
+    """The account in NFC. Raises `MalformedError`, which names it if `show`, when it cannot identify a customer."""
     account = unicodedata.normalize("NFC", account)
-    shown = f"account {account[:_SHOWN]!r}"
+    shown = f"account {account[:_SHOWN]!r}" if show else "the account"
     try:
         length = len(account.encode())
     except UnicodeEncodeError as error:
@@ -53,19 +53,20 @@ def normalise_account(account: str) -> str:
     return account
 
 
-def new_account(account: str) -> str:
+def new_account(account: str, *, show: bool = True) -> str:
     """The account in NFC, as it goes into a tree that is built now.
 
     A code point that this Python's Unicode has not assigned may get another NFC when it is, and then no proof of the
     account would hold. When a proof is verified none is refused for it. Raises `MalformedError` as
     `normalise_account`, and `UnavailableError` for a code point that may be one of a newer Unicode.
     """
-    account = normalise_account(account)
+    account = normalise_account(account, show=show)
     for character in account:
         if unicodedata.category(character) == _UNASSIGNED:
+            shown = f"account {account[:_SHOWN]!r}" if show else "the account"
             raise UnavailableError(
                 "account/unassigned",
-                f"account {account[:_SHOWN]!r} has U+{ord(character):04X}, which Unicode {unicodedata.unidata_version} "
+                f"{shown} has U+{ord(character):04X}, which Unicode {unicodedata.unidata_version} "
                 "of this Python has not assigned",
                 hint="if a newer Unicode has the character, use a Python that knows it; else correct the account",
             )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn, Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder
@@ -15,6 +18,7 @@ from attest.liabilities.ledger import (
     Accounts,
     AssetTotals,
     ControlTotals,
+    EnoughError,
     Input,
     Source,
     duplicate_rows,
@@ -28,10 +32,11 @@ from attest.liabilities.snapshot import (
     LedgerInput,
     LedgerTotals,
     Manifest,
+    SnapshotFile,
 )
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import StatedTree
-from attest.liabilities.tree_files import DEFAULT_BUDGET, AssetBuilder, Written
+from attest.liabilities.tree_files import DEFAULT_BUDGET, AssetBuilder, BuiltTree, RepeatedError, Written
 
 _DUPLICATES_HINT: Final = "correct the ledger, or with sum_rows = true under [ledger] such rows are added up"
 _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False)])
@@ -48,37 +53,50 @@ def build_snapshot(
     totals: ControlTotals | None = None,
     sum_rows: bool = False,
     budget: int = DEFAULT_BUDGET,
+    keep: bool = True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
     """Build the snapshot of `source` in `folder`, which exists and is empty; the manifest is written last.
 
     `decimals` lists the assets, `secret` is the snapshot's, `totals` is filled with control totals and findings,
-    `budget` bounds each spill in bytes, `progress` hears the number of rows read so far. Raises `MalformedError`
-    for a ledger that is not sound.
+    `budget` bounds each spill in bytes, `progress` hears the number of rows read so far. With `keep` false nothing is
+    written: neither names nor the secret are on the disk, and what is spilled into `folder` has no name there.
+    Raises `MalformedError` for a ledger that is not sound.
     """
     totals = ControlTotals() if totals is None else totals
     builders = {
-        asset: AssetBuilder(asset, secret, folder, splitting=splitting.get(asset, WHOLE), budget=budget)
+        asset: AssetBuilder(asset, secret, folder, splitting=splitting.get(asset, WHOLE), budget=budget, keep=keep)
         for asset in sorted(decimals)
     }
-    with Written(folder / NAMES_FILE) as names_file:
-        names = _Names(names_file)
+    names = _Names(folder / NAMES_FILE) if keep else None
+    with nullcontext() if names is None else names:
         for columns in items_ahead(read(source, decimals, totals, sum_rows=sum_rows)):
-            builders[columns.asset].add(columns)
-            names.add(columns.accounts)
+            try:
+                builders[columns.asset].add(columns)
+            except RepeatedError as error:
+                _refuse_duplicates(source, decimals, {columns.asset: error.prefixes}, totals)
+            if names is not None:
+                names.add(columns.accounts)
             progress(totals.rows)
         for asset, count in decoys.items():
             builders[asset].add_decoys(count)
-        names.close()
-        files = [names_file.finish()]
+        files = [] if names is None else [names.finish()]
     trees = []
     for builder in builders.values():
         built, written = builder.finish()
         files += written
         trees.append(built)
-    if duplicates := {tree.asset: set(tree.duplicates) for tree in trees if tree.duplicates}:
-        _refuse_duplicates(source, decimals, duplicates, totals)
-    manifest = Manifest(
+    if duplicates := {tree.asset: tree.repeated() for tree in trees if tree.duplicates}:
+        _refuse_duplicates(source, decimals, duplicates, totals, sum(len(some) for t in trees for some in t.duplicates))
+    manifest = _manifest(totals, trees, files)
+    if keep:
+        fill_folder(folder, {SECRET_FILE: secret.hex().encode() + b"\n"}, mode=SECRET_MODE)
+        fill_folder(folder, {MANIFEST_FILE: manifest.to_bytes()}, mode=SECRET_MODE)
+    return manifest
+
+
+def _manifest(totals: ControlTotals, trees: Iterable[BuiltTree], files: Iterable[SnapshotFile]) -> Manifest:
+    return Manifest(
         format="attest/liability-snapshot/v1",
         inputs=tuple(_input(item) for item in totals.inputs),
         totals=tuple(_totals(tree.asset, totals.assets[tree.asset]) for tree in trees),
@@ -95,16 +113,20 @@ def build_snapshot(
         ),
         files=tuple(files),
     )
-    fill_folder(folder, {SECRET_FILE: secret.hex().encode() + b"\n"}, mode=SECRET_MODE)
-    fill_folder(folder, {MANIFEST_FILE: manifest.to_bytes()}, mode=SECRET_MODE)
-    return manifest
 
 
 def _refuse_duplicates(
-    source: Source, decimals: Mapping[str, int], duplicates: Mapping[str, set[bytes]], totals: ControlTotals
-) -> None:
-    for finding in duplicate_rows(source, decimals, duplicates):
-        totals.found(finding)
+    source: Source,
+    decimals: Mapping[str, int],
+    duplicates: Mapping[str, NDArray[np.uint64]],
+    totals: ControlTotals,
+    count: int = 0,
+) -> NoReturn:
+    """Raises `MalformedError` with the rows that come twice, of which there are at least `count`."""
+    with suppress(EnoughError):
+        for finding in duplicate_rows(source, decimals, duplicates):
+            totals.found(finding)
+    totals.finding_count = max(totals.finding_count, count)
     if not totals.findings:
         # Two accounts whose digests share 64 bits: nobody can make them, and chance nearly never does.
         raise MalformedError("ledger/duplicate-row", "two accounts have nearly the same digest", hint="rename one")
@@ -133,13 +155,23 @@ def _totals(asset: str, totals: AssetTotals) -> LedgerTotals:
 class _Names:
     """Writes the accounts as they come; who holds several assets comes several times."""
 
-    def __init__(self, file: Written) -> None:
-        self._writer = pa.ipc.new_file(pa.PythonFile(file, mode="w"), _NAMES)
+    def __init__(self, path: Path) -> None:
+        self._file = Written(path)
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), _NAMES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.__exit__(*error)
 
     def add(self, accounts: Accounts) -> None:
+        """Append `accounts`."""
         buffers = [None, pa.py_buffer(accounts.offsets), pa.py_buffer(accounts.data)]
         column = pa.Array.from_buffers(pa.large_binary(), len(accounts), buffers)
         self._writer.write_batch(pa.record_batch([column], schema=_NAMES))
 
-    def close(self) -> None:
+    def finish(self) -> SnapshotFile:
+        """Have them on the disk; what the manifest says of the file."""
         self._writer.close()
+        return self._file.finish()

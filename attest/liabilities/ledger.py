@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,10 +15,18 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from attest.liabilities.ledger_rows import Balances
+    from attest.liabilities.ledger_rows import Balances, Batch, Entry
 
 MAX_SHOWN: Final = 20
 MAX_FINDINGS: Final = 1_000_000
+MAX_ROWS: Final = 2**32
+PATIENCE: Final = 600.0
+_MAX_FINDINGS_LENGTH: Final = 64 << 20
+_MAX_TRACKED: Final = 200_000
+
+
+class EnoughError(Exception):
+    """As many findings as are counted: reading on would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +36,15 @@ class Source:
     Files are .csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3 and .db with a `query`; the URL is
     postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored. A folder
     named `asset=BTC` is a column of the files in it.
+    `show_names` lets errors show what stands in the ledger, names of customers too; else they name file and row.
+    `patience` is how many seconds a database may take before its first row, and from one to the next.
     """
 
     location: str
     query: str | None = None
     folder: Path = Path()
+    show_names: bool = False
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +112,7 @@ class AssetTotals:
 class ControlTotals:
     """What an auditor compares with the exchange's books; complete when `read` has ended without an error.
 
-    `findings` holds the first `MAX_FINDINGS` of `finding_count` findings, also when `read` has raised.
+    `findings` holds the first of `finding_count` findings, also when `read` has raised; reading ends at `MAX_FINDINGS`.
     """
 
     rows: int = 0
@@ -107,12 +120,16 @@ class ControlTotals:
     inputs: list[Input] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     finding_count: int = 0
+    _length: int = field(default=0, repr=False, compare=False)
 
     def found(self, finding: str) -> None:
-        """Count `finding`, and keep it if it is among the first."""
+        """Count `finding`, and keep it if it is among the first. Raises `EnoughError` at the last that is counted."""
         self.finding_count += 1
-        if len(self.findings) < MAX_FINDINGS:
+        self._length += len(finding)
+        if self._length <= _MAX_FINDINGS_LENGTH:
             self.findings.append(finding)
+        if self.finding_count >= MAX_FINDINGS:
+            raise EnoughError
 
 
 def read(
@@ -124,18 +141,21 @@ def read(
     `ledger_numbers` takes it. Several rows of
     one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
     Memory does not grow with the ledger: below 300 MB, or below 800 MB when rows are added up, which then takes
-    some 60 bytes of temporary disk space a row. What was yielded counts only when the iterator ends without
+    some 60 bytes of temporary disk space an account. What was yielded counts only when the iterator ends without
     an error. Raises `MalformedError` with the first findings, at the end so that all are counted, and
     `UnavailableError` when the source cannot be read.
     """
     from attest.liabilities import ledger_bulk, ledger_sum
 
     totals.assets.update({asset: AssetTotals() for asset in sorted(decimals)})
+    too_large: list[tuple[str, bytes]] = []
     checked = _checked(source, decimals, totals)
-    for balances in ledger_sum.by_account(checked, totals.found) if sum_rows else checked:
+    for balances in ledger_bulk.together(ledger_sum.by_account(checked, too_large) if sum_rows else checked):
         columns = ledger_bulk.columns(balances, totals.assets[balances.asset])
         if not totals.finding_count:
             yield columns
+    for finding in _sums_too_large(source, decimals, too_large):
+        totals.found(finding)
     if totals.finding_count:
         raise invalid(totals)
 
@@ -146,14 +166,20 @@ def _checked(source: Source, decimals: Mapping[str, int], totals: ControlTotals)
     try:
         for batch in ledger_sources.batches(source, totals.found, totals.inputs):
             totals.rows += len(batch.account)
+            _require_few(totals.rows, batch.place)
             for balances in ledger_bulk.check(batch, decimals, totals.found):
                 totals.assets[balances.asset].rows += len(balances.accounts)
                 if not totals.finding_count:
                     yield balances
+    except EnoughError:
+        pass
     except MalformedError as error:
-        totals.found(error.message)
-        if totals.finding_count == 1:
+        if not totals.finding_count:
+            totals.finding_count = 1
+            totals.findings.append(error.message)
             raise
+        with suppress(EnoughError):
+            totals.found(error.message)
     if totals.finding_count:
         raise invalid(totals)
     if not totals.rows:
@@ -161,38 +187,94 @@ def _checked(source: Source, decimals: Mapping[str, int], totals: ControlTotals)
         raise MalformedError("ledger/empty", f"{name} has no rows", hint="is this the right ledger?")
 
 
+def _require_few(rows: int, place: str) -> None:
+    if rows > MAX_ROWS:
+        raise MalformedError(
+            "ledger/rows",
+            f"{place}: with these the ledger has more than {MAX_ROWS:,} rows, which is the most",
+            hint="does it repeat its rows?",
+        )
+
+
 def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
     """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
     first, *others = totals.findings[:MAX_SHOWN]
+    end = ", where reading ended" if totals.finding_count >= MAX_FINDINGS else ""
     return MalformedError(
         "ledger/invalid",
-        f"{first} (the first of {totals.finding_count:,} findings)" if others else first,
+        f"{first} (the first of {totals.finding_count:,} findings{end})" if others else first,
         hint=f"nothing was written; {hint}",
         details=tuple(others),
     )
 
 
-def duplicate_rows(source: Source, decimals: Mapping[str, int], wanted: Mapping[str, Collection[bytes]]) -> list[str]:
+def duplicate_rows(
+    source: Source, decimals: Mapping[str, int], wanted: Mapping[str, npt.NDArray[np.uint64]]
+) -> Iterator[str]:
     """Which rows of `source` repeat an (account, asset), as findings that name the row and the first one.
 
-    `wanted` has for each asset the first 8 bytes of the account digests to look for. A database is queried
-    again, in a new snapshot. Raises `MalformedError` and `UnavailableError` like `read`.
+    `wanted` has for each asset the first 8 bytes of the account digests to look for, as ascending numbers. A database
+    is queried again, in a new snapshot. Of very many accounts those that come first are looked for.
+    Raises `MalformedError` and `UnavailableError` like `read`.
     """
-    from attest.liabilities import ledger_rows, ledger_sources
-
     first: dict[tuple[str, bytes], str] = {}
-    findings: list[str] = []
+    for batch, row, entry in _rows_of(source, decimals, wanted):
+        key = entry.asset, account_digest(entry.account)
+        place = f"{batch.place} row {row}"
+        before = first.get(key)
+        if before is None:
+            if len(first) < _MAX_TRACKED:
+                first[key] = place
+            continue
+        who = f"{entry.account!r} has" if source.show_names else "its account has"
+        before = before.removeprefix(f"{batch.place} ")
+        yield f"{place}, field account: {who} {entry.asset} already in {before}"
+
+
+def _sums_too_large(
+    source: Source, decimals: Mapping[str, int], accounts: Collection[tuple[str, bytes]]
+) -> Iterator[str]:
+    """A finding for each (asset, account) whose sum is out of range, which names its first row."""
+    if not accounts:
+        return
+    wanted: dict[str, list[int]] = {}
+    for asset, account in accounts:
+        wanted.setdefault(asset, []).append(int.from_bytes(account_digest(account.decode())[:PREFIX]))
+    left = set(accounts)
+    for batch, row, entry in _rows_of(source, decimals, {asset: as_array(some) for asset, some in wanted.items()}):
+        if (key := (entry.asset, entry.account.encode())) in left:
+            left.remove(key)
+            who = f"account {entry.account!r}" if source.show_names else "its account"
+            yield (
+                f"{batch.place} row {row}, field balance: the sum of the {entry.asset} rows of {who}, of which this is "
+                "the first, does not fit in 127 bits"
+            )
+            if not left:
+                return
+
+
+def as_array(numbers: Iterable[int]) -> npt.NDArray[np.uint64]:
+    """`numbers` below 2^64, each once and ascending."""
+    import numpy as np
+
+    return np.array(sorted(set(numbers)), np.uint64)
+
+
+def _rows_of(
+    source: Source, decimals: Mapping[str, int], wanted: Mapping[str, npt.NDArray[np.uint64]]
+) -> Iterator[tuple[Batch, int, Entry]]:
+    """The rows of `source` whose account digest begins, in their asset, with one of `wanted`."""
+    from attest.liabilities import ledger_bulk, ledger_rows, ledger_sources
+
+    if not wanted:
+        return
+    everyone = as_array(number for numbers in wanted.values() for number in numbers.tolist())
+    every = {asset: frozenset(numbers.tolist()) for asset, numbers in wanted.items()}
     for batch in ledger_sources.batches(source, lambda _: None, []):
-        for row, account, asset, balance in ledger_rows.entries(batch):
+        for row, account, asset, balance in ledger_rows.entries(batch, ledger_bulk.rows_of(batch, everyone)):
             try:
                 entry = ledger_rows.check_entry(account, asset, balance, decimals)
             except MalformedError:
                 continue
-            digest = account_digest(entry.account)
-            if digest[:PREFIX] not in wanted.get(entry.asset, ()):
-                continue
-            place = f"{batch.place} row {row}"
-            if (before := first.setdefault((entry.asset, digest), place)) != place:
-                before = before.removeprefix(f"{batch.place} ")
-                findings.append(f"{place}, field account: {entry.account!r} has {entry.asset} already in {before}")
-    return findings
+            if int.from_bytes(account_digest(entry.account)[:PREFIX]) in every.get(entry.asset, ()):
+                yield batch, row, entry

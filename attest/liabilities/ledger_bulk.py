@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 
 from attest.errors import MalformedError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, are_sound
+from attest.liabilities.leaves import account_digests
 from attest.liabilities.ledger import Accounts, AssetTotals, Columns
 from attest.liabilities.ledger_numbers import in_full
 from attest.liabilities.ledger_rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
+from attest.liabilities.tree import PREFIX
 
 _ARROW_DIGITS: Final = 38
+_SMALL: Final = 1 << 12
+_PIECES: Final = 256
 _HALF: Final = 2**32 - 1
 _MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
 _EXPONENT, _LOWER = ord("e"), 0x20
@@ -53,10 +57,47 @@ def _in_bulk(batch: Batch, decimals: Mapping[str, int]) -> list[Balances]:
     ]
 
 
+def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """The indices of the rows whose account digests may begin with one of `prefixes`, which ascend."""
+    everyone = np.arange(len(batch.account))
+    if batch.account.null_count or not len(batch.account):
+        return everyone
+    try:
+        accounts = Accounts(*byte_columns(_checked_accounts(binary(batch.account))))
+    except (_IrregularError, pa.ArrowInvalid):
+        return everyone
+    digests = account_digests(accounts)
+    found = np.isin(np.ascontiguousarray(digests[:, :PREFIX]).view(">u8")[:, 0].astype(np.uint64), prefixes)
+    return np.flatnonzero(found)
+
+
 def grouped(codes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], list[slice]]:
     """The order that brings equal `codes` together, and where each of 0 … `count` - 1 then stands."""
     ends = np.cumsum(np.bincount(codes, minlength=count)).tolist()
     return np.argsort(codes, kind="stable"), [slice(start, end) for start, end in pairwise([0, *ends])]
+
+
+def together(parts: Iterable[Balances]) -> Iterator[Balances]:
+    """`parts`, small ones of an asset joined: of a hundred thousand files with a row each, each would cost a batch."""
+    waiting: dict[str, list[Balances]] = {}
+    for part in parts:
+        held = waiting.setdefault(part.asset, [])
+        held.append(part)
+        if len(part.accounts) >= _SMALL or len(held) >= _PIECES:
+            yield _joined(waiting.pop(part.asset))
+    for held in waiting.values():
+        yield _joined(held)
+
+
+def _joined(parts: list[Balances]) -> Balances:
+    if len(parts) == 1:
+        return parts[0]
+    return Balances(
+        parts[0].asset,
+        pa.concat_arrays([part.accounts for part in parts]),
+        np.concatenate([part.high for part in parts]),
+        np.concatenate([part.low for part in parts]),
+    )
 
 
 def columns(balances: Balances, totals: AssetTotals) -> Columns:

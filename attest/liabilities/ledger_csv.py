@@ -17,12 +17,17 @@ import pyarrow as pa
 import pyarrow.csv
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition
+from attest.liabilities.ledger_partitions import COLUMNS, NO_FOLDERS, Partition
 from attest.liabilities.ledger_rows import Batch
 
 BLOCK_BYTES: Final = 8 << 20
 MAX_LINE_BYTES: Final = 8 << 20
+MAX_EMPTY: Final = 1_000_000  # lines, beyond one for each row
+_MAX_COLUMNS: Final = 4096
 _BATCH_ROWS: Final = 1 << 14
+_BATCH_CHARACTERS: Final = 16 << 20
+_PLAIN_ROWS: Final = 1 << 17
+_FILLED_BYTES: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE, _COMMA = b'\n\r",'
 _BEFORE_QUOTED: Final = (_NEWLINE, _COMMA, _QUOTE)
@@ -48,14 +53,36 @@ def batches(
     columns = folders.positions(f"{place} row 1", header)
     row = 1 + lines
     rest = chain([first[used:]], blocks)
+    count = _Lines(place)
     for block in rest:
         try:
             batch, lines = _parse(place, block, row, len(header), columns, folders)
         except (_UnusualError, pa.ArrowInvalid):
-            yield from _by_csv_module(place, chain([block], rest), row, header, found, folders)
+            yield from _by_csv_module(place, chain([block], rest), row, header, found, folders, count)
             return
         row += lines
-        yield batch
+        count.add(len(batch.account), lines - len(batch.account), row)
+        for start in range(0, len(batch.account), _PLAIN_ROWS):
+            yield batch.part(start, _PLAIN_ROWS)
+
+
+class _Lines:
+    """How many rows and empty lines came."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._rows = self._empty = 0
+
+    def add(self, rows: int, empty: int, line: int) -> None:
+        """Count more of them, before `line`. Raises `MalformedError` where nearly all is empty."""
+        self._rows += rows
+        self._empty += empty
+        if self._empty > MAX_EMPTY + self._rows:
+            raise MalformedError(
+                "ledger/empty-lines",
+                f"{self._place} row {line}: up to here {self._empty:,} lines are empty, and {self._rows:,} are not",
+                hint="take the empty lines out",
+            )
 
 
 def _blocks(place: str, stream: BinaryIO) -> Iterator[bytes]:
@@ -84,6 +111,12 @@ def _header(place: str, block: bytes) -> tuple[list[str], int, int]:
         header = next(reader, [])
     except csv.Error as error:
         raise MalformedError("ledger/csv", f"{place} row 1: {error}") from None
+    if len(header) > _MAX_COLUMNS:
+        raise MalformedError(
+            "ledger/column",
+            f"{place} row 1: has {len(header):,} columns; the most is {_MAX_COLUMNS:,}",
+            hint="export the columns account, asset, balance",
+        )
     text.seek(0)
     used = "".join(islice(text, reader.line_num))
     return header, len(used.encode()), reader.line_num
@@ -96,7 +129,8 @@ def _decode(place: str, block: bytes, row: int, header: list[str]) -> str:
         line = block.rfind(b"\n", 0, error.start) + 1
         names = header or block.split(b"\n", 1)[0].decode("ascii", "replace").strip().split(",")
         position = block.count(b",", line, error.start)
-        name = names[position] if position < len(names) else str(position + 1)
+        # Of a file without a header, this is a row.
+        name = names[position] if position < len(names) and names[position] in COLUMNS else str(position + 1)
         row += block.count(b"\n", 0, error.start)
         raise MalformedError(
             "ledger/encoding",
@@ -109,8 +143,10 @@ def _parse(
     place: str, block: bytes, row: int, width: int, columns: dict[str, int], folders: Partition
 ) -> tuple[Batch, int]:
     """The batch in a plain block that starts with line `row`, and the number of lines in it."""
-    if not block:
-        return Batch(place, row, *[pa.array([], pa.binary())] * 3), 0
+    if not block.strip(b"\r\n"):
+        if block.count(b"\r") != block.count(b"\r\n"):
+            raise _UnusualError
+        return Batch(place, row, *[pa.array([], pa.binary())] * 3), block.count(b"\n")
     quoted = b'"' in block
     _require_plain(block, quoted=quoted)
     table = pyarrow.csv.read_csv(
@@ -138,11 +174,18 @@ def _one_chunk(column: Any) -> Any:
 
 def _filled(block: bytes) -> npt.NDArray[np.int64]:
     """Which lines are not empty, counted from 0."""
-    data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
-    ends = np.flatnonzero(data == _NEWLINE)
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    lengths = ends - starts
-    return np.flatnonzero((lengths > 1) | ((lengths == 1) & (data[starts] != _RETURN)))
+    found, start, line = [np.empty(0, np.int64)], 0, 0
+    while start < len(block):
+        # A piece at a time, since a line takes far more memory here than an empty one has in the file.
+        end = block.rfind(b"\n", start, start + _FILLED_BYTES) + 1 or block.find(b"\n", start) + 1 or len(block)
+        piece = block[start:end] if block[end - 1] == _NEWLINE else block[start:end] + b"\n"
+        data = np.frombuffer(piece, np.uint8)
+        ends = np.flatnonzero(data == _NEWLINE)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        lengths = ends - starts
+        found.append(line + np.flatnonzero((lengths > 1) | ((lengths == 1) & (data[starts] != _RETURN))))
+        start, line = end, line + len(ends)
+    return np.concatenate(found)
 
 
 def _require_plain(block: bytes, *, quoted: bool) -> None:
@@ -183,38 +226,100 @@ def _require_plain_quotes(data: npt.NDArray[np.uint8]) -> None:
 
 
 def _by_csv_module(
-    place: str, blocks: Iterable[bytes], row: int, header: list[str], found: Callable[[str], None], folders: Partition
+    place: str,
+    blocks: Iterable[bytes],
+    row: int,
+    header: list[str],
+    found: Callable[[str], None],
+    folders: Partition,
+    count: _Lines,
 ) -> Iterator[Batch]:
     columns, width = folders.positions(place, header), len(header)
     before = row - 1
-    reader = csv.reader(_lines(place, blocks, row, header), strict=True)
-    rows: list[int] = []
-    fields: list[list[str]] = []
+    lines = _Records(place, blocks, row, header)
+    reader = csv.reader(lines, strict=True)
+    taken = _Taken(place, columns, folders)
     try:
         for values in reader:
+            lines.record_ended()
             if len(values) == width:
-                rows.append(before + reader.line_num)
-                fields.append([values[column] for column in columns.values()])
-                if len(rows) == _BATCH_ROWS:
-                    yield _batch(place, rows, fields, columns, folders)
-                    rows, fields = [], []
+                taken.add(before + reader.line_num, [values[column] for column in columns.values()])
+                if taken.full():
+                    count.add(len(taken.rows), 0, before + reader.line_num)
+                    yield taken.batch()
             elif values:
-                yield _batch(place, rows, fields, columns, folders)  # first what may be wrong above
-                rows, fields = [], []
+                if taken.rows:  # first what may be wrong above
+                    yield taken.batch()
                 found(f"{place} row {before + reader.line_num}, {_misfit(values, columns, width)}")
+            else:
+                count.add(0, 1, before + reader.line_num)
     except csv.Error as error:
-        yield _batch(place, rows, fields, columns, folders)
-        raise MalformedError("ledger/csv", f"{place} row {before + reader.line_num}: {error}") from None
+        yield taken.batch()
+        raise MalformedError("ledger/csv", f"{place} row {lines.start}: {error}") from None
     except MalformedError:
-        yield _batch(place, rows, fields, columns, folders)
+        yield taken.batch()
         raise
-    yield _batch(place, rows, fields, columns, folders)
+    yield taken.batch()
 
 
-def _lines(place: str, blocks: Iterable[bytes], row: int, header: list[str]) -> Iterator[str]:
-    for block in blocks:
-        yield from io.StringIO(_decode(place, block, row, header), newline="")
-        row += block.count(b"\n")
+class _Taken:
+    """Rows on their way into a batch."""
+
+    def __init__(self, place: str, columns: dict[str, int], folders: Partition) -> None:
+        self.rows: list[int] = []
+        self._fields: list[list[str]] = []
+        self._characters = 0
+        self._place, self._columns, self._folders = place, columns, folders
+
+    def add(self, row: int, fields: list[str]) -> None:
+        """Take a row with its number."""
+        self.rows.append(row)
+        self._fields.append(fields)
+        self._characters += sum(map(len, fields))
+
+    def full(self) -> bool:
+        """Whether they are enough, or long enough, for a batch."""
+        return len(self.rows) == _BATCH_ROWS or self._characters > _BATCH_CHARACTERS
+
+    def batch(self) -> Batch:
+        """The batch of what was taken since the last one."""
+        batch = _batch(self._place, self.rows, self._fields, self._columns, self._folders)
+        self.rows, self._fields, self._characters = [], [], 0
+        return batch
+
+
+class _Records:
+    """The lines of blocks as text; a record of more bytes than a line may have is an error."""
+
+    def __init__(self, place: str, blocks: Iterable[bytes], row: int, header: list[str]) -> None:
+        self._place = place
+        self._lines = self._decoded(blocks, row, header)
+        self._row = row
+        self._characters = 0
+        self.start = row  # of the record that is being read
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self._characters += len(line)
+            if self._characters > MAX_LINE_BYTES:
+                raise MalformedError(
+                    "ledger/line",
+                    f"{self._place} row {self.start}: a quoted field, or its row, goes on for more than "
+                    f"{MAX_LINE_BYTES:,} characters",
+                    hint="is the quote closed that opens there?",
+                )
+            self._row += 1
+            yield line
+
+    def record_ended(self) -> None:
+        """Take note that the lines up to here were a whole record."""
+        self._characters = 0
+        self.start = self._row
+
+    def _decoded(self, blocks: Iterable[bytes], row: int, header: list[str]) -> Iterator[str]:
+        for block in blocks:
+            yield from io.StringIO(_decode(self._place, block, row, header), newline="")
+            row += block.count(b"\n")
 
 
 def _misfit(values: list[str], columns: dict[str, int], width: int) -> str:

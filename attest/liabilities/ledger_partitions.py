@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger_rows import Batch, binary, is_text
+from attest.liabilities.ledger_rows import Batch, binary, is_text, names_nobody
 
 COLUMNS: Final = ("account", "asset", "balance")
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -22,11 +22,12 @@ _HINT: Final = f"a ledger has the columns {', '.join(COLUMNS)}"
 class Partition(NamedTuple):
     """What the folders around a file say of its rows: `values` of columns of a ledger, `others` of other columns.
 
-    Keys are columns; a value of `others` is the folder's name.
+    Keys are columns; a value of `others` is the folder's name. `show_names` lets errors show what a row says.
     """
 
     values: Mapping[str, str] = {}
     others: Mapping[str, str] = {}
+    show_names: bool = False
 
     def positions(self, place: str, names: list[str]) -> dict[str, int]:
         """Where those columns of a ledger stand among `names` that the file has. Raises `MalformedError`."""
@@ -72,10 +73,13 @@ class Partition(NamedTuple):
             index = int(np.argmin(same))
             row = rows + index if isinstance(rows, int) else int(rows[index])
             value = binary(array)[index].as_py()
-            shown = "null" if value is None else repr(value[:40].decode("utf-8", "replace"))
+            text = "" if value is None else value[:40].decode("utf-8", "replace")
+            shown = f"is {text!r}" if self.show_names or names_nobody(text) else "is another"
+            shown = "is null" if value is None else shown
+            folder = f"its folder is named {column}={said if self.show_names or column != 'account' else '…'}"
             raise MalformedError(
                 "ledger/partition",
-                f"{place} row {row}, field {column}: is {shown}, while its folder is named {column}={said}",
+                f"{place} row {row}, field {column}: {shown}, while {folder}",
                 hint="which of the two is right? leave the column out of the file, or move the file",
             )
 
@@ -83,8 +87,10 @@ class Partition(NamedTuple):
 NO_FOLDERS: Final = Partition()
 
 
-def partition(place: str, folders: Sequence[str]) -> Partition:
+def partition(place: str, folders: Sequence[str], *, show_names: bool = False) -> Partition:
     """What the names of `folders`, from the outermost in, say of the rows in the file that findings call `place`.
+
+    Errors name accounts if `show_names`.
 
     Raises `MalformedError` when they say two things, or that a column has no value.
     """
@@ -100,7 +106,8 @@ def partition(place: str, folders: Sequence[str]) -> Partition:
         try:
             value = unquote(said, errors="strict")
         except UnicodeDecodeError:
-            raise MalformedError("ledger/partition", f"{place}: the name of its folder {folder} is not UTF-8") from None
+            shown = folder if show_names or key != "account" else "account=…"
+            raise MalformedError("ledger/partition", f"{place}: the name of its folder {shown} is not UTF-8") from None
         if value in {"", _NULL}:
             raise MalformedError(
                 "ledger/partition",
@@ -108,8 +115,9 @@ def partition(place: str, folders: Sequence[str]) -> Partition:
                 hint=f"a row of a ledger has its {key}: correct those rows, or leave the folder out",
             )
         if values.setdefault(key, value) != value:
-            raise MalformedError("ledger/partition", f"{place}: its folders say {key}={values[key]} and {folder}")
-    return Partition(values, others)
+            said = f"{key}={values[key]} and {folder}" if show_names or key != "account" else f"two values of {key}"
+            raise MalformedError("ledger/partition", f"{place}: its folders say {said}")
+    return Partition(values, others, show_names)
 
 
 def _constant(value: str, length: int) -> Any:

@@ -13,6 +13,7 @@ _PARTS: Final = re.compile(
     re.DOTALL,
 )
 _COMMENT: Final = re.compile(r"/\*|\*/")
+QUERY: Final = "SELECT account, asset, balance FROM …"
 
 
 def without_end(query: str) -> str:

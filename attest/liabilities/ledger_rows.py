@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,11 @@ from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
 from attest.liabilities.ledger_numbers import in_full
 
 MAX_BALANCE: Final = 2**127 - 1
+_AT_ONCE: Final = 1 << 13
+_TICKER: Final = re.compile(r"[A-Z]{1,5} {0,20}", re.ASCII)
+_NUMBER: Final = re.compile(r"(?=.*[0-9])[-+]?[0-9.,]{0,60}(?:[eE][-+]?[0-9.,]{0,9}){0,3}", re.ASCII)
+_DIGITS: Final = re.compile(r"[-+]?[0-9]{1,30}", re.ASCII)
+_NO_NUMBERS: Final = frozenset({"", "-", "NaN", "nan", "inf", "Infinity", "-Infinity", "NULL", "null"})
 _TEXT: Final = (
     *(pa.string(), pa.large_string(), pa.string_view()),
     *(pa.binary(), pa.large_binary(), pa.binary_view()),
@@ -28,6 +34,7 @@ class Batch(NamedTuple):
     `account` is text or bytes, `asset` also a dictionary of them, `balance` text, integers or decimals.
     `rows` is the number of the first row, or of each when they do not follow one another.
     `unordered` says that the numbers alone do not find a row again, as in the result of a query.
+    `show_names` lets findings show what stands in a row.
     """
 
     place: str
@@ -36,6 +43,13 @@ class Batch(NamedTuple):
     asset: Any
     balance: Any
     unordered: bool = False
+    show_names: bool = False
+
+    def part(self, start: int, length: int) -> Batch:
+        """At most `length` rows from index `start` on."""
+        rows = self.rows + start if isinstance(self.rows, int) else self.rows[start : start + length]
+        account, asset, balance = (each[start : start + length] for each in (self.account, self.asset, self.balance))
+        return self._replace(rows=rows, account=account, asset=asset, balance=balance)
 
     def row(self, index: int) -> int:
         """The number of the row at `index`."""
@@ -62,18 +76,22 @@ class Entry(NamedTuple):
     balance: int
 
 
-def check_entry(account: object, asset: object, balance: object, decimals: Mapping[str, int]) -> Entry:
+def check_entry(
+    account: object, asset: object, balance: object, decimals: Mapping[str, int], *, show: bool = False
+) -> Entry:
     """The row with these values: text as str or UTF-8 bytes, balances also as int or Decimal.
+
+    Errors show what stands there if `show`; else only what looks like an asset or a number, and so names nobody.
 
     Raises `MalformedError` naming the field, and `UnavailableError` for an account that a newer Unicode may know.
     """
     field = "account"
     try:
-        name = new_account(_text(account))
+        name = new_account(_text(account), show=show)
         field = "asset"
-        coin = _asset(_text(asset), decimals)
+        coin = _asset(_text(asset), decimals, show=show)
         field = "balance"
-        units = _units(_text(balance), decimals[coin])
+        units = _units(_text(balance), decimals[coin], show=show)
     except MalformedError as error:
         raise MalformedError(error.code, _in_field(field, error)) from None
     except UnavailableError as error:
@@ -86,28 +104,47 @@ def _in_field(field: str, error: AttestError) -> str:
     return f"field {field}: {error.message}" + (f": {error.hint}" if error.hint else "")
 
 
-def entries(batch: Batch) -> Iterator[tuple[int, object, object, object]]:
-    """Row number, account, asset and balance of each row, as `check_entry` takes them."""
-    columns = (_python(batch.account), _python(batch.asset), _python(batch.balance))
-    for index, values in enumerate(zip(*columns, strict=True)):
-        yield batch.row(index), *values
+def entries(batch: Batch, chosen: npt.NDArray[np.int64] | None = None) -> Iterator[tuple[int, object, object, object]]:
+    """Row number, account, asset and balance of each row, or of the `chosen` indices, as `check_entry` takes them."""
+    indices = np.arange(len(batch.account)) if chosen is None else chosen
+    for start in range(0, len(indices), _AT_ONCE):
+        some = indices[start : start + _AT_ONCE]
+        taken = pa.array(some)
+        columns = [_python(column.take(taken)) for column in (batch.account, batch.asset, batch.balance)]
+        for index, *values in zip(some.tolist(), *columns, strict=True):
+            yield batch.row(index), *values
 
 
 def locate(batch: Batch, row: int, account: object) -> str:
-    """What a finding calls a row: its file and number, and where that does not find it, its account."""
-    if batch.unordered and isinstance(account, bytes):
+    """What a finding calls a row: its file and number; where that does not find it, its account if names are shown."""
+    if batch.unordered and batch.show_names and isinstance(account, bytes):
         return f"{batch.place} row {row} (account {account[:MAX_ACCOUNT_BYTES].decode(errors='replace')!r})"
     return f"{batch.place} row {row}"
 
 
-def _asset(text: str, decimals: Mapping[str, int]) -> str:
+def _asset(text: str, decimals: Mapping[str, int], *, show: bool) -> str:
     if text not in decimals:
-        raise MalformedError("ledger/asset", f"{text[:40]!r} is not an asset of the config")
+        shown = f"{text[:40]!r} " if show or names_nobody(text) else ""
+        raise MalformedError("ledger/asset", f"{shown}is not an asset of the config")
     return text
 
 
-def _units(text: str, decimals: int) -> int:
-    units = parse_decimal(in_full(text, decimals), decimals)
+def names_nobody(text: str) -> bool:
+    """Whether a field says this, which may be shown though names are hidden: it looks like a coin or a number.
+
+    A whole number may be a customer's that stands in the wrong column.
+    """
+    if _NUMBER.fullmatch(text):
+        return _DIGITS.fullmatch(text) is None
+    return text in _NO_NUMBERS or _TICKER.fullmatch(text) is not None
+
+
+def _units(text: str, decimals: int, *, show: bool) -> int:
+    try:
+        units = parse_decimal(in_full(text, decimals), decimals)
+    except MalformedError as error:
+        message = error.message if show or names_nobody(text) else error.message.removeprefix(f"{text[:60]!r} ")
+        raise MalformedError(error.code, message, hint=error.hint) from None
     if abs(units) > MAX_BALANCE:
         raise MalformedError("ledger/too-large", f"{text[:60]!r} does not fit in 127 bits")
     return units
@@ -129,7 +166,7 @@ def one_by_one(batch: Batch, decimals: Mapping[str, int], found: Callable[[str],
     checked: dict[str, tuple[list[bytes], list[int]]] = {}
     for row, account, asset, balance in entries(batch):
         try:
-            entry = check_entry(account, asset, balance, decimals)
+            entry = check_entry(account, asset, balance, decimals, show=batch.show_names)
         except MalformedError as error:
             found(f"{locate(batch, row, account)}, {error.message}")
         except UnavailableError as error:

@@ -5,44 +5,46 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attest.errors import MalformedError, UnavailableError
-from attest.liabilities import ledger_csv, ledger_databases
+from attest.liabilities import ledger_csv, ledger_parquet, ledger_postgresql, ledger_sqlite
 from attest.liabilities.ledger import Input, Source
 from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition, partition
-from attest.liabilities.ledger_rows import Batch, is_text
+from attest.liabilities.ledger_queries import QUERY
+from attest.liabilities.ledger_rows import Batch
 
-_PARQUET_BATCH_ROWS: Final = 1 << 17
-_READ_AHEAD_BYTES: Final = 1 << 20
 _HASH_BYTES: Final = 4 << 20
 _CODECS: Final = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}
 _SQLITE: Final = (".sqlite", ".sqlite3", ".db")
 _SCHEMES: Final = ("postgresql://", "postgres://")
+_ACCOUNT_FOLDER: Final = re.compile(r"(?<![^/\\])(account)=[^/\\]*")
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of the ledger, the name it has in findings, and its state when reading began.
+    """A file of the ledger.
 
-    `within` are the folders that its path names, below that of the config.
+    `place` is the name it has in findings, in which no folder names an account unless names are shown.
+    `state` is its size, time and inode when reading began.
+    `folders` are the columns that the folders say which its path names, below that of the config.
     """
 
     path: Path
     name: str
-    state: tuple[int, int, int]
-    within: tuple[str, ...]
+    place: str
+    state: tuple[int, int, int] = (0, 0, 0)
+    folders: Partition = NO_FOLDERS
 
 
 def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -> Iterator[Batch]:
@@ -52,19 +54,21 @@ def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -
     Raises `MalformedError` where reading cannot go on, `UnavailableError` for what cannot be read or has changed.
     """
     if source.location.startswith(_SCHEMES):
-        yield from ledger_databases.postgresql(source.location, _query(source), inputs)
+        for batch in ledger_postgresql.postgresql(source, _query(source), inputs):
+            yield batch._replace(show_names=source.show_names)
         return
     files = _files(source)
     with _digests(files) as digests:
         for file in files:
             with _failures(file):
-                yield from _rows(file, source, found)
+                for batch in _rows(file, source, found):
+                    yield batch._replace(show_names=source.show_names)
     for file, digest in zip(files, digests, strict=True):
         with _failures(file):
-            if _state(file.path) != file.state:
+            if _state(file.path.stat()) != file.state:
                 raise UnavailableError(
                     "ledger/changed",
-                    f"{file.name} changed while it was read",
+                    f"{file.place} changed while it was read",
                     hint="read a copy that nothing writes to",
                 )
             inputs.append(Input(file.name, sha256=digest.result(), bytes=file.state[0], query=source.query))
@@ -77,16 +81,14 @@ def require_files(source: Source) -> None:
     for file in _files(source):
         with _failures(file):
             if not S_ISREG(file.path.stat().st_mode):
-                raise MalformedError("ledger/file", f"{file.name} is not a file")
+                raise MalformedError("ledger/file", f"{file.place} is not a file")
             with file.path.open("rb"):
                 pass
 
 
 def _query(source: Source) -> str:
     if source.query is None:
-        raise MalformedError(
-            "ledger/query", "a database needs a query", hint=f"{ledger_databases.QUERY} ORDER BY account"
-        )
+        raise MalformedError("ledger/query", "a database needs a query", hint=f"{QUERY} ORDER BY account")
     return source.query
 
 
@@ -96,17 +98,26 @@ def _files(source: Source) -> list[_File]:
     named = [path] if plain else sorted(_expand(path))
     if not named:
         raise UnavailableError("ledger/unreadable", f"no file matches {path}")
+    outer = 0 if Path(source.location).is_absolute() else len(source.folder.parts)
     files = []
-    for each in named:
+    for number, each in enumerate(named, start=1):
         name = each.name if len(named) == 1 else os.path.relpath(each, source.folder)
-        within = each.parts[0 if Path(source.location).is_absolute() else len(source.folder.parts) : -1]
-        with _failures(file := _File(each, name, (0, 0, 0), within)):
-            if each.is_dir():
+        place = name if source.show_names else _nameless(name, number, len(named))
+        with _failures(_File(each, name, place)):
+            state = each.stat()
+            if S_ISDIR(state.st_mode):
                 raise MalformedError(
-                    "ledger/folder", f"{name} is a folder", hint=f"name its files, as in {_inside(source, each)}"
+                    "ledger/folder", f"{place} is a folder", hint=f"name its files, as in {_inside(source, each)}"
                 )
-            files.append(_File(each, file.name, _state(each), file.within))
+            folders = partition(place, each.parts[outer:-1], show_names=source.show_names)
+            files.append(_File(each, name, place, _state(state), folders))
     return files
+
+
+def _nameless(name: str, number: int, count: int) -> str:
+    """`name` of the `number`-th of `count` files without the account that a folder in it may name."""
+    hidden = _ACCOUNT_FOLDER.sub(r"\1=…", name)
+    return name if hidden == name else f"{hidden} (file {number:,} of {count:,})"
 
 
 def _inside(source: Source, folder: Path) -> str:
@@ -122,8 +133,7 @@ def _expand(pattern: Path) -> list[Path]:
     return files or found
 
 
-def _state(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
+def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
@@ -131,12 +141,19 @@ def _state(path: Path) -> tuple[int, int, int]:
 def _failures(file: _File) -> Iterator[None]:
     try:
         yield
+    except MemoryError:
+        raise UnavailableError(
+            "ledger/memory",
+            f"reading {file.place} takes more memory than this machine, or a limit set for it, gives",
+            hint="read it where more memory is free, or write it again as CSV",
+        ) from None
     except (pa.ArrowException, UnicodeDecodeError) as error:  # a column's name may be no text
-        raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
+        raise MalformedError("ledger/damaged", f"{file.place}: {_first_line(error)}") from None
     except OSError as error:
         if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode
-            raise MalformedError("ledger/damaged", f"{file.name}: {_first_line(error)}") from None
-        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {file.path}: {error.strerror}") from None
+            raise MalformedError("ledger/damaged", f"{file.place}: {_first_line(error)}") from None
+        where = file.path if file.place == file.name else file.place
+        raise UnavailableError("ledger/unreadable", f"cannot read the ledger {where}: {error.strerror}") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -152,15 +169,15 @@ def _suffix(path: Path) -> str | None:
 def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
     suffix = _suffix(file.path)
     if suffix in _SQLITE:
-        return ledger_databases.sqlite(file.path, file.name, _query(source), found)
+        return ledger_sqlite.sqlite(file.path, file.place, _query(source), source, found)
     if source.query is not None:
-        raise MalformedError("ledger/query", f"{file.name} is no database, a query has no meaning for it")
+        raise MalformedError("ledger/query", f"{file.place} is no database, a query has no meaning for it")
     if suffix == ".parquet":
-        return _parquet(file)
+        return ledger_parquet.parquet(file.path, file.place, file.folders)
     if suffix is None:
         raise MalformedError(
             "ledger/format",
-            f"{file.name} has no known ending",
+            f"{file.place} has no known ending",
             hint=f"a ledger is {', '.join((*_CODECS, '.parquet', *_SQLITE))} or postgresql://…",
         )
     return _csv(file, _CODECS[suffix], found)
@@ -169,62 +186,7 @@ def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator
 def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterator[Batch]:
     with file.path.open("rb", buffering=0) as raw:
         stream: Any = pa.CompressedInputStream(raw, codec) if codec else raw
-        yield from ledger_csv.batches(file.name, stream, found, partition(file.name, file.within))
-
-
-def _parquet(file: _File) -> Iterator[Batch]:
-    folders = partition(file.name, file.within)
-    columns = check_types(file.name, pq.read_schema(file.path), folders)
-    with pq.ParquetFile(
-        file.path,
-        read_dictionary=[name for name in columns if name == "asset"],
-        pre_buffer=False,
-        buffer_size=_READ_AHEAD_BYTES,
-        page_checksum_verification=True,
-    ) as parquet:
-        row = 1
-        for batch in parquet.iter_batches(_PARQUET_BATCH_ROWS, columns=columns):
-            present = {name: batch.column(name) for name in columns}
-            if "asset" in present:
-                _check_codes(file.name, present["asset"])
-            yield folders.batch(file.name, row, present)
-            row += len(batch)
-
-
-def _check_codes(place: str, assets: Any) -> None:
-    """Arrow reads a page whose codes are beyond the dictionary; what it makes of them later is anything."""
-    if pa.types.is_dictionary(assets.type):
-        codes = pc.min_max(assets.indices).as_py()
-        if codes["min"] is not None and not 0 <= codes["min"] <= codes["max"] < len(assets.dictionary):
-            raise MalformedError("ledger/damaged", f"{place}: a page names assets that its dictionary does not have")
-
-
-def check_types(place: str, schema: Any, folders: Partition = NO_FOLDERS) -> list[str]:
-    """The columns of a ledger that the Arrow `schema` has, where the others are in the names of `folders`.
-
-    Raises `MalformedError` unless they are there in types that are exact.
-    """
-    columns = list(folders.positions(place, schema.names))
-    for name in {"account", "asset"}.intersection(columns):
-        if not is_text(kind := schema.field(name).type) and kind != pa.null():
-            raise MalformedError(
-                "ledger/type", f"{place}, field {name}: is {kind}, not text", hint=f"export {name} as text"
-            )
-    if "balance" not in columns:
-        return columns
-    kind = schema.field("balance").type
-    types = pa.types
-    if types.is_floating(kind):
-        raise MalformedError(
-            "ledger/type",
-            f"{place}, field balance: is {kind}, which is not exact",
-            hint="export balance as DECIMAL or text",
-        )
-    if not (is_text(kind) or types.is_decimal(kind) or types.is_integer(kind) or kind == pa.null()):
-        raise MalformedError(
-            "ledger/type", f"{place}, field balance: is {kind}", hint="export balance as DECIMAL, integer or text"
-        )
-    return columns
+        yield from ledger_csv.batches(file.place, stream, found, file.folders)
 
 
 @contextmanager

@@ -1,113 +1,177 @@
-"""Several rows of one account and asset, added up: sub-accounts become one balance."""
+"""Several rows of one account and asset, added up: sub-accounts become one balance.
+
+Rows lie in buckets by the first byte of the account digest. What does not fit in memory goes to a file that has no
+name, added up before, so that one account's rows in any number take no room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from attest.errors import UnavailableError
+from attest.liabilities.leaves import account_digests
+from attest.liabilities.ledger import Accounts
 from attest.liabilities.ledger_bulk import grouped
-from attest.liabilities.ledger_rows import Balances
+from attest.liabilities.ledger_rows import Balances, byte_columns
+from attest.liabilities.spill import BUCKETS, NamelessFile, by_bucket
 
-_MEMORY: Final = "384MB"
+_MEMORY: Final = 256 << 20
 _BATCH_ROWS: Final = 1 << 17
+_PIECE_ROWS: Final = 1 << 15
+_MAX_BUCKET_BYTES: Final = 128 << 20
+_DEEPEST: Final = 8
+_MAX_TOO_LARGE: Final = 1000  # to be told
 _HALF: Final = 2**32 - 1
 _SCHEMA: Final = pa.schema(
-    [("asset", pa.uint16()), ("account", pa.large_binary()), ("high", pa.int64()), ("low", pa.uint64())]
+    [
+        *(("asset", pa.uint16()), ("account", pa.large_binary())),
+        *(("top", pa.int64()), ("high", pa.uint64()), ("low", pa.uint64())),  # a sum of 192 bits, signed
+    ]
 )
-# Sorting, unlike GROUP BY, works in a fixed memory whatever the number of accounts (duckdb 2.0).
-_QUERY: Final = "SELECT asset, account, high, low FROM balances ORDER BY asset, account"
 
 
-def by_account(parts: Iterable[Balances], found: Callable[[str], None]) -> Iterator[Balances]:
-    """The balances in `parts`, one per account and asset; sums beyond 127 bits go to `found`.
+def by_account(parts: Iterable[Balances], too_large: list[tuple[str, bytes]]) -> Iterator[Balances]:
+    """The balances in `parts`, one per account and asset; whose sum is beyond 127 bits goes to `too_large`.
 
-    What does not fit in memory goes to a temporary folder (TMPDIR) only the user can read.
-    Raises what `parts` raises, before it yields anything, and `UnavailableError` when the disk is full.
+    What does not fit in memory goes to TMPDIR. Raises what `parts` raises, before it yields anything, and
+    `UnavailableError` when the disk is full.
     """
     names: dict[str, int] = {}
-    failures: list[BaseException] = []
-
-    def batches() -> Iterator[Any]:
-        try:
-            for part in parts:
-                code = pa.repeat(pa.scalar(names.setdefault(part.asset, len(names)), pa.uint16()), len(part.accounts))
-                yield pa.record_batch([code, part.accounts, pa.array(part.high), pa.array(part.low)], schema=_SCHEMA)
-        except BaseException as error:  # noqa: BLE001  (duckdb would turn it into one of its own)
-            failures.append(error)
-
-    with TemporaryDirectory(prefix="attest-ledger-") as folder:
-        config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": folder}
-        with closing(duckdb.connect(config=config)) as database:
-            try:
-                database.register("balances", pa.RecordBatchReader.from_batches(_SCHEMA, batches()))
-                for batch in _sums(database.sql(_QUERY).to_arrow_reader(_BATCH_ROWS) or (), failures):
-                    yield from _by_asset(batch, list(names), found)
-            except (duckdb.Error, pa.ArrowException, OSError) as error:
-                if not failures:
-                    message = str(error).partition("\n")[0]
-                    raise UnavailableError("ledger/sum", f"cannot add up the rows of accounts: {message}") from None
-    if failures:
-        raise failures[0]
+    try:
+        buckets = _Buckets(0)
+        for part in parts:
+            code = pa.repeat(pa.scalar(names.setdefault(part.asset, len(names)), pa.uint16()), len(part.accounts))
+            words = part.high >> 63, part.high.view(np.uint64), part.low
+            buckets.add(pa.record_batch([code, part.accounts, *map(pa.array, words)], schema=_SCHEMA))
+        for batch in buckets.sums():
+            for start in range(0, len(batch), _BATCH_ROWS):
+                yield from _by_asset(batch[start : start + _BATCH_ROWS], list(names), too_large)
+    except OSError as error:
+        message = error.strerror or str(error)
+        raise UnavailableError(
+            "ledger/sum",
+            f"cannot add up the rows of accounts: {message}",
+            hint="make room on the disk where temporary files lie, or name another in TMPDIR",
+        ) from None
 
 
-def _sums(batches: Iterable[Any], failures: list[BaseException]) -> Iterator[Any]:
-    """Batches of one row per account and asset, from batches in that order."""
-    last = None
-    for batch in batches:
-        if failures:
+class _Buckets:
+    """Rows by the byte `depth` of the digest of their account."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._fresh: list[Any] = []
+        self._fresh_rows = 0
+        self._pending: list[tuple[Any, list[int]]] = []
+        self._pending_bytes = 0
+        self._file: NamelessFile | None = None
+        self._places: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
+        self._bytes = [0] * BUCKETS
+
+    def add(self, batch: Any) -> None:
+        """Take a batch of `_SCHEMA`."""
+        if not len(batch):
             return
-        rows = batch.cast(_SCHEMA)
-        sums = _sum_runs(rows if last is None else pa.concat_batches([last, rows]))
-        last = sums[-1:]
-        if last.column("high").null_count:
-            yield sums
-            last = None
-        else:
-            yield sums[:-1]
-    if last is not None:
-        yield last
+        self._fresh.append(batch)
+        self._fresh_rows += len(batch)
+        if self._fresh_rows >= _PIECE_ROWS:
+            self._sort()
+            if self._pending_bytes > _MEMORY:
+                self._flush()
+
+    def sums(self) -> Iterator[Any]:
+        """Batches in which each account and asset stands once, which it does in one of them."""
+        self._sort()
+        for bucket in range(BUCKETS):
+            pieces = self._pieces(bucket)
+            if self._bytes[bucket] > _MAX_BUCKET_BYTES and self._depth < _DEEPEST:
+                # Somebody chose accounts whose digests begin alike.
+                deeper = _Buckets(self._depth + 1)
+                for piece in pieces:
+                    deeper.add(piece)
+                yield from deeper.sums()
+            elif held := list(pieces):
+                yield _added_up(held)
+
+    def _sort(self) -> None:
+        if self._fresh:
+            batch = self._fresh[0] if len(self._fresh) == 1 else pa.concat_batches(self._fresh)
+            digests = account_digests(Accounts(*byte_columns(batch.column("account"))))
+            order, bounds = by_bucket(digests, self._depth)
+            batch = batch.take(pa.array(order))
+            self._pending.append((batch, bounds))
+            self._pending_bytes += batch.nbytes
+            each = batch.nbytes // len(batch) + 1
+            self._bytes = [
+                held + each * (end - start) for held, start, end in zip(self._bytes, bounds, bounds[1:], strict=False)
+            ]
+            self._fresh, self._fresh_rows = [], 0
+
+    def _pieces(self, bucket: int) -> Iterator[Any]:
+        for batch, bounds in self._pending:
+            if bounds[bucket] < bounds[bucket + 1]:
+                yield batch[bounds[bucket] : bounds[bucket + 1]]
+        if self._file is not None:
+            for start, size in self._places[bucket]:
+                yield pa.ipc.read_record_batch(pa.py_buffer(self._file.read(start, size)), _SCHEMA)
+
+    def _flush(self) -> None:
+        """Write what is pending, each bucket's share of it added up once more."""
+        if self._file is None:
+            self._file = NamelessFile(None)
+        for bucket, places in enumerate(self._places):
+            held = [batch[b[bucket] : b[bucket + 1]] for batch, b in self._pending if b[bucket] < b[bucket + 1]]
+            if held:
+                places.append(self._file.append(_added_up(held).serialize()))
+        self._pending, self._pending_bytes = [], 0
 
 
-def _sum_runs(batch: Any) -> Any:
-    """Neighbours of one account and asset added up; a sum beyond 127 bits is null."""
-    asset, account, high, low = batch.columns
-    differs = pc.or_(pc.not_equal(asset[1:], asset[:-1]), pc.not_equal(account[1:], account[:-1]))
-    starts = np.flatnonzero(np.concatenate(([True], differs.to_numpy(zero_copy_only=False))))
+def _added_up(batches: list[Any]) -> Any:
+    """One batch in which each account and asset stands once."""
+    batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    accounts = pc.dictionary_encode(batch.column("account"))
+    if len(accounts.dictionary) == len(batch):
+        return batch
+    codes = accounts.indices.to_numpy().astype(np.int64) << 16 | batch.column("asset").to_numpy()
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
     if len(starts) == len(batch):
         return batch
-    high, low = high.to_numpy(), low.to_numpy()
-    words = [low & _HALF, low >> 32, high & _HALF, high >> 32]
+    chosen = batch.take(pa.array(order[starts]))
+    sums = _sums([batch.column(name).to_numpy()[order] for name in ("low", "high", "top")], starts)
+    return pa.record_batch([chosen[0], chosen[1], *map(pa.array, reversed(sums))], schema=_SCHEMA)
+
+
+def _sums(words: list[npt.NDArray[Any]], starts: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
+    """Exact sums of the runs of rows that begin at `starts`, as the words are: low, high, and top with the sign."""
+    low, high, top = words
     carry: npt.NDArray[np.int64] = np.zeros(len(starts), np.int64)
-    sums = []
-    for word in words:
-        total = np.add.reduceat(word.astype(np.int64), starts) + carry
-        sums.append((total & _HALF).astype(np.uint64))
+    halves = []
+    for half in (low & _HALF, low >> np.uint64(32), high & _HALF, high >> np.uint64(32)):
+        total = np.add.reduceat(half.astype(np.int64), starts) + carry
+        halves.append((total & _HALF).astype(np.uint64))
         carry = total >> 32
-    top = sums[3].astype(np.uint32).view(np.int32)
-    fits = (carry == 0) & (top >= 0) | (carry == -1) & (top < 0)
-    upper = (top.astype(np.int64) << 32) | sums[2].astype(np.int64)
-    lower = (sums[1] << np.uint64(32)) | sums[0]
-    first = batch.take(pa.array(starts))
-    return pa.record_batch([first[0], first[1], pa.array(upper, mask=~fits), pa.array(lower)], schema=_SCHEMA)
+    joined = [halves[place] | halves[place + 1] << np.uint64(32) for place in (0, 2)]
+    return [*joined, np.add.reduceat(top, starts) + carry]
 
 
-def _by_asset(batch: Any, names: list[str], found: Callable[[str], None]) -> Iterator[Balances]:
-    if batch.column("high").null_count:
-        for row in batch.filter(batch.column("high").is_null()).to_pylist():
-            name, asset = row["account"].decode(), names[row["asset"]]
-            found(f"account {name!r}: the sum of its {asset} rows does not fit in 127 bits")
-        return
-    _, spans = grouped(batch.column("asset").to_numpy(), len(names))
-    accounts, high, low = batch.column("account"), batch.column("high").to_numpy(), batch.column("low").to_numpy()
+def _by_asset(batch: Any, names: list[str], too_large: list[tuple[str, bytes]]) -> Iterator[Balances]:
+    fits = batch.column("top").to_numpy() == batch.column("high").to_numpy().view(np.int64) >> 63
+    if not fits.all():
+        beyond = batch.filter(pa.array(~fits))[: max(0, _MAX_TOO_LARGE - len(too_large))].to_pylist()
+        too_large += [(names[row["asset"]], row["account"]) for row in beyond]
+        batch = batch.filter(pa.array(fits))
+    order, spans = grouped(batch.column("asset").to_numpy(), len(names))
+    batch = batch.take(pa.array(order))
+    accounts, low = batch.column("account"), batch.column("low").to_numpy()
+    high = batch.column("high").to_numpy().view(np.int64)
     for asset, span in zip(names, spans, strict=True):
         if span.start < span.stop:
             yield Balances(asset, accounts[span], high[span], low[span])

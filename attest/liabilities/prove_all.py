@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -59,14 +58,13 @@ def prove_all(
 
 
 def _write_missing(snapshot: Snapshot, statement: bytes, folder: Path, progress: Callable[[int], None]) -> int:
+    work = folder / PARTIAL
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
     missing = {shard for shard in range(BUCKETS) if not (folder / shard_name(shard)).exists()}
     if not missing:
         return 0
-    work = folder / PARTIAL
     written = 0
     try:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(work)
         work.mkdir()
         trees = [_Columns(snapshot.folder, tree, work) for tree in snapshot.trees.values() if tree.stated.size]
         names = _names(snapshot, work)

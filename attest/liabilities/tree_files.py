@@ -3,6 +3,8 @@
 Leaves are spilled into buckets by the first byte of their hash, sorted bucket by bucket, and written in the
 tree's order; the levels above are made chunk by chunk on the way. Beside the hash kernels' buffers, memory
 holds the two spills up to `budget` bytes each, a few batches, and a few buckets of 1/256 of the leaves.
+
+A verification needs the tree alone: then nothing is written but what is spilled, into files without names.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from numpy.typing import NDArray
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, create, sync
 from attest.liabilities.ahead import results_ahead
-from attest.liabilities.leaves import LeafMaker, Leaves, account_digests
+from attest.liabilities.leaves import PART, LeafMaker, Leaves, account_digests
 from attest.liabilities.ledger import Columns
 from attest.liabilities.levels import Nodes, level_above
 from attest.liabilities.sha256 import DIGEST, warm_up
 from attest.liabilities.snapshot import ENTRY, NODE, STORED_LEVEL, SnapshotFile
-from attest.liabilities.spill import Spill
+from attest.liabilities.spill import Part, Spill
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import EMPTY_ROOT, PREFIX, asset_key
 
@@ -35,21 +37,28 @@ _CHUNK_LEVEL: Final = 18
 _CHUNK: Final = 1 << _CHUNK_LEVEL
 _LARGE: Final = 1 << 15
 _WRITES_AHEAD: Final = 4
-_ROW: Final = NODE + PREFIX + 4
+_ROW: Final = NODE + PREFIX + PART
+_NO_LEAF: Final = 0xFF  # each byte of the part and index of an account without a leaf
+_NO_PART: Final = 0xFFFFFFFF
+_MANY: Final = 1 << 10
 
 
 @dataclass(slots=True)
 class BuiltTree:
     """What came out for one asset, and the prefixes of account digests that come twice: then it is not a tree to use.
 
-    Two equal leaves have one account digest, so they are among those.
+    Two equal leaves have one account digest, so they are among those. A prefix stands there once for each repetition.
     """
 
     asset: str
     size: int
     root: bytes
     total: int
-    duplicates: list[bytes] = field(default_factory=list)
+    duplicates: list[NDArray[np.uint64]] = field(default_factory=list)
+
+    def repeated(self) -> NDArray[np.uint64]:
+        """The prefixes of the accounts that come twice, as numbers, each once and ascending."""
+        return np.unique(np.concatenate(self.duplicates)) if self.duplicates else np.empty(0, np.uint64)
 
 
 class Written:
@@ -92,18 +101,55 @@ class Written:
         return SnapshotFile(name=self._name, bytes=self._bytes, sha256=self._digest.digest())
 
 
+class Unwritten:
+    """Stands for a file of the snapshot where only the tree is wanted: what is written goes nowhere."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, data: NDArray[np.uint8] | bytes) -> None:
+        """Do nothing with `data`."""
+
+    def finish(self) -> None:
+        """Nothing stands in the manifest for it."""
+
+
+class RepeatedError(Exception):
+    """One asset has so many rows of one account that reading on would only fill the disk.
+
+    `prefixes` are those of the account digests that come twice, as numbers.
+    """
+
+    def __init__(self, prefixes: NDArray[np.uint64]) -> None:
+        super().__init__()
+        self.prefixes = prefixes
+
+
 class AssetBuilder:
-    """Takes the balances of one asset in any order, then writes its files."""
+    """Takes the balances of one asset in any order, then writes its files, or with `keep` false makes its tree alone.
+
+    What does not fit in memory lies in files without names, on the file system of `folder`, or else of TMPDIR.
+    """
 
     def __init__(
-        self, asset: str, secret: bytes, folder: Path, *, splitting: Splitting = WHOLE, budget: int = DEFAULT_BUDGET
+        self,
+        asset: str,
+        secret: bytes,
+        folder: Path | None,
+        *,
+        splitting: Splitting = WHOLE,
+        budget: int = DEFAULT_BUDGET,
+        keep: bool = True,
     ) -> None:
         self._asset = asset
         self._maker = LeafMaker(asset_key(secret, asset), splitting)
         self._folder = folder
-        self._budget = budget
-        self._leaves = Spill(folder, f"{asset}.spilled-leaves", _ROW, budget)
-        self._others = Spill(folder, f"{asset}.spilled-others", PREFIX, budget)
+        self._keep = keep
+        self._leaves = Spill(folder, _ROW, budget, key=PREFIX, look=_require_distinct)
+        self._entries = Spill(folder, ENTRY, budget, key=PREFIX + PART)
         self._size = 0
 
     def add(self, balances: Columns) -> None:
@@ -112,49 +158,59 @@ class AssetBuilder:
             warm_up()  # more rows will come, and hashlib would take long over these
         self._add(self._maker.leaves(balances))
         if len(balances.others):
-            self._others.add(np.ascontiguousarray(account_digests(balances.others)[:, :PREFIX]))
+            rows = np.full((len(balances.others), ENTRY), _NO_LEAF, np.uint8)
+            rows[:, :PREFIX] = account_digests(balances.others)[:, :PREFIX]
+            self._entries.add(rows)
 
     def add_decoys(self, count: int) -> None:
         """Take `count` decoys."""
         self._add(self._maker.decoys(count))
 
     def finish(self) -> tuple[BuiltTree, list[SnapshotFile]]:
-        """Write the leaves, the nodes and the account index, each synced."""
-        if self._size >= MAX_LEAVES:
-            raise MalformedError(
-                "snapshot/size", f"{self._asset} has {self._size:,} leaves; the limit is {MAX_LEAVES:,}"
-            )
-        entries = Spill(self._folder, f"{self._asset}.spilled-entries", ENTRY, self._budget)
+        """Write the leaves, the nodes and the account index, each synced; without `keep` there are no files."""
         tree = _Levels()
         written = 0
         with self._file("leaves") as leaves, self._file("nodes") as upper, self._file("accounts") as accounts:
-            for nodes, owners in results_ahead(self._sorted_leaves, self._leaves.spans()):
+            for nodes, owners in results_ahead(_sorted_leaves, self._leaves.parts()):
                 leaves.write(nodes)
                 tree.add(nodes)
                 places = np.arange(written, written + len(nodes), dtype=">u4").view(np.uint8).reshape(-1, 4)
-                entries.add(np.concatenate([owners, places], axis=1))
+                self._entries.add(np.concatenate([owners, places], axis=1))
                 written += len(nodes)
             built = BuiltTree(self._asset, written, *tree.finish(upper))
-            for rows, twice in results_ahead(
-                lambda span: _sorted_entries(entries.take(span), self._others.take(span)), entries.spans()
-            ):
+            for rows, twice in results_ahead(_sorted_entries, self._entries.parts()):
                 accounts.write(rows)
-                built.duplicates += twice
-            return built, [leaves.finish(), upper.finish(), accounts.finish()]
+                if len(twice):
+                    built.duplicates.append(twice)
+            files = [leaves.finish(), upper.finish(), accounts.finish()]
+            return built, [file for file in files if file is not None]
 
-    def _file(self, kind: str) -> Written:
+    def _file(self, kind: str) -> Written | Unwritten:
+        if not self._keep or self._folder is None:
+            return Unwritten()
         return Written(self._folder / f"{self._asset}.{kind}")
 
     def _add(self, leaves: Leaves) -> None:
         self._size += len(leaves.hashes)
+        if self._size >= MAX_LEAVES:
+            raise MalformedError("snapshot/size", f"{self._asset} has more than {MAX_LEAVES - 1:,} leaves, the limit")
         columns = [leaves.hashes, leaves.amounts, leaves.digests[:, :PREFIX], leaves.parts]
         self._leaves.add(np.concatenate(columns, axis=1))
 
-    def _sorted_leaves(self, span: range) -> tuple[Nodes, NDArray[np.uint8]]:
-        rows = self._leaves.take(span)
-        order = _order(rows, DIGEST)
-        rows = np.take(rows, order, axis=0)
-        return np.ascontiguousarray(rows[:, :NODE]), rows[:, NODE:]
+
+def _sorted_leaves(part: Part) -> tuple[Nodes, NDArray[np.uint8]]:
+    rows = part.rows()
+    order = _order(rows, DIGEST)
+    rows = np.take(rows, order, axis=0)
+    return np.ascontiguousarray(rows[:, :NODE]), rows[:, NODE:]
+
+
+def _require_distinct(rows: NDArray[np.uint8]) -> None:
+    """Raises `RepeatedError` when one account has many of these `rows`, which its first few millions show."""
+    firsts = rows[(rows[:, NODE + PREFIX : NODE + PREFIX + PART] == 0).all(axis=1), NODE : NODE + PREFIX]
+    keys, counts = np.unique(np.ascontiguousarray(firsts).view(">u8"), return_counts=True)
+    if (counts > _MANY).any():
+        raise RepeatedError(keys[counts > _MANY].astype(np.uint64))
 
 
 def _order(rows: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
@@ -167,14 +223,15 @@ def _order(rows: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
     return order
 
 
-def _sorted_entries(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[bytes]]:
-    """Entries by prefix, then part; and the prefixes of accounts that come twice, counting `others` without a leaf."""
+def _sorted_entries(part: Part) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Entries by prefix, then part; and the prefixes of accounts that come twice, counting those without a leaf."""
+    rows = part.rows()
     rows = np.take(rows, _order(rows, ENTRY), axis=0)
-    first_parts = rows[(rows[:, PREFIX : PREFIX + 4] == 0).all(axis=1), :PREFIX]
-    keys = np.concatenate([first_parts, others]).view(">u8").astype(np.uint64)[:, 0]
-    keys.sort()
+    parts = np.ascontiguousarray(rows[:, PREFIX : PREFIX + PART]).view(">u4")[:, 0]
+    none = parts == _NO_PART
+    keys = np.ascontiguousarray(rows[none | (parts == 0), :PREFIX]).view(">u8").astype(np.uint64)[:, 0]
     twice = keys[1:][keys[1:] == keys[:-1]]
-    return rows, [int(key).to_bytes(PREFIX) for key in twice]
+    return (rows[~none] if none.any() else rows), twice
 
 
 class _Levels:
@@ -206,7 +263,7 @@ class _Levels:
             self._kept.append([])
         self._kept[level - STORED_LEVEL].append(nodes)
 
-    def finish(self, out: Written) -> tuple[bytes, int]:
+    def finish(self, out: Written | Unwritten) -> tuple[bytes, int]:
         """Write the kept levels, bottom up; the root's hash and sum."""
         rest = np.concatenate(self._pending) if self._pending else np.empty((0, NODE), np.uint8)
         if not self._kept:

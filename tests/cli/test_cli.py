@@ -167,7 +167,7 @@ def test_a_bad_ledger_is_told_with_all_findings(attest: Any, tmp_path: Path, mon
         ran = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10")
         as_json = attest("run", tmp_path / "demo" / "attest.toml", "--period", "2026-10", "--json")
     assert ran.code == 3
-    assert "ledger.csv row 2505, field balance: 'x'" in ran.err
+    assert "ledger.csv row 2505, field balance: is not a decimal number" in ran.err
     assert "ledger.csv row 2506, field asset: 'DOGE'" in ran.err
     assert not (tmp_path / "demo" / "publication").exists()
     assert (as_json.code, len(as_json.document["error"]["details"])) == (3, 1)

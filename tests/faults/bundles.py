@@ -155,7 +155,7 @@ def rounds(folder: Path, seed: int, count: int) -> dict[str, int]:
     os.chdir(folder)
     clock = make_authority(folder / "clock")
     (folder / "clock.pem").write_bytes(clock.root)
-    dice = random.Random(seed)  # noqa: S311 (a case is to be tried again as it was)
+    dice = random.Random(seed)
     figures = {"rounds": 0, "kills": 0, "started": 0}
     # The modules that commands read when they need them.
     assert ended(forked(("--version",))) == 0

@@ -261,10 +261,15 @@ def _log_signatures(log: int) -> None:
     real: Callable[..., Any] = CryptoSigner.sign
 
     def sign(self: CryptoSigner, payload: bytes) -> Any:
-        _write(log, json.dumps(_said(payload)))
+        _write(log, json.dumps({"key": plain_key(self.public_key.keyval["public"]), **_said(payload)}))
         return real(self, payload)
 
     CryptoSigner.sign = sign  # type: ignore[method-assign]
+
+
+def plain_key(pem: str) -> str:
+    """A public key in PEM without its line breaks."""
+    return "".join(pem.split())
 
 
 def _said(message: bytes) -> dict[str, Any]:

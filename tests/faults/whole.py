@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.faults.commands import Command
-from tests.faults.forked import CLOCK_TIME, PASSPHRASE, Ended, Operation, Place, bundled, ran
+from tests.faults.forked import CLOCK_TIME, PASSPHRASE, Ended, Operation, Place, bundled, plain_key, ran
 from tests.faults.operations import plain
 from tests.faults.services import NODE_SECRET
 from tests.faults.states import CONFIG, CUSTOMERS, PERIOD, ROOT
@@ -266,11 +266,14 @@ class Judge:
                 yield f"a secret is in {path.name}"
 
     def _forks(self) -> Iterator[str]:
-        """No two statements of one sequence, or of one period, were ever signed or lie anywhere."""
-        statements = self.place.signatures()
-        for path in self.place.work.rglob("*"):
-            if path.is_file() and path.stat().st_size < 1 << 20 and (found := bundled(path.read_bytes())):
-                statements.append(found)
+        """No two statements of one sequence, or of one period, were ever signed or lie anywhere.
+
+        What is tried with a key that is nowhere on the disk is no signature of anybody.
+        """
+        keys = {plain_key(path.read_text()) for path in self.place.work.rglob("*.pub")}
+        statements = [item for item in self.place.signatures() if item["key"] in keys]
+        small = [path for path in self.place.work.rglob("*") if path.is_file() and path.stat().st_size < 1 << 20]
+        statements += [found for path in small if (found := bundled(path.read_bytes()))]
         of: dict[tuple[Any, ...], set[str]] = defaultdict(set)
         for item in statements:
             if "period" in item:

@@ -81,7 +81,7 @@ def test_an_account_is_measured_after_nfc_and_before_its_characters() -> None:
 def ledger(tmp_path: Path, *accounts: str) -> Source:
     rows = "".join(f'"{account}",BTC,1\n' for account in accounts)
     (tmp_path / "ledger.csv").write_text(HEADER + rows, encoding="utf-8", newline="")
-    return Source("ledger.csv", folder=tmp_path)
+    return Source("ledger.csv", folder=tmp_path, show_names=True)
 
 
 @pytest.mark.parametrize(

@@ -204,8 +204,8 @@ def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,ETH,1\na,BTC,3\nc,JPY,0\nc,JPY,0\n")
     with pytest.raises(MalformedError) as caught, new_folder(tmp_path / "out", 0o700) as partial:
         build(ledger, partial / "snapshot")
-    assert "ledger.csv row 5, field account: 'a' has BTC already in row 2" in caught.value.message
-    assert caught.value.details == ("ledger.csv row 7, field account: 'c' has JPY already in row 6",)
+    assert "ledger.csv row 5, field account: its account has BTC already in row 2" in caught.value.message
+    assert caught.value.details == ("ledger.csv row 7, field account: its account has JPY already in row 6",)
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.csv"]
 
 
@@ -260,7 +260,7 @@ def test_all_findings_of_a_bad_ledger_are_in_a_file(exchange: Path) -> None:
     assert len(caught.value.details) == 19
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 30
-    assert lines[29].startswith("ledger.csv row 2534, field balance: 'x'")
+    assert lines[29].startswith("ledger.csv row 2534, field balance: is not")
     assert path.stat().st_mode & 0o777 == 0o600
 
 

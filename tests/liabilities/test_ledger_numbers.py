@@ -91,14 +91,14 @@ def balances(source: Source, found: ControlTotals) -> list[tuple[str, int]]:
 def csv(folder: Path, texts: list[str], asset: str) -> Source:
     lines = [f"u{index:03},{asset},{text}\n" for index, text in enumerate(texts)]
     (folder / "l.csv").write_text("account,asset,balance\n" + "".join(lines), encoding="utf-8")
-    return Source("l.csv", folder=folder)
+    return Source("l.csv", folder=folder, show_names=True)
 
 
 def csv_apart(folder: Path, texts: list[str], asset: str) -> Source:
     """A line end within a field keeps the block from Arrow."""
     lines = [f'u{index:03},{asset},{text},"a\nb"\n' for index, text in enumerate(texts)]
     (folder / "l.csv").write_text("account,asset,balance,note\n" + "".join(lines), encoding="utf-8")
-    return Source("l.csv", folder=folder)
+    return Source("l.csv", folder=folder, show_names=True)
 
 
 def parquet(folder: Path, texts: list[str], asset: str, kind: Any) -> Source:
@@ -106,7 +106,7 @@ def parquet(folder: Path, texts: list[str], asset: str, kind: Any) -> Source:
     names = [f"u{index:03}" for index in range(len(texts))]
     table = {"account": names, "asset": [asset] * len(texts), "balance": balance.cast(kind)}
     pq.write_table(pa.table(table), folder / "l.parquet")
-    return Source("l.parquet", folder=folder)
+    return Source("l.parquet", folder=folder, show_names=True)
 
 
 def sqlite(folder: Path, texts: list[str], asset: str) -> Source:
@@ -114,7 +114,7 @@ def sqlite(folder: Path, texts: list[str], asset: str) -> Source:
         database.execute("CREATE TABLE ledger (account TEXT, asset TEXT, balance TEXT)")
         rows = [(f"u{index:03}", asset, text) for index, text in enumerate(texts)]
         database.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
-    return Source("l.db", "SELECT account, asset, balance FROM ledger ORDER BY account", folder)
+    return Source("l.db", "SELECT account, asset, balance FROM ledger ORDER BY account", folder, show_names=True)
 
 
 WAYS: dict[str, Callable[[Path, list[str], str], Source]] = {

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger import ControlTotals, Source, duplicate_rows, read
+from attest.liabilities.ledger import ControlTotals, Source, as_array, duplicate_rows, read
 from attest.liabilities.tree import account_digest
 
 DECIMALS = {"BTC": 8, "ETH": 18, "USDC.E": 6, "A=B": 0, "JPY": 0}
@@ -182,9 +182,9 @@ def test_a_row_that_is_there_twice_is_found_across_partitions(tmp_path: Path) ->
     put(tmp_path / "asset=BTC" / "part-0.parquet", account=["a", "b"], balance=["1", "1"])
     put(tmp_path / "asset=BTC" / "part-1.csv", account=["b"], balance=["1"])
     put(tmp_path / "asset=JPY" / "part-0.csv", account=["b"], balance=["1"])
-    wanted = {asset: {account_digest("b")[:8]} for asset in ("BTC", "JPY")}
-    assert duplicate_rows(Source("*/*", folder=tmp_path), DECIMALS, wanted) == [
-        "asset=BTC/part-1.csv row 2, field account: 'b' has BTC already in asset=BTC/part-0.parquet row 2"
+    wanted = {asset: as_array([int.from_bytes(account_digest("b")[:8])]) for asset in ("BTC", "JPY")}
+    assert list(duplicate_rows(Source("*/*", folder=tmp_path), DECIMALS, wanted)) == [
+        "asset=BTC/part-1.csv row 2, field account: its account has BTC already in asset=BTC/part-0.parquet row 2"
     ]
 
 

@@ -8,11 +8,13 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +23,8 @@ from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities import ledger, ledger_sum
-from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, duplicate_rows, read
+from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, as_array, duplicate_rows, read
+from attest.liabilities.ledger_rows import Balances
 from attest.liabilities.tree import account_digest
 from tests.liabilities.conftest import Server
 
@@ -145,7 +148,7 @@ def test_a_page_of_parquet_that_names_assets_beyond_its_dictionary_is_refused(tm
     assert data.count(codes) == 1
     assert len(rows_of(Source(str(path)))) == 3
     path.write_bytes(data.replace(codes, b"\x02\x03\x27"))
-    assert "a page names assets that its dictionary does not have" in refused(Source(str(path)))
+    assert "a page names values that its dictionary does not have" in refused(Source(str(path)))
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
@@ -172,11 +175,15 @@ def test_a_glob_is_one_ledger_with_each_file_named_and_hashed(tmp_path: Path) ->
         expected.append(Input(name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)))
     assert totals.inputs == expected
     (tmp_path / "in" / "c.csv").write_text("account,asset,balance\nb,BTC,1\n\nc,BTC,x\n")
-    assert refused(source).startswith("in/c.csv row 4, field balance: 'x'")
+    assert refused(source).startswith("in/c.csv row 4, field balance: is not a decimal number")
     (tmp_path / "in" / "c.csv").write_text("account,asset,balance\nb,BTC,1\n")
-    assert duplicate_rows(source, DECIMALS, {"BTC": {account_digest("b")[:8]}, "ETH": {account_digest("a")[:8]}}) == [
-        "in/c.csv row 2, field account: 'b' has BTC already in in/b.parquet row 1"
-    ]
+    wanted = {
+        asset: as_array([int.from_bytes(account_digest(name)[:8])]) for asset, name in (("BTC", "b"), ("ETH", "a"))
+    }
+    for shown, who in ((False, "its account has"), (True, "'b' has")):
+        assert list(duplicate_rows(replace(source, show_names=shown), DECIMALS, wanted)) == [
+            f"in/c.csv row 2, field account: {who} BTC already in in/b.parquet row 1"
+        ]
 
 
 def test_what_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> None:
@@ -213,14 +220,27 @@ def test_reading_can_be_given_up(tmp_path: Path) -> None:
         assert not [thread for thread in threading.enumerate() if "sha256" in thread.name]
 
 
-def test_kept_findings_are_capped_and_all_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rows", ["alice,BTC,x\n", "alice,BTC\n", '"alice",BTC\n'])
+def test_reading_ends_at_as_many_findings_as_are_counted(
+    rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ledger, "MAX_FINDINGS", 100)
+    path = tmp_path / "ledger.csv"
+    path.write_text("account,asset,balance\n" + rows * 1234)
+    totals = ControlTotals()
+    with pytest.raises(MalformedError, match="first of 100 findings, where reading ended"):
+        rows_of(Source(str(path)), totals)
+    assert (len(totals.findings), totals.finding_count) == (100, 100)
+
+
+def test_the_findings_that_are_kept_take_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_MAX_FINDINGS_LENGTH", 10_000)
     path = tmp_path / "ledger.csv"
     path.write_text("account,asset,balance\n" + "alice,BTC,x\n" * 1234)
     totals = ControlTotals()
     with pytest.raises(MalformedError, match="first of 1,234 findings"):
         rows_of(Source(str(path)), totals)
-    assert (len(totals.findings), totals.finding_count) == (100, 1234)
+    assert sum(map(len, totals.findings)) <= 10_000
 
 
 BALANCE = st.integers(-(10**18), 10**18)
@@ -254,38 +274,50 @@ def test_summed_rows_are_netted_within_account_and_asset(
 
 @settings(deadline=None)
 @given(
-    rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"a", b"b"]), st.integers(-(2**126), 2**126))),
+    rows=st.lists(st.tuples(st.sampled_from("XY"), st.sampled_from([b"a", b"b"]), st.integers(-(2**126), 2**126))),
     cuts=st.lists(st.integers(0, 40)),
+    memory=st.sampled_from([0, 1 << 20]),
 )
-def test_sums_do_not_depend_on_where_batches_end(rows: list[tuple[int, bytes, int]], cuts: list[int]) -> None:
-    ordered = sorted(rows, key=lambda row: row[:2])
+def test_sums_do_not_depend_on_where_batches_end(
+    rows: list[tuple[str, bytes, int]], cuts: list[int], memory: int
+) -> None:
     ends = sorted({min(cut, len(rows)) for cut in (0, *cuts, len(rows))})
-    batches = [
-        pa.record_batch(
-            [[row[i] for row in piece] for i in (0, 1)]
-            + [[row[2] >> 64 for row in piece], [row[2] % 2**64 for row in piece]],
-            schema=ledger_sum._SCHEMA,
+    parts = [
+        Balances(
+            asset,
+            pa.array([row[1] for row in some], pa.large_binary()),
+            np.array([row[2] >> 64 for row in some], np.int64),
+            np.array([row[2] % 2**64 for row in some], np.uint64),
         )
-        for piece in (ordered[start:end] for start, end in pairwise(ends))
+        for start, end in pairwise(ends)
+        for asset in "XY"
+        if (some := [row for row in rows[start:end] if row[0] == asset])
     ]
-    sums = [tuple(row.values()) for batch in ledger_sum._sums(batches, []) for row in batch.to_pylist()]
-    expected: dict[tuple[int, bytes], list[int]] = {}
-    for asset, account, balance in ordered:
-        partial = expected.setdefault((asset, account), [])
-        partial.append((partial[-1] if partial else 0) + balance)
-    too_large = {key for key, partial in expected.items() if max(map(abs, partial)) >= 2**127}
-    if not too_large:
-        assert sums == [(*key, p[-1] >> 64, p[-1] % 2**64) for key, p in expected.items()]
-    elif any(abs(partial[-1]) > 2**127 for partial in expected.values()):
-        assert None in {high for _, _, high, _ in sums}
+    expected: dict[tuple[str, bytes], int] = {}
+    for asset, account, balance in rows:
+        expected[asset, account] = expected.get((asset, account), 0) + balance
+    too_large: list[tuple[str, bytes]] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ledger_sum, "_MEMORY", memory)
+        patched.setattr(ledger_sum, "_PIECE_ROWS", 3)
+        patched.setattr(ledger_sum, "_MAX_BUCKET_BYTES", memory)
+        sums = {
+            (part.asset, account): (int(high) << 64) + int(low)
+            for part in ledger_sum.by_account(parts, too_large)
+            for account, high, low in zip(part.accounts.to_pylist(), part.high, part.low, strict=True)
+        }
+    assert sorted(too_large) == sorted(key for key, total in expected.items() if not -(2**127) <= total < 2**127)
+    assert sums == {key: total for key, total in expected.items() if key not in too_large}
 
 
 def test_sums_beyond_127_bits_and_bad_rows_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
     path.write_text(f"account,asset,balance\na,JPY,{2**127 - 1}\nb,JPY,1\na,JPY,1\n")
-    assert "account 'a': the sum of its JPY rows does not fit" in refused(Source(str(path)), sum_rows=True)
+    message = refused(Source(str(path)), sum_rows=True)
+    assert message.startswith("ledger.csv row 2, field balance: the sum of the JPY rows of its account, of which")
+    assert "account 'a', of which" in refused(Source(str(path), show_names=True), sum_rows=True)
     path.write_text("account,asset,balance\n" + "a,JPY,0.0\n" * 400_000 + f"b,JPY,{2**126}\n" * 4)
-    assert "account 'b': the sum" in refused(Source(str(path)), sum_rows=True)
+    assert "row 400002, field balance: the sum" in refused(Source(str(path)), sum_rows=True)
     path.write_text("account,asset,balance\na,JPY,1\nb,JPY,x\n")
     assert "row 3, field balance" in refused(Source(str(path)), sum_rows=True)
 
@@ -313,7 +345,7 @@ BAD_SQLITE: dict[str, tuple[tuple[object, object, object], list[str]]] = {
     "blob": (("b", "BTC", b"1"), ["row 40001, field balance", "BLOB"]),
     "number": ((5, "BTC", 1), ["row 1, field account", "INTEGER"]),
     "null": (("b", "BTC", None), ["row 40001", "field balance: is null"]),
-    "not a number": (("b", "BTC", "1e5"), ["row 40001 (account 'b'), field balance", "'1e5'"]),
+    "not a number": (("b", "BTC", "1e5"), ["row 40001, field balance", "'1e5'"]),
 }
 
 
@@ -424,7 +456,7 @@ BAD_QUERIES = {
     "money is cents on the wire": ("'a' account, 'JPY' asset, '1.50'::money balance", ["field balance", "money"]),
     "number": ("5 account, 'BTC' asset, 1 balance", ["field account", "int4", "account::text"]),
     "null": ("null::text account, 'BTC' asset, 1 balance", ["row 1", "field account", "null"]),
-    "not a number": ("'a' account, 'BTC' asset, 'NaN'::numeric balance", ["row 1 (account 'a')", "field balance"]),
+    "not a number": ("'a' account, 'BTC' asset, 'NaN'::numeric balance", ["row 1, field balance: 'nan'"]),
     "infinity": ("'a' account, 'BTC' asset, 'Infinity'::numeric balance", ["row 1", "field balance"]),
     "too precise": ("'a' account, 'BTC' asset, 0.000000001 balance", ["row 1", "more than 8 decimals"]),
     "padded": ("'a' account, 'BTC'::char(5) asset, 1 balance", ["row 1", "field asset", "'BTC  '"]),
@@ -493,7 +525,7 @@ def test_a_query_that_says_nothing_is_told_as_that(query: str, server: Server) -
 )
 def test_a_query_that_cannot_be_sent_is_refused_with_what_it_must_be(query: str, server: Server) -> None:
     message = refused(Source(server.url(), query), UnavailableError)
-    assert "the query is sent as COPY (query) TO STDOUT: it must be one SELECT" in message
+    assert "the query is sent as SELECT … FROM (query): it must be one SELECT" in message
 
 
 @pytest.mark.parametrize("end", ["", ";", " -- all", "; -- all", " ;\n-- all\n/* of them */", " /* open"])

@@ -1,0 +1,47 @@
+"""The hostile ledgers that take a second or two; `tests/release` runs all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.hostile_ledgers import HOSTILE, build, many_files, run
+
+QUICK = [
+    "Parquet: a name of 10 MB in a dictionary, 2,000 rows",
+    "Parquet: a balance of 10 MB in a dictionary, 2,000 rows",
+    "Parquet: bytes of 10 MB, which no schema of Arrow calls a dictionary",
+    "Parquet: names of a megabyte in plain pages, 2,000 rows",
+    "Parquet: names that repeat the one before, 10 MB long (DELTA_BYTE_ARRAY)",
+    "Parquet: a page that says it has two gigabytes",
+    "Parquet: a footer of 100 MB",
+    "CSV: one record without an end, of quoted cells with line breaks",
+    "CSV: a header of 4 million columns",
+    "CSV: empty lines of a carriage return between rows",
+    "SQLite: a view that never has a row",
+    "SQLite: a name of 900 MB",
+    "SQLite: names of 60 kB without end",
+]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_hostile_ledger_ends_with_a_sentence_and_little_memory(name: str, tmp_path: Path) -> None:
+    run(name, tmp_path)
+
+
+def test_every_quick_case_is_one_of_all() -> None:
+    assert set(QUICK) <= HOSTILE.keys()
+    assert len(HOSTILE) >= 30
+
+
+def test_many_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
+    many_files(tmp_path, 2500)
+
+
+def test_memory_that_is_not_there_is_no_bug(tmp_path: Path) -> None:
+    rows = "".join(f"customer-{number},BTC,1\n" for number in range(200_000))
+    (tmp_path / "l.csv").write_text(f"account,asset,balance\n{rows}")
+    took = build(tmp_path, "l.csv", memory=500)
+    assert took.code in {0, 4}, took.err
+    assert took.code == 0 or "memory" in took.err
