@@ -7,6 +7,7 @@ over arrays. A shard appears whole under its name or not at all, so an interrupt
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -91,7 +92,7 @@ def _claim(folder: Path, statement: bytes) -> None:
 
 def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
     names = NamesSpill(work, _BUDGET)
-    with pa.OSFile(str(snapshot.folder / NAMES_FILE), "rb") as file:
+    with pa.OSFile(os.fsencode(snapshot.folder / NAMES_FILE), "rb") as file:
         reader = pa.ipc.open_file(file)
         for number in range(reader.num_record_batches):
             accounts = reader.get_batch(number).column("account")
@@ -213,7 +214,7 @@ def _decimal(amounts: NDArray[np.uint8]) -> list[int]:
 def _write_shard(partial: Path, path: Path, lines: Iterator[str]) -> int:
     count = 0
     create(partial, mode=SECRET_MODE).close()
-    with pa.CompressedOutputStream(pa.OSFile(str(partial), "wb"), "zstd") as stream:
+    with pa.CompressedOutputStream(pa.OSFile(os.fsencode(partial), "wb"), "zstd") as stream:
         while some := list(islice(lines, 1024)):
             stream.write(("\n".join(some) + "\n").encode())
             count += len(some)
