@@ -15,12 +15,15 @@ from attest.formats import CUT_OFF, NOT_UTF8, Form, foreign
 MAX_DEPTH: Final = 32
 MAX_FIELDS: Final = 1 << 14  # of one object: each that is unknown is an error that takes memory
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
+_MANY: Final = 1 << 14  # values, and arrays and objects, that a document may have however small it is
+_BYTES_A_VALUE: Final = 16  # of a larger one: 0, in an array are two bytes, and take fifty of memory
+_BYTES_A_CONTAINER: Final = 64  # likewise []
 _MAX_INTEGER_CHARS: Final = 17
 _MAX_DECIMAL_CHARS: Final = 100
 _MAX_EXPONENT: Final = 400  # what a float of 64 bits can have
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 
 
 class NotJsonError(MalformedError):
@@ -62,18 +65,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check_depth(data: bytes) -> None:
-    """Refuse deep nesting before the parser recurses.
+def _check_structure(data: bytes, *, dense: bool) -> None:
+    """Refuse deep nesting before the parser recurses, and unless `dense` more values than so much text has honestly.
 
-    Its own limit follows the interpreter's, which libraries raise until the stack overflows.
+    The parser's own limit follows the interpreter's, which libraries raise until the stack overflows.
     """
+    values, containers = _MANY + len(data) // _BYTES_A_VALUE, _MANY + len(data) // _BYTES_A_CONTAINER
+    # A string is a value or its name; to look where millions of them end takes more memory than to count quotes.
+    if not dense and data.count(b'"') - data.count(b'\\"') > 4 * (values + containers + 1):
+        raise ValueError(f"more than {values:,} values in so few bytes")
     if b"\\" not in data:  # no quote is escaped, so that most of the text is not needed to see where strings end
         data = data.translate(None, delete=_NO_STRUCTURE)
+    data = _STRING.sub(b"", data)
+    if not dense and data.count(b",") > values:
+        raise ValueError(f"more than {values:,} values in so few bytes")
+    brackets = data.translate(None, delete=_NO_BRACKETS)
     depth = 0
-    for bracket in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS):
+    for bracket in brackets if dense else brackets[: 2 * containers]:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if not dense and len(brackets) > 2 * containers:
+        raise ValueError(f"more than {containers:,} arrays and objects in so few bytes")
 
 
 def _check_text(value: object) -> None:
@@ -103,7 +116,7 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -
     if len(data) > max_bytes:
         raise MalformedError("json/too-large", f"{what} has {len(data):,} bytes; the limit is {max_bytes:,}")
     try:
-        _check_depth(data)
+        _check_structure(data, dense=decoder is _NODE_ANSWER)
         value = decoder.decode(data.decode("utf-8"))
         if b"\\u" in data:
             _check_text(value)
@@ -139,7 +152,7 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
 
     Refused: other encodings than UTF-8, a byte order mark, duplicate fields, floats, `NaN`, integers
     beyond 2^53 - 1, lone surrogates, nesting beyond `MAX_DEPTH`, objects of more than `MAX_FIELDS` fields, more than
-    `max_bytes`.
+    `max_bytes`, and in n bytes more than 16,384 + n / 16 commas or 16,384 + n / 64 arrays and objects.
     Raises `MalformedError` and nothing else.
     """
     return _decode(_STRICT, data, what, max_bytes)

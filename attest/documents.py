@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NoReturn, Self
 
@@ -28,6 +29,10 @@ from attest.canonical import MAX_SAFE_INTEGER, dumps, loads
 from attest.errors import AttestError, MalformedError
 
 MAX_SHOWN: Final = 20  # of what is wrong with a document
+_MAX_TEXT: Final = 1000  # characters of a text of which sixty may be shown
+_LARGE: Final = 256 * 1024  # bytes
+_FIRST: Final = 64
+_OF_FIELDS: Final = frozenset({"missing", "extra_forbidden", "union_tag_invalid", "union_tag_not_found"})
 _TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -150,26 +155,40 @@ class Document(BaseModel):
             text = json.dumps(value, default=_refuse)
         except ValueError as error:
             raise MalformedError("document/invalid", f"{what}: {error}") from None
+        return cls._validated(text, value, what, place)
+
+    @classmethod
+    def _validated(cls, text: str | bytes, value: object, what: str, place: Callable[[Any], str] | None = None) -> Self:
+        """The document in the strict JSON `text`, which says `value`. Raises what `from_value` raises."""
+        place = place or (lambda item: field_path(item["loc"]))
+        if len(text) > _LARGE:
+            # An error about a field carries a copy of all that stands around it, and there may be many such errors.
+            cls._check_fields(value, what, place)
         try:
             return cls.model_validate_json(text, by_name=False, by_alias=True)
         except ValidationError as error:
-            place = place or (lambda item: field_path(item["loc"]))
-            found = _innermost(error.errors(include_url=False))
-            first, *others = (f"{place(item)}: {_sentence(item)}" for item in found[:MAX_SHOWN])
-            if len(found) > MAX_SHOWN:
-                others.append(f"and {len(found) - MAX_SHOWN:,} more")
-            raise MalformedError("document/invalid", f"{what}: {first}", details=tuple(others)) from None
+            raise _invalid(_errors(error), value, what, place) from None
+
+    @classmethod
+    def _check_fields(cls, value: object, what: str, place: Callable[[Any], str]) -> None:
+        """Raise `MalformedError` for fields that are missing or unknown, as far as the first items of lists show it."""
+        short = _shortened(value)
+        try:
+            cls.model_validate_json(json.dumps(short), by_name=False, by_alias=True)
+        except ValidationError as error:
+            if found := [item for item in _errors(error) if item["type"] in _OF_FIELDS]:
+                raise _invalid(found, short, what, place) from None
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
         """Parse strict JSON in any spelling. Raises `MalformedError`."""
-        return cls.from_value(loads(data, what=what, max_bytes=max_bytes), what=what)
+        return cls._validated(data, loads(data, what=what, max_bytes=max_bytes), what)
 
     @classmethod
     def from_canonical(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
         """Parse bytes that are hashed or signed: their RFC 8785 form and no other. Raises `MalformedError`."""
         value = loads(data, what=what, max_bytes=max_bytes)
-        document = cls.from_value(value, what=what)
+        document = cls._validated(data, value, what)
         if dumps(value) != data:
             raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
         return document
@@ -195,13 +214,41 @@ def field_path(location: tuple[int | str, ...]) -> str:
     return path.removeprefix(".") or "the document"
 
 
+def _errors(error: ValidationError) -> list[Any]:
+    return _innermost(error.errors(include_url=False, include_input=False))
+
+
+def _invalid(found: Sequence[Any], value: object, what: str, place: Callable[[Any], str]) -> MalformedError:
+    first, *others = (f"{place(item)}: {_sentence(item, value)}" for item in found[:MAX_SHOWN])
+    if len(found) > MAX_SHOWN:
+        others.append(f"and {len(found) - MAX_SHOWN:,} more")
+    return MalformedError("document/invalid", f"{what}: {first}", details=tuple(others))
+
+
+def _shortened(value: object) -> object:
+    """`value` with the first items of its lists, and the beginnings of its texts."""
+    if isinstance(value, dict):
+        return {name: _shortened(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value[:_FIRST]]
+    return value[:_MAX_TEXT] if isinstance(value, str) else value
+
+
 def _innermost(items: Sequence[Any]) -> list[Any]:
     """Without what a list says of itself only because an item in it is wrong."""
     around = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
     return [item for item in items if item["loc"] not in around]
 
 
-def _sentence(item: Any) -> str:
+def _at(value: Any, location: tuple[int | str, ...]) -> Any:
+    """What stands at the location of an error, which also has names of the kinds of documents that were tried."""
+    for part in location:
+        with suppress(LookupError, TypeError):
+            value = value[part]
+    return value
+
+
+def _sentence(item: Any, value: object) -> str:
     match item["type"]:
         case "extra_forbidden":
             return "unknown field"
@@ -212,7 +259,8 @@ def _sentence(item: Any) -> str:
         case "union_tag_not_found":
             return f"{item['ctx']['discriminator']} is missing"
         case "string_pattern_mismatch":
-            shown = re.sub(r"\s+", " ", repr(item["input"]))[:60]
+            found = _at(value, item["loc"])
+            shown = re.sub(r"\s+", " ", repr(found[:_MAX_TEXT] if isinstance(found, str) else found))[:60]
             return f"{shown} does not have the form {item['ctx']['pattern']}"
         case _:
             return str(item["msg"]).removeprefix("Value error, ")

@@ -41,6 +41,21 @@ class UnavailableError(AttestError):
     status = "unchecked"
 
 
+def refuse_machine(error: BaseException) -> None:
+    """Raise again what says nothing of the data that was read: memory that ran out, a file that a library lacks.
+
+    For handlers of whatever a library raises, before they take it for a fault of the data.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, OSError | ImportError):
+        raise UnavailableError(
+            "library/failed",
+            f"a library that attest reads with failed, which says nothing of what it read: {error}",
+            hint="look at the disk, its permissions and the limits of the system, and try again",
+        ) from None
+
+
 EXIT_USAGE = 2
 EXIT_ADVERSE = 5
 EXIT_BUG = 70

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -94,6 +95,7 @@ _WIDE: Final = (  # text of whose first characters one byte in two or four is no
     (re.compile(rb"(?:[\t\n\r -~]\0\0\0){2}|(?:\0\0\0[\t\n\r -~]){2}"), "UTF-32"),
     (re.compile(rb"(?:[\t\n\r -~]\0){2}|(?:\0[\t\n\r -~]){2}"), "UTF-16"),
 )
+_BLANK: Final = b"\0 \t\n\r\v\f"
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
@@ -121,17 +123,25 @@ def foreign(data: bytes, *, wanted: str = "") -> Form | None:
     return found
 
 
-def changed_on_its_way(data: bytes, digest: bytes) -> str | None:
-    """What happened to the file with the SHA-256 `digest` that makes it `data`, though nobody changed what it says.
+def changed_on_its_way(pieces: Iterable[bytes], digest: bytes) -> str | None:
+    """What happened to the file with the SHA-256 `digest` that makes it `pieces`, though nobody changed what it says.
 
-    None where `data` says something else: then it may be a forgery.
+    None where it says something else: then it may be a forgery.
     """
-    form = foreign(data)
+    state = sha256()
+    begins, pending = b"", b""
+    blank = True
+    for piece in pieces:
+        begins = begins or piece
+        blank = blank and not piece.strip(_BLANK)
+        text = pending + piece
+        pending = b"\r" if text.endswith(b"\r") else b""
+        state.update(text.removesuffix(pending).replace(b"\r\n", b"\n"))
+    state.update(pending)
+    form = foreign(begins) if blank or begins.strip(_BLANK) else None
     if form is not None:
         return f"is {form.said}"
-    if sha256(data.replace(b"\r\n", b"\n")).digest() == digest:
-        return "has other line ends (CRLF)"
-    return None
+    return "has other line ends (CRLF)" if state.digest() == digest else None
 
 
 def _is_json(data: bytes) -> bool:

@@ -13,6 +13,11 @@ from attest.formats import foreign
 _PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 # Each dot of a key makes a table in a table, and the parser takes the square of their number.
 _LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH},}}")
+# The parser's regular expression takes a hundred bytes of memory for each digit, and Python refuses so many.
+_LONG_NUMBER: Final = re.compile(r"(?<![0-9_])[0-9_]{5000}")
+_MANY: Final = 1 << 14  # values, and tables and arrays, that a text may have however small it is
+_CHARS_A_VALUE: Final = 8  # of a larger one: 0, in an array are two, and take fifty bytes of memory
+_CHARS_A_TABLE: Final = 48  # likewise [[a]], which takes a thousand
 
 _NO_BRACKETS: Final = re.compile(
     r'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+|\Z)|"(?:[^"\\\n]++|\\.)*+"?|#[^\n]*+|'''
@@ -24,6 +29,7 @@ _NO_BRACKETS: Final = re.compile(
 def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str, Any]:
     """Parse TOML of at most `max_bytes`, nested no deeper than JSON may be; `area` begins the code of errors.
 
+    Refused is also text of more lines, commas and tables than so many bytes have honestly: n / 8 and n / 48 of n.
     Raises `MalformedError`.
     """
     if len(data) > max_bytes:
@@ -41,6 +47,7 @@ def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str
 
 
 def _parsed(text: str) -> dict[str, Any]:
+    _check_density(text)
     depth = 0  # before the parser recurses: its limit is the interpreter's, which libraries raise
     for bracket in _NO_BRACKETS.sub("", text):
         depth += 1 if bracket in "[{" else -1
@@ -60,3 +67,14 @@ def _parsed(text: str) -> dict[str, Any]:
     if level:
         raise RecursionError
     return value
+
+
+def _check_density(text: str) -> None:
+    """Raise `ValueError` for a text that would take far more memory than it has bytes. Strings are counted too."""
+    values, tables = _MANY + len(text) // _CHARS_A_VALUE, _MANY + len(text) // _CHARS_A_TABLE
+    if text.count(",") + text.count("\n") > values:
+        raise ValueError(f"more than {values:,} lines and commas in so few bytes")
+    if text.count("[") - text.count("[[") + text.count("{") + text.count(".") > tables:
+        raise ValueError(f"more than {tables:,} tables, arrays and dots in so few bytes")
+    if _LONG_NUMBER.search(text) is not None:
+        raise ValueError("a number of thousands of digits")

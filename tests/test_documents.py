@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -84,9 +85,9 @@ def test_nesting_is_told_from_brackets_in_strings(text: str) -> None:
         patch.setattr(canonical, "MAX_DEPTH", 3)
         if depth(text) > 3:
             with pytest.raises(ValueError, match="nested deeper"):
-                canonical._check_depth(text.encode())
+                canonical._check_structure(text.encode(), dense=False)
         else:
-            canonical._check_depth(text.encode())
+            canonical._check_structure(text.encode(), dense=False)
 
 
 def test_json_beyond_the_limit_is_not_parsed() -> None:
@@ -215,3 +216,67 @@ def test_texts_for_people_have_every_character_but_controls_and_changes_of_direc
 def test_a_text_has_1_to_1000_characters(text: str) -> None:
     with pytest.raises(MalformedError):
         Told.from_value({"told": text}, what="it")
+
+
+DENSE = {
+    "numbers": b"[" + b"0," * 40_000 + b"0]",
+    "arrays": b"[" + b"[]," * 40_000 + b"0]",
+    "objects": b"[" + b"{}," * 40_000 + b"0]",
+    "strings": b"[" + b'"",' * 40_000 + b"0]",
+    "strings with escapes": b"[" + b'"\\"",' * 40_000 + b"0]",
+    "nested arrays": b"[" + b"[[]]," * 20_000 + b"0]",
+    "fields": b"[" + b'{"a":0,"b":0},' * 20_000 + b"0]",
+}
+
+
+@pytest.mark.parametrize("data", DENSE.values(), ids=DENSE)
+def test_more_values_than_so_much_text_has_honestly_are_not_decoded(data: bytes) -> None:
+    with pytest.raises(
+        MalformedError, match=r"more than [0-9,]+ (values|arrays and objects) in so few bytes"
+    ) as caught:
+        loads(data, what="it", max_bytes=LIMIT * 1000)
+    assert caught.value.code == "json/malformed"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [0] * 16_000,
+        [[]] * 16_000,
+        [{"leaf": "0" * 64}] * 100_000,
+        ["0" * 64] * 100_000,
+        ["a,[{," * 5] * 100_000,
+        '[{,"' * 100_000,
+    ],
+)
+def test_what_documents_have_honestly_is_decoded_however_large(value: Any) -> None:
+    data = json.dumps(value, separators=(",", ":")).encode()
+    assert loads(data, what="it", max_bytes=len(data)) == value
+
+
+class Inner(Document):
+    name: Text
+    items: tuple[Text, ...]
+
+
+class Outer(Document):
+    one: Text
+    two: Text
+    inner: tuple[Inner, ...]
+
+
+def test_a_large_document_is_told_the_fields_that_it_lacks_or_that_nobody_knows() -> None:
+    large = ["a" * 60] * 10_000
+    value = {"one": "1", "inner": [{"name": "n", "items": large, "more": large}, {"items": large}]}
+    with pytest.raises(MalformedError) as caught:
+        Outer.from_json(json.dumps(value).encode(), what="it", max_bytes=10**8)
+    assert [caught.value.message, *caught.value.details] == [
+        "it: two: missing",
+        "inner[0].more: unknown field",
+        "inner[1].name: missing",
+    ]
+    value = {"one": "1", "two": "2", "inner": [{"name": "n", "items": [*large, "\n"]}]}
+    with pytest.raises(MalformedError, match=r"inner\[0\].items\[10000\]: .* does not have the form"):
+        Outer.from_json(json.dumps(value).encode(), what="it", max_bytes=10**8)
+    value["inner"][0]["items"] = large  # type: ignore[index]
+    assert Outer.from_json(json.dumps(value).encode(), what="it", max_bytes=10**8).inner[0].items == tuple(large)

@@ -24,7 +24,7 @@ def test_any_bytes_are_told_without_an_error(data: bytes) -> None:
     form = foreign(data)
     if form is None:
         other_text(data)
-    changed_on_its_way(data, bytes(32))
+    changed_on_its_way([data], bytes(32))
 
 
 @given(

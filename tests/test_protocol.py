@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 import attest
-from attest.attestation.verify import MAX_FILE_BYTES, TITLES
+from attest.attestation.verify import TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.liabilities.tree import SCHEME, SECRET_BYTES
+from attest.lines import MAX_FILE_BYTES
 from attest.reserves.pins import PinLostError
 from attest.reserves.records import AnyRecord
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from attest.errors import refuse_machine
+
 Certificate = x509.Certificate
 
 
@@ -19,6 +21,7 @@ def refuse_other(error: BaseException) -> None:
     """Raise `error` again unless a library raised it: its Rust panics on some DER, which is no `Exception`."""
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error
+    refuse_machine(error)
 
 
 def is_readable(certificate: Certificate) -> bool:

@@ -26,7 +26,7 @@ from attest.reserves.sampling import MAX_DRAWS
 from attest.reserves.wallets import ChainId, Purpose, Wallet, native_decimals
 from attest.toml import loads_toml
 
-MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
+MAX_CONFIG_BYTES: Final = 24 * 1024 * 1024  # a wallet takes some 170, and of a hundred thousand nobody has more
 _NAMES: Final = ("id", "asset", "name", "institution")  # of the tables that there may be many of
 _SHOWN: Final = 64
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -21,10 +21,10 @@ from attest.attestation.statement import (
     check_arithmetic,
     parse_statement,
 )
-from attest.attestation.verify import MAX_FILE_BYTES
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, read_beside, read_bounded, read_listed
+from attest.lines import open_beside
 from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
@@ -56,6 +56,7 @@ from attest.reserves.records import (
     TrieNodes,
     Window,
 )
+from attest.reserves.room import Room
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
@@ -64,7 +65,7 @@ from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
-MAX_RESERVES_BYTES: Final = 256 * 1024 * 1024
+MAX_RESERVES_BYTES: Final = 128 * 1024 * 1024  # leaves and indices of as many records as there may be take 77 million
 _OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock, Window)
 
 
@@ -299,12 +300,14 @@ def open_evidence(folder: Path) -> EvidenceFolder:
     root, count = basis.evidence.root, basis.evidence.count
     records: dict[int, Any] = {}
     there = False
+    room = Room()
     for name in (PUBLIC_EVIDENCE, *sorted(path.name for path in folder.glob(f"*{DISCLOSED}"))):
-        if (data := read_beside(folder, name, MAX_FILE_BYTES)) is not None:
+        if (file := open_beside(folder, name)) is not None:
             there = True
-            records |= read_public_edition(data, root=root, count=count, name=name)
-    if (data := read_beside(folder, AUDITOR_EVIDENCE, MAX_FILE_BYTES)) is not None:
-        records = read_auditor_edition(data, root=root, count=count, leaves=leaves)
+            records |= read_public_edition(file, root=root, count=count, name=name, room=room, known=records.keys())
+    if (file := open_beside(folder, AUDITOR_EVIDENCE)) is not None:
+        records.clear()
+        records = read_auditor_edition(file, root=root, count=count, leaves=leaves)
     elif not there:
         raise UnavailableError("evidence/missing", f"neither {AUDITOR_EVIDENCE} nor {PUBLIC_EVIDENCE} is in {folder}")
     return EvidenceFolder(basis, records)
@@ -313,12 +316,15 @@ def open_evidence(folder: Path) -> EvidenceFolder:
 def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
     """What binds the records, and their leaves where `reserves.json` lists them."""
     leaves: Sequence[bytes] | None = None
-    found = [_of_statement(name, parse_bundle(data).envelope.payload) for name, data in _bundles(folder)]
+    first: Basis | None = None
+    for name, bundle in _bundles(folder):
+        first = _agreeing(first, _of_statement(name, parse_bundle(bundle, what=name).envelope.payload))
     if (data := read_beside(folder, STATEMENT_FILE, MAX_PAYLOAD_BYTES)) is not None:
-        found.append(_of_statement(STATEMENT_FILE, data))
+        first = _agreeing(first, _of_statement(STATEMENT_FILE, data))
     if is_file(folder / RESERVES_FILE):
         own = read_reserves_file(folder)
-        found.append(
+        first = _agreeing(
+            first,
             Basis(
                 RESERVES_FILE,
                 own.assets,
@@ -328,23 +334,27 @@ def _basis(folder: Path) -> tuple[Basis, Sequence[bytes] | None]:
                 own.held,
                 own.declarations,
                 own.evidence,
-            )
+            ),
         )
         leaves = own.leaves
-    if not found:
+    if first is None:
         raise UnavailableError(
             "evidence/unbound",
             f"nothing in {folder} says what the evidence must be",
             hint=f"put the bundle beside it (*.attest.json), or {STATEMENT_FILE} or {RESERVES_FILE}",
         )
-    for other in found[1:]:
-        if not other.agrees(found[0]):
-            raise VerificationError(
-                "evidence/bound-twice",
-                f"{found[0].name} and {other.name} do not say the same",
-                hint="keep the files of each month in a folder of their own",
-            )
-    return found[0], leaves
+    return first, leaves
+
+
+def _agreeing(first: Basis | None, other: Basis) -> Basis:
+    """The first of the files that bind the records. Raises `VerificationError` when another one says otherwise."""
+    if first is not None and not other.agrees(first):
+        raise VerificationError(
+            "evidence/bound-twice",
+            f"{first.name} and {other.name} do not say the same",
+            hint="keep the files of each month in a folder of their own",
+        )
+    return first or other
 
 
 def _bundles(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
 from attest.errors import VerificationError
 from attest.formats import changed_on_its_way
+from attest.lines import Content, chunks, digest, opened
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_auditor_edition, read_public_edition
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
@@ -24,7 +24,7 @@ from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDoc
 from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 
-Files = Callable[[str], bytes | None]
+Files = Callable[[str], Content | None]
 
 
 class Basis(NamedTuple):
@@ -78,27 +78,28 @@ class Beside(NamedTuple):
 def read_beside_bundle(statement: Statement, files: Files) -> Beside:
     """The records among `files`, those of the auditor's edition where it is there; every subject has its digest.
 
-    `files` returns the bytes of a file beside the bundle, or None. Raises `AttestError`.
+    `files` returns a file beside the bundle, its bytes or opened, or None. Raises `AttestError`.
     """
     evidence = statement.predicate.evidence
     records: dict[int, Any] = {}
     missing = []
     for subject in statement.subject:
-        data = files(subject.name)
-        if data is None:
+        content = files(subject.name)
+        if content is None:
             missing.append(subject.name)
             continue
-        if sha256(data).digest() != subject.digest.sha256:
-            why = changed_on_its_way(data, subject.digest.sha256)
-            raise VerificationError(
-                "subject/digest",
-                f"{subject.name} is not the file that was signed for" + (f": it {why}" if why is not None else ""),
-                hint=None if why is None else "take it again from where it was published, as it is there",
-            )
-        if subject.name == PUBLIC_EVIDENCE:
-            records = read_public_edition(data, root=evidence.root, count=evidence.count)
-    if (data := files(AUDITOR_EVIDENCE)) is not None:
-        records = read_auditor_edition(data, root=evidence.root, count=evidence.count)
+        with opened(content) as file:
+            if digest(file, subject.name) != subject.digest.sha256:
+                why = changed_on_its_way(chunks(file, subject.name), subject.digest.sha256)
+                raise VerificationError(
+                    "subject/digest",
+                    f"{subject.name} is not the file that was signed for" + (f": it {why}" if why is not None else ""),
+                    hint=None if why is None else "take it again from where it was published, as it is there",
+                )
+            if subject.name == PUBLIC_EVIDENCE:
+                records = read_public_edition(file, root=evidence.root, count=evidence.count)
+    if (content := files(AUDITOR_EVIDENCE)) is not None:
+        records = read_auditor_edition(content, root=evidence.root, count=evidence.count)
     return Beside(records, tuple(missing))
 
 

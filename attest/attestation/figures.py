@@ -10,9 +10,9 @@ from attest.attestation.evidence_step import basis_of, check_against_records, re
 from attest.attestation.policies import inputs_of
 from attest.attestation.statement import check_arithmetic, parse_statement
 from attest.attestation.unchecked import Unchecked
-from attest.attestation.verify import MAX_FILE_BYTES
 from attest.canonical import loads
-from attest.files import read_beside, read_bounded
+from attest.files import read_bounded
+from attest.lines import open_beside
 from attest.policy.inputs import MAX_INPUTS_BYTES, Inputs
 
 
@@ -41,6 +41,6 @@ def read_figures(path: Path) -> Figures:
 def _stated(payload: bytes, folder: Path) -> Figures:
     statement = parse_statement(payload)
     check_arithmetic(statement)
-    beside = read_beside_bundle(statement, lambda name: read_beside(folder, name, MAX_FILE_BYTES))
+    beside = read_beside_bundle(statement, lambda name: open_beside(folder, name))
     step = check_against_records(beside.records, basis_of(statement.predicate, "the statement"))
     return Figures(inputs_of(statement.predicate), step.unchecked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, pairwise
@@ -20,8 +20,10 @@ from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified, verify
 from attest.documents import format_time
 from attest.errors import AttestError
+from attest.lines import Content
 
 MAX_MONTHS: Final = 1200
+MAX_HISTORY_BYTES: Final = 64 * 1024 * 1024  # of all its bundles, whose statements stay in memory to be compared
 
 
 class Month(NamedTuple):
@@ -75,7 +77,7 @@ def check_history(
     later_roots: Sequence[Envelope],
     authorities: Authorities,
     now: datetime,
-    files: Callable[[str, str], bytes | None],
+    files: Callable[[str, str], Content | None],
 ) -> History:
     """Verify every bundle by itself, then how they follow one another.
 
@@ -101,7 +103,8 @@ def check_history(
             findings.append(Finding("history/month", f"{name}: {error.message}", hint=error.hint))
             unverified += _claimed(data)
         else:
-            months.append(Month(name, verified))
+            # What is said wallet by wallet may be large, and nothing in a history asks for it.
+            months.append(Month(name, replace(verified, wallets=(), controlled=None)))
     months.sort(key=lambda month: (month.sequence, month.period, month.name))
     if not bundles:
         findings.append(Finding("history/empty", "there is no bundle"))

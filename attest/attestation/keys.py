@@ -16,6 +16,7 @@ from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.exceptions import VerificationError as LibraryVerificationError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
+from attest.attestation.private_keys import ENCRYPTED, refuse_costly
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.formats import foreign
 
@@ -155,9 +156,10 @@ class Signer:
     def from_pem(cls, pem: bytes, *, passphrase: Callable[[], str], what: str) -> Signer:
         """Parse a PEM PKCS#8 private key; `passphrase` is asked only when the key is encrypted.
 
-        Raises `MalformedError`, or `UnavailableError` when the passphrase is wrong.
+        Raises `MalformedError`, also when it takes too much work to open; `UnavailableError` for a wrong passphrase.
         """
-        encrypted = b"ENCRYPTED PRIVATE KEY" in pem
+        encrypted = ENCRYPTED in pem
+        refuse_costly(pem, what)
         try:
             private = serialization.load_pem_private_key(pem, _encoded(passphrase()) if encrypted else None)
         except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):

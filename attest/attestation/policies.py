@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attest.attestation.statement import Predicate, coverage
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
+from attest.lines import Content, bounded
 from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inputs
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
@@ -92,7 +93,7 @@ def verdicts(policies: Iterable[PolicyFile], predicate: Predicate) -> tuple[Poli
     return tuple(policy_results(evaluate(item.policy, inputs)) for item in policies)
 
 
-def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Recomputed:
+def recompute(predicate: Predicate, files: Callable[[str], Content | None]) -> Recomputed:
     """Evaluate the policies of a statement again, over the statement alone (verification step 14).
 
     A policy is a rule set of this release when its SHA-256 is that of one; else its file is taken from `files`, those
@@ -106,8 +107,9 @@ def recompute(predicate: Predicate, files: Callable[[str], bytes | None]) -> Rec
         policy = load_ruleset(stated.id) if stated.id in names else None
         if policy is not None and policy.sha256 == stated.sha256:
             shipped.append(policy.id)
-        elif (data := files(policy_file_name(stated.id))) is not None:
-            policy = parse_policy(data, policy_file_name(stated.id))
+        elif (content := files(policy_file_name(stated.id))) is not None:
+            name = policy_file_name(stated.id)
+            policy = parse_policy(bounded(content, name, MAX_POLICY_BYTES), name)
             if policy.sha256 != stated.sha256:
                 raise VerificationError(
                     "policy/other", f"{policy_file_name(stated.id)} is not the policy that was signed for"

@@ -20,6 +20,7 @@ from securesystemslib.signer import AWSSigner, HSMSigner
 from securesystemslib.signer import Signer as LibrarySigner
 
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
+from attest.attestation.private_keys import tell_readers
 from attest.attestation.tokens import TokenKey
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
@@ -70,7 +71,9 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
     scheme = _scheme(uri)
     if scheme == "file":
         path = _path(uri)
-        signer = Signer.from_pem(_read(uri), passphrase=lambda: secrets("passphrase"), what=str(path))
+        pem = _read(uri)
+        tell_readers(path, pem)
+        signer = Signer.from_pem(pem, passphrase=lambda: secrets("passphrase"), what=str(path))
         if public is not None and signer.public != public:
             raise VerificationError("signer/other-key", f"{path} is not the key with this public key")
         return signer
@@ -136,7 +139,7 @@ def _spoken(uri: str) -> Iterator[None]:
     """What a driver or service raises, as our own error."""
     try:
         yield
-    except AttestError:
+    except (AttestError, MemoryError):
         raise
     except (UnsupportedLibraryError, ModuleNotFoundError):
         raise UnavailableError(

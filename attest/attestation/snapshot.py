@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -142,7 +143,8 @@ def rebuild_trees(
 
     Nothing of them is on the disk: what does not fit in memory lies in files of TMPDIR that have no names.
     """
-    temporary = Path(tempfile.gettempdir())
+    # Not `tempfile.gettempdir`, which leaves a file there when it is killed while it tries whether it can.
+    temporary = Path(os.environ.get("TMPDIR") or (tempfile.gettempdir() if os.name == "nt" else "/tmp"))  # noqa: S108
     return build_liabilities(config, folder, period, temporary, secret, environment, progress, keep=False).trees
 
 

@@ -31,6 +31,7 @@ from attest.attestation.certificate_chain import (
     refuse_other,
     valid_at,
 )
+from attest.attestation.der import Part, parts
 from attest.attestation.envelope import Envelope
 from attest.documents import Base64, Digest, Document, format_time
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
@@ -118,8 +119,8 @@ def refusal(response: bytes) -> str | None:
 def _failures(response: bytes) -> list[str]:
     """What the bits of its PKIFailureInfo mean, where the response has one."""
     try:
-        (whole,) = _parts(response, _Part(0, 0, len(response)))
-        info = [part for part in _parts(response, _parts(response, whole)[0]) if response[part.start] == _BIT_STRING]
+        (whole,) = parts(response, Part(0, 0, len(response)))
+        info = [part for part in parts(response, parts(response, whole)[0]) if response[part.start] == _BIT_STRING]
     except (IndexError, ValueError):
         return []
     bits = b"".join(response[part.inner + 1 : part.end] for part in info)
@@ -338,14 +339,6 @@ def _decoded(response: bytes) -> TimeStampResponse:
         raise MalformedError("timestamp/malformed", f"not a timestamp response (RFC 3161): {error}") from None
 
 
-class _Part(NamedTuple):
-    """One value in DER: where its tag, its content and what follows it begin."""
-
-    start: int
-    inner: int
-    end: int
-
-
 def _ordered(response: bytes) -> bytes:
     """The response with its certificates in the order of DER, which is not the one in which `openssl ts` sends them.
 
@@ -354,31 +347,14 @@ def _ordered(response: bytes) -> bytes:
     """
     ordered = bytearray(response)
     try:
-        (whole,) = _parts(response, _Part(0, 0, len(response)))
-        _, token = _parts(response, whole)
-        _, content = _parts(response, token)
-        (signed_data,) = _parts(response, content)
-        for part in _parts(response, signed_data):
+        (whole,) = parts(response, Part(0, 0, len(response)))
+        _, token = parts(response, whole)
+        _, content = parts(response, token)
+        (signed_data,) = parts(response, content)
+        for part in parts(response, signed_data):
             if response[part.start] == _CERTIFICATES:
-                members = sorted(response[member.start : member.end] for member in _parts(response, part))
+                members = sorted(response[member.start : member.end] for member in parts(response, part))
                 ordered[part.inner : part.end] = b"".join(members)
     except (IndexError, ValueError):
         return response
     return bytes(ordered)
-
-
-def _parts(data: bytes, whole: _Part) -> list[_Part]:
-    """The values that fill the content of `whole`. Raises `IndexError`, `ValueError` when none do."""
-    parts = []
-    at = whole.inner
-    while at < whole.end:
-        inner, length = at + 2, data[at + 1]
-        if length & 0x80:
-            inner += length & 0x7F
-            length = int.from_bytes(data[at + 2 : inner])
-        part = _Part(at, inner, inner + length)
-        if part.end > whole.end:
-            raise ValueError
-        parts.append(part)
-        at = part.end
-    return parts

@@ -13,11 +13,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PERIOD_PATTERN
-from attest.attestation.verify import MAX_FILE_BYTES
 from attest.errors import MalformedError, UnavailableError
 from attest.files import (
     PARTIAL,
@@ -33,6 +32,7 @@ from attest.files import (
     write_file,
 )
 from attest.folders import make_folders, new_folder, remove_empty, remove_left, sync_tree, unfinished_folder
+from attest.lines import MAX_FILE_BYTES, open_beside
 
 _PRIVATE_MODE: Final = 0o700
 _PUBLICATION_MODE: Final = 0o755
@@ -47,10 +47,9 @@ class Names(NamedTuple):
     private: Path
     publication: Path
 
-    def file(self, name: str) -> bytes | None:
-        """A file in either; None when there is none of that name. Raises `UnavailableError`."""
-        found = read_beside(self.publication, name, MAX_FILE_BYTES)
-        return read_beside(self.private, name, MAX_FILE_BYTES) if found is None else found
+    def file(self, name: str) -> BinaryIO | None:
+        """A file in either, opened; None when there is none of that name. Raises `UnavailableError`."""
+        return open_beside(self.publication, name) or open_beside(self.private, name)
 
 
 class Unfinished(NamedTuple):
@@ -78,8 +77,8 @@ class Unfinished(NamedTuple):
         """The payload to be signed; it is there once all that belongs to it is. Raises `UnavailableError`."""
         return read_beside(self.private, STATEMENT_FILE, MAX_PAYLOAD_BYTES)
 
-    def file(self, name: str) -> bytes | None:
-        """A file of the month; None when there is none of that name. Raises `UnavailableError`."""
+    def file(self, name: str) -> BinaryIO | None:
+        """A file of the month, opened; None when there is none of that name. Raises `UnavailableError`."""
         return Names(self.private, self.publication).file(name)
 
     def keep(self, private: Mapping[str, bytes], publication: Mapping[str, bytes], payload: bytes) -> None:

@@ -56,7 +56,6 @@ from attest.reserves.records import Reading
 from attest.reserves.wallets import Control
 from attest.reserves.window_recheck import at_pin
 
-MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 NO_PROOF: Final = "no inclusion proof was given"
 
 TITLES: Final = (
@@ -167,12 +166,12 @@ class _Report:
 
     @contextmanager
     def step(self, number: int) -> Iterator[_Detail]:
-        """Run one step: an error makes it FAILED, an unfinished detail NOT CHECKED."""
+        """Run one step: an error makes it FAILED, one of the machine or an unfinished detail NOT CHECKED."""
         detail = _Detail()
         try:
             yield detail
         except AttestError as error:
-            self.add(number, "FAILED", error.message)
+            self.add(number, "NOT CHECKED" if isinstance(error, UnavailableError) else "FAILED", error.message)
             raise
         status: Status = "NOT MET" if detail.unmet else "NOT CHECKED" if detail.unfinished else "VERIFIED"
         self.add(number, status, "; ".join(detail))
@@ -205,12 +204,12 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
     for each of `roles`; or, without one, by `exchange_keys` and `threshold`. While a statement is `unfinished`, one
     signature of each role will do, and step 3 is not checked. `authorities` are those whose timestamps count. `files`
-    returns the bytes of a file that was published beside the bundle, or None. `previous` is the bundle of the statement
-    before, whose own signatures are not looked at; `no_proof` is what step 10 says without a proof; `ask` asks nodes,
-    `rebuild` reads the ledger. `nonce` and `window_nonce` are the hex that the auditor drew for challenges and for
-    windows, `custodians` has the keys of custodians by name, as far as the caller knows them; `tell` hears of each step
-    as it ends. Raises `VerificationError` for what is false and `MalformedError` for what cannot be read, after telling
-    the step that failed.
+    returns a file that was published beside the bundle, its bytes or opened, or None. `previous` is the bundle of the
+    statement before, whose own signatures are not looked at; `no_proof` is what step 10 says without a proof; `ask`
+    asks nodes, `rebuild` reads the ledger. `nonce` and `window_nonce` are the hex that the auditor drew for challenges
+    and for windows, `custodians` has the keys of custodians by name, as far as the caller knows them; `tell` hears of
+    each step as it ends. Raises `VerificationError` for what is false and `MalformedError` for what cannot be read,
+    after telling the step that failed.
     """
     if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
         raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -36,6 +38,14 @@ Exit codes: 0 done or verified, 1 verification failed, 2 usage, 3 malformed inpu
 4 could not be checked, 5 verified but adverse, 70 bug, 130 interrupted."""
 
 
+_SHOWN: Final = 200
+_NO_MEMORY: Final = UnavailableError(
+    "memory/exhausted",
+    "there is not enough memory for this, and nothing was found wrong",
+    hint="close other programs, or take a machine with more; ulimit -v and containers limit it too",
+)
+
+
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="attest")
 def group() -> None:
@@ -53,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. With `--json`, stdout carries exactly one document, also on failure."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in arguments
+    with _warnings(as_json=as_json) as warnings:
+        result = _run(arguments)
+    if not isinstance(result, Result):
+        sys.exit(result)
+    if warnings:
+        result.document["warnings"] = warnings
+    sys.exit(_told(result, as_json=as_json))
+
+
+def _run(arguments: list[str]) -> Any:
+    """The result of a command; an exit code where click ended it, as --help does."""
     try:
         result = group.main(list(arguments), prog_name="attest", standalone_mode=False)
     except click.UsageError as error:
@@ -62,15 +83,56 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         document = {"code": "interrupted", "message": "interrupted"}
         result = _failed("error", document, "attest: interrupted", EXIT_INTERRUPTED)
+    except MemoryError:
+        result = _failed(_NO_MEMORY.status, error_document(_NO_MEMORY), error_text(_NO_MEMORY), exit_code(_NO_MEMORY))
+    except UnicodeEncodeError as error:
+        result = _not_utf8(error, arguments)
     except Exception as error:  # noqa: BLE001 (a bug is reported as one, never as a failed verification)
-        click.echo(without(traceback.format_exc(), credentials((*arguments, *os.environ.values()))), err=True)
-        text = f"attest: error: this is a bug in attest: {type(error).__name__}"
-        result = _failed("error", {"code": "bug", "message": str(error)}, text, EXIT_BUG)
+        result = _bug(error, arguments)
     if isinstance(result, Result) and "error" in result.document:
         secrets = credentials((*arguments, *os.environ.values()))
         document, error_said = without(result.document, secrets), without(result.error, secrets)
         result = replace(result, document=document, error=error_said)
-    sys.exit(_told(result, as_json=as_json) if isinstance(result, Result) else result)
+    return result
+
+
+@contextmanager
+def _warnings(*, as_json: bool) -> Iterator[list[str]]:
+    """What attest warns of while a command runs, each once: on stderr, or for the one document of `--json`."""
+    said: list[str] = []
+
+    class Once(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (text := record.getMessage()) not in said:
+                said.append(text)
+                if not as_json:
+                    click.echo(printable(f"attest: warning: {text}"), err=True)
+
+    logger = logging.getLogger("attest")
+    handler = Once(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+
+
+def _not_utf8(error: UnicodeEncodeError, arguments: Sequence[str]) -> Result:
+    """What to say where a library takes paths in UTF-8 alone, and a name on the way is in another encoding."""
+    if not any("\udc80" <= character <= "\udcff" for character in error.object):
+        return _bug(error, arguments)
+    refused = UnavailableError(
+        "file/encoding",
+        f"{error.object[:_SHOWN]} is not named in UTF-8, which a library needs to open it",
+        hint="rename the folder or file, or name it by a path without other bytes, such as a relative one",
+    )
+    return _failed(refused.status, error_document(refused), error_text(refused), exit_code(refused))
+
+
+def _bug(error: Exception, arguments: Sequence[str]) -> Result:
+    click.echo(without(traceback.format_exc(), credentials((*arguments, *os.environ.values()))), err=True)
+    text = f"attest: error: this is a bug in attest: {type(error).__name__}"
+    return _failed("error", {"code": "bug", "message": str(error)}, text, EXIT_BUG)
 
 
 def _usage(error: click.UsageError) -> str:

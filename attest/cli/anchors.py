@@ -146,15 +146,15 @@ class Anchors(NamedTuple):
         **known: Any,
     ) -> Verified:
         """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
-        from attest.attestation.verify import MAX_FILE_BYTES, verify
-        from attest.files import read_beside
+        from attest.attestation.verify import verify
+        from attest.lines import open_beside
 
         return verify(
             data,
             exchange_keys=() if self.key is None else (self.key,),
             roles=roles,
             now=self.now(),
-            files=lambda name: read_beside(bundle.parent, name, MAX_FILE_BYTES),
+            files=lambda name: open_beside(bundle.parent, name),
             tell=tell,
             **self.values(),
             **known,

@@ -109,12 +109,16 @@ def confirm_(
     """
     from attest.attestation.confirming import write_confirmation
     from attest.attestation.custody import CONFIRMATION
+    from attest.attestation.keys import MAX_KEY_BYTES
     from attest.attestation.monthly import read_signer
+    from attest.attestation.private_keys import tell_readers
     from attest.cli.tables import new_table, render
+    from attest.files import read_bounded
 
     if not out.name.endswith(CONFIRMATION):
         raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")
     signer = read_signer(key_path, passphrase)
+    tell_readers(key_path, read_bounded(key_path, MAX_KEY_BYTES))
     items, added = write_confirmation(folder, custodian, signer, out, force=force)
     table = new_table("entity", "period", "~chain", "~address")
     for item in items:

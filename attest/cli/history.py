@@ -37,8 +37,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     steps of `attest verify` could not be run.
     """
     from attest.attestation.history import check_history
-    from attest.attestation.verify import MAX_FILE_BYTES
-    from attest.files import read_beside
+    from attest.lines import open_beside
 
     anchors = Anchors(**options)
     if anchors.trust_root is None:
@@ -46,7 +45,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
     found = check_history(
         _bundles(folder),
         now=anchors.now(),
-        files=lambda name, file: read_beside((folder / name).parent, file, MAX_FILE_BYTES),
+        files=lambda name, file: open_beside((folder / name).parent, file),
         **anchors.values(),
     )
     broken = any(not finding.adverse for finding in found.findings)
@@ -67,7 +66,7 @@ def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: AR
 def _bundles(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
-    from attest.attestation.history import MAX_MONTHS
+    from attest.attestation.history import MAX_HISTORY_BYTES, MAX_MONTHS
     from attest.files import is_folder, read_listed
 
     if not is_folder(folder):
@@ -76,7 +75,15 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
-    bundles = {Path(name).as_posix(): read_listed(folder, name, MAX_BUNDLE_BYTES) for name in names}
+    bundles: dict[str, bytes] = {}
+    left = MAX_HISTORY_BYTES
+    for name in names:
+        bundles[Path(name).as_posix()] = data = read_listed(folder, name, MAX_BUNDLE_BYTES)
+        left -= len(data)
+        if left < 0:
+            raise UnavailableError(
+                "history/too-large", f"the bundles in {folder} have more than {MAX_HISTORY_BYTES:,} bytes together"
+            )
     _require_bundles(folder, bundles)
     return bundles
 

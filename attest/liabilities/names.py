@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -49,14 +50,14 @@ class NamesSpill:
                 batch.slice(bounds[number], bounds[number + 1] - bounds[number]) for batch, bounds in self._pending
             ]
             if self._writers:
-                with pa.OSFile(str(path), "rb") as file:
+                with pa.OSFile(os.fsencode(path), "rb") as file:
                     parts += list(pa.ipc.open_stream(file))
                 path.unlink()
             yield _once(pa.Table.from_batches(parts, _SCHEMA))
 
     def _flush(self) -> None:
         if not self._writers:
-            self._writers = [pa.ipc.new_stream(str(path), _SCHEMA) for path in self._files]
+            self._writers = [pa.ipc.new_stream(pa.OSFile(os.fsencode(path), "wb"), _SCHEMA) for path in self._files]
         for number, writer in enumerate(self._writers):
             for batch, bounds in self._pending:
                 if bounds[number] < bounds[number + 1]:

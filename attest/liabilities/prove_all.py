@@ -7,6 +7,7 @@ over arrays. A shard appears whole under its name or not at all, so an interrupt
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -103,7 +104,7 @@ def _unwritable(folder: Path, error: OSError) -> UnavailableError:
 
 def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
     names = NamesSpill(work, _BUDGET)
-    with pa.OSFile(str(snapshot.folder / NAMES_FILE), "rb") as file:
+    with pa.OSFile(os.fsencode(snapshot.folder / NAMES_FILE), "rb") as file:
         reader = pa.ipc.open_file(file)
         for number in range(reader.num_record_batches):
             accounts = reader.get_batch(number).column("account")
@@ -225,7 +226,7 @@ def _decimal(amounts: NDArray[np.uint8]) -> list[int]:
 def _write_shard(partial: Path, path: Path, lines: Iterator[str]) -> int:
     count = 0
     create(partial, mode=SECRET_MODE).close()
-    with pa.CompressedOutputStream(pa.OSFile(str(partial), "wb"), "zstd") as stream:
+    with pa.CompressedOutputStream(pa.OSFile(os.fsencode(partial), "wb"), "zstd") as stream:
         while some := list(islice(lines, 1024)):
             stream.write(("\n".join(some) + "\n").encode())
             count += len(some)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Final
 
 from attest.documents import format_base64
-from attest.errors import VerificationError
+from attest.errors import VerificationError, refuse_machine
 from attest.reserves.bitcoin_networks import Network
 
 SIGNATURE_BYTES: Final = 65
@@ -72,7 +72,8 @@ def _bitcoinlib_agrees(coin: str, script: bytes, message: bytes, signature: byte
     address = wallycore.base58check_from_bytes(network.prefix_address + script[_HASH])
     try:
         return verify_message(message, format_base64(signature), address, network) is True
-    except Exception:  # noqa: BLE001 (it raises several unrelated types)
+    except Exception as error:  # noqa: BLE001 (it raises several unrelated types)
+        refuse_machine(error)
         return False
 
 

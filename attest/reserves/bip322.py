@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest.errors import AttestError, MalformedError, VerificationError
+from attest.errors import AttestError, MalformedError, VerificationError, refuse_machine
 
 if TYPE_CHECKING:
     from btclib.tx import Tx, TxIn, TxOut
@@ -54,6 +54,7 @@ def check_bip322(script: bytes, message: bytes, signature: str) -> tuple[SignedO
     try:
         parsed = bip322.Sig.b64decode(signature)
     except Exception as error:  # noqa: BLE001 (its parsers raise several unrelated types)
+        refuse_machine(error)
         raise MalformedError(
             "control/malformed",
             f"this is no signature of BIP-322: {_told(error)}",
@@ -73,6 +74,7 @@ def check_bip322(script: bytes, message: bytes, signature: str) -> tuple[SignedO
             hint="sign in the way in which the wallet spends, with version, lock time and sequence 0",
         ) from None
     except Exception as error:  # noqa: BLE001 (what it finds wrong has several unrelated types)
+        refuse_machine(error)
         raise VerificationError(
             "control/invalid",
             f"the signature does not show that the address's keys signed the message: {_told(error)}",

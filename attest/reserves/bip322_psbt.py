@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from attest.errors import MalformedError, VerificationError
+from attest.errors import MalformedError, VerificationError, refuse_machine
 from attest.reserves.bitcoin_networks import Network, network
 from attest.reserves.bitcoin_scripts import address_script, descriptor_scripts
 from attest.reserves.control_bitcoin import MAX_SIGNATURE, message_bytes
@@ -58,6 +58,7 @@ def psbt_to_sign(
         psbt.assert_signable()
         return psbt.b64encode()
     except Exception as error:  # noqa: BLE001 (it refuses with several unrelated types)
+        refuse_machine(error)
         raise MalformedError(
             "control/descriptor", f"no PSBT can be made for this descriptor: {str(error)[:_TOLD]}"
         ) from None
@@ -95,6 +96,7 @@ def signature_of_psbts(psbts: Sequence[str], asked: str | None = None) -> str:
     try:
         combined = combine(parsed)
     except Exception as error:  # noqa: BLE001 (it refuses with several unrelated types)
+        refuse_machine(error)
         raise VerificationError(
             "control/psbt",
             f"these PSBTs cannot be put together: {str(error)[:_TOLD]}",
@@ -105,6 +107,7 @@ def signature_of_psbts(psbts: Sequence[str], asked: str | None = None) -> str:
         signed = finalize(combined, solver=miniscript_solver)
         to_sign = extract_tx(signed, verify_scripts=False, max_fee_rate=None)
     except Exception as error:  # noqa: BLE001 (as above)
+        refuse_machine(error)
         raise VerificationError(
             "control/incomplete",
             _too_few(combined) or "signatures are missing or wrong",
@@ -164,6 +167,7 @@ def _message_psbt(text: str) -> Psbt:
         psbt = Psbt.b64decode(text)
         psbt = psbt if psbt.version == 0 else psbt.to_v0()  # BIP-370, as some wallets write it back
     except Exception as error:  # noqa: BLE001 (its parsers raise several unrelated types)
+        refuse_machine(error)
         raise MalformedError(
             "control/psbt",
             f"this is not a PSBT: {str(error)[:_TOLD]}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
-from attest.errors import MalformedError
+from attest.errors import MalformedError, UnavailableError, refuse_machine
 from attest.reserves.bitcoin_descriptor import not_a_descriptor, plain_descriptor, refuse_key
 from attest.reserves.bitcoin_networks import Network, network
 from attest.reserves.descriptor_faults import why_unread
@@ -19,6 +19,7 @@ _LAST_INDEX: Final = 2**31 - 1  # BIP-32: above it lie the hardened keys
 _BASE58_ADDRESS_BYTES: Final = 21
 _TAPROOT: Final = bytes((0x51, 32))  # BIP-341: OP_1, and the length of a key
 _SHOWN: Final = 16
+_SETTINGS: Final = Path(__file__).with_name("bitcoinlib-settings")
 
 
 def scripts(wallet: Wallet) -> tuple[bytes, ...]:
@@ -90,10 +91,12 @@ def address_script(chain_id: str, address: str) -> bytes:
 def _segwit_script(address: str, chain: Network) -> bytes:
     import wallycore
 
+    bitcoinlib = _bitcoinlib()
     try:
         script = bytes(wallycore.addr_segwit_to_bytes(address, chain.prefix, 0))
-        other = _bitcoinlib().deserialize_address(address, encoding="bech32")
-    except Exception:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        other = bitcoinlib.deserialize_address(address, encoding="bech32")
+    except Exception as error:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        refuse_machine(error)
         raise _not_an_address(address, chain) from None
     if other["raw"] != script:
         raise _read_differently(address)
@@ -109,10 +112,12 @@ def _segwit_script(address: str, chain: Network) -> bytes:
 def _base58_script(address: str, chain: Network) -> bytes:
     import wallycore
 
+    bitcoinlib = _bitcoinlib()
     try:
         payload = bytes(wallycore.base58check_to_bytes(address))
-        other = _bitcoinlib().deserialize_address(address, encoding="base58")
-    except Exception:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        other = bitcoinlib.deserialize_address(address, encoding="base58")
+    except Exception as error:  # noqa: BLE001 (bitcoinlib raises several unrelated types)
+        refuse_machine(error)
         raise _not_an_address(address, chain) from None
     if len(payload) != _BASE58_ADDRESS_BYTES or payload[0] not in {chain.p2pkh, *chain.p2sh}:
         raise _not_an_address(address, chain)
@@ -144,13 +149,26 @@ def _read_differently(address: str) -> MalformedError:
 
 @cache
 def _bitcoinlib() -> Any:
-    # Importing bitcoinlib writes a configuration, a log and a database folder, and warns of its own dependencies.
-    with tempfile.TemporaryDirectory(prefix="attest-", ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """`bitcoinlib.keys`, loaded so that it neither reads nor writes files of the user's.
+
+    It writes its settings, a log and a folder for databases where it finds none; here it finds them all. Raises
+    `UnavailableError` when it cannot be loaded, which says nothing of any address.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own dependencies
         before = os.environ.get("BCL_DATA_DIR")
-        os.environ["BCL_DATA_DIR"] = folder
+        os.environ["BCL_DATA_DIR"] = str(_SETTINGS)
         try:
             from bitcoinlib import keys
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever goes wrong in so much code)
+            raise UnavailableError(
+                "bitcoin/library",
+                f"bitcoinlib, which reads Bitcoin addresses, cannot be loaded: {type(error).__name__}: {error}",
+                hint=f"its files and those in {_SETTINGS} must be readable, and the locale one of UTF-8, such as "
+                "LC_ALL=C.UTF-8",
+            ) from None
         finally:
             if before is None:
                 del os.environ["BCL_DATA_DIR"]

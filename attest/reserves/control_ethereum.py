@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from attest.errors import MalformedError, VerificationError
+from attest.errors import MalformedError, VerificationError, refuse_machine
 from attest.reserves.ethereum_proof import checksum_address, keccak
 
 SIGNATURE_BYTES: Final = 65  # r and s of 32 bytes each, then v
@@ -105,6 +105,7 @@ def eip712_digest(document: Mapping[str, Any]) -> bytes:
     try:
         signable = encode_typed_data(full_message=dict(document))
     except Exception as error:  # noqa: BLE001 (values that do not fit surface as many types of eth-account and eth-abi)
+        refuse_machine(error)
         raise MalformedError("control/typed-data", f"not a document of typed data ({type(error).__name__})") from None
     return keccak(b"\x19" + b"".join(signable))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
-from attest.errors import MalformedError, VerificationError
+from attest.errors import MalformedError, VerificationError, refuse_machine
 
 MAX_NODE_BYTES: Final = 1024  # a branch has at most 532; the bound keeps RLP from nesting deep
 MAX_HEADER_BYTES: Final = 4096
@@ -192,6 +192,7 @@ def _trie_value(root: bytes, key: bytes, nodes: Nodes) -> bytes:
     try:
         return bytes(HexaryTrie(nodes, root)[key])
     except Exception as error:  # noqa: BLE001 (malformed nodes surface as many types of the trie and rlp libraries)
+        refuse_machine(error)
         raise VerificationError(
             "ethereum/proof", f"the trie nodes do not lead from the state root to the value ({type(error).__name__})"
         ) from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final, Self
 
 from blockcerts_merkletools import MerkleTools
 from pydantic import Field
@@ -13,8 +13,10 @@ from pydantic import Field
 from attest.canonical import dumps, loads
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, VerificationError
+from attest.lines import MAX_FILE_BYTES, Content, lines, opened
 from attest.merkle import fold
 from attest.reserves.records import AnyRecord, Record, record_leaf
+from attest.reserves.room import MAX_RECORDS, Room
 
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
 PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
@@ -34,6 +36,11 @@ class AuditorLine(Document):
     """Wraps a line of `evidence.jsonl` for parsing; on disk the line is the record alone."""
 
     record: AnyRecord
+
+    @classmethod
+    def of_record(cls, line: bytes, value: object, what: str) -> Self:
+        """The record in `line`, strict JSON that says `value`. Raises `MalformedError`."""
+        return cls._validated(b'{"record":%b}' % line, {"record": value}, what)
 
 
 def join(left: bytes, right: bytes) -> bytes:
@@ -73,73 +80,132 @@ class EvidenceTree:
 
 
 def auditor_edition(records: Iterable[Record]) -> bytes:
-    """`evidence.jsonl`: every record, one per line."""
-    return b"".join(record.to_bytes() + b"\n" for record in records)
+    """`evidence.jsonl`: every record, one per line. Raises `AttestError` when there is more than a reader takes."""
+    room = Room()
+    written = bytearray()
+    for row, record in enumerate(records, start=1):
+        room.take(f"{AUDITOR_EVIDENCE} row {row}", record)
+        _write(written, record.to_bytes(), AUDITOR_EVIDENCE, row)
+    return bytes(written)
 
 
 def public_edition(records: Sequence[Record], tree: EvidenceTree, private: Iterable[int] = ()) -> bytes:
     """`evidence-public.jsonl`: the records that anyone may see, each with its audit path.
 
-    `private` holds the indices of records that stay with the auditor.
+    `private` holds the indices of records that stay with the auditor. Raises what `auditor_edition` raises.
     """
     hidden = set(private)
-    lines = (
-        {"index": index, "path": [node.hex() for node in tree.path(index)], "record": record.to_value()}
-        for index, record in enumerate(records)
-        if index not in hidden
-    )
-    return b"".join(dumps(line) + b"\n" for line in lines)
+    written = bytearray()
+    for index, record in enumerate(records):
+        if index not in hidden:
+            path = [node.hex() for node in tree.path(index)]
+            line = dumps({"index": index, "path": path, "record": record.to_value()})
+            _write(written, line, PUBLIC_EVIDENCE, index + 1)
+    return bytes(written)
+
+
+def _write(written: bytearray, line: bytes, what: str, row: int) -> None:
+    written += line + b"\n"
+    if row > MAX_RECORDS:
+        raise _too_many(what)
+    if len(line) > MAX_LINE_BYTES or len(written) > MAX_FILE_BYTES:
+        raise MalformedError(
+            "evidence/too-large",
+            f"{what} row {row}: a line is at most {MAX_LINE_BYTES:,} bytes, and the file {MAX_FILE_BYTES:,}; "
+            "nobody could check this one",
+            hint="a wallet of many small outputs sweeps them into fewer, or is listed as several wallets",
+        )
 
 
 def read_auditor_edition(
-    data: bytes, *, root: bytes, count: int, leaves: Sequence[bytes] | None = None
+    content: Content, *, root: bytes, count: int, leaves: Sequence[bytes] | None = None
 ) -> dict[int, Any]:
     """All records by index. Raises `MalformedError`, or `VerificationError` when the root or count differs.
 
-    With the `leaves` that lead to the root, the error names the record that was changed.
+    With the `leaves` that lead to the root, the error names the record that was changed. Raises `UnavailableError`
+    when they take more memory than there is room for.
     """
-    lines = list(_lines(data, "evidence.jsonl"))
-    found = [record_leaf(line) for line in lines]
-    for index, (leaf, bound) in enumerate(zip(found, leaves or (), strict=False)):
-        if leaf != bound:
+    records: dict[int, Any] = {}
+    with opened(content) as file:
+        found = _leaves(file, count, leaves or ())
+        if len(found) != count:
+            raise VerificationError("evidence/root", f"evidence.jsonl has {len(found)} records, {count} were bound")
+        if not found or EvidenceTree.build(found).root != root:
+            raise VerificationError("evidence/root", "evidence.jsonl does not lead to the evidence root")
+        room = Room()
+        for index, line in enumerate(lines(file, AUDITOR_EVIDENCE, max_bytes=MAX_LINE_BYTES)):
+            what = f"evidence.jsonl row {index + 1}"
+            if index >= count or record_leaf(line) != found[index]:
+                raise VerificationError("evidence/leaf", f"{what} was changed while it was read")
+            records[index] = _record(line, what)
+            room.take(what, records[index])
+    return records
+
+
+def _leaves(file: BinaryIO, count: int, bound: Sequence[bytes]) -> list[bytes]:
+    """The leaves of the records in `file`, of which there are not to be more than `count`.
+
+    Raises `VerificationError` at the first that is not the one of its place in `bound`.
+    """
+    found: list[bytes] = []
+    for index, line in enumerate(lines(file, AUDITOR_EVIDENCE, max_bytes=MAX_LINE_BYTES)):
+        if index >= count:
+            raise VerificationError(
+                "evidence/root", f"evidence.jsonl row {index + 1}: {count} records were bound, and here are more"
+            )
+        if index >= MAX_RECORDS:
+            raise _too_many(AUDITOR_EVIDENCE)
+        leaf = record_leaf(line)
+        if index < len(bound) and leaf != bound[index]:
             raise VerificationError(
                 "evidence/leaf", f"evidence.jsonl row {index + 1}: record {index} is not the one that was bound"
             )
-    if len(found) != count:
-        raise VerificationError("evidence/root", f"evidence.jsonl has {len(found)} records, {count} were bound")
-    if not found or EvidenceTree.build(found).root != root:
-        raise VerificationError("evidence/root", "evidence.jsonl does not lead to the evidence root")
-    return {index: _record(line, f"evidence.jsonl row {index + 1}") for index, line in enumerate(lines)}
+        found.append(leaf)
+    return found
 
 
-def read_public_edition(data: bytes, *, root: bytes, count: int, name: str = "evidence-public.jsonl") -> dict[int, Any]:
+def read_public_edition(
+    content: Content,
+    *,
+    root: bytes,
+    count: int,
+    name: str = PUBLIC_EVIDENCE,
+    room: Room | None = None,
+    known: Container[int] = (),
+) -> dict[int, Any]:
     """The disclosed records in the file `name` by index, each tied to `root` by its path.
 
-    Raises `MalformedError`, or `VerificationError` naming the line whose record is not in the tree.
+    Those that are `known` from another file take no `room`. Raises `MalformedError`, or `VerificationError` naming the
+    line whose record is not in the tree, `UnavailableError` when they take more memory than there is room for.
     """
+    room = room or Room()
     records: dict[int, Any] = {}
-    for row, data_line in enumerate(_lines(data, name), start=1):
-        what = f"{name} row {row}"
-        line = PublicLine.from_canonical(data_line, what=what, max_bytes=MAX_LINE_BYTES)
-        if line.index in records:
-            raise VerificationError("evidence/twice", f"{what}: record {line.index} stands there twice")
-        if fold(line.record.leaf, line.index, count, line.path, join) != root:
-            raise VerificationError(
-                "evidence/path", f"{what}: record {line.index} ({line.record.type}) does not lead to the evidence root"
-            )
-        records[line.index] = line.record
+    with opened(content) as file:
+        for row, data_line in enumerate(lines(file, name, max_bytes=MAX_LINE_BYTES), start=1):
+            if row > MAX_RECORDS:
+                raise _too_many(name)
+            what = f"{name} row {row}"
+            line = PublicLine.from_canonical(data_line, what=what, max_bytes=MAX_LINE_BYTES)
+            if line.index in records:
+                raise VerificationError("evidence/twice", f"{what}: record {line.index} stands there twice")
+            if fold(line.record.leaf, line.index, count, line.path, join) != root:
+                raise VerificationError(
+                    "evidence/path",
+                    f"{what}: record {line.index} ({line.record.type}) does not lead to the evidence root",
+                )
+            if line.index not in known:
+                room.take(what, line.record)
+            records[line.index] = line.record
     return records
+
+
+def _too_many(what: str) -> MalformedError:
+    return MalformedError("evidence/too-many", f"{what} has more than {MAX_RECORDS:,} records")
 
 
 def _record(line: bytes, what: str) -> Any:
     value = loads(line, what=what, max_bytes=MAX_LINE_BYTES)
-    record = AuditorLine.from_value({"record": value}, what=what).record
+    record = AuditorLine.of_record(line, value, what).record
     if dumps(value) != line:
         raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
     return record
-
-
-def _lines(data: bytes, what: str) -> Iterator[bytes]:
-    if data and not data.endswith(b"\n"):
-        raise MalformedError("evidence/truncated", f"{what} does not end with a line break")
-    yield from data.split(b"\n")[:-1]

@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from attest.documents import format_base64
+from attest.errors import refuse_machine
 
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 _WORD: Final = 32
@@ -86,7 +87,8 @@ def nested_form(script: bytes, message: bytes, signature: str) -> str:
     try:
         witness = Sig.b64decode(text).payload
         _, key = witness.stack  # type: ignore[union-attr]
-    except Exception:  # noqa: BLE001 (its parsers raise several unrelated types)
+    except Exception as error:  # noqa: BLE001 (its parsers raise several unrelated types)
+        refuse_machine(error)
         return signature
     redeem = b"\x00\x14" + bytes(hash160(key))
     if script != b"\xa9\x14" + bytes(hash160(redeem)) + b"\x87":
