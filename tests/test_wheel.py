@@ -21,6 +21,7 @@ def test_the_wheel_holds_the_demo_and_the_specification_and_no_scripts(tmp_path:
         "wheel",
         "--quiet",
         "--no-deps",
+        "--no-build-isolation",
         "--wheel-dir",
         str(tmp_path),
         str(REPOSITORY),
