@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from attest.attestation import monthly
@@ -30,6 +31,10 @@ from attest.errors import AttestError
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import wallycore  # noqa: F401 (first imported where warnings are errors, it crashes the interpreter at its end)
+
+# How long an example takes says something of the machine, and nothing of attest.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
