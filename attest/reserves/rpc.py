@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -87,7 +88,7 @@ class Node:
     """
 
     def __init__(
-        self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], None] = time.sleep
+        self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], object] | None = None
     ) -> None:
         self.name = name
         try:
@@ -107,7 +108,8 @@ class Node:
         self.place = _place(parts)
         self._secrets = _secrets(parts)
         self._deadline = deadline
-        self._sleep = sleep
+        self._hung_up = threading.Event()
+        self._sleep = sleep or self._hung_up.wait
         self._batch_size = BATCH_SIZE
         self._ids = itertools.count(1)
 
@@ -121,6 +123,15 @@ class Node:
     def pause(self, seconds: float) -> None:
         """Wait, because the node is busy."""
         self._sleep(seconds)
+
+    def hang_up(self) -> None:
+        """End the call that another thread waits for: it and all that follow are errors, until `resume`."""
+        self._hung_up.set()
+        self._wire.hang_up()
+
+    def resume(self) -> None:
+        """Take calls again. No thread may still be in one."""
+        self._hung_up.clear()
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """The `result` of each call, in the order of `calls`.
@@ -194,6 +205,8 @@ class Node:
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
         attempt = 0  # since the last progress
         for tries in itertools.count(1):
+            if self._hung_up.is_set():
+                raise self._error("unreachable", "it is not waited for any longer")
             try:
                 return ask(end)
             except _AgainError as again:

@@ -62,6 +62,7 @@ class Wire:
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         HTTPConnection(self._host, self._port)  # refuses what cannot be a host
         self._line: _Line | None = None
+        self._exchange: _Exchange | None = None
 
     def post(self, body: bytes, *, end: float, max_bytes: int) -> Reply:
         """The answer to `body`, which is of the content type, before the time `end` of the monotonic clock.
@@ -71,6 +72,7 @@ class Wire:
         exchange = _Exchange(self._target, self._headers, body, end, max_bytes)
         # Kept only after a whole exchange: any other may have left half an answer in the connection.
         line, self._line = self._line or _Line(self._connection()), None
+        self._exchange = exchange
         line.jobs.put(exchange)
         try:
             outcome = exchange.outcome.get(timeout=max(0.0, end - time.monotonic()))
@@ -81,6 +83,12 @@ class Wire:
             raise outcome
         self._line = line
         return outcome
+
+    def hang_up(self) -> None:
+        """End the exchange that another thread waits for, with a `NoReplyError` there."""
+        if (exchange := self._exchange) is not None:
+            exchange.outcome.put(NoReplyError("it is not waited for any longer"))
+            exchange.hang_up()
 
     def _connection(self) -> HTTPConnection:
         if self._secure:
