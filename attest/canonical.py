@@ -20,7 +20,7 @@ _MAX_DECIMAL_CHARS: Final = 100
 _MAX_EXPONENT: Final = 400  # what a float of 64 bits can have
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}",'))
 
 
 class NotJsonError(MalformedError):
@@ -62,18 +62,35 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check_depth(data: bytes) -> None:
-    """Refuse deep nesting before the parser recurses.
+class TooManyValuesError(MalformedError):
+    """More objects, lists and other values than may be decoded."""
 
-    Its own limit follows the interpreter's, which libraries raise until the stack overflows.
+
+def _check_structure(data: bytes, what: str, max_values: int | None) -> None:
+    """Refuse deep nesting before the parser recurses, and more values than `max_values` before they take memory.
+
+    The parser's own limit of nesting follows the interpreter's, which libraries raise until the stack overflows.
     """
-    if b"\\" not in data:  # no quote is escaped, so that most of the text is not needed to see where strings end
+    escapes = b"\\" in data
+    if not escapes:  # no quote is escaped, so that most of the text is not needed to see where strings end
         data = data.translate(None, delete=_NO_STRUCTURE)
+    if max_values is not None:
+        # Strings alone may be too many to look at each: a value has at most its name and itself.
+        quotes = data.replace(b"\\\\", b"").replace(b'\\"', b"") if escapes else data
+        _refuse_many(quotes.count(b'"') // 4, what, max_values)
+    structure = _STRING.sub(b"", data)
+    if max_values is not None:
+        _refuse_many(1 + sum(map(structure.count, (b",", b"[", b"{"))), what, max_values)
     depth = 0
-    for bracket in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS):
+    for bracket in structure.translate(None, delete=_NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _refuse_many(values: int, what: str, max_values: int) -> None:
+    if values > max_values:
+        raise TooManyValuesError("json/too-many", f"{what} has {values:,} JSON values; the limit is {max_values:,}")
 
 
 def _check_text(value: object) -> None:
@@ -99,11 +116,11 @@ _STRICT: Final = json.JSONDecoder(
 _NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_refuse_constant)
 
 
-def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -> Any:
+def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int, max_values: int | None = None) -> Any:
     if len(data) > max_bytes:
         raise MalformedError("json/too-large", f"{what} has {len(data):,} bytes; the limit is {max_bytes:,}")
     try:
-        _check_depth(data)
+        _check_structure(data, what, max_values)
         value = decoder.decode(data.decode("utf-8"))
         if b"\\u" in data:
             _check_text(value)
@@ -145,12 +162,13 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
     return _decode(_STRICT, data, what, max_bytes)
 
 
-def loads_node_answer(data: bytes, *, what: str, max_bytes: int) -> Any:
+def loads_node_answer(data: bytes, *, what: str, max_bytes: int, max_values: int) -> Any:
     """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers of up to 4,300 digits.
 
-    Fractions of more than 100 characters, or with an exponent beyond 400, are refused.
+    Fractions of more than 100 characters, or with an exponent beyond 400, are refused. More objects, lists and other
+    values than `max_values` are a `TooManyValuesError`, before any is decoded.
     """
-    return _decode(_NODE_ANSWER, data, what, max_bytes)
+    return _decode(_NODE_ANSWER, data, what, max_bytes, max_values)
 
 
 def dumps(value: Any) -> bytes:

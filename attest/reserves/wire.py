@@ -16,7 +16,8 @@ import weakref
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from queue import Empty, SimpleQueue
 from string import punctuation
 from threading import Thread
@@ -140,19 +141,30 @@ class _Exchange:
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request("POST", self.target, self.body, self.headers)
             with connection.getresponse() as response:
-                content = bytearray()
-                while chunk := response.read1(_CHUNK_BYTES):
-                    content += chunk
-                    if len(content) > self.max_bytes:
+                whole, content = self._content(response)
+                if not whole:
+                    connection.close()
+                    if response.status == HTTPStatus.OK:
                         raise OversizeError
-                    self._remaining()
-                if response.length:
-                    raise NoReplyError("no complete answer (it was cut short)")
-                return Reply(response.status, response.getheader("Retry-After"), bytes(content))
+                return Reply(response.status, response.getheader("Retry-After"), content)
         except TimeoutError:
             raise NoReplyError("no answer in time") from None
         except (OSError, HTTPException) as error:
             raise NoReplyError(f"no complete answer ({type(error).__name__})") from None
+
+    def _content(self, response: HTTPResponse) -> tuple[bool, bytes]:
+        """Whether the body is no longer than it may be, and the body: that of an error may be a long page."""
+        if response.length is not None and response.length > self.max_bytes:
+            return False, b""
+        content = bytearray()
+        while chunk := response.read1(_CHUNK_BYTES):
+            content += chunk
+            if len(content) > self.max_bytes:
+                return False, b""
+            self._remaining()
+        if response.length:
+            raise NoReplyError("no complete answer (it was cut short)")
+        return True, bytes(content)
 
     def hang_up(self) -> None:
         """Wake the thread that waits for the server, so that it ends too."""
