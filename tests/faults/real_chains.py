@@ -73,18 +73,16 @@ class Bitcoin:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._folder = Path(tempfile.mkdtemp(prefix="attest-chaos-"))
-        self._replaced: list[tuple[str, str]] = []
-        self._tip = ""
+        self._blocks: list[str] = []  # the hashes of the chain that it had at first, by height
         self._mined = 0
         self.url = ""
 
     def start(self) -> None:
-        fresh = not self._tip
         self.url = self._stack.enter_context(bitcoind(folder=self._folder))
-        if fresh:
+        if not self._blocks:
             node = Node("bitcoind", self.url)
             fund_bitcoin(node)
-            self._tip = node.call("getbestblockhash")
+            self._blocks = node.batch([("getblockhash", [height]) for height in range(node.call("getblockcount") + 1)])
 
     def stop(self) -> None:
         self.url = ""
@@ -105,26 +103,27 @@ class Bitcoin:
         node = Node("bitcoind", self.url)
         top = node.call("getblockcount")
         first = plan.pinned_height if deep else top - 1
-        before = node.call("getblockhash", first)
-        command(node, "invalidateblock", before)
+        command(node, "invalidateblock", node.call("getblockhash", first))
         self._mined += 1
         for height in range(first, top + 1):
             after = (height - plan.pinned_height) * plan.block_seconds + self._mined % 300
             command(node, "setmocktime", int(plan.pinned_time.timestamp()) + after)
             node.call("generateblock", plan.faucet_address, [])
-        self._replaced.append((before, node.call("getblockhash", first)))
 
     def mend(self) -> None:
         """Have the chain that it had at first."""
         if not self.url:
             self.start()
         node = Node("bitcoind", self.url)
-        for before, after in reversed(self._replaced):
-            command(node, "invalidateblock", after)
-            command(node, "reconsiderblock", before)
-        self._replaced.clear()
-        if node.call("getbestblockhash") != self._tip:
-            raise RuntimeError("bitcoind does not have the chain that it had at first")
+        # What is reconsidered brings back the other blocks that stood on it, and may lead to these.
+        while node.call("getbestblockhash") != self._blocks[-1]:
+            for height in range(len(self._blocks)):
+                if height > node.call("getblockcount"):
+                    command(node, "reconsiderblock", self._blocks[-1])
+                    break
+                if (other := node.call("getblockhash", height)) != self._blocks[height]:
+                    command(node, "invalidateblock", other)
+                    break
 
 
 @contextmanager
