@@ -85,6 +85,23 @@ class Patience:
             thread.start()
         return arrived
 
+    def within(self, seconds: float, node: Node, question: Callable[[Node], T]) -> T:
+        """The answer of `node`, which has so long for it, and can be asked again afterwards.
+
+        Raises `UnavailableError` when it takes longer, `AttestError`.
+        """
+        try:
+            _, answer = (arrived := self._start([node], question)).get(timeout=seconds)
+        except Empty:
+            node.hang_up()
+            _, answer = arrived.get()  # what was hung up on ends at once
+            node.resume()
+            if isinstance(answer, AttestError):
+                raise UnavailableError("nodes/slow", f"node {node.name} took more than {seconds:,.0f} s") from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
     def _left(self, waiting: Sequence[Node], late_from: float | None) -> float | None:
         """The seconds until the grace of the first of `waiting` is used up; None while none of them can be late."""
         if late_from is None:

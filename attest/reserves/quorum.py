@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
@@ -15,7 +14,9 @@ from attest.reserves.rpc import Node
 
 T = TypeVar("T")
 
-_PROOF_SECONDS: Final = 10.0  # a node that takes longer for what proves itself is asked after the others from then on
+# A node that takes longer for what any one of them can give is asked after the others; each time it is twice as long,
+# so that nodes which all need longer have it.
+_ALONE_SECONDS: Final = 10.0
 _RETURNS: Final = 3  # so many times in a run a node that failed is asked again
 
 
@@ -67,6 +68,8 @@ class Quorum:
         self._out: dict[str, _Out] = {}
         self._returns: dict[str, int] = {}
         self._asked_last: set[Node] = set()
+        self._took_long: set[Node] = set()
+        self._alone_seconds = _ALONE_SECONDS
         self._patience = Patience(grace)
         # What nodes that come back are asked: what was agreed on in this run, and what earlier runs kept, unless they
         # gave it then.
@@ -142,14 +145,22 @@ class Quorum:
         """
         failures: list[AttestError] = []
         tried: list[Node] = []
-        while left := [node for node in self.by_speed if node not in tried] or self._bring_back(tried, 1):
+        cut: list[Node] = []
+        while left := (
+            [node for node in self.by_speed if node not in tried]
+            or [cut.pop(0) for _ in cut[:1]]
+            or self._bring_back(tried, 1)
+        ):
             node = left[0]
             tried.append(node)
             try:
-                return self._timed(question, node)
+                return self._alone(question, node, last=len(left) == 1)
             except UnavailableError as error:
                 self._asked_last.add(node)
                 failures.append(error)
+                if error.code == "nodes/slow":
+                    self._alone_seconds *= 2
+                    cut.append(node)
             except AttestError as error:
                 failures.append(error)
                 self.drop(node, error)
@@ -157,6 +168,28 @@ class Quorum:
                 if missing > 0 and len(self._bring_back(tried, missing)) < missing:
                     raise self._too_few() from None
         raise failures[0]
+
+    def in_turn(self, question: Callable[[Node], T]) -> Iterator[T | UnavailableError]:
+        """What each node answers, or why it does not, the fastest first. All of them stay.
+
+        One that takes long is only waited for when no other has answered. Raises `AttestError`.
+        """
+        answered = False
+        turns = sorted(self.by_speed, key=self._took_long.__contains__)
+        cut: list[Node] = []
+        while turns or (cut and not answered):
+            node = turns.pop(0) if turns else cut.pop(0)
+            if answered and node in self._took_long:
+                continue
+            try:
+                yield self._alone(question, node, last=not turns and not answered)
+                answered = True
+            except UnavailableError as error:
+                if error.code == "nodes/slow":
+                    self._took_long.add(node)
+                    cut.append(node)
+                else:
+                    yield error
 
     def go_on_after(
         self, kept: NodeAgreement, failed: Collection[str], check: Callable[[Node], None], place: object
@@ -213,12 +246,11 @@ class Quorum:
                 answers.append(Answer(node, answer))
         return answers
 
-    def _timed(self, question: Callable[[Node], T], node: Node) -> T:
-        asked = time.monotonic()
-        answer = question(node)
-        if time.monotonic() - asked > _PROOF_SECONDS:
-            self._asked_last.add(node)
-        return answer
+    def _alone(self, question: Callable[[Node], T], node: Node, *, last: bool) -> T:
+        """The answer of one node. Raises `UnavailableError` when it takes long and is not the `last` to be asked."""
+        if last:
+            return question(node)
+        return self._patience.within(self._alone_seconds, node, question)
 
     def _put_out(self, node: Node, error: AttestError) -> None:
         passing = isinstance(error, UnavailableError | PinLostError)

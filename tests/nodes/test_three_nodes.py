@@ -14,7 +14,7 @@ import pytest
 
 from attest.demo.nodes import anvil
 from attest.errors import UnavailableError
-from attest.reserves import rpc
+from attest.reserves import quorum, rpc
 from attest.reserves.rpc import Node
 from tests.nodes.contracts import call_data, send
 from tests.nodes.liars import Answered, fronting, refused
@@ -287,8 +287,9 @@ def test_a_node_that_refuses_now_and_then_makes_the_month_alone(
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
 @pytest.mark.parametrize("after", [0, 6, 20])
 def test_a_node_that_answers_nothing_any_more_is_slow_and_the_others_make_the_month(
-    after: int, place: int, chain: Chain, tmp_path: Path
+    after: int, place: int, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(quorum, "_ALONE_SECONDS", 1.0)
     ended = threading.Event()
     asked = 0
 

@@ -23,6 +23,8 @@ class Many:
     def __init__(self, nodes: int, needed: int, grace: float = GRACE_SECONDS) -> None:
         self.told: list[str] = []
         self.asked: list[str] = []
+        for node in NODES:
+            node.resume()  # another test may have hung up on it
         self.quorum = Quorum(CHAIN, NODES[:nodes], needed, self.told.append, grace=grace)
 
     def says(self, script: Sequence[Any] | str) -> Callable[[Node], Any]:

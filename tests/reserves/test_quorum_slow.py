@@ -193,12 +193,87 @@ def test_what_proves_itself_is_asked_of_the_fastest_node(gates: Gates) -> None:
     assert "".join(many.asked) == "ccb"
 
 
-def test_a_node_that_takes_long_for_a_proof_is_asked_last_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 10.5, 20.0, 20.1, 30.0, 30.1])
-    monkeypatch.setattr("attest.reserves.quorum.time.monotonic", lambda: next(clock))
+def hanging(names: str, **answers: Any) -> Callable[[Node], Any]:
+    """A question to which some nodes say nothing until they are hung up on."""
+
+    def question(node: Node) -> Any:
+        if node.name in names:
+            assert node._hung_up.wait(30)
+            raise down(node.name)
+        return answers[node.name]
+
+    return question
+
+
+def test_a_node_that_takes_long_for_a_proof_is_left_for_the_next_and_asked_last_from_then_on() -> None:
     many = Many(3, 2)
-    assert [many.first([1, 2, 3]) for _ in range(3)] == [1, 2, 2]
+    many.quorum._alone_seconds = 0.01
+    assert many.quorum.first(hanging("a", b=2, c=3)) == 2
+    assert "".join(node.name for node in many.quorum.by_speed) == "bca"
+    assert many.first([1, 2, 3]) == 2
+    assert (many.left, many.told) == ("abc", [])
+
+
+def test_the_last_node_that_may_have_a_proof_is_waited_for(gates: Gates) -> None:
+    many = Many(2, 2)
+    many.quorum._alone_seconds = 0.01
+    threading.Timer(0.1, gates.open, "b").start()
+    gates.open("a")
+    assert many.quorum.first(gates.says(a=down("a"), b=2)) == 2
+
+
+def test_nodes_that_all_take_long_for_a_proof_are_given_the_time_in_the_end() -> None:
+    many = Many(3, 2)
+    many.quorum._alone_seconds = 0.01
+    times = dict.fromkeys("abc", 0)
+
+    def question(node: Node) -> str:
+        times[node.name] += 1
+        if times["c"] == 0 or node.name == "c":
+            if node.name == "c":
+                raise down("c")
+            assert node._hung_up.wait(30)
+            raise down(node.name)
+        return node.name
+
+    assert many.quorum.first(question) == "a"
+    assert times == {"a": 2, "b": 1, "c": 1}
+    assert many.quorum._alone_seconds == 0.04
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"b": 2, "c": 3}, [2, 3]),
+        ({"b": down("b"), "c": 3}, ["node/unreachable", 3]),
+        ({"b": down("b"), "c": down("c")}, ["node/unreachable", "node/unreachable", 1]),
+    ],
+    ids=["both others answer", "one answers", "none answers"],
+)
+def test_a_hint_that_takes_long_is_waited_for_when_no_other_node_gives_one(
+    others: dict[str, Any], said: list[Any]
+) -> None:
+    many = Many(3, 2)
+    many.quorum._alone_seconds = 0.01
+    asked: list[str] = []
+
+    def question(node: Node) -> Any:
+        asked.append(node.name)
+        if node.name == "a":
+            if asked.count("a") == 1:
+                assert node._hung_up.wait(30)
+                raise down("a")
+            return 1
+        if isinstance(answer := others[node.name], AttestError):
+            raise answer
+        return answer
+
+    assert [getattr(answer, "code", answer) for answer in many.quorum.in_turn(question)] == said
     assert many.left == "abc"
+    if 1 not in said:
+        asked.clear()
+        list(many.quorum.in_turn(question))
+        assert "a" not in asked
 
 
 def test_too_few_after_a_slow_one_was_dropped_bring_it_back(gates: Gates) -> None:
