@@ -65,28 +65,44 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check_structure(data: bytes, *, dense: bool) -> None:
-    """Refuse deep nesting before the parser recurses, and unless `dense` more values than so much text has honestly.
+class TooManyValuesError(MalformedError):
+    """More objects, arrays and other values than may be decoded."""
 
-    The parser's own limit follows the interpreter's, which libraries raise until the stack overflows.
+
+def _check_structure(data: bytes, what: str, max_values: int | None) -> None:
+    """Refuse deep nesting before the parser recurses, and more values than `max_values` before they take memory.
+
+    Without `max_values`, there may be as many as so much text has honestly. The parser's own limit of nesting follows
+    the interpreter's, which libraries raise until the stack overflows.
     """
-    values, containers = _MANY + len(data) // _BYTES_A_VALUE, _MANY + len(data) // _BYTES_A_CONTAINER
+    by_size, size, escapes = max_values is None, len(data), b"\\" in data
+    values, containers = _MANY + size // _BYTES_A_VALUE, _MANY + size // _BYTES_A_CONTAINER
     # A string is a value or its name; to look where millions of them end takes more memory than to count quotes.
-    if not dense and data.count(b'"') - data.count(b'\\"') > 4 * (values + containers + 1):
+    if by_size and data.count(b'"') - data.count(b'\\"') > 4 * (values + containers + 1):
         raise ValueError(f"more than {values:,} values in so few bytes")
-    if b"\\" not in data:  # no quote is escaped, so that most of the text is not needed to see where strings end
+    if not escapes:  # no quote is escaped, so that most of the text is not needed to see where strings end
         data = data.translate(None, delete=_NO_STRUCTURE)
+    if max_values is not None:
+        quotes = data.replace(b"\\\\", b"").replace(b'\\"', b"") if escapes else data
+        _refuse_many(quotes.count(b'"') // 4, what, max_values)
     data = _STRING.sub(b"", data)
-    if not dense and data.count(b",") > values:
+    if by_size and data.count(b",") > values:
         raise ValueError(f"more than {values:,} values in so few bytes")
+    if max_values is not None:
+        _refuse_many(1 + sum(map(data.count, (b",", b"[", b"{"))), what, max_values)
     brackets = data.translate(None, delete=_NO_BRACKETS)
     depth = 0
-    for bracket in brackets if dense else brackets[: 2 * containers]:
+    for bracket in brackets[: 2 * containers] if by_size else brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    if not dense and len(brackets) > 2 * containers:
+    if by_size and len(brackets) > 2 * containers:
         raise ValueError(f"more than {containers:,} arrays and objects in so few bytes")
+
+
+def _refuse_many(values: int, what: str, max_values: int) -> None:
+    if values > max_values:
+        raise TooManyValuesError("json/too-many", f"{what} has {values:,} JSON values; the limit is {max_values:,}")
 
 
 def _check_text(value: object) -> None:
@@ -112,11 +128,11 @@ _STRICT: Final = json.JSONDecoder(
 _NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_refuse_constant)
 
 
-def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int) -> Any:
+def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int, max_values: int | None = None) -> Any:
     if len(data) > max_bytes:
         raise MalformedError("json/too-large", f"{what} has {len(data):,} bytes; the limit is {max_bytes:,}")
     try:
-        _check_structure(data, dense=decoder is _NODE_ANSWER)
+        _check_structure(data, what, max_values)
         value = decoder.decode(data.decode("utf-8"))
         if b"\\u" in data:
             _check_text(value)
@@ -158,12 +174,13 @@ def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
     return _decode(_STRICT, data, what, max_bytes)
 
 
-def loads_node_answer(data: bytes, *, what: str, max_bytes: int) -> Any:
+def loads_node_answer(data: bytes, *, what: str, max_bytes: int, max_values: int) -> Any:
     """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers of up to 4,300 digits.
 
-    Fractions of more than 100 characters, or with an exponent beyond 400, are refused.
+    Fractions of more than 100 characters, or with an exponent beyond 400, are refused. More objects, lists and other
+    values than `max_values` are a `TooManyValuesError`, before any is decoded.
     """
-    return _decode(_NODE_ANSWER, data, what, max_bytes)
+    return _decode(_NODE_ANSWER, data, what, max_bytes, max_values)
 
 
 def dumps(value: Any) -> bytes:

@@ -26,6 +26,7 @@ from attest.reserves.sampling import MAX_DRAWS
 from attest.reserves.wallets import ChainId, Purpose, Wallet, native_decimals
 from attest.toml import loads_toml
 
+MAX_GRACE: Final = 86_400
 MAX_CONFIG_BYTES: Final = 24 * 1024 * 1024  # a wallet takes some 170, and of a hundred thousand nobody has more
 _NAMES: Final = ("id", "asset", "name", "institution")  # of the tables that there may be many of
 _SHOWN: Final = 64
@@ -121,6 +122,8 @@ class WindowSettings(Settings):
 class Chain(Settings):
     """A chain to read, and the nodes of which `agree` must say the same (all of them, if it does not say).
 
+    `grace` is for how many seconds in all another node may be late, after so many have said the same, before the
+    reading goes on without it.
     `pin` chooses the block: `period-end` is the last one before the period ends. Without it an EVM chain is read at its
     last finalized block, and Bitcoin, which knows no finality, six blocks deep. `tokens_since` is the height of the
     first block whose transfers are looked through for tokens that are not listed. `utxo_set` is a folder into which the
@@ -135,6 +138,7 @@ class Chain(Settings):
     tokens: tuple[Token, ...] = ()
     nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=16)]
     agree: Annotated[Count, Field(ge=1)] | None = None
+    grace: Annotated[Count, Field(ge=1, le=MAX_GRACE)] = 30
     tokens_since: Count | None = None
     utxo_set: Text | None = None
     window: WindowSettings | None = None

@@ -73,7 +73,7 @@ def _asked(record: ContractControl, asking: _Asking) -> ContractControl:
     quorum = node_quorum(chain, asking.around)
     digest, signature = eip191_digest(challenge.text), signature_bytes(record.signature)
     try:
-        quorum.each(block_reader(challenge.chain).check_chain)
+        quorum.require(block_reader(challenge.chain).check_chain)
         kind = quorum.ask(
             lambda node: ask_contract(node, block, challenge.address, digest, signature).kind,
             lambda one, other: f"takes {challenge.address} for a {other}, not a {one}",

@@ -360,7 +360,9 @@ def _read(
     reserves.records += records
     kept = journal.records(key := f"{chain.id} safes")
     reserves.records += (
-        journal.keep(key, reader.safes(quorum, block, wallets), quorum.record()) if kept is None else kept
+        journal.keep(key, reader.safes(quorum, block, wallets), quorum.record(), quorum.failed)
+        if kept is None
+        else kept
     )
     unlisted = journal.unlisted(chain.id)
     if unlisted is None:
@@ -399,7 +401,7 @@ def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
             raise MalformedError(
                 "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
             )
-    return Quorum(chain.id, nodes, chain.needed, around.tell)
+    return Quorum(chain.id, nodes, chain.needed, around.tell, grace=chain.grace)
 
 
 def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
@@ -425,7 +427,7 @@ def _register(config: Config, period: str, nonce: str) -> bytes:
     """A digest of what is read, whichever nodes it is read from."""
     chains = []
     for chain in config.chains:
-        apart = {"nodes", "agree", "reason"} | ({"window"} if chain.window is None else set())
+        apart = {"nodes", "agree", "grace", "reason"} | ({"window"} if chain.window is None else set())
         chains.append({**chain.model_dump(mode="json", exclude=apart), "several": chain.needed > 1})
     wallets = [wallet.to_value() for wallet in config.wallets]
     read = {asset for chain in config.chains for asset in (chain.native, *(token.asset for token in chain.tokens))}

@@ -114,7 +114,7 @@ class BitcoinReader:
         """
         kept = journal.records(self.chain)
         if kept is None:
-            kept = journal.keep(self.chain, self._readings(quorum, block.pin, wallets), quorum.record())
+            kept = journal.keep(self.chain, self._readings(quorum, block.pin, wallets), quorum.record(), quorum.failed)
         progress(len(kept))
         return [*kept, *(_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None)]
 

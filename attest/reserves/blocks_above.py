@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from attest.documents import parse_hex
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.answer_sizes import Call
 from attest.reserves.bitcoin_header import header_hash, lists_exactly, previous_hash
 from attest.reserves.bitcoin_node import (
     NO_SUCH_HEIGHT,
@@ -37,7 +38,7 @@ from attest.reserves.bitcoin_node import (
 from attest.reserves.block_filter import Scripts, filter_header
 from attest.reserves.pins import lost
 from attest.reserves.records import Utxo
-from attest.reserves.rpc import BATCH_SIZE, Call, Node
+from attest.reserves.rpc import BATCH_SIZE, Node
 from attest.reserves.wallets import Pin
 
 _BLOCK_SECONDS: Final = 300.0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.answer_sizes import Call
 from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
 from attest.reserves.ethereum_node import REVERTED, at_block, bytes_of, proof_of
@@ -22,7 +23,7 @@ from attest.reserves.ethereum_proof import (
 )
 from attest.reserves.pins import Block
 from attest.reserves.records import MAX_SAFE_NODES
-from attest.reserves.rpc import Call, Node
+from attest.reserves.rpc import Node
 from attest.reserves.safe import (
     CORRUPT,
     FIRST_OWNER,

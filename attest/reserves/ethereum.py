@@ -149,7 +149,7 @@ class EthereumReader:
                     read = self._native(quorum, header, part) if token is None else token.read(part)
                     if token is not None and token.unproven:
                         journal.keep_unproven(self.chain, token.unproven)
-                    kept = journal.keep(key, read, quorum.record())
+                    kept = journal.keep(key, read, quorum.record(), quorum.failed)
                 readings += kept
                 progress(len(readings))
         return readings

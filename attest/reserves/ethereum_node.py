@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.reserves.answer_sizes import Call
 from attest.reserves.ethereum_proof import RECENT_NODES, UNKNOWN_RLP, Header, decode_header, keccak
-from attest.reserves.rpc import Call, Node
+from attest.reserves.rpc import Node
 
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
 # In the order of the header's RLP; what a fork appended later is absent from older blocks. The hash tells

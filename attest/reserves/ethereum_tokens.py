@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
@@ -240,13 +241,17 @@ class TokenReader:
     def _hints(self, samples: Sequence[str], failures: list[AttestError]) -> Iterator[tuple[Token | None, str]]:
         """Where each node says that the balances are, or why not; whatever it says, it stays among the nodes."""
         at = at_block(self.header.block_hash)
-        for node in self.quorum.nodes:
-            try:
-                for holder in samples:
-                    token, reason = find_token(node, self.contract, holder, at)
-                    yield token, reason or f"node {node.name} named a slot in which other numbers lie"
-            except UnavailableError as error:
-                failures.append(error)
+
+        def hint(node: Node, holder: str) -> tuple[Token | None, str]:
+            token, reason = find_token(node, self.contract, holder, at)
+            return token, reason or f"node {node.name} named a slot in which other numbers lie"
+
+        for holder in samples:
+            for answer in self.quorum.in_turn(partial(hint, holder=holder)):
+                if isinstance(answer, UnavailableError):
+                    failures.append(answer)
+                else:
+                    yield answer
 
     def _fits(self, token: Token, holders: Sequence[str]) -> bool:
         """Whether it is proven that what one of `holders` has lies there; any place will do when nobody has any."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
@@ -18,6 +18,7 @@ from attest.reserves.wallets import Pin, Unlisted, Unproven
 
 _FORMAT: Final = "attest/journal/v1"
 _MAX_ENTRY_BYTES: Final = 1 << 30
+_OF_WINDOW: Final = " window "  # between what a key says and the height of a block of the window
 
 
 class _Head(Document):
@@ -29,7 +30,8 @@ class _Head(Document):
 class _Entry(Document):
     """A block; or records under a key, and the nodes that agreed on everything up to them.
 
-    Or what does not count, or what is not proven and why, under the key of a chain.
+    `failed` names the others that gave no answer, rather than another one. Or what does not count, or what is not
+    proven and why, under the key of a chain.
     """
 
     pin: Pin | None = None
@@ -37,6 +39,7 @@ class _Entry(Document):
     key: Text | None = None
     records: tuple[AnyRead, ...] | None = None
     nodes: NodeAgreement | None = None
+    failed: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)] | None = None
     unlisted: tuple[Unlisted, ...] | None = None
     unproven: tuple[Unproven, ...] | None = None
 
@@ -47,6 +50,7 @@ class _Entry(Document):
             {"pin"},
             {"window"},
             {"key", "records", "nodes"},
+            {"key", "records", "nodes", "failed"},
             {"key", "unlisted"},
             {"key", "unproven"},
         ):
@@ -70,6 +74,7 @@ class Journal:
         self._windows: dict[tuple[str, int], Pin] = {}
         self._records: dict[str, tuple[AnyRead, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
+        self._failed: dict[str, tuple[str, ...]] = {}
         self._unlisted: dict[str, tuple[Unlisted, ...]] = {}
         self._unproven: dict[str, tuple[Unproven, ...]] = {}
         try:
@@ -93,6 +98,11 @@ class Journal:
             self._remember(_Entry.from_json(line, what=f"{path.name} row {row}", max_bytes=_MAX_ENTRY_BYTES))
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
     def pins(self) -> tuple[Pin, ...]:
         """The blocks that were pinned before this reading began, so that it goes on there."""
         return tuple(self._pins.values())
@@ -104,6 +114,24 @@ class Journal:
     def agreement(self, chain: str) -> NodeAgreement | None:
         """The nodes of `chain` that agreed on all its readings that were kept; None when none were."""
         return self._agreements.get(chain)
+
+    def failed(self, chain: str) -> tuple[str, ...]:
+        """The nodes of `chain` that are not among those that agreed because they gave no answer, and no other one."""
+        return self._failed.get(chain, ())
+
+    def kept(self, chain: str) -> Iterator[tuple[Pin, tuple[AnyRead, ...]]]:
+        """All records of `chain` that nodes agreed on, with the block that they are of. Raises `MalformedError`."""
+        for key, records in self._records.items():
+            name, _, height = key.partition(_OF_WINDOW)
+            if name.split(" ")[0] == chain:
+                pin = self._windows.get((chain, int(height))) if height.isdecimal() else self._pins.get(chain)
+                if pin is None:
+                    raise MalformedError(
+                        "journal/block",
+                        f"{self._path} holds what was read at a block that it does not name",
+                        hint="move it away to read anew",
+                    )
+                yield pin, records
 
     def keep_pin(self, pin: Pin) -> None:
         """Keep the block of a chain."""
@@ -125,10 +153,13 @@ class Journal:
         """What was kept under `key` of the pin."""
         return self._records.get(key)
 
-    def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
-        """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
+    def keep(
+        self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement, failed: Iterable[str] = ()
+    ) -> tuple[AnyRead, ...]:
+        """Keep `records`, which `nodes` agreed on, under `key`, and return them; `failed` gave no answer."""
         kept = tuple(records)
-        self._append(_Entry(key=key, records=kept, nodes=nodes))
+        more: dict[str, Any] = {"failed": names} if (names := tuple(failed)) else {}
+        self._append(_Entry(key=key, records=kept, nodes=nodes, **more))
         return kept
 
     def unlisted(self, chain: str) -> tuple[Unlisted, ...] | None:
@@ -173,6 +204,7 @@ class Journal:
         if entry.key is not None and entry.records is not None and entry.nodes is not None:
             self._records[entry.key] = entry.records
             self._agreements[entry.nodes.chain] = entry.nodes
+            self._failed[entry.nodes.chain] = entry.failed or ()
         if entry.key is not None and entry.unlisted is not None:
             self._unlisted[entry.key] = entry.unlisted
         if entry.key is not None and entry.unproven is not None:
@@ -205,7 +237,7 @@ class Shelf(NamedTuple):
 
     def records(self, key: str) -> tuple[AnyRead, ...] | None:
         """What was kept under `key`."""
-        return self.journal.records(f"{key} window {self.height}")
+        return self.journal.records(f"{key}{_OF_WINDOW}{self.height}")
 
     def pinned(self, key: str) -> tuple[AnyRead, ...] | None:
         """What the journal keeps under `key` of the pin."""
@@ -214,6 +246,8 @@ class Shelf(NamedTuple):
     def keep_unproven(self, chain: str, unproven: Iterable[Unproven]) -> None:
         """Keep nothing: what is not proven is said of the pin."""
 
-    def keep(self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement) -> tuple[AnyRead, ...]:
-        """Keep `records`, which `nodes` agreed on, under `key`, and return them."""
-        return self.journal.keep(f"{key} window {self.height}", records, nodes)
+    def keep(
+        self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement, failed: Iterable[str] = ()
+    ) -> tuple[AnyRead, ...]:
+        """Keep `records`, which `nodes` agreed on, under `key`, and return them; `failed` gave no answer."""
+        return self.journal.keep(f"{key}{_OF_WINDOW}{self.height}", records, nodes, failed)

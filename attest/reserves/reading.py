@@ -70,7 +70,10 @@ def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime)
     offers an old block cannot choose it; and of several blocks there the one that most nodes have, so that a node
     on a fork of its own cannot either. Raises `AttestError`.
     """
-    quorum.each(reader.check_chain)
+    quorum.require(reader.check_chain)
+    # Once `needed` nodes offer one block, a slow node may be left out here: the others are fewer than `needed`, so
+    # whatever they offer, the greatest height that so many reach stays this one. While offers differ all are waited
+    # for: of two that came, a false one would choose an old block if the third, a sound one, were left out.
     offers = [answer.value.pin for answer in quorum.each(lambda node: reader.choose(node, rule, now))]
     height = sorted((pin.height for pin in offers), reverse=True)[quorum.needed - 1]
     pins = list(dict.fromkeys(pin for pin in offers if pin.height == height))
@@ -120,9 +123,16 @@ def read_chain(
         journal.keep_pin(block.pin)
     else:
         accept(pin)
-        quorum.each(reader.check_chain)
         if (kept := journal.agreement(reader.chain)) is not None:
-            quorum.go_on_after(kept)
+            from attest.reserves.rejoin import check_kept  # it needs the readers, which need this module
+
+            quorum.go_on_after(
+                kept,
+                journal.failed(reader.chain),
+                lambda node: check_kept(node, reader, wallets, journal),
+                journal.path,
+            )
+        quorum.require(reader.check_chain)
         block = Block(pin, confirm_pin(reader, quorum, pin))
     readings = reader.read(quorum, block, wallets, journal, progress)
     confirm_pin(reader, quorum, block.pin)

@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -21,12 +22,12 @@ from http.client import HTTP_PORT, HTTPS_PORT, HTTPException
 from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from attest.canonical import loads_node_answer
+from attest.canonical import TooManyValuesError, loads_node_answer
 from attest.errors import MalformedError, UnavailableError
+from attest.reserves.answer_sizes import Call, Size, answer_size
 from attest.reserves.refusals import HINTS, PASSING, QUOTED_CHARS, refusal
 from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
 
-MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
 BATCH_SIZE: Final = 100
 MAX_TRIES: Final = 6
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -39,7 +40,6 @@ _NEVER_NULL: Final = frozenset(
     ).split()
 )
 
-Call = tuple[str, Sequence[Any]]
 T = TypeVar("T")
 
 
@@ -87,7 +87,7 @@ class Node:
     """
 
     def __init__(
-        self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], None] = time.sleep
+        self, name: str, url: str, *, deadline: float = 60.0, sleep: Callable[[float], object] | None = None
     ) -> None:
         self.name = name
         try:
@@ -107,7 +107,8 @@ class Node:
         self.place = _place(parts)
         self._secrets = _secrets(parts)
         self._deadline = deadline
-        self._sleep = sleep
+        self._hung_up = threading.Event()
+        self._sleep = sleep or self._hung_up.wait
         self._batch_size = BATCH_SIZE
         self._ids = itertools.count(1)
 
@@ -121,6 +122,15 @@ class Node:
     def pause(self, seconds: float) -> None:
         """Wait, because the node is busy."""
         self._sleep(seconds)
+
+    def hang_up(self) -> None:
+        """End the call that another thread waits for: it and all that follow are errors, until `resume`."""
+        self._hung_up.set()
+        self._wire.hang_up()
+
+    def resume(self) -> None:
+        """Take calls again. No thread may still be in one."""
+        self._hung_up.clear()
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """The `result` of each call, in the order of `calls`.
@@ -141,7 +151,7 @@ class Node:
 
     def _call(self, method: str, params: Sequence[Any], end: float) -> Any:
         request_id = next(self._ids)
-        answer, wait = self._post(_request(request_id, method, params), method, end)
+        answer, wait = self._post(_request(request_id, method, params), [(method, params)], end)
         if _id(answer) != request_id:
             if _id(answer) is None and (error := _error_in(answer)) is not None:
                 raise self._refusal(method, method, error, wait)
@@ -171,7 +181,7 @@ class Node:
         """The answer to each of `calls`, and how many seconds the node wants to be left alone."""
         ids = [next(self._ids) for _ in calls]
         body = [_request(i, method, params) for i, (method, params) in zip(ids, calls, strict=True)]
-        answers, wait = self._post(body, calls[0][0], end)
+        answers, wait = self._post(body, calls, end)
         by_id = {_id(answer): answer for answer in answers} if isinstance(answers, list) else {}
         if not isinstance(answers, list) or len(answers) != len(ids) or by_id.keys() != set(ids):
             if (error := _error_in(answers)) is not None:
@@ -194,6 +204,8 @@ class Node:
         end = time.monotonic() + (self._deadline if deadline is None else deadline)
         attempt = 0  # since the last progress
         for tries in itertools.count(1):
+            if self._hung_up.is_set():
+                raise self._error("unreachable", "it is not waited for any longer")
             try:
                 return ask(end)
             except _AgainError as again:
@@ -209,25 +221,24 @@ class Node:
             self._sleep(pause)
         raise AssertionError
 
-    def _post(self, body: Any, method: str, end: float) -> tuple[Any, float]:
-        """The answer to `body`, a call of `method` or several, and how many seconds the node wants to be left alone."""
+    def _post(self, body: Any, calls: Sequence[Call], end: float) -> tuple[Any, float]:
+        """The answer to `body`, which is `calls`, and how many seconds the node wants to be left alone."""
+        size = answer_size(calls)
+        asked = calls[0][0] if len(calls) == 1 else f"{len(calls)} calls such as {calls[0][0]}"
         try:
-            reply = self._wire.post(json.dumps(body).encode(), end=end, max_bytes=MAX_RESPONSE_BYTES)
+            reply = self._wire.post(json.dumps(body).encode(), end=end, max_bytes=size.bytes)
+            wait = _seconds(reply.retry_after or "")
+            return self._answer(reply, calls[0][0], size, wait), wait
         except OversizeError:
-            text = f"an answer of more than {MAX_RESPONSE_BYTES:,} bytes"
-            raise _TooLargeError(self._error("answer", text)) from None
+            text = f"its answer to {asked} has more than {size.bytes:,} bytes, the limit of such an answer"
+        except TooManyValuesError:
+            text = f"its answer to {asked} has more than {size.values:,} JSON values, the limit of such an answer"
         except NoReplyError as error:
             raise _AgainError("unreachable", str(error)) from None
-        wait = _seconds(reply.retry_after or "")
-        return self._answer(reply, method, wait), wait
+        raise _TooLargeError(self._error("too-long", text))
 
-    def _answer(self, reply: Reply, method: str, wait: float) -> Any:
-        status, answer = reply.status, None
-        try:
-            answer = loads_node_answer(reply.content, what="the answer", max_bytes=MAX_RESPONSE_BYTES)
-        except MalformedError as error:
-            if status == HTTPStatus.OK:
-                raise self._error("answer", self._quoted(error.message)) from None
+    def _answer(self, reply: Reply, method: str, size: Size, wait: float) -> Any:
+        status, answer = reply.status, self._parsed(reply, size)
         if status == HTTPStatus.OK:
             return answer
         refused = self._error("http", f"HTTP status {status}")
@@ -248,6 +259,17 @@ class Node:
         if told is not None and refusal(method, told).kind != "refused":
             return answer
         raise refused
+
+    def _parsed(self, reply: Reply, size: Size) -> Any:
+        """The JSON of a reply; None when the body of an error is none."""
+        try:
+            return loads_node_answer(reply.content, what="the answer", max_bytes=size.bytes, max_values=size.values)
+        except MalformedError as error:
+            if reply.status != HTTPStatus.OK:
+                return None
+            if isinstance(error, TooManyValuesError):
+                raise
+            raise self._error("answer", self._quoted(error.message)) from None
 
     def _refusal(
         self, what: str, method: str, error: Any, wait: float

@@ -13,9 +13,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, get_args
 
 from attest.errors import UnavailableError
+from attest.reserves.answer_sizes import Call
 from attest.reserves.ethereum_node import REVERTED, unfit
 from attest.reserves.ethereum_proof import Layout, Token, balance_slot, checksum_address
-from attest.reserves.rpc import Call, Node
+from attest.reserves.rpc import Node
 
 _SLOTS: Final = 64
 _DEEP_SLOTS: Final = 10_000  # that are looked for among the keys of an access list: half a second of hashing

@@ -16,9 +16,9 @@ _TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df5
 _ADDRESSES: Final = 500
 _BLOCKS: Final = 10_000
 # A contract that ends the call, takes too long for it or returns something else is no token that could count.
-_NO_TOKEN: Final = frozenset({REVERTED, "node/out-of-gas", "node/timeout", "ethereum/word"})
+_NO_TOKEN: Final = frozenset({REVERTED, "node/out-of-gas", "node/timeout", "node/too-long", "ethereum/word"})
 # How nodes refuse a search that is too wide: in words that each has of its own, by an answer that is too long, or late.
-_TOO_WIDE: Final = frozenset({"node/refused", "node/answer", "node/timeout"})
+_TOO_WIDE: Final = frozenset({"node/refused", "node/answer", "node/timeout", "node/too-long"})
 
 
 class UnknownToken(NamedTuple):
@@ -39,24 +39,26 @@ def unknown_tokens(
     found: list[UnknownToken] = []
     for start in range(0, len(addresses), _ADDRESSES):
         part = addresses[start : start + _ADDRESSES]
-        sent = quorum.first(lambda node: sorted(_sent(node, since, pin.height, part)))  # noqa: B023 (called at once)
-        pairs = [(contract, address) for contract, address in sent if contract not in known]
+        sent: set[tuple[str, str]] = set()
+        for first in range(since, pin.height + 1, _BLOCKS):
+            last = min(first + _BLOCKS - 1, pin.height)
+            sent |= quorum.first(lambda node: _sent(node, first, last, part))  # noqa: B023 (called at once)
+        pairs = [(contract, address) for contract, address in sorted(sent) if contract not in known]
         found += quorum.first(lambda node: _held(node, pin, pairs))  # noqa: B023
     return found
 
 
 def _sent(node: Node, first: int, last: int, addresses: Sequence[str]) -> set[tuple[str, str]]:
-    """The (contract, receiver) of every transfer to one of `addresses`, a span of blocks at a time."""
+    """The (contract, receiver) of every transfer to one of `addresses` in a span of blocks."""
     receivers = {"0x" + address[2:].lower().rjust(64, "0"): address for address in addresses}
     found: set[tuple[str, str]] = set()
-    for start in range(first, last + 1, _BLOCKS):
-        for log in _logs(node, start, min(start + _BLOCKS - 1, last), list(receivers)):
-            try:
-                receiver = receivers[str(log["topics"][2]).lower()]
-                contract = checksum_address(str(log["address"]))
-            except (KeyError, IndexError, TypeError, MalformedError):
-                raise unfit(node, "logs", "answered with logs of another form than those of transfers") from None
-            found.add((contract, receiver))
+    for log in _logs(node, first, last, list(receivers)):
+        try:
+            receiver = receivers[str(log["topics"][2]).lower()]
+            contract = checksum_address(str(log["address"]))
+        except (KeyError, IndexError, TypeError, MalformedError):
+            raise unfit(node, "logs", "answered with logs of another form than those of transfers") from None
+        found.add((contract, receiver))
     return found
 
 

@@ -16,7 +16,8 @@ import weakref
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from queue import Empty, SimpleQueue
 from string import punctuation
 from threading import Thread
@@ -62,6 +63,7 @@ class Wire:
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         HTTPConnection(self._host, self._port)  # refuses what cannot be a host
         self._line: _Line | None = None
+        self._exchange: _Exchange | None = None
 
     def post(self, body: bytes, *, end: float, max_bytes: int) -> Reply:
         """The answer to `body`, which is of the content type, before the time `end` of the monotonic clock.
@@ -71,6 +73,7 @@ class Wire:
         exchange = _Exchange(self._target, self._headers, body, end, max_bytes)
         # Kept only after a whole exchange: any other may have left half an answer in the connection.
         line, self._line = self._line or _Line(self._connection()), None
+        self._exchange = exchange
         line.jobs.put(exchange)
         try:
             outcome = exchange.outcome.get(timeout=max(0.0, end - time.monotonic()))
@@ -81,6 +84,12 @@ class Wire:
             raise outcome
         self._line = line
         return outcome
+
+    def hang_up(self) -> None:
+        """End the exchange that another thread waits for, with a `NoReplyError` there."""
+        if (exchange := self._exchange) is not None:
+            exchange.outcome.put(NoReplyError("it is not waited for any longer"))
+            exchange.hang_up()
 
     def _connection(self) -> HTTPConnection:
         if self._secure:
@@ -132,19 +141,30 @@ class _Exchange:
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request("POST", self.target, self.body, self.headers)
             with connection.getresponse() as response:
-                content = bytearray()
-                while chunk := response.read1(_CHUNK_BYTES):
-                    content += chunk
-                    if len(content) > self.max_bytes:
+                whole, content = self._content(response)
+                if not whole:
+                    connection.close()
+                    if response.status == HTTPStatus.OK:
                         raise OversizeError
-                    self._remaining()
-                if response.length:
-                    raise NoReplyError("no complete answer (it was cut short)")
-                return Reply(response.status, response.getheader("Retry-After"), bytes(content))
+                return Reply(response.status, response.getheader("Retry-After"), content)
         except TimeoutError:
             raise NoReplyError("no answer in time") from None
         except (OSError, HTTPException) as error:
             raise NoReplyError(f"no complete answer ({type(error).__name__})") from None
+
+    def _content(self, response: HTTPResponse) -> tuple[bool, bytes]:
+        """Whether the body is no longer than it may be, and the body: that of an error may be a long page."""
+        if response.length is not None and response.length > self.max_bytes:
+            return False, b""
+        content = bytearray()
+        while chunk := response.read1(_CHUNK_BYTES):
+            content += chunk
+            if len(content) > self.max_bytes:
+                return False, b""
+            self._remaining()
+        if response.length:
+            raise NoReplyError("no complete answer (it was cut short)")
+        return True, bytes(content)
 
     def hang_up(self) -> None:
         """Wake the thread that waits for the server, so that it ends too."""

@@ -62,6 +62,10 @@ BAD = {
     "a node twice": ("second bitcoind", "own bitcoind", "own bitcoind stands there twice"),
     "fewer nodes than could disagree": (BITCOIN_NODES, f"{BITCOIN_NODES}\nagree = 1", "more than half of its 2 nodes"),
     "more nodes than there are": (BITCOIN_NODES, f"{BITCOIN_NODES}\nagree = 3", "more than half of its 2 nodes"),
+    "no grace": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\ngrace = 0", "chains[1].grace"),
+    "a grace of more than a day": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\ngrace = 86401", "chains[1].grace"),
+    "a grace with a fraction": (ETHEREUM_PIN, f"{ETHEREUM_PIN}\ngrace = 1.5", "chains[1].grace"),
+    "a grace in words": (ETHEREUM_PIN, f'{ETHEREUM_PIN}\ngrace = "30 s"', "chains[1].grace"),
     "an unknown pin": (ETHEREUM_PIN, 'native = "ETH"\npin = "safe"', "chains[1].pin"),
     "a pin of two kinds": (
         ETHEREUM_PIN,
@@ -174,6 +178,14 @@ def test_secrets_of_a_node_come_from_the_environment() -> None:
     assert node.expanded_url({"USER_1": "u", "PASS": "p"}) == "https://u:p@node.example/u"
     with pytest.raises(UnavailableError, match="node own: the environment variable PASS is not set"):
         node.expanded_url({"USER_1": "u"})
+
+
+def test_slow_nodes_have_a_grace_that_is_no_part_of_what_is_read(tmp_path: Path) -> None:
+    plain = read_config(written(tmp_path, TEXT))
+    assert [chain.grace for chain in plain.chains] == [30, 30]
+    patient = read_config(written(tmp_path, TEXT.replace(ETHEREUM_PIN, f"{ETHEREUM_PIN}\ngrace = 600")))
+    assert [chain.grace for chain in patient.chains] == [30, 600]
+    assert _register(patient, "2026-10", NO_NONCE) == _register(plain, "2026-10", NO_NONCE)
 
 
 def test_a_register_without_a_window_is_the_one_it_was_before_there_were_windows(tmp_path: Path) -> None:

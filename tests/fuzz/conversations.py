@@ -17,9 +17,9 @@ import pytest
 from attest.canonical import loads_node_answer
 from attest.errors import AttestError
 from attest.reserves import rpc
+from attest.reserves.answer_sizes import MAX_ANSWER_BYTES
 from attest.reserves.ethereum_node import _HEADER, _INTEGERS
 from attest.reserves.ethereum_proof import keccak
-from attest.reserves.rpc import MAX_RESPONSE_BYTES
 from attest.reserves.wire import OversizeError, Reply
 from tests.reserves.conftest import decimal_text
 
@@ -149,7 +149,7 @@ class _Liar:
 def _consistent(line: bytes) -> bytes:
     """The result with the hash and the total that belong to it, where it is a block or a scan that has such."""
     try:
-        value = loads_node_answer(line, what="x", max_bytes=MAX_RESPONSE_BYTES)
+        value = loads_node_answer(line, what="x", max_bytes=MAX_ANSWER_BYTES, max_values=MAX_ANSWER_BYTES)
         if "unspents" in value:
             value["total_amount"] = sum((item["amount"] for item in value["unspents"]), Decimal())
         elif "stateRoot" in value:

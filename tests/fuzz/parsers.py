@@ -177,7 +177,10 @@ class _Table:
             *good,
             b'{"result":{"amount":0.00000001,"n":115792089237316195423570985008687907853269984665640564}}',
         )
-        yield "node answer", Parser(lambda data: loads_node_answer(data, what="x", max_bytes=limit), answers)
+        yield (
+            "node answer",
+            Parser(lambda data: loads_node_answer(data, what="x", max_bytes=limit, max_values=limit), answers),
+        )
         yield (
             "amount",
             Parser(lambda data: parse_amount(text(data)), (b"0", b"170141183460469231731687303715884105728")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 
 from attest.demo.nodes import anvil
 from attest.errors import UnavailableError
-from attest.reserves import rpc
+from attest.reserves import quorum, rpc
 from attest.reserves.rpc import Node
 from tests.nodes.contracts import call_data, send
 from tests.nodes.liars import Answered, fronting, refused
@@ -152,13 +153,31 @@ ODD: dict[str, Answered] = {
 }
 
 
-def month_with(chain: Chain, folder: Path, changes: Sequence[Answered], needed: int | None = None) -> Month:
+def month_with(
+    chain: Chain,
+    folder: Path,
+    changes: Sequence[Answered],
+    needed: int | None = None,
+    *,
+    grace: int | None = None,
+    read: Callable[[], None] = lambda: None,
+) -> Month:
+    """The month through a server that changes answers in front of each node; `read` is called when it is read."""
     OLDER["block"] = chain.node.call(
         "eth_getBlockByNumber", hex(int(chain.node.call("eth_blockNumber"), 16) - 2), *[json.loads("false")]
     )
     with ExitStack() as stack:
         urls = [stack.enter_context(fronting(chain.url, change)) for change in changes]
-        return read_month(folder, urls, chain.tokens, HOLDERS, needed=needed)
+        stack.callback(read)
+        said = "" if grace is None else f"\ngrace = {grace}"
+        return read_month(
+            folder,
+            urls,
+            chain.tokens,
+            HOLDERS,
+            needed=needed,
+            change=lambda text: text.replace('native = "ETH"', f'native = "ETH"{said}'),
+        )
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
@@ -263,3 +282,44 @@ def test_a_node_that_refuses_now_and_then_makes_the_month_alone(
         ("PLN", "VYP", "DEEP", "USD"), SIMPLE
     )
     assert month.denied("USD") == {"w2"}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
+@pytest.mark.parametrize("after", [0, 6, 20])
+def test_a_node_that_answers_nothing_any_more_is_slow_and_the_others_make_the_month(
+    after: int, place: int, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quorum, "_ALONE_SECONDS", 1.0)
+    ended = threading.Event()
+    asked = 0
+
+    def silent(_: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if asked > after:
+            ended.wait(50)
+        return answer
+
+    changes = [honest, honest]
+    changes.insert(place, silent)
+    month = month_with(chain, tmp_path, changes, needed=2, grace=1, read=ended.set)
+    assert month.of("PLN") == SIMPLE
+    assert set(month.of("ETH").values()) == {("proven", 0)}
+    (dropped,) = month.nodes.dropped
+    assert (dropped.name, dropped.reason) == (f"n{place + 1}", "nodes/slow")
+    assert month.nodes.needed == 2
+    # What the slow one is left with is one request, and those in it.
+    assert asked <= after + rpc.BATCH_SIZE
+
+
+def test_a_node_that_differs_late_but_within_the_grace_is_out_for_what_it_said(chain: Chain, tmp_path: Path) -> None:
+    late = threading.Event()
+
+    def differing(call: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        if call["method"] == "eth_getBalance":
+            late.wait(0.3)
+            return {**answer, "result": "0x7"}
+        return answer
+
+    month = month_with(chain, tmp_path, [honest, differing, honest], needed=2, grace=600)
+    assert [(node.name, node.reason) for node in month.nodes.dropped] == [("n2", "nodes/differs")]

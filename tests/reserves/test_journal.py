@@ -137,6 +137,43 @@ def test_what_was_kept_is_found_again(path: Path) -> None:
     assert Journal(path, REGISTER).pin("eip155:5") is None
 
 
+def test_who_failed_is_found_again_apart_from_who_differed(path: Path) -> None:
+    journal = Journal(path, REGISTER)
+    key = f"{ETHEREUM} ETH 0"
+    journal.keep(key, READINGS[key], agreement(ETHEREUM, "ab", c="nodes/slow", d="nodes/differs"), ["c"])
+    assert Journal(path, REGISTER).failed(ETHEREUM) == ("c",)
+    assert Journal(path, REGISTER).failed(BITCOIN) == ()
+    journal.keep("more", [], agreement(ETHEREUM, "abc", d="nodes/differs"))
+    assert Journal(path, REGISTER).failed(ETHEREUM) == ()
+
+
+def test_all_that_was_kept_of_a_chain_comes_with_its_block(path: Path) -> None:
+    fill(path)
+    journal = Journal(path, REGISTER)
+    drawn = PINS[1].model_copy(update={"height": 90, "block_hash": bytes(32)})
+    journal.keep_window_pin(drawn)
+    key = f"{ETHEREUM} ETH 0"
+    Shelf(journal, 90).keep(key, READINGS[key], AGREEMENTS[key])
+    journal.keep(f"{ETHEREUM} safes", [], AGREEMENTS[key])
+    found = list(Journal(path, REGISTER).kept(ETHEREUM))
+    assert found == [
+        (PINS[1], tuple(READINGS[key])),
+        (PINS[1], tuple(READINGS[f"{ETHEREUM} DAI 0"])),
+        (drawn, tuple(READINGS[key])),
+        (PINS[1], ()),
+    ]
+    assert list(Journal(path, REGISTER).kept(BITCOIN)) == [(PINS[0], tuple(READINGS[BITCOIN]))]
+    assert list(Journal(path, REGISTER).kept("eip155:5")) == []
+
+
+@pytest.mark.parametrize("key", [f"{ETHEREUM} ETH 0 window 91", f"{ETHEREUM} ETH 0"])
+def test_what_was_kept_at_a_block_that_is_not_named_is_an_error(key: str, path: Path) -> None:
+    Journal(path, REGISTER).keep(key, READINGS[f"{ETHEREUM} ETH 0"], AGREEMENTS[f"{ETHEREUM} ETH 0"])
+    with pytest.raises(MalformedError, match="at a block that it does not name") as caught:
+        list(Journal(path, REGISTER).kept(ETHEREUM))
+    assert caught.value.code == "journal/block"
+
+
 def test_what_does_not_count_is_found_again_though_it_is_nothing(path: Path) -> None:
     unlisted = (Unlisted(wallet="eth", asset="DAI", amount=str(2**256 - 1)),)
     journal = Journal(path, REGISTER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -148,6 +149,37 @@ def test_the_pin_is_a_block_that_enough_nodes_have(case: str) -> None:
     reader = Chains(dict(zip("abcde", chains, strict=False)))
     quorum = reader.quorum(needed)
     assert pin_block(reader, quorum, "latest", NOW) == reader.block(block)
+    assert "".join(node.name for node in quorum.nodes) == left
+
+
+@pytest.mark.parametrize(
+    ("chains", "block", "left"),
+    [
+        (["g", "gabcd", "gabcd"], "gabcd", "bc"),
+        (["gabcd", "gabc", "gabcd"], "gabcd", "ac"),
+        (["gabcd", "gabcd", "gabcdef"], "gabcd", "ab"),
+        (["gabcd", "gabcd", "g"], "gabcd", "ab"),
+    ],
+    ids=["an old one and a slow one", "one is a block behind", "the slow one is ahead", "the slow one is old"],
+)
+def test_a_node_slow_to_offer_a_block_lets_no_other_choose_an_old_one(
+    chains: Sequence[str], block: str, left: str
+) -> None:
+    """The third answers late, and is dropped only when the two others offer one block."""
+    reader = Chains(dict(zip("abc", chains, strict=True)))
+    late = threading.Event()
+    choose = reader.choose
+
+    def slowly(node: Node, rule: PinRule, now: datetime) -> Block:
+        if node.name == "c":
+            assert late.wait(30)
+        return choose(node, rule, now)
+
+    object.__setattr__(reader, "choose", slowly)
+    quorum = Quorum(CHAIN, [NODES[name] for name in "abc"], 2, lambda _: None, grace=0)
+    threading.Timer(0.1, late.set).start()
+    assert pin_block(reader, quorum, "latest", NOW) == reader.block(block)
+    late.set()
     assert "".join(node.name for node in quorum.nodes) == left
 
 

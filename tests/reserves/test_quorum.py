@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,57 +13,9 @@ from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.pins import PinLostError
-from attest.reserves.quorum import Quorum
-from attest.reserves.records import DroppedNode, NodeAgreement
+from attest.reserves.records import NodeAgreement
 from attest.reserves.rpc import Node
-
-CHAIN = "eip155:1"
-NAMES = "abcdef"
-NODES = [Node(name, "http://127.0.0.1:1") for name in NAMES]  # nothing is sent there
-
-
-class Many:
-    """A quorum of nodes that answer from a script, and what it told and asked."""
-
-    def __init__(self, nodes: int, needed: int) -> None:
-        self.told: list[str] = []
-        self.asked: list[str] = []
-        self.quorum = Quorum(CHAIN, NODES[:nodes], needed, self.told.append)
-
-    def says(self, script: Sequence[Any] | str) -> Callable[[Node], Any]:
-        """A question that each node answers with its place in the script, which an exception there is raised for."""
-        by_name = dict(zip(NAMES, script, strict=False))
-
-        def question(node: Node) -> Any:
-            self.asked.append(node.name)
-            answer = by_name[node.name]
-            if isinstance(answer, BaseException):
-                raise answer
-            return answer
-
-        return question
-
-    def ask(self, script: Sequence[Any] | str) -> Any:
-        return self.quorum.ask(self.says(script), lambda one, other: f"says {other}, not {one}")
-
-    def first(self, script: Sequence[Any] | str) -> Any:
-        return self.quorum.first(self.says(script))
-
-    @property
-    def left(self) -> str:
-        return "".join(node.name for node in self.quorum.nodes)
-
-
-def down(name: str) -> UnavailableError:
-    return UnavailableError("node/unreachable", f"node {name}: no answer", hint="start it")
-
-
-def lie(name: str) -> VerificationError:
-    return VerificationError("ethereum/proof", f"node {name} lied")
-
-
-def gone(name: str) -> PinLostError:
-    return PinLostError("pin/reorganised", f"node {name} has another block")
+from tests.reserves.many import CHAIN, NAMES, Many, down, gone, kept, lie
 
 
 class Kept(NamedTuple):
@@ -200,21 +152,14 @@ def test_a_figure_is_given_by_several_when_several_are_needed(nodes: int, needed
     assert Many(nodes, needed).quorum.several is several
 
 
-def kept(agreed: str, needed: int = 2, **dropped: str) -> NodeAgreement:
-    return NodeAgreement(
-        type="nodes",
-        salt=bytes(16),
-        chain=CHAIN,
-        needed=needed,
-        agreed=tuple(agreed),
-        dropped=tuple(DroppedNode(name=name, reason=reason) for name, reason in dropped.items()),
-    )
+def says_otherwise(node: Node) -> None:
+    raise VerificationError("nodes/differs", f"node {node.name} says something else of wallet w1")
 
 
 GONE_ON = {
     "all gave it": (3, 2, kept("abc"), "abc", {}),
     "one differed then": (3, 2, kept("ac", b="nodes/differs"), "ac", {"b": "nodes/differs"}),
-    "one was not asked then": (3, 2, kept("ab"), "ab", {"c": "nodes/not-asked"}),
+    "one was not asked then and says otherwise now": (3, 2, kept("ab"), "ab", {"c": "nodes/differs"}),
     "one that gave it is not asked any more": (2, 2, kept("abc", d="x"), "ab", {}),
     "more are needed now": (3, 3, kept("abc"), "abc", {}),
     "one node, then as now": (1, 1, kept("a", needed=1), "a", {}),
@@ -225,7 +170,7 @@ GONE_ON = {
 def test_only_nodes_that_gave_what_was_read_before_go_on(case: str) -> None:
     nodes, needed, before, left, reasons = GONE_ON[case]
     many = Many(nodes, needed)
-    many.quorum.go_on_after(before)
+    many.quorum.go_on_after(before, (), says_otherwise, "the journal")
     assert many.left == left
     record = many.quorum.record()
     assert "".join(record.agreed) == left
@@ -246,9 +191,9 @@ def test_only_nodes_that_gave_what_was_read_before_go_on(case: str) -> None:
 def test_what_too_few_of_the_nodes_gave_is_not_gone_on_with(nodes: int, needed: int, before: NodeAgreement) -> None:
     many = Many(nodes, needed)
     with pytest.raises(MalformedError, match="unfinished reading") as caught:
-        many.quorum.go_on_after(before)
+        many.quorum.go_on_after(before, (), says_otherwise, "the journal")
     assert caught.value.code == "journal/nodes"
-    assert many.left == NAMES[:nodes]
+    assert "move the journal away" in str(caught.value.hint)
 
 
 FIRST = {

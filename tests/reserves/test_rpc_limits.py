@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from attest.errors import UnavailableError
 from attest.reserves import rpc
+from attest.reserves.answer_sizes import Size
 from attest.reserves.rpc import Node
 from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, answers, error, honest, reply
 
@@ -193,7 +194,7 @@ def test_an_answer_over_our_own_limit_is_asked_for_in_halves(
     server: FaultServer, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(json.dumps(answers([{"id": 10, "params": [1]}] * 50)))
-    monkeypatch.setattr(rpc, "MAX_RESPONSE_BYTES", size)
+    monkeypatch.setattr(rpc, "answer_size", lambda _: Size(size, 10_000))
     assert node.batch([("eth_getBalance", [1])] * 100) == ["0x1"] * 100
     assert server.sizes[:2] == [100, 50]
 
