@@ -21,7 +21,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path / "stray")}
 
 
-@pytest.mark.parametrize("name", ["tests.bench.reserves", "tests.fuzz.run", "tests.locks.check", "tests.mutation.run"])
+@pytest.mark.parametrize(
+    "name",
+    ["tests.bench.reserves", "tests.fuzz.run", "tests.locks.check", "tests.mutation.run", "tests.release.__main__"],
+)
 def test_a_command_started_in_the_repository_is_ours(name: str, environment: dict[str, str]) -> None:
     found = f"from importlib.util import find_spec; print(find_spec({name!r}).origin)"
     ran = subprocess.run(

@@ -29,6 +29,7 @@ from attest.reserves.wallets import ReserveLine
 from tests.faults.chaos_proxy import ALL, PASSING, Chaos, Lie, Proxy, behind, other_balance, other_fork
 from tests.faults.real_chains import Bitcoin, Ethereum, both
 
+SHARED = True  # one anvil and one bitcoind for all cases of a process
 SEEDS = 100
 CASE_SECONDS = 120
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)

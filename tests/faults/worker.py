@@ -97,7 +97,10 @@ def _result(part: str, name: str, *, short: bool, seed: int) -> dict[str, Any]:
     small = getattr(module, "SMALL", False) and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
     folder = Path(tempfile.mkdtemp(prefix="attest-faults-", dir=_MEMORY if small else None))
     try:
-        found = _forked(module, name, folder, short=short, seed=seed)
+        if getattr(module, "SHARED", False):
+            found = _done(cases_of(module, short=short, seed=seed)[name], folder)
+        else:
+            found = _forked(module, name, folder, short=short, seed=seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {"part": part, "case": name, **found, "seconds": round(time.monotonic() - began, 1)}

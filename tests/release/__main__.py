@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.faults.worker import ROOT, Worker, cases_of
 
-PARTS = ("kills", "errors", "pairs", "chaos", "hostile_documents", "hostile_ledgers")
+PARTS = ("kills", "errors", "pairs", "bundles", "chaos", "hostile_documents", "hostile_ledgers")
 _SHOWN = 20
 _INTERRUPTED = 130
 
