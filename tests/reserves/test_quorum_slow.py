@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from attest.errors import AttestError, VerificationError
+from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node
-from tests.reserves.many import NAMES, Many, down, lie
+from tests.reserves.faults import FaultServer, honest, reset
+from tests.reserves.many import CHAIN, NAMES, Many, down, lie
 
 NO_GRACE = 0.0  # whoever is not needed is dropped as soon as it is late
 FOR_EVER = 1e6
@@ -297,3 +300,32 @@ def test_a_slow_node_that_is_still_busy_is_not_asked_at_the_same_time(gates: Gat
     assert "node c is slower than the others" in caught.value.message
     assert not isinstance(caught.value, VerificationError)
     assert sorted(gates.asked) == ["a", "b"]
+
+
+def test_a_slow_node_is_hung_up_on_and_asked_nothing_more_until_it_comes_back(server: FaultServer) -> None:
+    def silent(handler: BaseHTTPRequestHandler, request: Any) -> None:
+        server.closing.wait(30)
+        honest(handler, request)
+
+    one, other = FaultServer(), FaultServer()
+    server.behaviour = silent
+    hasty: dict[str, Any] = {"sleep": lambda _: None}
+    nodes = [Node("a", one.url), Node("b", other.url, **hasty), Node("c", server.url)]
+    quorum = Quorum(CHAIN, nodes, 2, lambda _: None, grace=NO_GRACE)
+
+    def twice(node: Node) -> Any:
+        return node.call("eth_getBalance", 1), node.call("eth_getBalance", 2)
+
+    try:
+        assert quorum.ask(twice, differs) == ("0x1", "0x2")
+        assert [(node.name, node.reason) for node in quorum.record().dropped] == [("c", "nodes/slow")]
+        quorum._patience._threads[nodes[2]].join(10)
+        assert quorum._patience.is_free(nodes[2])
+        assert server.requests == 1
+        server.behaviour = honest
+        other.behaviour = reset
+        assert quorum.ask(lambda node: node.call("eth_getBalance", 3), differs) == "0x3"
+        assert [node.name for node in quorum.nodes] == ["a", "c"]
+    finally:
+        one.close()
+        other.close()
