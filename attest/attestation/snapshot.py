@@ -55,10 +55,10 @@ def build_liabilities(
     When the ledger has more findings than are shown, all are written beside the config. They name customers only where
     the others do too, because the file may be passed on with what it is about. Raises `AttestError`.
     """
-    from attest.liabilities.build import build_snapshot
-
     totals = ControlTotals()
     try:
+        from attest.liabilities.build import build_snapshot
+
         return build_snapshot(
             snapshot,
             ledger_source(config, folder, period, environment),
@@ -78,6 +78,12 @@ def build_liabilities(
             hint="a build takes up to 5 GB, less for fewer than 40 million rows an asset: run it where that is free",
         ) from None
     except OSError as error:
+        if error.errno is None:  # no file of ours: the linker's words about a library
+            raise UnavailableError(
+                "file/library",
+                f"a library that builds the trees cannot be loaded: {str(error)[:200]}",
+                hint="is memory left? else install attest-por again",
+            ) from None
         if keep:  # who makes the folder says what cannot be written
             raise
         raise UnavailableError("file/unwritable", f"cannot write temporary data: {reason(error)}", hint=_ROOM) from None

@@ -150,12 +150,15 @@ def _piece(place: str, row: int, values: list[list[Any]], found: Callable[[str],
     )
     for name in COLUMNS:
         column = getattr(piece, name)
-        if column.nbytes > MAX_VALUE_BYTES and (widest := pc.max(pc.binary_length(column)).as_py()) > MAX_VALUE_BYTES:
-            at = piece.row(pc.index(pc.binary_length(column), widest).as_py())
+        if column.nbytes <= MAX_VALUE_BYTES:
+            continue
+        lengths = pc.fill_null(pc.binary_length(column), 0).to_numpy()
+        if lengths.max() > MAX_VALUE_BYTES:
+            first = int(np.argmax(lengths > MAX_VALUE_BYTES))
             raise MalformedError(
                 "ledger/wide",
-                f"{place} row {at}, field {name}: has {widest:,} bytes; no field of a ledger has more than "
-                f"{MAX_VALUE_BYTES:,}",
+                f"{place} row {piece.row(first)}, field {name}: has {lengths[first]:,} bytes; no field of a ledger has "
+                f"more than {MAX_VALUE_BYTES:,}",
                 hint="correct the column, or name the right one",
             )
     return piece

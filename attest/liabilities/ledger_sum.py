@@ -24,6 +24,7 @@ from attest.liabilities.spill import BUCKETS, NamelessFile, by_bucket
 _MEMORY: Final = 256 << 20
 _BATCH_ROWS: Final = 1 << 17
 _PIECE_ROWS: Final = 1 << 15
+_FOLD_ROWS: Final = 1 << 18
 _MAX_BUCKET_BYTES: Final = 128 << 20
 _DEEPEST: Final = 8
 _MAX_TOO_LARGE: Final = 1000  # to be told
@@ -134,6 +135,19 @@ class _Buckets:
 
 def _added_up(batches: list[Any]) -> Any:
     """One batch in which each account and asset stands once."""
+    waiting: list[Any] = []
+    rows, limit = 0, _FOLD_ROWS
+    for batch in batches:
+        waiting.append(batch)
+        rows += len(batch)
+        if rows >= limit:  # many rows of few accounts need not all be in memory several times over
+            waiting = [_once(waiting)]
+            rows = len(waiting[0])
+            limit = max(_FOLD_ROWS, 2 * rows)
+    return _once(waiting)
+
+
+def _once(batches: list[Any]) -> Any:
     batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     accounts = pc.dictionary_encode(batch.column("account"))
     if len(accounts.dictionary) == len(batch):

@@ -20,6 +20,7 @@ _SPLIT_ROWS: Final = 1 << 19
 _SKEW: Final = 4  # how many times its share a bucket holds before it is split
 _COPY_BYTES: Final = 64 << 20
 _FILES: Final = 16
+_LOOK_ROWS: Final = 1 << 19
 
 
 def by_bucket(rows: Rows, at: int = 0) -> tuple[NDArray[np.intp], list[int]]:
@@ -95,7 +96,7 @@ class Spill:
         at: int = 0,
         look: Callable[[Rows], None] = lambda _: None,
     ) -> None:
-        """`at` is the byte of the buckets; `look` sees the rows of the fullest bucket before rows go to files."""
+        """`at` is the byte of the buckets; `look` sees rows of the fullest bucket before rows go to files."""
         self._folder = folder
         self._width = width
         self._budget = budget
@@ -195,7 +196,12 @@ class Spill:
     def _flush(self) -> None:
         self._sort()
         fullest = int(np.argmax(self._counts))
-        self._look(np.concatenate([rows[bounds[fullest] : bounds[fullest + 1]] for rows, bounds in self._pending]))
+        seen, looked = [], 0
+        for rows, bounds in self._pending:
+            if looked < _LOOK_ROWS:
+                seen.append(rows[bounds[fullest] : bounds[fullest + 1]][:_LOOK_ROWS])
+                looked += len(seen[-1])
+        self._look(np.concatenate(seen))
         if not self._files:
             self._files = [NamelessFile(self._folder) for _ in range(_FILES)]
         for bucket, places in enumerate(self._places):

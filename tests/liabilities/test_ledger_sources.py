@@ -300,6 +300,7 @@ def test_sums_do_not_depend_on_where_batches_end(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ledger_sum, "_MEMORY", memory)
         patched.setattr(ledger_sum, "_PIECE_ROWS", 3)
+        patched.setattr(ledger_sum, "_FOLD_ROWS", 4)
         patched.setattr(ledger_sum, "_MAX_BUCKET_BYTES", memory)
         sums = {
             (part.asset, account): (int(high) << 64) + int(low)
