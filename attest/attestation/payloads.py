@@ -70,7 +70,7 @@ def record_path(config: Config, folder: Path) -> Path:
 
 
 class PayloadRecord:
-    """The record in `path` of the statements of one `origin`."""
+    """The record in `path`, for the statements of one `origin`; those of others do not matter here."""
 
     def __init__(self, path: Path, origin: str) -> None:
         self.path = path
@@ -96,7 +96,8 @@ class PayloadRecord:
     def refuse_second(self, sequence: int, period: str, statement: bytes | None = None) -> None:
         """Raises `UnavailableError` when another payload of this sequence or period was written down."""
         for item in self._payloads:
-            if item.statement != statement and (item.sequence == sequence or item.period == period):
+            same = item.origin == self._origin and (item.sequence == sequence or item.period == period)
+            if same and item.statement != statement:
                 raise UnavailableError(
                     "record/second",
                     f"{self.path}: statement {item.sequence} of {item.period} was to be signed on "
@@ -156,12 +157,6 @@ class PayloadRecord:
         for row, line in enumerate(whole.splitlines(), start=1):
             what = f"{self.path} row {row}"
             item = RecordedPayload.from_canonical(line, what=what, max_bytes=MAX_RECORD_BYTES)
-            if item.origin != self._origin:
-                raise MalformedError(
-                    "record/origin",
-                    f"{what} is of {item.origin}, not of {self._origin}",
-                    hint="each exchange has a record of its own: [keys] record",
-                )
             yield item
 
 
