@@ -201,7 +201,7 @@ def test_what_is_no_ledger_is_said_to_be_none(tmp_path: Path) -> None:
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
-    path.write_text("account,asset,balance\nalice,BTC,1\n")
+    path.write_text("account,asset,balance\n" + "alice,BTC,1\n" * 10_000)
     rows = read(Source(str(path)), DECIMALS, ControlTotals())
     next(rows)
     with path.open("a") as file:
