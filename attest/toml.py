@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import Any, Final
 
-from attest.canonical import MAX_DEPTH
+from attest.canonical import MAX_DEPTH, MAX_FIELDS
 from attest.errors import MalformedError
 from attest.formats import foreign
 
@@ -17,6 +17,7 @@ _LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_P
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9_])[0-9_]{5000}")
 _MANY: Final = 1 << 14  # values, and tables and arrays, that a text may have however small it is
 _CHARS_A_VALUE: Final = 8  # of a larger one: 0, in an array are two, and take fifty bytes of memory
+_LOOK: Final = 1 << 16  # characters that tell deep nesting before the number of brackets is told
 _CHARS_A_TABLE: Final = 48  # likewise [[a]], which takes a thousand
 
 _NO_BRACKETS: Final = re.compile(
@@ -47,17 +48,16 @@ def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str
 
 
 def _parsed(text: str) -> dict[str, Any]:
+    _check_depth(text[:_LOOK])
     _check_density(text)
-    depth = 0  # before the parser recurses: its limit is the interpreter's, which libraries raise
-    for bracket in _NO_BRACKETS.sub("", text):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise RecursionError
+    _check_depth(text)
     if _LONG_KEY.search(text) is not None:
         raise RecursionError
     value = tomllib.loads(text)
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(item, dict) and len(item) > MAX_FIELDS for item in level):
+            raise ValueError(f"a table has more than {MAX_FIELDS:,} fields")
         level = [
             inner
             for item in level
@@ -67,6 +67,15 @@ def _parsed(text: str) -> dict[str, Any]:
     if level:
         raise RecursionError
     return value
+
+
+def _check_depth(text: str) -> None:
+    """Raise `RecursionError` before the parser recurses: its limit is the interpreter's, which libraries raise."""
+    depth = 0
+    for bracket in _NO_BRACKETS.sub("", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise RecursionError
 
 
 def _check_density(text: str) -> None:

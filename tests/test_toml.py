@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attest.attestation.config import MAX_CONFIG_BYTES
+from attest.canonical import MAX_FIELDS
 from attest.errors import MalformedError
 from attest.toml import loads_toml
 
@@ -41,6 +42,12 @@ def test_what_takes_far_more_memory_than_bytes_is_not_parsed(text: str) -> None:
     with pytest.raises(MalformedError, match=r"in so few bytes|thousands of digits") as caught:
         loads_toml(text.encode(), what="it", max_bytes=1 << 30, area="config")
     assert caught.value.code == "config/toml"
+
+
+def test_a_table_has_as_many_fields_as_an_object_of_json() -> None:
+    text = "".join(f"field{number:08} = 0\n" for number in range(MAX_FIELDS + 1))
+    with pytest.raises(MalformedError, match=r"a table has more than 16,384 fields"):
+        loads_toml(text.encode(), what="it", max_bytes=1 << 30, area="config")
 
 
 def test_a_register_of_many_wallets_is_read() -> None:

@@ -21,7 +21,7 @@ from attest.reserves.wallets import ChainId, WalletId
 
 CHALLENGES_FILE: Final = "challenges.json"
 SIGNATURES_FOLDER: Final = "signatures"
-MAX_CHALLENGES_BYTES: Final = 256 * 1024 * 1024
+MAX_CHALLENGES_BYTES: Final = 128 * 1024 * 1024
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9]{4,6}$")]
 

@@ -56,7 +56,7 @@ from attest.reserves.records import (
     TrieNodes,
     Window,
 )
-from attest.reserves.room import Room
+from attest.reserves.room import MAX_RECORDS, Room
 from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
@@ -87,8 +87,8 @@ class ReservesFile(Document):
     unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
     unproven: Annotated[tuple[Unproven, ...], Field(min_length=1, fail_fast=True)] = ()
     evidence: EvidenceRoot
-    leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True)]
-    private: Annotated[tuple[Count, ...], Field(fail_fast=True)]
+    leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True, max_length=MAX_RECORDS)]
+    private: Annotated[tuple[Count, ...], Field(fail_fast=True, max_length=MAX_RECORDS)]
 
     @property
     def pins(self) -> tuple[Pin, ...]:
