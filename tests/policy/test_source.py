@@ -86,7 +86,7 @@ REFUSED = {
     "not text": (HEAD + RULE, "is text in UTF-16"),
     "nested too deep": ("x = " + "[" * 5000, "nested deeper than 32 levels"),
     "tables nested too deep": ("x = " + "{x=" * 5000, "nested deeper than 32 levels"),
-    "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "nested deeper than 32 levels"),
+    "keys nested too deep": ("x" + ".x" * 30_000 + " = 1", "tables, arrays and dots in so few bytes"),
     "too large": (HEAD + RULE + "#" * MAX_POLICY_BYTES, "bytes"),
 }
 
