@@ -209,6 +209,11 @@ def create(path: Path, *, mode: int) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
+def open_new_or_old(path: Path, mode: int) -> BinaryIO:
+    """Open a file for reading and writing, as it is; one that is not there is made with this `mode`."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, mode), "r+b")
+
+
 def sync(file: BinaryIO) -> None:
     """Have what was written on the disk."""
     file.flush()

@@ -30,15 +30,16 @@ def new_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: No
         refuse_existing(path)
         made = make_folders(path.parent)
         with unfinished_folder(path, mode, tell) as partial:
+            mine = partial
             try:
                 yield partial
                 refuse_existing(path)
                 sync_tree(partial)
                 partial.rename(path)
+                mine = path
                 sync_folder(path.parent)
             except BaseException:
-                for folder in (partial, path)[: 1 + (not partial.exists())]:
-                    shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(mine, ignore_errors=True)
                 raise
     except BaseException as error:
         remove_empty(made)
@@ -82,8 +83,8 @@ def _take_folder(path: Path, mode: int, tell: Callable[[str], None]) -> tuple[in
                     f"another program is making {path}",
                     hint="wait until it has ended, and try again; a process that is killed lets go by itself",
                 )
-            if locked:
-                shutil.rmtree(partial)
+            if locked and descriptor is not None:
+                _remove_locked(partial, descriptor)
             else:
                 tell(_LEFT.format(partial))
                 partial = partial.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
@@ -100,13 +101,19 @@ def remove_left(partial: Path, tell: Callable[[str], None]) -> None:
     descriptor = None if sys.platform == "win32" else open_named(partial, os.O_RDONLY | os.O_DIRECTORY)
     try:
         locked = None if descriptor is None else lock(descriptor)
-        if locked:
-            shutil.rmtree(partial)
+        if locked and descriptor is not None:
+            _remove_locked(partial, descriptor)
         elif locked is None:
             tell(_LEFT.format(partial))
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _remove_locked(partial: Path, descriptor: int) -> None:
+    """Remove the folder that is open and locked; another one that has its name by now is left alone."""
+    if is_named(descriptor, partial):
+        shutil.rmtree(partial)
 
 
 def remove_empty(folders: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,11 +59,12 @@ def is_named(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def held(path: Path, holder: str, what: str) -> Iterator[None]:
+def held(path: Path, holder: str, what: str, tell: Callable[[str], None]) -> Iterator[None]:
     """While this lasts, nobody else gets in here for the same lock file, which names the `holder`.
 
-    `what` says in the error what it is about. The file is there only while it is held, or until the next one takes it
-    over from a process that was killed. Raises `UnavailableError` naming the holder, `OSError`.
+    `what` says in the error what it is about; `tell` hears when there are no locks, so that two may get in. The file
+    is there only while it is held, or until the next one takes it over from a process that was killed. Raises
+    `UnavailableError` naming the holder, `OSError`.
     """
     while True:
         descriptor = open_named(path, os.O_RDWR | os.O_CREAT)
@@ -75,6 +76,8 @@ def held(path: Path, holder: str, what: str) -> Iterator[None]:
             os.close(descriptor)
             raise
         os.close(descriptor)
+    if locked is None:
+        tell(f"the disk of {path} has no locks: see to it yourself that nobody else does this at the same time")
     try:
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         os.ftruncate(descriptor, 0)
@@ -82,7 +85,8 @@ def held(path: Path, holder: str, what: str) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            path.unlink()
+            if is_named(descriptor, path):
+                path.unlink()
         os.close(descriptor)
 
 

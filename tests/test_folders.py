@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from attest import folders
 from attest.errors import UnavailableError
 from attest.files import fill_folder, unfinished_name
 from attest.folders import new_folder, remove_left
@@ -78,6 +79,39 @@ def test_a_folder_that_another_process_fills_is_left_to_it(tmp_path: Path) -> No
             pass
         remove_left(partial, print)
     assert caught.value.code == "file/locked"
+    assert names(tmp_path / "new") == ["theirs"]
+
+
+def test_a_folder_that_another_process_made_anew_meanwhile_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was locked is gone by then, and the name is that of another folder."""
+    left = unfinished_name(tmp_path / "new")
+    left.mkdir()
+    real = folders.lock
+
+    def lock(descriptor: int) -> bool | None:
+        if not (left / "theirs").exists():
+            left.rename(tmp_path / "gone")
+            left.mkdir()
+            (left / "theirs").write_bytes(b"x")
+            others.append(os.open(left, os.O_RDONLY))
+            fcntl.flock(others[0], fcntl.LOCK_EX)
+        return real(descriptor)
+
+    others: list[int] = []
+    monkeypatch.setattr(folders, "lock", lock)
+    with pytest.raises(UnavailableError, match="is making"), new_folder(tmp_path / "new", 0o700):
+        pass
+    remove_left(left, print)
+    assert names(left) == ["theirs"]
+    os.close(others[0])
+
+
+def test_a_folder_that_another_process_finished_is_not_taken_away(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError), new_folder(tmp_path / "new", 0o700) as partial:
+        partial.rename(tmp_path / "new")  # as if another process had
+        (tmp_path / "new" / "theirs").write_bytes(b"x")
     assert names(tmp_path / "new") == ["theirs"]
 
 

@@ -8,18 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from attest.attestation.additions import check_counts
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.evidence_step import Files
 from attest.attestation.keys import PublicKey, Signer, Signs
 from attest.attestation.months import Before, previous, published, published_months
-from attest.attestation.payloads import PayloadRecord
+from attest.attestation.payloads import PayloadRecord, PayloadTakenError
 from attest.attestation.signing import Own
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
+from attest.attestation.trust import Trust
 from attest.attestation.unfinished import Names, Unfinished
 from attest.attestation.verify import Verified, verify, with_signatures
-from attest.errors import AttestError, VerificationError
+from attest.errors import MalformedError, VerificationError
 from attest.files import read_beside, read_listed, reason, write_file
 
 
@@ -52,37 +54,75 @@ class Issuer:
         return previous(self.names.publication, period, self.own.keys, self.origin)
 
     def settle_record(self, *, new: bool) -> None:
-        """See that the record is there where months are; write a `new` one from them. Raises `AttestError`."""
+        """See that the record has the month that was published last; a `new` one gets all of them.
+
+        Raises `AttestError`.
+        """
         months = published_months(self.names.publication)
         if new:
-            found = (published(self.names.publication, month, self.own.keys, self.origin) for month in months)
-            self.record.begin((parse_bundle(item.bundle or b"").envelope.payload for item in found), self.now)
-        elif months and not self.record.is_there:
-            # A folder of another exchange, or another key, is the nearer reason.
-            published(self.names.publication, months[-1], self.own.keys, self.origin)
-            self.record.refuse_lost(months[-1])
+            self.record.begin([self._published(month) for month in months], self.now)
+        elif months:
+            self.record.require(statement_digest(self._published(months[-1])), months[-1])
 
-    def check(self, payload: bytes, files: Mapping[str, bytes], before: Before) -> Verified:
+    def _published(self, month: str) -> bytes:
+        bundle = published(self.names.publication, month, self.own.keys, self.origin).bundle
+        return parse_bundle(bundle or b"").envelope.payload
+
+    def check(self, payload: bytes, files: Files, before: Before) -> Verified:
         """What anyone will find who verifies `payload`, but for whose signatures count.
 
         A key made for this signs it, so that what fails is found before the exchange's key is asked. Raises
-        `AttestError`.
+        `AttestError`, also when a signature of the exchange's key would not count.
         """
+        predicate = parse_statement(payload).predicate
+        if predicate.entity.origin != self.origin:
+            raise VerificationError(
+                "run/origin",
+                f"the statement of {predicate.period} is of {predicate.entity.origin}, not of {self.origin}",
+            )
+        if before.digest != predicate.previous:
+            raise VerificationError(
+                "run/previous",
+                f"the statement of {predicate.period} follows another one than that which was published last in "
+                f"{self.names.publication}",
+                hint="put back what was published when it was made",
+            )
+        if self.own.roots:
+            trust = Trust.pin(self.own.roots[0]).followed_by(self.own.roots)
+            check_counts(trust, "exchange", self.own.signer.public, issued_at=predicate.issued_at)
         trial = Signer.generate("ed25519")
         return verify(
             _bundle(payload, trial),
             exchange_keys=[trial.public, *self.own.keys],
             threshold=1,
             now=self.now,
-            files=files.get,
+            files=files,
             previous=before.bundle,
             custodians=self.custodians,
         )
 
     def stays(self, unfinished: Unfinished) -> bool:
         """Whether its payload was written down, so that nothing else may ever be signed in its place."""
+        if unfinished.is_signed():
+            return True
         payload = unfinished.payload()
         return payload is not None and self.record.holds(statement_digest(payload))
+
+    def unfit(self, unfinished: Unfinished) -> str | None:
+        """Why a payload that was never written down cannot be signed any more; None where it can, or was.
+
+        Raises `UnavailableError` when that cannot be told.
+        """
+        payload = unfinished.payload()
+        if payload is None or self.stays(unfinished):
+            return None
+        try:
+            predicate = parse_statement(payload).predicate
+            self.record.refuse_second(predicate.sequence, predicate.period)
+            self.check(payload, unfinished.file, self.before(unfinished.period))
+        except (VerificationError, MalformedError, PayloadTakenError) as error:
+            return error.message
+        return None
 
     def finish(self, unfinished: Unfinished, journal: Path, checked: Verified | None = None) -> Outcome:
         """Publish the month whose payload is in `unfinished`; signed is that one, and written down before.
@@ -91,17 +131,16 @@ class Issuer:
         stays as it is, and the next run goes on with it. Raises `AttestError`.
         """
         period = unfinished.period
+        names = Names(self.names.private / period, self.names.publication / period)
+        signed = None
         try:
-            names = unfinished.intent()
-            signed = None
-            if names is None:
-                names = Names(self.names.private / period, self.names.publication / period)
+            if unfinished.intended() is None:
                 signed = self._sign(unfinished, names, checked)
             self._remove(journal)
-            unfinished.give_names(names)
-        except AttestError:
+            unfinished.give_names(names, self.tell)
+        except BaseException:
             if unfinished.path.exists() and self.stays(unfinished):
-                self.tell(f"the statement of {period} is kept in {unfinished.path}; run again to go on with that one")
+                self.tell(f"the statement of {period} is kept in {unfinished.path}: the next run goes on with that one")
             raise
         bundle = names.publication / unfinished.bundle.name
         if signed is None:
@@ -111,17 +150,11 @@ class Issuer:
     def _sign(self, unfinished: Unfinished, names: Names, checked: Verified | None) -> Verified:
         """Sign, unless it was, and verify what will be published; then nothing is left to do but to name it."""
         payload = read_listed(unfinished.private, STATEMENT_FILE, MAX_PAYLOAD_BYTES)
-        predicate = parse_statement(payload).predicate
-        if self.before(unfinished.period).digest != predicate.previous:
-            raise VerificationError(
-                "run/previous",
-                f"the statement of {unfinished.period} in {unfinished.path} follows another one than that which was "
-                f"published last in {self.names.publication}",
-                hint="put back what was published when it was made",
-            )
-        self.record.add(predicate, statement_digest(payload), self.now)
         bundle = read_beside(unfinished.publication, unfinished.bundle.name, MAX_BUNDLE_BYTES)
         if bundle is None:
+            if checked is None:
+                checked = self._check_again(payload, unfinished)
+            self.record.add(payload, self.now)
             self.tell("signing and verifying")
             bundle = _bundle(payload, self.own.signer, self.own.roots[1:])
         if checked is None:
@@ -131,6 +164,18 @@ class Issuer:
         write_file(unfinished.bundle, bundle, force=True)
         unfinished.intend(names)
         return signed
+
+    def _check_again(self, payload: bytes, unfinished: Unfinished) -> Verified:
+        try:
+            return self.check(payload, unfinished.file, self.before(unfinished.period))
+        except VerificationError as error:
+            raise VerificationError(
+                error.code,
+                f"the statement of {unfinished.period}, which may have been signed, cannot be published as things are: "
+                f"{error.message}",
+                hint="put back for this run what has changed since: the key and trust root in the config, the month "
+                f"before, or the files in {unfinished.path}",
+            ) from None
 
     def _verify(self, bundle: bytes, files: Files, period: str) -> Verified:
         return verify(

@@ -23,7 +23,7 @@ from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.finishing import Issuer, Outcome
 from attest.attestation.keys import MAX_KEY_BYTES, Signer
 from attest.attestation.months import require_next
-from attest.attestation.payloads import alone_with_record
+from attest.attestation.payloads import alone_with_record, record_path
 from attest.attestation.policies import PolicyFile, read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
@@ -51,7 +51,7 @@ from attest.attestation.statement import (
     Subject,
     Tool,
 )
-from attest.attestation.unfinished import Names, left_with_payload, new_unfinished
+from attest.attestation.unfinished import Names, left_with_payload, new_unfinished, remove_unfit
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import alone_in, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
@@ -111,9 +111,9 @@ def run(
     now = now.replace(microsecond=0)
     month = _Month(period, config.ledger.ended(period, now), secret, read, control, nonce)
     names = Names(folder / config.publication.private_folder, folder / config.publication.folder)
-    _keep_apart(names.publication, names.private, key_file(config.keys.exchange, folder))
+    _keep_apart(names, key_file(config.keys.exchange, folder), record_path(config, folder))
     around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
-    with alone_with_record(config, folder, f"attest run --period {period}") as record:
+    with alone_with_record(config, folder, f"attest run --period {period}", tell) as record:
         unfinished = left_with_payload(names.private, tell)
         # Before the key, which may ask for a passphrase, and the chains, which may take an hour.
         if not unfinished:
@@ -123,6 +123,9 @@ def run(
         issuer = Issuer(own, record, names, config.entity.origin, custodians, now, tell)
         issuer.settle_record(new=new_record)
         for left in unfinished:
+            if (why := issuer.unfit(left)) is not None:
+                remove_unfit(left, why, tell)
+                continue
             tell(f"going on with the statement of {left.period} that a stopped run left in {left.path}")
             with alone_in(left.path, f"another program publishes {left.period}"):
                 outcome = issuer.finish(left, _journal(names, left.period))
@@ -200,7 +203,7 @@ def _attest(
         }
         _confirm_pins(config, reserves, month, around)
         around.tell("verifying what is to be signed")
-        checked = issuer.check(payload, published | kept, before)
+        checked = issuer.check(payload, (published | kept).get, before)
         require_every_wallet(config.wallets, dict(enumerate(reserves.records)), checked.wallets)
         unfinished.keep(kept, published, payload)
         return issuer.finish(unfinished, journal, checked)
@@ -246,18 +249,19 @@ def _keeping(journal: Path, tell: Callable[[str], None]) -> Iterator[None]:
         raise
 
 
-def _keep_apart(publication: Path, private: Path, key: Path | None) -> None:
+def _keep_apart(names: Names, key: Path | None, record: Path) -> None:
     """Refuse folders that would publish what is private."""
-    published, kept = real_path(publication), real_path(private)
+    published, kept = real_path(names.publication), real_path(names.private)
+    apart = [path for path in (key, record) if path is not None]
     if (
         published == kept
         or published in kept.parents
         or kept in published.parents
-        or (key is not None and published in real_path(key).parents)
+        or any(published in real_path(path).parents for path in apart)
     ):
         raise MalformedError(
             "config/folders",
-            "publication.folder, publication.private_folder and the key must not lie one inside the other",
+            "publication.folder, publication.private_folder, the key and its record must not lie one inside the other",
             hint="all that is in the publication folder is for everyone",
         )
 

@@ -95,7 +95,7 @@ def _refuse_made(publication: Path, private: Path, period: str) -> None:
         if os.path.lexists(folder):
             raise UnavailableError(
                 "file/exists",
-                f"{folder} exists: {period} was attested",
+                f"{folder} exists, so {period} was attested, or its folder moved here",
                 hint="a second statement of one month would be equivocation; what is wrong in it, the next statement "
                 "corrects",
             )

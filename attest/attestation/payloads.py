@@ -6,8 +6,8 @@ Each line is written, and on the disk, before a key is asked. Lines are only eve
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NoReturn
@@ -15,15 +15,26 @@ from typing import Final, Literal, NoReturn
 from attest.attestation.config import Config
 from attest.attestation.signers import key_file
 from attest.attestation.signing import require_key
-from attest.attestation.statement import Origin, Period, Predicate, parse_statement, statement_digest
+from attest.attestation.statement import Origin, Period, parse_statement, statement_digest
 from attest.documents import Count, Digest, Document, Time, format_time
 from attest.errors import MalformedError, UnavailableError
-from attest.files import SECRET_MODE, create, read_bounded, reason, sync, sync_folder
+from attest.files import SECRET_MODE, open_new_or_old, read_bounded, real_path, reason, sync, sync_folder
 from attest.folders import make_folders, remove_empty
 from attest.locks import held
 
 MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
-_CORRECT: Final = "if it must not stand, publish it all the same, and correct it by the next statement"
+_CORRECT: Final = (
+    "if it must not stand, publish it all the same, and correct it by the next statement. Where nothing of it is left, "
+    "take its line out of the record, and know that whoever has it can show two statements"
+)
+_ANEW: Final = (
+    "Only if there is none: --new-record writes it from the months that are published; a statement that was signed and "
+    "not published is then unknown"
+)
+
+
+class PayloadTakenError(UnavailableError):
+    """Another payload of a sequence or period was written down."""
 
 
 class RecordedPayload(Document):
@@ -38,17 +49,21 @@ class RecordedPayload(Document):
 
 
 @contextmanager
-def alone_with_record(config: Config, folder: Path, holder: str) -> Iterator[PayloadRecord]:
+def alone_with_record(
+    config: Config, folder: Path, holder: str, tell: Callable[[str], None]
+) -> Iterator[PayloadRecord]:
     """The record of the config in `folder`; while this lasts, nobody else signs statements that it is of.
 
     Whoever comes meanwhile is told who the `holder` is. Raises `AttestError`.
     """
-    path = record_path(config, folder)
-    what = f"statements of {config.entity.origin} are being made"
+    path = real_path(record_path(config, folder))
     with ExitStack() as stack:
         try:
             stack.callback(remove_empty, make_folders(path.parent, 0o700))
-            stack.enter_context(held(path.with_name(f"{path.name}.lock"), holder, what))
+            lock = path.with_name(f"{path.name}.lock")
+            stack.enter_context(
+                held(lock, f"{holder} of {config.entity.origin}", "another run is making a statement", tell)
+            )
         except OSError as error:
             raise _unwritable(path, error) from None
         yield PayloadRecord(path, config.entity.origin)
@@ -70,18 +85,21 @@ def record_path(config: Config, folder: Path) -> Path:
 
 
 class PayloadRecord:
-    """The record in `path`, for the statements of one `origin`; those of others do not matter here."""
+    """The record in `path`, for the statements of one `origin`; those of others do not matter here.
+
+    Of two lines of one sequence or period, which only two runs at once on a disk without locks can write, the first
+    counts.
+    """
 
     def __init__(self, path: Path, origin: str) -> None:
         self.path = path
         self._origin = origin
         self._payloads: list[RecordedPayload] = []
-        self.is_there = os.path.lexists(path)
-        if self.is_there:
-            self._payloads = list(self._read())
+        self._end, self._ended = 0, True
+        self._read()
 
     def holds(self, statement: bytes) -> bool:
-        """Whether the payload with this digest was written down."""
+        """Whether the payload with this digest was written down, and no other one of its sequence or period before."""
         return any(item.statement == statement for item in self._payloads)
 
     def refuse_lost(self, published: str) -> NoReturn:
@@ -89,16 +107,26 @@ class PayloadRecord:
         raise UnavailableError(
             "record/missing",
             f"{self.path} is missing, which says what was ever signed, and {published} is published",
-            hint="put it back, or name where it is: [keys] record. Only if it is lost: --new-record writes it anew "
-            "from the months that are published; a statement that was signed and not published is then unknown",
+            hint=f"put it back, or name where it is: [keys] record. {_ANEW}",
         )
+
+    def require(self, statement: bytes, published: str) -> None:
+        """Raises `UnavailableError` when the statement of the month `published` was not written down."""
+        if not self.is_there:
+            self.refuse_lost(published)
+        if not self.holds(statement):
+            raise UnavailableError(
+                "record/stale",
+                f"{self.path} does not have the statement of {published}, which is published: it is an older copy, or "
+                "another record",
+                hint=f"put back the newest, or name where it is: [keys] record. {_ANEW}",
+            )
 
     def refuse_second(self, sequence: int, period: str, statement: bytes | None = None) -> None:
         """Raises `UnavailableError` when another payload of this sequence or period was written down."""
         for item in self._payloads:
-            same = item.origin == self._origin and (item.sequence == sequence or item.period == period)
-            if same and item.statement != statement:
-                raise UnavailableError(
+            if item.statement != statement and (item.sequence == sequence or item.period == period):
+                raise PayloadTakenError(
                     "record/second",
                     f"{self.path}: statement {item.sequence} of {item.period} was to be signed on "
                     f"{format_time(item.recorded_at)} ({item.statement.hex()}); another one of that number or month "
@@ -106,58 +134,78 @@ class PayloadRecord:
                     hint=f"put back what was made of it, published or unfinished, and run that month again; {_CORRECT}",
                 )
 
-    def add(self, predicate: Predicate, statement: bytes, now: datetime) -> None:
-        """Write down the payload with the digest `statement`; when this returns, it is on the disk.
+    def add(self, payload: bytes, now: datetime) -> None:
+        """Write down a payload; when this returns, it is on the disk, and no other one of its sequence or period is.
 
-        Raises `UnavailableError`, also when another one of its sequence or period is there.
+        Raises `UnavailableError`, also when another one is there.
         """
-        if self.holds(statement):
-            return
-        self.refuse_second(predicate.sequence, predicate.period, statement)
-        item = RecordedPayload(
-            format="attest/recorded-payload/v1",
-            origin=predicate.entity.origin,
-            sequence=predicate.sequence,
-            period=predicate.period,
-            statement=statement,
-            recorded_at=now,
-        )
-        self._append(item)
+        predicate, statement = parse_statement(payload).predicate, statement_digest(payload)
+        self._read()
+        if not self.holds(statement):
+            self.refuse_second(predicate.sequence, predicate.period)
+            self._append([_recorded(payload, now)])
+            self._read()
+            self.refuse_second(predicate.sequence, predicate.period, statement)
 
     def begin(self, payloads: Iterable[bytes], now: datetime) -> None:
-        """Write down all `payloads`, where there is no record yet. Raises `UnavailableError`."""
-        if self.is_there:
-            raise UnavailableError("record/there", f"{self.path} is there", hint="it goes on: leave --new-record out")
-        for payload in payloads:
-            self.add(parse_statement(payload).predicate, statement_digest(payload), now)
+        """Write down those of `payloads` that are not there yet. Raises `UnavailableError`."""
+        self._append([_recorded(item, now) for item in payloads if not self.holds(statement_digest(item))])
 
-    def _append(self, item: RecordedPayload) -> None:
+    def _append(self, items: Sequence[RecordedPayload]) -> None:
+        """Add lines after the last whole one."""
+        # Whatever happens from here on, they may be on the disk.
+        self._payloads += items
+        lines = b"".join(item.to_bytes() + b"\n" for item in items)
         try:
-            if self.is_there:
-                with self.path.open("ab") as file:
-                    file.write(item.to_bytes() + b"\n")
-                    sync(file)
-            else:
-                with create(self.path, mode=SECRET_MODE) as file:
-                    file.write(item.to_bytes() + b"\n")
-                    sync(file)
-                sync_folder(self.path.parent)
+            with open_new_or_old(self.path, SECRET_MODE) as file:
+                file.seek(self._end)
+                file.write((b"" if self._ended else b"\n") + lines)
+                file.truncate()
+                sync(file)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise _unwritable(self.path, error) from None
         self.is_there = True
-        self._payloads.append(item)
 
-    def _read(self) -> Iterator[RecordedPayload]:
-        data = read_bounded(self.path, MAX_RECORD_BYTES)
+    def _read(self) -> None:
+        """Take up what is in the file: `_end` is where its last whole line ends, `_ended` whether by a line break."""
+        self.is_there = os.path.lexists(self.path)
+        data = read_bounded(self.path, MAX_RECORD_BYTES) if self.is_there else b""
         if len(data) > MAX_RECORD_BYTES:
             raise MalformedError("record/size", f"{self.path} has more than {MAX_RECORD_BYTES:,} bytes")
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) != len(data):  # a line that a crash cut short: no key was asked for what is in it
-            os.truncate(self.path, len(whole))
-        for row, line in enumerate(whole.splitlines(), start=1):
-            what = f"{self.path} row {row}"
-            item = RecordedPayload.from_canonical(line, what=what, max_bytes=MAX_RECORD_BYTES)
-            yield item
+        *lines, rest = data.split(b"\n")
+        items = [self._parsed(line, row) for row, line in enumerate(lines, start=1)]
+        self._end, self._ended = len(data) - len(rest), True
+        if rest:
+            # Cut short by a crash, so that no key was asked for it; or whole, and its line break was lost.
+            with suppress(MalformedError):
+                items.append(self._parsed(rest, len(lines) + 1))
+                self._end, self._ended = len(data), False
+        self._payloads = []
+        for item in items:
+            taken = any(item.sequence == other.sequence or item.period == other.period for other in self._payloads)
+            if item.origin == self._origin and not taken:
+                self._payloads.append(item)
+
+    def _parsed(self, line: bytes, row: int) -> RecordedPayload:
+        try:
+            return RecordedPayload.from_canonical(line, what=f"row {row}", max_bytes=MAX_RECORD_BYTES)
+        except MalformedError as error:
+            raise MalformedError(
+                "record/malformed", f"{self.path}: {error.message}", hint="put it back from where you keep copies of it"
+            ) from None
+
+
+def _recorded(payload: bytes, now: datetime) -> RecordedPayload:
+    predicate = parse_statement(payload).predicate
+    return RecordedPayload(
+        format="attest/recorded-payload/v1",
+        origin=predicate.entity.origin,
+        sequence=predicate.sequence,
+        period=predicate.period,
+        statement=statement_digest(payload),
+        recorded_at=now,
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:

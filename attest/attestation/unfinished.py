@@ -7,7 +7,9 @@ signed, it stays until both have their names, whoever was killed in between; an 
 from __future__ import annotations
 
 import errno
+import filecmp
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,17 +19,16 @@ from typing import BinaryIO, Final, NamedTuple
 
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PERIOD_PATTERN
-from attest.errors import MalformedError, UnavailableError
+from attest.errors import UnavailableError
 from attest.files import (
     PARTIAL,
     PUBLIC_MODE,
     SECRET_MODE,
     fill_folder,
     is_folder,
-    read_beside,
+    read_bounded,
     read_listed,
     reason,
-    refuse_existing,
     sync_folder,
     write_file,
 )
@@ -75,7 +76,12 @@ class Unfinished(NamedTuple):
 
     def payload(self) -> bytes | None:
         """The payload to be signed; it is there once all that belongs to it is. Raises `UnavailableError`."""
-        return read_beside(self.private, STATEMENT_FILE, MAX_PAYLOAD_BYTES)
+        path = self.private / STATEMENT_FILE
+        return read_bounded(path, MAX_PAYLOAD_BYTES) if _is_there(path) else None
+
+    def is_signed(self) -> bool:
+        """Whether the statement was signed, or is being published. Raises `UnavailableError`."""
+        return _is_there(self.bundle) or _is_there(self.path / _INTENT)
 
     def file(self, name: str) -> BinaryIO | None:
         """A file of the month, opened; None when there is none of that name. Raises `UnavailableError`."""
@@ -94,40 +100,57 @@ class Unfinished(NamedTuple):
         # Plain JSON, which can hold a path that is not UTF-8.
         write_file(self.path / _INTENT, json.dumps(value).encode() + b"\n", mode=SECRET_MODE, force=True)
 
-    def intent(self) -> Names | None:
-        """The names that both folders get; None while they are not complete. Raises `MalformedError`."""
-        data = read_beside(self.path, _INTENT, _MAX_INTENT_BYTES)
-        if data is None:
+    def intended(self) -> Names | None:
+        """The names that both folders were to get; None while they are not complete. Raises `UnavailableError`."""
+        path = self.path / _INTENT
+        if not _is_there(path):
             return None
         try:
-            value = json.loads(data)
+            value = json.loads(read_bounded(path, _MAX_INTENT_BYTES))
             return Names(Path(value["private"]), Path(value["publication"]))
         except (ValueError, KeyError, TypeError):
-            raise MalformedError(
-                "run/intent",
-                f"{self.path / _INTENT} does not name two folders",
-                hint="remove that file: the next run writes it anew",
-            ) from None
+            return Names(path, path)  # damaged: where they are found will tell
 
-    def give_names(self, names: Names) -> None:
+    def give_names(self, names: Names, tell: Callable[[str], None]) -> None:
         """Give both folders their names, the public one last, and remove what is left; each may have its name already.
 
-        Raises `UnavailableError`.
+        Raises `UnavailableError`, also when one was given another name before and is not where `names` has it.
         """
         try:
-            for part, name, mode in (
-                (self.private, names.private, _PRIVATE_MODE),
-                (self.publication, names.publication, _PUBLICATION_MODE),
+            for part, name, intended, mode in (
+                (self.private, names.private, self.intended(), _PRIVATE_MODE),
+                (self.publication, names.publication, self.intended(), _PUBLICATION_MODE),
             ):
-                if part.exists():
-                    refuse_existing(name)
+                if not part.exists():
+                    self._require_named(name, intended)
+                elif not _is_copied(part, name):
+                    self._refuse_taken(part, name)
                     make_folders(name.parent)
-                    _rename(part, name, mode)
+                    _rename(part, name, mode, tell)
+                if part.exists():
+                    shutil.rmtree(part)
             shutil.rmtree(self.path)
             sync_folder(self.path.parent)
         except OSError as error:
             where = error.filename or names.publication
             raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
+
+    def _require_named(self, name: Path, intended: Names | None) -> None:
+        if not os.path.lexists(name):
+            before = "" if intended is None else f"; a stopped run was to name them {' and '.join(map(str, intended))}"
+            raise UnavailableError(
+                "run/moved",
+                f"{name} is not there, and {self.path} no longer holds it{before}",
+                hint=f"move the folder of {self.period} to {name}, or let the config name the folder that it lies in",
+            )
+
+    def _refuse_taken(self, part: Path, name: Path) -> None:
+        if os.path.lexists(name):
+            raise UnavailableError(
+                "run/taken",
+                f"{name} exists, and {part}, which a stopped run signed, is to get that name",
+                hint=f"see what {name} is: if nobody has it, move it elsewhere, and run again",
+            )
 
 
 def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfinished]:
@@ -138,17 +161,36 @@ def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfini
     if not is_folder(private):
         return []
     try:
-        found = [(path, name[1]) for path in private.iterdir() if (name := _NAME.fullmatch(path.name))]
+        found = [
+            (path, name[1]) for path in private.iterdir() if (name := _NAME.fullmatch(path.name)) and path.is_dir()
+        ]
     except OSError as error:
         raise UnavailableError("file/unreadable", f"cannot read {private}: {reason(error)}") from None
     kept = []
     for path, period in sorted(found):
         unfinished = Unfinished(path, period)
-        if unfinished.payload() is None and unfinished.intent() is None:
+        if unfinished.payload() is None and not unfinished.is_signed():
             _remove(path, tell)
         else:
             kept.append(unfinished)
     return kept
+
+
+def remove_unfit(unfinished: Unfinished, why: str, tell: Callable[[str], None]) -> None:
+    """Remove a month that was not signed and cannot be, and tell why. Raises `UnavailableError`."""
+    tell(f"{unfinished.path}, which a stopped run left and nobody signed, is removed: {why}")
+    _remove(unfinished.path, tell)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there. Raises `UnavailableError` when that cannot be told."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnavailableError("file/unreadable", f"cannot read {path}: {reason(error)}") from None
+    return True
 
 
 def _remove(path: Path, tell: Callable[[str], None]) -> None:
@@ -187,17 +229,24 @@ def new_unfinished(
         raise
 
 
-def _rename(part: Path, name: Path, mode: int) -> None:
+def _is_copied(part: Path, name: Path) -> bool:
+    """Whether `part` was copied to `name` on another disk by a run that was stopped before it removed it."""
+    files = [path.name for path in part.iterdir()]
+    if not is_folder(name) or any((part / file).is_dir() for file in files):
+        return False
+    return not any(filecmp.cmpfiles(part, name, files, shallow=False)[1:]) and len(files) == len(list(name.iterdir()))
+
+
+def _rename(part: Path, name: Path, mode: int, tell: Callable[[str], None]) -> None:
     """Rename a folder, or copy it where another disk begins: then it is made beside its new name. Raises `OSError`."""
     try:
         part.rename(name)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with new_folder(name, mode) as copy:
+        tell(f"copying {name.name} to {name.parent}, which lies on another disk")
+        with new_folder(name, mode, tell) as copy:
             files = {path.name: read_listed(part, path.name, MAX_FILE_BYTES) for path in part.iterdir()}
             fill_folder(copy, files, mode=PUBLIC_MODE)
-        shutil.rmtree(part)
     sync_folder(name.parent)
-    if part.parent.exists():
-        sync_folder(part.parent)
+    sync_folder(part.parent)

@@ -89,9 +89,9 @@ def _claim(folder: Path, statement: bytes) -> None:
         # What a killed process left of the mark, or of shards, is no file of anybody else's.
         if not mark.exists() and not {path.name for path in folder.iterdir()} - {unfinished_name(mark).name, PARTIAL}:
             write_file(mark, line, mode=SECRET_MODE)
-        else:
-            unfinished_name(mark).unlink(missing_ok=True)
         found = mark.read_bytes() if mark.exists() else b""
+        if found == line:
+            unfinished_name(mark).unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
     if found != line:
