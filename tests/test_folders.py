@@ -53,6 +53,17 @@ def test_a_folder_that_cannot_get_its_name_is_gone(tmp_path: Path, monkeypatch: 
     assert names(tmp_path) == []
 
 
+def test_a_folder_whose_name_cannot_be_synced_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> None:
+        if (path / "new").exists():
+            raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(folders, "sync_folder", fails)
+    with pytest.raises(UnavailableError, match="Input/output error"), new_folder(tmp_path / "new", 0o700):
+        pass
+    assert names(tmp_path) == []
+
+
 def test_a_failure_takes_away_no_folder_that_others_use_by_now(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "new" / "mine", 0o700):
         (tmp_path / "new" / "theirs").write_bytes(b"x")
