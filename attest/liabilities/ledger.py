@@ -199,7 +199,7 @@ def _require_few(rows: int, place: str) -> None:
 def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
     """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
     first, *others = totals.findings[:MAX_SHOWN]
-    end = ", where reading ended" if totals.finding_count >= MAX_FINDINGS else ""
+    end = " or more" if totals.finding_count >= MAX_FINDINGS else ""
     return MalformedError(
         "ledger/invalid",
         f"{first} (the first of {totals.finding_count:,} findings{end})" if others else first,
