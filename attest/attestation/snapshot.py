@@ -92,7 +92,9 @@ def build_liabilities(
             raise
         path = folder / f"ledger-findings-{period}.txt"
         write_file(path, "".join(f"{line}\n" for line in totals.findings).encode(), mode=SECRET_MODE, force=True)
-        hint = f"all of them are in {path}; nothing else was written: correct the ledger and run again"
+        kept = len(totals.findings)
+        which = "all" if kept == totals.finding_count else f"the first {kept:,}"
+        hint = f"{which} of them are in {path}; nothing else was written: correct the ledger and run again"
         raise MalformedError(error.code, error.message, hint=hint, details=error.details) from None
 
 

@@ -199,7 +199,7 @@ def _require_few(rows: int, place: str) -> None:
 def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
     """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
     first, *others = totals.findings[:MAX_SHOWN]
-    end = ", where reading ended" if totals.finding_count >= MAX_FINDINGS else ""
+    end = " or more" if totals.finding_count >= MAX_FINDINGS else ""
     return MalformedError(
         "ledger/invalid",
         f"{first} (the first of {totals.finding_count:,} findings{end})" if others else first,
@@ -214,10 +214,12 @@ def duplicate_rows(
     """Which rows of `source` repeat an (account, asset), as findings that name the row and the first one.
 
     `wanted` has for each asset the first 8 bytes of the account digests to look for, as ascending numbers. A database
-    is queried again, in a new snapshot. Of very many accounts those that come first are looked for.
+    is queried again, in a new snapshot. Of very many accounts those that come first are looked for, and of very many
+    rows the first are told.
     Raises `MalformedError` and `UnavailableError` like `read`.
     """
     first: dict[tuple[str, bytes], str] = {}
+    told = 0
     for batch, row, entry in _rows_of(source, decimals, wanted):
         key = entry.asset, account_digest(entry.account)
         place = f"{batch.place} row {row}"
@@ -229,6 +231,9 @@ def duplicate_rows(
         who = f"{entry.account!r} has" if source.show_names else "its account has"
         before = before.removeprefix(f"{batch.place} ")
         yield f"{place}, field account: {who} {entry.asset} already in {before}"
+        told += 1
+        if told == _MAX_TRACKED:
+            return
 
 
 def _sums_too_large(

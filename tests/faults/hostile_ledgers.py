@@ -376,7 +376,7 @@ HOSTILE: dict[str, Hostile] = {
         text((b"a,BTC,1\n" + b"\r\n" * 1000, 100_000), name="l.csv.zst"), "l.csv.zst", 3, "lines are empty", 60,
     ),
     "CSV: 10 GB of rows of one account in zstd": Hostile(
-        text((b"a,BTC,x\n", 10 << 27), name="l.csv.zst"), "l.csv.zst", 3, "findings, where reading ended", 240,
+        text((b"a,BTC,x\n", 10 << 27), name="l.csv.zst"), "l.csv.zst", 3, "findings or more", 240,
     ),
     "CSV: 134 million rows of one account": Hostile(
         text((b"a,BTC,1\n", 1 << 27), name="l.csv.gz"), "l.csv.gz", 3, "field account: its account has BTC already",
@@ -402,7 +402,7 @@ HOSTILE: dict[str, Hostile] = {
         "row 2, field balance: the sum of the JPY rows of its account", 300, more="sum_rows = true", rows=2_000_000,
     ),
     "CSV: 2 million rows that are wrong": Hostile(
-        text((b"a,BTC\n", 2_000_000), name="l.csv.gz"), "l.csv.gz", 3, "the first of 1,000,000 findings, where", 240,
+        text((b"a,BTC\n", 2_000_000), name="l.csv.gz"), "l.csv.gz", 3, "the first of 1,000,000 findings or more", 240,
     ),
     "CSV: 200,000 gzip members of nothing": Hostile(members, "l.csv.gz", 3, "row 2, field balance", 120),
     "SQLite: a view that never ends": Hostile(

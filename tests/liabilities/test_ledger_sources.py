@@ -228,7 +228,7 @@ def test_reading_ends_at_as_many_findings_as_are_counted(
     path = tmp_path / "ledger.csv"
     path.write_text("account,asset,balance\n" + rows * 1234)
     totals = ControlTotals()
-    with pytest.raises(MalformedError, match="first of 100 findings, where reading ended"):
+    with pytest.raises(MalformedError, match="first of 100 findings or more"):
         rows_of(Source(str(path)), totals)
     assert (len(totals.findings), totals.finding_count) == (100, 100)
 
