@@ -31,7 +31,7 @@ CLOCK_TIME = "FAULTS_TIME"
 _REAL_WRITE = os.write
 _LATE = (
     *("Crypto.Signature.eddsa", "_strptime", "adbc_driver_postgresql.dbapi", "cryptography.hazmat.backends", "difflib"),
-    *("duckdb", "encodings.utf_16_be", "eth_account.messages", "eth_hash.backends.pycryptodome", "llvmlite.binding"),
+    *("encodings.utf_16_be", "eth_account.messages", "eth_hash.backends.pycryptodome", "llvmlite.binding"),
     *("numpy.ma", "pyarrow.parquet", "rfc3161_client", "rich.progress", "rich.table", "rlp", "trie", "wallycore"),
     *("web3", "zstandard"),
 )

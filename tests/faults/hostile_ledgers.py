@@ -1,8 +1,8 @@
 """Ledgers that somebody made to exhaust who reads them: how they end, in what time, and with how much memory.
 
 Each is a small file, or a database, for which a careless reader asks for gigabytes or never comes to an end. What is
-measured is `attest liabilities build`, and of some `attest verify --ledger`, which an auditor runs on an exchange's
-ledger. A case must end as its table says, below 1 GiB or one and a half times what an honest ledger of as many rows
+measured is `attest liabilities build`; `attest verify --ledger`, which an auditor runs on an exchange's ledger, reads it
+by the same code. A case must end as its table says, below 1 GiB or one and a half times what an honest ledger of as many rows
 takes, and within a time that grows with what it decodes.
 """
 
@@ -300,7 +300,6 @@ GENERATED = (
     "INSERT INTO t (i) VALUES (450000000)",
 )
 FEW = pa.array([f"customer-{number}" for number in range(2000)])
-PREFIXES = [f"{'a' * 10_000_000}{number:04}" for number in range(3)]
 
 HOSTILE: dict[str, Hostile] = {
     "Parquet: a name of 10 MB in a dictionary, 2,000 rows": Hostile(
