@@ -1,9 +1,9 @@
 """Ledgers that somebody made to exhaust who reads them: how they end, in what time, and with how much memory.
 
 Each is a small file, or a database, for which a careless reader asks for gigabytes or never comes to an end. What is
-measured is `attest liabilities build`; `attest verify --ledger`, which an auditor runs on an exchange's ledger, reads it
-by the same code. A case must end as its table says, below 1 GiB or one and a half times what an honest ledger of as many rows
-takes, and within a time that grows with what it decodes.
+measured is `attest liabilities build`; `attest verify --ledger`, which an auditor runs on an exchange's ledger, reads
+it by the same code. A case must end as its table says, below 1 GiB or one and a half times what an honest ledger of as
+many rows takes, and within a time that grows with what it decodes.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ HOSTILE: dict[str, Hostile] = {
         parquet(lambda: one(100, account=pa.array(["a" * 1_000_000] * 100)), repeat=20, use_dictionary=False),
         "l.parquet", 3, "field account: there is a value of about", 60,
     ),
-    "Parquet: names that repeat the one before, 10 MB long (DELTA_BYTE_ARRAY)": Hostile(
+    "Parquet: names that repeat the one before, 100 kB long (DELTA_BYTE_ARRAY)": Hostile(
         parquet(
             lambda: {**{name: pa.array([each] * 2000) for name, each in (("asset", "BTC"), ("balance", "1"))},
                      "account": pa.array([f"{'a' * 100_000}{number}" for number in range(2000)])},
