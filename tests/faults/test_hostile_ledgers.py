@@ -17,7 +17,7 @@ QUICK = [
     "Parquet: a balance of 10 MB in a dictionary, 2,000 rows",
     "Parquet: bytes of 10 MB, which no schema of Arrow calls a dictionary",
     "Parquet: names of a megabyte in plain pages, 2,000 rows",
-    "Parquet: names that repeat the one before, 10 MB long (DELTA_BYTE_ARRAY)",
+    "Parquet: names that repeat the one before, 100 kB long (DELTA_BYTE_ARRAY)",
     "Parquet: a page that says it has two gigabytes",
     "Parquet: a footer of 100 MB",
     "CSV: one record without an end, of quoted cells with line breaks",
