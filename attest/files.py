@@ -44,6 +44,14 @@ def read_listed(folder: Path, name: str, max_bytes: int) -> bytes:
     return data
 
 
+def names_in(folder: Path, ending: str) -> list[str]:
+    """The names in `folder` with this ending, in their order. Raises `UnavailableError`; `glob` would find none."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(ending))  # noqa: PTH208 (names are wanted)
+    except (OSError, ValueError) as error:
+        raise UnavailableError("file/unreadable", f"cannot read {folder}: {reason(error)}") from None
+
+
 def is_file(path: Path) -> bool:
     """Like `Path.is_file`, which raises when a link leads to a name that is too long."""
     return os.path.isfile(path)  # noqa: PTH113

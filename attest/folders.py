@@ -150,6 +150,10 @@ def make_folders(folder: Path, mode: int = 0o777) -> list[Path]:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the names of all that is in `folder`, and in the folders in it, on the disk."""
-    for path, _, _ in os.walk(folder, topdown=False):
+    """Have the names of all that is in `folder`, and in the folders in it, on the disk. Raises `OSError`."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for path, _, _ in os.walk(folder, topdown=False, onerror=refuse):
         sync_folder(Path(path))

@@ -9,7 +9,7 @@ from attest.attestation.challenges import Challenges, Item, read_challenges
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
 from attest.attestation.keys import Signer
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import SECRET_MODE, read_bounded, write_file
+from attest.files import SECRET_MODE, names_in, read_bounded, write_file
 from attest.reserves.challenge import Challenge
 from attest.reserves.records import CustodyConfirmation
 
@@ -67,7 +67,7 @@ def confirmations_in(folder: Path, challenges: Challenges) -> list[CustodyConfir
     """The confirmations in the `folder` of what came back, less those that add nothing. Raises `AttestError`."""
     found: list[CustodyConfirmation] = []
     seen: set[Challenge] = set()
-    for path in sorted(folder.glob(f"*{CONFIRMATION}")):
+    for path in (folder / name for name in names_in(folder, CONFIRMATION)):
         record = opened(path, read_bounded(path, MAX_CONFIRMATION_BYTES), challenges)
         if not seen.issuperset(record.confirmation.challenges):
             seen.update(record.confirmation.challenges)

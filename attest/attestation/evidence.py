@@ -23,7 +23,7 @@ from attest.attestation.statement import (
 )
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.files import is_file, read_beside, read_bounded, read_listed
+from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
 from attest.lines import open_beside
 from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
@@ -301,7 +301,7 @@ def open_evidence(folder: Path) -> EvidenceFolder:
     records: dict[int, Any] = {}
     there = False
     room = Room()
-    for name in (PUBLIC_EVIDENCE, *sorted(path.name for path in folder.glob(f"*{DISCLOSED}"))):
+    for name in (PUBLIC_EVIDENCE, *names_in(folder, DISCLOSED)):
         if (file := open_beside(folder, name)) is not None:
             there = True
             records |= read_public_edition(file, root=root, count=count, name=name, room=room, known=records.keys())
@@ -358,11 +358,7 @@ def _agreeing(first: Basis | None, other: Basis) -> Basis:
 
 
 def _bundles(folder: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        names = sorted(path.name for path in folder.iterdir() if path.name.endswith(".attest.json"))
-    except OSError as error:
-        raise UnavailableError("file/unreadable", f"cannot read {folder}: {error.strerror}") from None
-    for name in names:
+    for name in names_in(folder, ".attest.json"):
         yield name, read_listed(folder, name, MAX_BUNDLE_BYTES)
 
 

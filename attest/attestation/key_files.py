@@ -65,6 +65,7 @@ class KeyFiles(NamedTuple):
             self._write_public(signer)
         except AttestError:
             if not force:  # else the key before it is gone already, and the next run writes the public key
+                self._remove_public()  # which may have its name by now
                 self.private.unlink()
             raise
 

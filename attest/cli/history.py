@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from attest.attestation.history import History, Month
 
 
-_PATTERNS: Final = ("*.attest.json", "*/*.attest.json")
+_BUNDLE: Final = ".attest.json"
 
 
 @click.group()
@@ -67,12 +66,13 @@ def _bundles(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_HISTORY_BYTES, MAX_MONTHS
-    from attest.files import is_folder, read_listed
+    from attest.files import is_folder, names_in, read_listed
 
     if not is_folder(folder):
         raise UnavailableError("file/unreadable", f"there is no folder {folder}")
-    # pathlib raises where a link leads to a name that is too long.
-    names = [name for pattern in _PATTERNS for name in glob.glob(pattern, root_dir=folder, include_hidden=True)]  # noqa: PTH207
+    names = names_in(folder, _BUNDLE)
+    inner = [name for name in names_in(folder, "") if is_folder(folder / name)]
+    names += [f"{name}/{found}" for name in inner for found in names_in(folder / name, _BUNDLE)]
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
     bundles: dict[str, bytes] = {}

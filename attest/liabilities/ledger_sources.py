@@ -21,6 +21,7 @@ from attest.errors import MalformedError, UnavailableError
 from attest.liabilities import ledger_csv, ledger_parquet, ledger_postgresql, ledger_sqlite
 from attest.liabilities.ledger import Input, Source
 from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition, partition
+from attest.liabilities.ledger_patterns import matching
 from attest.liabilities.ledger_queries import QUERY
 from attest.liabilities.ledger_rows import Batch
 
@@ -95,7 +96,7 @@ def _query(source: Source) -> str:
 def _files(source: Source) -> list[_File]:
     path = source.folder / source.location
     plain = path.exists() or not glob.has_magic(source.location)
-    named = [path] if plain else sorted(_expand(path))
+    named = [path] if plain else sorted(_expand(source))
     if not named:
         raise UnavailableError("ledger/unreadable", f"no file matches {path}")
     outer = 0 if Path(source.location).is_absolute() else len(source.folder.parts)
@@ -126,9 +127,15 @@ def _inside(source: Source, folder: Path) -> str:
     return f"{source.location}/{'**/' if partitions else ''}*.parquet"
 
 
-def _expand(pattern: Path) -> list[Path]:
+def _expand(source: Source) -> list[Path]:
     """The files that match; `**` matches folders too, and Spark leaves its own notes, like `_SUCCESS`, beside them."""
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  (absolute patterns)
+    pattern = Path(source.location)
+    parts = pattern.parts[bool(pattern.anchor) :]
+    try:
+        found = list(matching(Path(pattern.anchor) if pattern.anchor else source.folder, parts))
+    except UnavailableError as error:
+        said = error.message if source.show_names else _ACCOUNT_FOLDER.sub(r"\1=…", error.message)
+        raise UnavailableError("ledger/unreadable", said, hint="without it the ledger would not be whole") from None
     files = [path for path in found if path.is_file() and not (path.name.startswith("_") and _suffix(path) is None)]
     return files or found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import sqlite3
@@ -22,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities import ledger, ledger_sum
+from attest.liabilities import ledger, ledger_sources, ledger_sum
 from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, as_array, duplicate_rows, read
 from attest.liabilities.ledger_rows import Balances
 from attest.liabilities.tree import account_digest
@@ -582,3 +583,58 @@ def test_a_parquet_column_whose_name_is_no_text_is_damage(tmp_path: Path) -> Non
     pq.write_table(table, path, store_schema=False)
     path.write_bytes(path.read_bytes().replace("noteé".encode(), b"note\xe5\xe5"))
     assert "codec" in refused(Source("l.parquet", folder=tmp_path))
+
+
+PATTERNS = [
+    "*.csv", "a*/*.csv", "**/*.csv", "**", "a/**", "?/[ab].csv", "**/b/*.csv", "a/../a/*.csv", "*/*", ".*/*.csv",
+    "**/.hidden/*.csv", "link/*.csv", "**/**/a.csv", "none/*.csv", "a.csv/*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_matches_what_the_module_glob_finds(pattern: str, tmp_path: Path) -> None:
+    for name in (
+        "a.csv",
+        "a/a.csv",
+        "a/b/a.csv",
+        "a/b/b.csv",
+        "b/a.csv",
+        ".hidden/a.csv",
+        "a/.hidden/a.csv",
+        "c/x.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("a", target_is_directory=True)
+    found = [str(path) for path in ledger_sources._expand(Source(pattern, folder=tmp_path))]
+    every = glob.glob(f"{tmp_path}/{pattern}", recursive=True)  # noqa: PTH207 (what it finds is what counts)
+    expected = {path for path in every if Path(path).is_file()}
+    assert {os.path.normpath(path) for path in found} == {os.path.normpath(path) for path in expected}
+
+
+def test_folders_that_lead_into_each_other_end(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to("..", target_is_directory=True)
+    (tmp_path / "a" / "x.csv").touch()
+    found = ledger_sources._expand(Source("**/*.csv", folder=tmp_path))
+    assert {os.path.realpath(path) for path in found} == {str(tmp_path / "a" / "x.csv")}
+
+
+@pytest.mark.parametrize("pattern", ["*/*.csv", "**/*.csv", "asset=BTC/*/*.csv"])
+def test_a_folder_that_cannot_be_read_is_an_error_and_not_an_empty_one(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("asset=BTC/account=alice/x.csv", "other/x.csv"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("account,asset,balance\nalice,BTC,1\n")
+    listdir = os.listdir
+
+    def fails(path: Any) -> list[str]:
+        if "asset=BTC" in str(path):
+            raise OSError(24, "Too many open files")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fails)
+    error = refused(Source(pattern, folder=tmp_path), UnavailableError)
+    assert "Too many open files" in error
+    assert "alice" not in error
