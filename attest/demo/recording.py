@@ -106,12 +106,14 @@ def recorded_node(path: Path) -> Iterator[str]:
 def recording_proxy(node_url: str, path: Path) -> Iterator[str]:
     """The URL of a proxy to a real node; what went through it is in `path` afterwards, each call once."""
     node = Node("recorded", node_url)
+    alone = threading.Lock()  # it serves one thread at a time
     exchanges: dict[str, str] = {}
 
     def answer(method: str, params: list[Any]) -> str:
-        result = _dump(node.call(method, *params))
-        exchange = {"method": method, "params": params, "result": result}
-        exchanges[_key(method, params)] = json.dumps(exchange, ensure_ascii=False)
+        with alone:
+            result = _dump(node.call(method, *params))
+            exchange = {"method": method, "params": params, "result": result}
+            exchanges[_key(method, params)] = json.dumps(exchange, ensure_ascii=False)
         return result
 
     with serve(answer) as url:

@@ -75,7 +75,7 @@ def test_every_kind_of_record_that_nodes_are_asked_for_is_read(exchange: Exchang
     assert [step.status for step in read["nodes in step 12"] if step.number == 12] == ["VERIFIED"]
 
 
-@pytest.mark.parametrize(("count", "slots"), [(1, 2000), (60, 0)])
+@pytest.mark.parametrize(("count", "slots"), [(1, 500), (60, 0)])
 def test_trie_nodes_that_no_proof_of_a_safe_needs_do_not_become_evidence(
     count: int, slots: int, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,11 +14,20 @@ from typing import NamedTuple
 MIB = 1 << 20
 
 
-class Measured(NamedTuple):
-    """How a command ended, what it said, and what it took: seconds, and MiB of memory at its highest.
+# A process begins with the highest memory of the one that started it: this one has little.
+_LAUNCH = """
+import json, os, sys
+process = os.fork()
+if not process:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, used = os.wait4(process, 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+"""
 
-    A process begins with the memory of the one that started it, so that `peak` is at least that.
-    """
+
+class Measured(NamedTuple):
+    """How a command ended, what it said, and what it took: seconds, and MiB of memory at its highest."""
 
     code: int
     out: str
@@ -44,21 +54,20 @@ def measured(
     """Run a command in `folder` and wait for its end."""
     limit = ["prlimit", f"--as={memory * MIB}"] if memory is not None else []
     started = time.monotonic()
-    with (folder / ".out").open("wb+") as out, (folder / ".err").open("wb+") as err:
-        process = subprocess.Popen(
-            [*limit, *map(str, command)],
+    paths = [folder / f".measured-{name}" for name in ("out", "err", "used")]
+    with paths[0].open("wb") as out, paths[1].open("wb") as err:
+        subprocess.run(
+            [sys.executable, "-S", "-c", _LAUNCH, str(paths[2]), *limit, *map(str, command)],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             env={**os.environ, **(environment or {})},
+            check=True,
         )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - started
-        said = []
-        for file in (out, err):
-            file.seek(0)
-            said.append(file.read().decode(errors="replace"))
-            Path(file.name).unlink()
-    return Measured(process.returncode, *said, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 // MIB)
+    wall = time.monotonic() - started
+    said, complained, used = (path.read_text(errors="replace") for path in paths)
+    for path in paths:
+        path.unlink()
+    code, cpu, peak = json.loads(used)
+    return Measured(code, said, complained, wall, cpu, peak * 1024 // MIB)
