@@ -175,6 +175,16 @@ def alone_in(folder: Path, what: str = "") -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """An error of the system in here is an `UnavailableError` that names its file, or `path` where it names none."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
+
+
 def make_parent(path: Path) -> None:
     """Make the folder that `path` will lie in. Raises `UnavailableError`."""
     try:

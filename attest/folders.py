@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from attest.errors import UnavailableError
-from attest.files import PARTIAL, reason, refuse_existing, sync_folder, unfinished_name
+from attest.files import PARTIAL, refuse_existing, sync_folder, unfinished_name, writing
 from attest.locks import is_named, lock, open_named
 
 _LEFT: Final = "{} is left of a stopped run, or another one is at work: this disk has no locks to tell"
@@ -26,27 +26,25 @@ def new_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: No
     `tell` hears its name. Raises `UnavailableError`, also when `path` exists or is being made.
     """
     made: list[Path] = []
-    try:
-        refuse_existing(path)
-        made = make_folders(path.parent)
-        with unfinished_folder(path, mode, tell) as partial:
-            mine = partial
-            try:
-                yield partial
-                refuse_existing(path)
-                sync_tree(partial)
-                partial.rename(path)
-                mine = path
-                sync_folder(path.parent)
-            except BaseException:
-                shutil.rmtree(mine, ignore_errors=True)
-                raise
-    except BaseException as error:
-        remove_empty(made)
-        if isinstance(error, OSError):
-            where = error.filename or path
-            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
-        raise
+    with writing(path):
+        try:
+            refuse_existing(path)
+            made = make_folders(path.parent)
+            with unfinished_folder(path, mode, tell) as partial:
+                mine = partial
+                try:
+                    yield partial
+                    refuse_existing(path)
+                    sync_tree(partial)
+                    partial.rename(path)
+                    mine = path
+                    sync_folder(path.parent)
+                except BaseException:
+                    shutil.rmtree(mine, ignore_errors=True)
+                    raise
+        except BaseException:
+            remove_empty(made)
+            raise
 
 
 @contextmanager

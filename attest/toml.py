@@ -18,7 +18,7 @@ _LONG_NUMBER: Final = re.compile(r"(?<![0-9_])[0-9_]{5000}")
 _MANY: Final = 1 << 14  # values, and tables and arrays, that a text may have however small it is
 _CHARS_A_VALUE: Final = 8  # of a larger one: 0, in an array are two, and take fifty bytes of memory
 _LOOK: Final = 1 << 16  # characters that tell deep nesting before the number of brackets is told
-_CHARS_A_TABLE: Final = 48  # likewise [[a]], which takes a thousand
+_CHARS_A_TABLE: Final = 48  # [[a]] are five characters, and take a thousand bytes of memory
 
 _NO_BRACKETS: Final = re.compile(
     r'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+|\Z)|"(?:[^"\\\n]++|\\.)*+"?|#[^\n]*+|'''

@@ -135,12 +135,12 @@ def test_a_list_stays_as_long_as_its_versions_are_admitted(
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://pypi.example/simple",
-        "--extra-index-url https://pypi.example/simple",
+        "--index-url https://packages.example/simple",
+        "--extra-index-url https://packages.example/simple",
         "--find-links wheels",
         "-e .",
         "./click.whl",
-        "click @ https://pypi.example/click.whl --hash=sha256:" + 64 * "0",
+        "click @ https://packages.example/click.whl --hash=sha256:" + 64 * "0",
         "click",
         "click>=8.3.3 --hash=sha256:" + 64 * "0",
         "click==8.* --hash=sha256:" + 64 * "0",

@@ -31,6 +31,7 @@ from attest.files import (
     reason,
     sync_folder,
     write_file,
+    writing,
 )
 from attest.folders import make_folders, new_folder, remove_empty, remove_left, sync_tree, unfinished_folder
 from attest.lines import MAX_FILE_BYTES, open_beside
@@ -116,10 +117,11 @@ class Unfinished(NamedTuple):
 
         Raises `UnavailableError`, also when one was given another name before and is not where `names` has it.
         """
-        try:
-            for part, name, intended, mode in (
-                (self.private, names.private, self.intended(), _PRIVATE_MODE),
-                (self.publication, names.publication, self.intended(), _PUBLICATION_MODE),
+        intended = self.intended()
+        with writing(names.publication):
+            for part, name, mode in (
+                (self.private, names.private, _PRIVATE_MODE),
+                (self.publication, names.publication, _PUBLICATION_MODE),
             ):
                 if not part.exists():
                     self._require_named(name, intended)
@@ -131,9 +133,6 @@ class Unfinished(NamedTuple):
                     shutil.rmtree(part)
             shutil.rmtree(self.path)
             sync_folder(self.path.parent)
-        except OSError as error:
-            where = error.filename or names.publication
-            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
 
     def _require_named(self, name: Path, intended: Names | None) -> None:
         if not os.path.lexists(name):
@@ -209,24 +208,22 @@ def new_unfinished(
     What a run left there that was killed is removed. Raises `UnavailableError`.
     """
     made: list[Path] = []
-    try:
-        made = make_folders(private, _PRIVATE_MODE)
-        with unfinished_folder(private / period, _PRIVATE_MODE, tell) as path:
-            unfinished = Unfinished(path, period)
-            try:
-                unfinished.publication.mkdir(mode=_PUBLICATION_MODE)
-                unfinished.private.mkdir(mode=_PRIVATE_MODE)
-                yield unfinished
-            except BaseException:
-                if not stays(unfinished):
-                    shutil.rmtree(path, ignore_errors=True)
-                raise
-    except BaseException as error:
-        remove_empty(made)
-        if isinstance(error, OSError):
-            where = error.filename or private
-            raise UnavailableError("file/unwritable", f"cannot write {where}: {reason(error)}") from None
-        raise
+    with writing(private):
+        try:
+            made = make_folders(private, _PRIVATE_MODE)
+            with unfinished_folder(private / period, _PRIVATE_MODE, tell) as path:
+                unfinished = Unfinished(path, period)
+                try:
+                    unfinished.publication.mkdir(mode=_PUBLICATION_MODE)
+                    unfinished.private.mkdir(mode=_PRIVATE_MODE)
+                    yield unfinished
+                except BaseException:
+                    if not stays(unfinished):
+                        shutil.rmtree(path, ignore_errors=True)
+                    raise
+        except BaseException:
+            remove_empty(made)
+            raise
 
 
 def _is_copied(part: Path, name: Path) -> bool:

@@ -257,7 +257,7 @@ class Quorum:
         self._out[node.name] = _Out(node, error, passing, self._returns.get(node.name, 0))
 
     def _bring_back(self, asked: Collection[Node], missing: int) -> list[Node]:
-        """The nodes that failed earlier and now say the same of everything: they count again.
+        """The nodes that failed earlier and now give every answer that the others gave: they count again.
 
         What has just been `asked` in vain is not asked again at once. So many as are `missing` are waited for to their
         own deadlines, the others for the grace.

@@ -20,8 +20,7 @@ _GIVEN: Final[dict[frozenset[str], set[str]]] = {}
 class Room:
     """The memory left for the records of one evidence, of which there are several files.
 
-    What a record weighs is the same for who writes it and for who reads it, on every machine: about the bytes of
-    memory that it takes.
+    The weight of a record is about the bytes of memory that it takes, by a rule that gives one number on every machine.
     """
 
     def __init__(self) -> None:
