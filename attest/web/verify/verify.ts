@@ -1,0 +1,162 @@
+/**
+ * How an attestation is verified in a browser: the steps of protocol.md, section 9, in their order and with their
+ * numbers. Bytes and the time come in, a value goes out; nothing here knows of a page, a file or a network.
+ *
+ * Nothing about how to check comes from what is being checked: keys, threshold, time and files are the caller's.
+ * Steps 12 and 14 need nodes and policies, which a page does not have; what only a timestamp can decide is not checked.
+ */
+
+import { type Controlled, checkControl } from "./control/step.ts";
+import { type AnyRecord, readBesideBundle } from "./evidence/editions.ts";
+import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
+import { sha256, toHex } from "./ground/bytes.ts";
+import { AttestError, failed } from "./ground/errors.ts";
+import { Findings, type Step } from "./ground/step.ts";
+import { parseBundle } from "./signing/bundle.ts";
+import type { PublicKey } from "./signing/keys.ts";
+import { checkFollows } from "./signing/previous.ts";
+import { checkChain, checkSignatures, checkThresholds, findSignatories, type Signatories } from "./signing/signatories.ts";
+import type { Trust } from "./signing/trust.ts";
+import { checkArithmetic } from "./statement/arithmetic.ts";
+import { type Coverage, coverageOf } from "./statement/coverage.ts";
+import { type Holding, parseProof, verifyInclusion } from "./statement/proof.ts";
+import { checkPredicateType, PAYLOAD_TYPE, parseStatement, type Statement } from "./statement/statement.ts";
+import { sentences } from "./sentences.ts";
+
+/** Whose signatures count: those that a pinned trust root names, or keys of the exchange that the verifier names. */
+export type Anchors =
+  | { readonly kind: "trust root"; readonly trust: Trust }
+  | { readonly kind: "keys"; readonly keys: readonly PublicKey[]; readonly threshold: number };
+
+/** What the verifier alone knows: the auditor's nonces, as hex, and the keys of custodians by name. */
+export interface Known {
+  readonly nonce: string | null;
+  readonly windowNonce: string | null;
+  readonly custodians: ReadonlyMap<string, PublicKey>;
+}
+
+export interface Given {
+  readonly bundle: Uint8Array;
+  readonly anchors: Anchors;
+  /** Trust roots after the pinned one that the verifier has besides those in the bundle: files, each one envelope. */
+  readonly laterRoots: readonly Uint8Array[];
+  readonly proof: Uint8Array | null;
+  /** The bundle of the statement before. */
+  readonly previous: Uint8Array | null;
+  /** Files published beside the bundle, by the names that the statement gives them. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Seconds since 1970 in UTC. */
+  readonly now: number;
+  readonly known: Known;
+}
+
+/** Every step that was run, and what was found before a step failed. What a later step would find is null or empty. */
+export interface Verification {
+  readonly steps: readonly Step[];
+  /** What ended the run; null when all sixteen steps were run. */
+  readonly error: AttestError | null;
+  /** SHA-256 of the statement's bytes, hex. */
+  readonly digest: string | null;
+  readonly statement: Statement | null;
+  readonly signatories: Signatories | null;
+  readonly coverage: readonly Coverage[];
+  readonly account: string | null;
+  readonly holdings: readonly Holding[];
+  readonly rechecked: Rechecked | null;
+  readonly controlled: Controlled | null;
+}
+
+type Found = { -readonly [K in keyof Verification]: Verification[K] };
+
+/** Run every step until one fails. Never throws what the input caused. */
+export function verify(given: Given): Verification {
+  const steps: Step[] = [];
+  const found: Found = {
+    steps,
+    error: null,
+    digest: null,
+    statement: null,
+    signatories: null,
+    coverage: [],
+    account: null,
+    holdings: [],
+    rechecked: null,
+    controlled: null,
+  };
+  try {
+    runSteps(given, found, (number, run) => runStep(steps, number, run));
+  } catch (error) {
+    if (!(error instanceof AttestError)) throw error;
+    found.error = error;
+  }
+  return found;
+}
+
+type RunStep = <T>(number: number, run: (findings: Findings) => T) => T;
+
+function runStep<T>(steps: Step[], number: number, run: (findings: Findings) => T): T {
+  const findings = new Findings();
+  try {
+    const value = run(findings);
+    steps.push({ number, status: findings.status, said: findings.said, beyond: findings.isBeyond });
+    return value;
+  } catch (error) {
+    if (error instanceof AttestError) {
+      const status = error.outcome === "unchecked" ? "NOT CHECKED" : "FAILED";
+      steps.push({ number, status, said: [], beyond: false });
+    }
+    throw error;
+  }
+}
+
+function runSteps(given: Given, found: Found, step: RunStep): void {
+  const { anchors, now } = given;
+
+  const { bundle, proof } = step(0, (findings) => {
+    const read = parseBundle(given.bundle);
+    findings.say(sentences.bundleOf(given.bundle.length));
+    return { bundle: read, proof: given.proof === null ? null : parseProof(given.proof) };
+  });
+  const trust = step(1, (findings) => checkChain(anchors, bundle, given.laterRoots, now, findings));
+  const count = step(2, (findings) => checkSignatures(anchors, trust, bundle, findings));
+  step(3, (findings) => checkThresholds(anchors, trust, count, findings));
+  step(4, () => {
+    if (bundle.envelope.payloadType !== PAYLOAD_TYPE) {
+      throw failed("statement/type", `the payload type is not ${PAYLOAD_TYPE}`);
+    }
+    checkPredicateType(bundle.envelope.payload);
+  });
+  const statement = step(5, () => parseStatement(bundle.envelope.payload));
+  const digest = sha256(bundle.envelope.payload);
+  found.digest = toHex(digest);
+  found.statement = statement;
+  found.signatories = step(6, (findings) => findSignatories(bundle, statement, count, trust, now, findings));
+  step(7, (findings) => checkFollows(statement, given.previous, findings));
+  step(8, (findings) => checkArithmetic(statement, findings));
+  found.coverage = coverageOf(statement);
+  const records: ReadonlyMap<number, AnyRecord> = step(9, (findings) =>
+    readBesideBundle(statement, given.files, findings),
+  );
+  step(10, (findings) => {
+    if (proof === null) {
+      findings.open(sentences.noProof);
+      return;
+    }
+    found.holdings = verifyInclusion(proof, digest, statement.predicate.liabilities.trees);
+    found.account = proof.account;
+    findings.say(sentences.accountIncluded(found.holdings.length));
+  });
+  found.rechecked = step(11, (findings) => recheckEvidence(statement, records, given.known.windowNonce, findings));
+  step(12, (findings) => findings.open(sentences.noNodeAsked));
+  found.controlled = step(13, (findings) => {
+    const exchangeKeys = trust === null ? (anchors.kind === "keys" ? anchors.keys : []) : trust.keysOf("root", "exchange");
+    return checkControl(statement, records, given.known, exchangeKeys, findings);
+  });
+  step(14, (findings) => findings.beyond(sentences.policiesNotEvaluated));
+  step(15, (findings) => {
+    const { issuedAt, expiresAt } = statement.predicate;
+    if (now >= expiresAt) findings.unmet(sentences.expired(expiresAt));
+    else if (now < issuedAt) findings.unmet(sentences.notYetIssued(issuedAt));
+    else findings.say(sentences.inForce(issuedAt, expiresAt));
+  });
+}
