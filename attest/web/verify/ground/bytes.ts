@@ -5,13 +5,19 @@ import { malformed } from "./errors.ts";
 
 export { sha256 };
 
-const HEX = /^(?:[0-9a-f]{2})*$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+// Without repeated groups: over megabytes of them the stack of a regular expression overflows.
+const NOT_HEX = /[^0-9a-f]/;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const ENCODER = new TextEncoder();
 const DIGITS = "0123456789abcdef";
 
+/** Whether `text` is lower-case hex, two digits a byte. */
+export function isHex(text: string): boolean {
+  return text.length % 2 === 0 && !NOT_HEX.test(text);
+}
+
 export function fromHex(text: string): Uint8Array {
-  if (!HEX.test(text)) throw malformed("hex/malformed", `${JSON.stringify(text.slice(0, 80))} is not lower-case hex`);
+  if (!isHex(text)) throw malformed("hex/malformed", `${JSON.stringify(text.slice(0, 80))} is not lower-case hex`);
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
@@ -25,7 +31,7 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Standard base64 with padding, and only the spelling that encodes to itself. */
 export function fromBase64(text: string): Uint8Array {
-  if (!BASE64.test(text)) throw malformed("base64/malformed", "not base64 with padding");
+  if (text.length % 4 !== 0 || !BASE64.test(text)) throw malformed("base64/malformed", "not base64 with padding");
   const decoded = atob(text);
   if (btoa(decoded) !== text) throw malformed("base64/malformed", "not base64 with padding");
   const bytes = new Uint8Array(decoded.length);

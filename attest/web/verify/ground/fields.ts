@@ -55,8 +55,8 @@ export const time: Reader<number> = (value, path) => {
     throw refuse(path, "not a time like 2026-10-31T15:00:00Z");
   }
   const milliseconds = Date.parse(value);
-  // Date.parse takes 31 February for 3 March, and 24:00 for the next day; year 0 is none.
-  if (Number.isNaN(milliseconds) || formatTime(milliseconds / 1000) !== value || value.startsWith("0000")) {
+  // Date.parse takes 31 February for 3 March, and 24:00 for the next day; years before 1000 are refused.
+  if (Number.isNaN(milliseconds) || formatTime(milliseconds / 1000) !== value || value.startsWith("0")) {
     throw refuse(path, "not a time like 2026-10-31T15:00:00Z");
   }
   return milliseconds / 1000;
