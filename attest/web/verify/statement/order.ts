@@ -1,0 +1,26 @@
+/** The order of texts in documents: by code points, where JavaScript compares halves of characters beyond U+FFFF. */
+
+/** Negative, zero or positive as `one` stands before, at or after `other`. */
+export function compareTexts(one: string, other: string): number {
+  const length = Math.min(one.length, other.length);
+  for (let i = 0; i < length; i++) {
+    const [a, b] = [one.charCodeAt(i), other.charCodeAt(i)];
+    if (a !== b) return rank(a) - rank(b);
+  }
+  return one.length - other.length;
+}
+
+/** Surrogates stand for what lies beyond U+FFFF, so they come after every other unit. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+/** The order of two keys of equally many parts: that of the first parts that differ. */
+export function compareKeys(one: readonly string[], other: readonly string[]): number {
+  for (const [i, part] of one.entries()) {
+    const difference = compareTexts(part, other[i] ?? "");
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
