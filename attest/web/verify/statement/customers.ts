@@ -1,0 +1,31 @@
+/** What customers' wallets held at the pins. */
+
+import type { Predicate } from "./statement.ts";
+
+/** The coins of one asset on one chain, in base units. */
+export interface Coins {
+  readonly chain: string;
+  readonly asset: string;
+  readonly amount: bigint;
+}
+
+/** One text for a chain and an asset, whose name has no space. */
+export function placeOf(chain: string, asset: string): string {
+  return `${asset} ${chain}`;
+}
+
+/** By `placeOf`, what the customer lines of reserves of a chain and asset add up to. */
+export function customersCoins(predicate: Predicate): ReadonlyMap<string, Coins> {
+  const found = new Map<string, Coins>();
+  for (const { chain, asset, purpose, amount } of predicate.reserves) {
+    if (purpose !== "customer") continue;
+    const place = placeOf(chain, asset);
+    found.set(place, { chain, asset, amount: (found.get(place)?.amount ?? 0n) + amount });
+  }
+  return found;
+}
+
+/** Add `amount` to what `totals` has of `key`. */
+export function addTo(totals: Map<string, bigint>, key: string, amount: bigint): void {
+  totals.set(key, (totals.get(key) ?? 0n) + amount);
+}
