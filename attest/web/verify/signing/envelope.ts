@@ -1,0 +1,77 @@
+/** The DSSE envelope: exact bytes, their type, and any number of signatures (protocol.md, section 7). */
+
+import { concat, utf8 } from "../ground/bytes.ts";
+import { failed } from "../ground/errors.ts";
+import { array, base64, object, type Read, type Reader, refuse, text } from "../ground/fields.ts";
+import type { PublicKey } from "./keys.ts";
+
+export const MAX_SIGNATURES = 16;
+const MAX_KEYID = 128;
+const MAX_SIGNATURE_BYTES = 1024;
+const ECDSA_BYTES = 64;
+
+/** A hint for finding a key, of at most 128 characters; nothing is decided by it. */
+export const keyid: Reader<string> = (value, path) => {
+  if (typeof value !== "string") throw refuse(path, "not a string");
+  // A character is one or two of the units that a string counts, so that more than twice as many need no counting.
+  const length = value.length > 2 * MAX_KEYID ? value.length : [...value].length;
+  if (length > MAX_KEYID) throw refuse(path, `has more than ${MAX_KEYID} characters`);
+  return value;
+};
+
+export const envelope = object({
+  payloadType: text(),
+  payload: base64(),
+  signatures: array(object({ keyid, sig: base64(1, MAX_SIGNATURE_BYTES) }), 1, MAX_SIGNATURES),
+});
+
+/** Signed bytes. Read `payload` only after `verifySignatures`. */
+export type Envelope = Read<typeof envelope>;
+
+/** Which distinct trusted keys signed, by fingerprint, and how many signatures are of keys that nobody named. */
+export interface SignatureCount {
+  readonly signed: ReadonlySet<string>;
+  readonly unknown: number;
+}
+
+/** PAE of DSSE v1: what is signed, so that a payload cannot be taken for one of another type. */
+export function pae(payloadType: string, payload: Uint8Array): Uint8Array {
+  const type = utf8(payloadType);
+  return concat(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${payload.length} `), payload);
+}
+
+/**
+ * Which of the trusted `keys` signed the envelope's payload.
+ *
+ * A signature that names a trusted key and is not that key's fails the whole envelope, and so do two of one key; one
+ * that names no trusted key is counted as unknown.
+ */
+export function verifySignatures(envelope: Envelope, keys: Iterable<PublicKey>): SignatureCount {
+  const message = pae(envelope.payloadType, envelope.payload);
+  const trusted = new Map([...keys].map((key) => [key.fingerprint, key]));
+  const signed = new Set<string>();
+  let unknown = 0;
+  for (const signature of envelope.signatures) {
+    const key = trusted.get(signature.keyid);
+    if (key === undefined) {
+      unknown += 1;
+      continue;
+    }
+    checkSignature(key, message, signature.sig);
+    if (signed.has(key.fingerprint)) {
+      throw failed("signature/twice", `key ${key.fingerprint.slice(0, 16)}… signed twice`);
+    }
+    signed.add(key.fingerprint);
+  }
+  return { signed, unknown };
+}
+
+function checkSignature(key: PublicKey, message: Uint8Array, sig: Uint8Array): void {
+  if (key.scheme === "ecdsa-p256-sha256" && sig.length !== ECDSA_BYTES) {
+    throw failed("signature/length", "an ECDSA P-256 signature has 64 bytes, r and s");
+  }
+  if (!key.verify(message, sig)) {
+    const name = key.fingerprint.slice(0, 16);
+    throw failed("signature/invalid", `the signature under key ${name}… is not that key's over this payload`);
+  }
+}

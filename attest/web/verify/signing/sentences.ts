@@ -1,0 +1,118 @@
+/** What steps 1 to 3, 6 and 7 say, in both languages. */
+
+import { formatTime } from "../ground/fields.ts";
+import type { Sentence } from "../ground/step.ts";
+
+export interface CountOfRole {
+  readonly role: "exchange" | "auditor";
+  readonly signed: number;
+  readonly threshold: number;
+}
+
+const EN = { exchange: "exchange", auditor: "auditor" } as const;
+const JA = { exchange: "取引所", auditor: "監査人" } as const;
+
+type Role = CountOfRole["role"];
+
+function many(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
+}
+
+export const sentences = {
+  noTrustRoot: {
+    en: "no trust root was given; the key that you named is trusted by itself",
+    ja: "トラストルートが渡されていないため、指定された鍵そのものを信頼しています",
+  },
+  pinned: (version: number, origin: string, fingerprint: string): Sentence => ({
+    en: `you trust the trust root ${version} of ${origin}: ${fingerprint}`,
+    ja: `${origin}のトラストルート${version}を信頼しています（${fingerprint}）`,
+  }),
+  leadsTo: (version: number, fingerprint: string): Sentence => ({
+    en: `it leads to the trust root ${version}: ${fingerprint}`,
+    ja: `そこからトラストルート${version}まで確かめられました（${fingerprint}）`,
+  }),
+  signed: (known: number, unknown: number): Sentence => ({
+    en: `${many(known, "signature", "signatures")} of trusted keys, ${unknown} of keys that nobody named`,
+    ja: `信頼する鍵の署名が${known}件、それ以外の鍵の署名が${unknown}件あります`,
+  }),
+  ofYourKeys: (signed: number, threshold: number): Sentence => ({
+    en: `${signed} of the keys that you named signed, ${threshold} needed`,
+    ja: `指定された鍵のうち${signed}個が署名しています（必要数は${threshold}）`,
+  }),
+  reached: (version: number, counts: readonly CountOfRole[]): Sentence => ({
+    en:
+      `${counts.map((one) => `${EN[one.role]}: ${one.signed} signed, ${one.threshold} needed`).join("; ")}` +
+      `${counts.length === 1 ? "; no auditor is named" : ""} (trust root ${version})`,
+    ja:
+      `${counts.map((one) => `${JA[one.role]}の署名は${one.signed}件（必要数は${one.threshold}）`).join("、")}` +
+      `${counts.length === 1 ? "、監査人の指定はない" : ""}とトラストルート${version}で確かめました`,
+  }),
+  inForce: (version: number): Sentence => ({
+    en: `trust root ${version} was in force when the statement was issued`,
+    ja: `発行時点で有効だったのはトラストルート${version}です`,
+  }),
+  undecided: (role: Role): Sentence => ({
+    en:
+      `it is not known whether the ${EN[role]} signed: keys were withdrawn later, and only timestamps, which this ` +
+      "page does not read, can show that their signatures are older; `attest verify` reads them",
+    ja:
+      `${JA[role]}が署名したかどうかは分かりません。署名した鍵は後に失効しており、署名がそれより前のものかどうかは` +
+      "タイムスタンプでしか確かめられません。このページはタイムスタンプを読みませんが、`attest verify`なら読めます",
+  }),
+  evaded: (role: Role, version: number, since: number): Sentence => ({
+    en:
+      `trust root ${version} names an ${EN[role]} since ${formatTime(since)}: too few of its keys signed the ` +
+      "statement, and nothing that was looked at proves that the statement is older",
+    ja:
+      `トラストルート${version}は${formatTime(since)}から${JA[role]}を指定していますが、その署名が足りません。` +
+      "この証明書がそれより前のものであることも確かめられていません",
+  }),
+  reported: (auditor: string, procedures: number, exceptions: number): Sentence => ({
+    en: `${auditor} reports ${many(procedures, "finding", "findings")}, ${exceptions} of them exceptions`,
+    ja: `${auditor}が${procedures}件の結果を報告し、そのうち${exceptions}件が例外です`,
+  }),
+  reportToCome: (auditor: string, issuedAt: number, now: number): Sentence => ({
+    en:
+      `the report of ${auditor} is dated ${formatTime(issuedAt)}, more than ten minutes after the time of ` +
+      `verification, ${formatTime(now)}, and does not count`,
+    ja:
+      `${auditor}の報告の日付${formatTime(issuedAt)}は、検証時刻${formatTime(now)}より10分を超えて後のため、` +
+      "この報告は数えません",
+  }),
+  reportUndecided: (auditor: string): Sentence => ({
+    en:
+      `it is not known whether the report that names ${auditor} is the auditor's: the key was withdrawn later, and ` +
+      "only a timestamp, which this page does not read, can show that the signature is older",
+    ja:
+      `${auditor}の名前がある報告を監査人が署名したかどうかは分かりません。署名した鍵は後に失効しており、` +
+      "署名がそれより前のものかどうかは、このページが読まないタイムスタンプでしか確かめられません",
+  }),
+  noTimestamp: {
+    en: "no outside clock says when the signatures were made: the bundle carries no timestamp",
+    ja: "バンドルにタイムスタンプがないため、署名の時刻を第三者の時計では確かめられません",
+  },
+  timestampsNotRead: (count: number): Sentence => ({
+    en:
+      `this page does not read timestamps, and the bundle has ${count}; \`attest verify\` reads those of an ` +
+      "authority that you name",
+    ja:
+      `バンドルにはタイムスタンプが${count}件ありますが、このページは読みません。` +
+      "`attest verify`なら、指定した発行機関のものを確かめます",
+  }),
+  reportsNeedRoot: (count: number): Sentence => ({
+    en: `${many(count, "auditor report was", "auditor reports were")} not looked at, which takes a trust root`,
+    ja: `監査人の報告が${count}件ありますが、トラストルートがないため確かめていません`,
+  }),
+  first: {
+    en: "the first statement of its chain",
+    ja: "最初の月の証明書で、前の月はありません",
+  },
+  follows: (sequence: number, earlier: number, period: string): Sentence => ({
+    en: `statement ${sequence} follows statement ${earlier} of ${period}, whose own signatures were not looked at`,
+    ja: `証明書${sequence}は${period}の証明書${earlier}に続いています（前の証明書の署名は確かめていません）`,
+  }),
+  previousNotGiven: (sequence: number): Sentence => ({
+    en: `statement ${sequence} names the one before it, which was not given`,
+    ja: `証明書${sequence}には前の月の証明書がありますが、渡されていません`,
+  }),
+};

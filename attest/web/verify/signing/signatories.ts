@@ -1,0 +1,244 @@
+/** Whose signatures a statement carries that count (verification steps 1 to 3, and 6). */
+
+import { sha256, toHex } from "../ground/bytes.ts";
+import { AttestError, failed } from "../ground/errors.ts";
+import type { Findings } from "../ground/step.ts";
+import type { Anchors } from "../verify.ts";
+import type { Bundle } from "./bundle.ts";
+import { type SignatureCount, verifySignatures } from "./envelope.ts";
+import { reportsOf, type VerifiedReport, verifyReport } from "./report.ts";
+import { parseRootFile, type Root } from "./root.ts";
+import { type CountOfRole, sentences } from "./sentences.ts";
+import { standing } from "./standing.ts";
+import { stampedKeys } from "./timestamps.ts";
+import { isMet, signedOf, type Trust } from "./trust.ts";
+
+const CLOCKS_DIFFER = 600;
+const ROLES = ["exchange", "auditor"] as const;
+
+export type Signing = (typeof ROLES)[number];
+
+/** What is needed of a statement to say whose signatures of it count. */
+export interface Stated {
+  readonly predicate: { readonly issuedAt: number; readonly entity: { readonly origin: string } };
+}
+
+export interface SignedRole {
+  readonly role: Signing;
+  /** How many distinct keys signed whose signatures count; they reach the threshold. */
+  readonly signed: number;
+  readonly threshold: number;
+  /** How many keys have the role. */
+  readonly keys: number;
+  /** Of the keys that signed. */
+  readonly fingerprints: readonly string[];
+}
+
+export interface ToldReport {
+  readonly auditor: string;
+  readonly standard: string;
+  readonly issuedAt: number;
+  readonly procedures: number;
+  readonly exceptions: number;
+}
+
+/** Who signed, and what auditors reported. Without a trust root, `root` is null and no role is known. */
+export interface Signatories {
+  /** The trust root in force when the statement was issued. */
+  readonly root: Root | null;
+  readonly roles: readonly SignedRole[];
+  /** Roles of which only a clock can tell whether enough signatures count: they are not among `roles`. */
+  readonly undecided: readonly Signing[];
+  readonly reports: readonly ToldReport[];
+  /** Reports that are dated after the time of verification: they do not count. */
+  readonly reportsToCome: readonly ToldReport[];
+}
+
+/** Step 1: the chain of trust roots as far as it leads. */
+export function checkChain(
+  anchors: Anchors,
+  bundle: Bundle,
+  laterRoots: readonly Uint8Array[],
+  now: number,
+  findings: Findings,
+): Trust | null {
+  if (anchors.kind === "keys") {
+    findings.open(sentences.noTrustRoot);
+    return null;
+  }
+  const trust = anchors.trust.followedBy([...laterRoots.map(parseRootFile), ...bundle.trustRoots]);
+  const current = trust.current(now);
+  findings.say(sentences.pinned(trust.pinned.version, trust.pinned.document.origin, trust.pinned.fingerprint));
+  if (current !== trust.pinned) findings.say(sentences.leadsTo(current.version, current.fingerprint));
+  return trust;
+}
+
+/** Step 2: who signed, of the keys that somebody named. */
+export function checkSignatures(
+  anchors: Anchors,
+  trust: Trust | null,
+  bundle: Bundle,
+  findings: Findings,
+): SignatureCount {
+  const keys = trust === null ? (anchors.kind === "keys" ? anchors.keys : []) : trust.keysOf(...ROLES);
+  const count = verifySignatures(bundle.envelope, keys);
+  findings.say(sentences.signed(count.signed.size, count.unknown));
+  return count;
+}
+
+/** Step 3. Which root was in force is only known once the statement is read: until then those of any will do. */
+export function checkThresholds(
+  anchors: Anchors,
+  trust: Trust | null,
+  count: SignatureCount,
+  findings: Findings,
+): void {
+  if (trust === null) {
+    const threshold = anchors.kind === "keys" ? anchors.threshold : 1;
+    if (count.signed.size < threshold) {
+      throw failed("signature/threshold", `${count.signed.size} of the exchange's keys signed; ${threshold} must`);
+    }
+    findings.say(sentences.ofYourKeys(count.signed.size, threshold));
+    return;
+  }
+  const root = trust.roots.findLast((one) => rolesOf(one).every(({ holders }) => isMet(holders, count.signed)));
+  if (root === undefined) {
+    throw failed("signature/threshold", `too few signatures: ${counts(trust.last, count).map(spell).join("; ")}`);
+  }
+  findings.say(sentences.reached(root.version, counts(root, count)));
+}
+
+/** Step 6: whose signatures count at the time the statement was issued, and what auditors reported. */
+export function findSignatories(
+  bundle: Bundle,
+  statement: Stated,
+  count: SignatureCount,
+  trust: Trust | null,
+  now: number,
+  findings: Findings,
+): Signatories {
+  if (trust === null) {
+    tellTimestamps(bundle, findings);
+    const reports = reportsOf(bundle).length;
+    if (reports > 0) findings.open(sentences.reportsNeedRoot(reports));
+    return { root: null, roles: [], undecided: [], reports: [], reportsToCome: [] };
+  }
+  const { issuedAt } = statement.predicate;
+  const root = rootOf(statement, trust);
+  const digest = toHex(sha256(bundle.envelope.payload));
+  const stamped = stampedKeys(bundle);
+  const stampedOf = (payload: string): ReadonlySet<string> => stamped.get(payload) ?? new Set();
+
+  const { roles, undecided } = signedRoles(root, trust, issuedAt, count, stampedOf(digest));
+  const against = { statement: digest, trust, latest: now + CLOCKS_DIFFER, stampedOf };
+  const reports = reportsOf(bundle).flatMap((copies) => {
+    const payload = copies[0]?.payload;
+    return payload === undefined ? [] : [verifyReport(payload, copies, against)];
+  });
+  if (reports.some(({ report }) => issuedAt - report.predicate.issuedAt > CLOCKS_DIFFER)) {
+    throw failed("report/early", "an auditor report says it was issued before its statement");
+  }
+
+  findings.say(sentences.inForce(root.version));
+  for (const role of undecided) findings.beyond(sentences.undecided(role));
+  tellEvaded(root, trust, count, findings);
+  tellReports(reports, now, findings);
+  tellTimestamps(bundle, findings);
+  const told = (wanted: (one: VerifiedReport) => boolean): readonly ToldReport[] => reports.filter(wanted).map(tell);
+  return {
+    root,
+    roles,
+    undecided,
+    reports: told((one) => typeof one.standing !== "string"),
+    reportsToCome: told((one) => one.standing === "to come"),
+  };
+}
+
+/** The trust root of its exchange that was in force when a statement was issued. */
+function rootOf({ predicate }: Stated, trust: Trust): Root {
+  const root = trust.at(predicate.issuedAt);
+  const { origin } = root.document;
+  if (predicate.entity.origin !== origin) {
+    throw failed("trust/origin", `the trust root is that of ${origin}, not of ${predicate.entity.origin}`);
+  }
+  return root;
+}
+
+function signedRoles(
+  root: Root,
+  trust: Trust,
+  issuedAt: number,
+  count: SignatureCount,
+  stamped: ReadonlySet<string>,
+): Pick<Signatories, "roles" | "undecided"> {
+  const roles: SignedRole[] = [];
+  const undecided: Signing[] = [];
+  for (const { role, holders } of rolesOf(root)) {
+    const counted = standing(trust, { role, issuedAt }, count.signed, stamped);
+    if (counted === "unknown") undecided.push(role);
+    else {
+      const { threshold, keys } = holders;
+      roles.push({ role, signed: counted.size, threshold, keys: keys.size, fingerprints: [...counted].sort() });
+    }
+  }
+  return { roles, undecided };
+}
+
+/** Say which role a later root has that `root` has not, where too few of its keys signed: an old date would spare it. */
+function tellEvaded(root: Root, trust: Trust, count: SignatureCount, findings: Findings): void {
+  for (const role of ROLES) {
+    const later = trust.roots.find((one) => one.version > root.version && one.roles.has(role));
+    if (root.roles.has(role) || later === undefined) continue;
+    const since = later.document.issuedAt;
+    if (stands(trust, role, since, count)) continue;
+    findings.open(sentences.evaded(role, later.version, since));
+    return;
+  }
+}
+
+function stands(trust: Trust, role: Signing, issuedAt: number, count: SignatureCount): boolean {
+  try {
+    return standing(trust, { role, issuedAt }, count.signed, new Set()) !== "unknown";
+  } catch (error) {
+    if (error instanceof AttestError) return false;
+    throw error;
+  }
+}
+
+function tellReports(reports: readonly VerifiedReport[], now: number, findings: Findings): void {
+  for (const one of reports) {
+    const { auditor, issuedAt, procedures, exceptions } = tell(one);
+    if (one.standing === "to come") findings.say(sentences.reportToCome(auditor, issuedAt, now));
+    else if (one.standing === "unknown") findings.beyond(sentences.reportUndecided(auditor));
+    else findings.say(sentences.reported(auditor, procedures, exceptions));
+  }
+}
+
+function tellTimestamps(bundle: Bundle, findings: Findings): void {
+  const { length } = bundle.timestamps;
+  if (length === 0) findings.open(sentences.noTimestamp);
+  else findings.beyond(sentences.timestampsNotRead(length));
+}
+
+function tell({ report }: VerifiedReport): ToldReport {
+  const { auditor, standard, issuedAt, procedures } = report.predicate;
+  const exceptions = procedures.filter((one) => one.exception).length;
+  return { auditor, standard, issuedAt, procedures: procedures.length, exceptions };
+}
+
+function rolesOf(root: Root) {
+  return ROLES.flatMap((role) => {
+    const holders = root.roles.get(role);
+    return holders === undefined ? [] : [{ role, holders }];
+  });
+}
+
+function counts(root: Root, count: SignatureCount): readonly CountOfRole[] {
+  return rolesOf(root).map(({ role, holders }) => {
+    return { role, signed: signedOf(holders, count.signed), threshold: holders.threshold };
+  });
+}
+
+function spell({ role, signed, threshold }: CountOfRole): string {
+  return `${role} ${signed}, ${threshold} needed`;
+}
