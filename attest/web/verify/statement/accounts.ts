@@ -5,7 +5,7 @@ import { malformed } from "../ground/errors.ts";
 
 const MAX_ACCOUNT_BYTES = 256;
 /**
- * NFC makes no text shorter than a third of its bytes, so what is longer than this cannot come down to 256. To bring
+ * NFC makes no text shorter than a fourth of its bytes, so what is longer than this cannot come down to 256. To bring
  * a long run of accents into order takes the square of its length, which nobody shall wait for.
  */
 const MAX_GIVEN_BYTES = 16 * MAX_ACCOUNT_BYTES;
