@@ -72,7 +72,8 @@ function hashOf(text: string): Uint8Array {
   return keccak(utf8(text));
 }
 
-function signatureBytes(signature: string): Uint8Array {
+/** The bytes of a signature as an EVM chain has it, 0x and hex. Throws a `malformed` error. */
+export function signatureBytes(signature: string): Uint8Array {
   if (signature.length > MAX_SIGNATURE || signature.length % 2 !== 0 || !/^0x[0-9a-fA-F]+$/.test(signature)) {
     throw malformed(
       "control/malformed",

@@ -23,9 +23,18 @@ import {
   text,
   time,
 } from "../ground/fields.ts";
-import { address, assetName, chainId, hexText, level, moneyPurpose, purpose, storage, walletId } from "./values.ts";
+import {
+  assetName,
+  chainId,
+  count,
+  evmAddress as address,
+  level,
+  moneyPurpose,
+  purpose,
+  storage,
+} from "../statement/values.ts";
+import { hexText, walletId } from "./values.ts";
 
-const count = integer();
 const salt = hex(16, 16);
 const nodeNames = array(text(), 0, 64);
 const proof = array(hex(), 0, 140);
