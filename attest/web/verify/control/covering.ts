@@ -1,0 +1,127 @@
+/** What a balance's control is, how much of its value keys and custodians speak for, and that lines claim no more. */
+
+import { type AnyRecord, isReading, type Reading } from "../evidence/records.ts";
+import { failed } from "../ground/errors.ts";
+import type { Control, ReserveLine } from "../statement/statement.ts";
+import { amountsOf, type Place } from "./places.ts";
+import { type DrawnSample, drawnPlaces } from "./sample.ts";
+
+/** The places whose keys signed, those that a custodian confirmed, by its name, and the sample that was drawn. */
+export interface Shown {
+  readonly signed: ReadonlySet<Place>;
+  readonly confirmed: ReadonlyMap<Place, string>;
+  readonly sample: DrawnSample | null;
+}
+
+/** How many balances, of how much in base units, and how much of that its token denies to move. */
+interface Sum {
+  readonly wallets: number;
+  readonly amount: bigint;
+  readonly denied: bigint;
+}
+
+const NONE: Sum = { wallets: 0, amount: 0n, denied: 0n };
+
+/** How much of the coins at hand keys signed for, and custodians alone, in base units. */
+export interface Value {
+  readonly signed: bigint;
+  readonly custodian: bigint;
+}
+
+/**
+ * The lines whose balances are all at hand, by their keys. Throws `control/line` where the signatures cover others than
+ * such a line states.
+ */
+export function recheckLines(
+  records: ReadonlyMap<number, AnyRecord>,
+  reserves: readonly ReserveLine[],
+  shown: Shown,
+): ReadonlySet<string> {
+  const sums = new Map<string, Sum>();
+  const disclosed = new Map<string, number>();
+  for (const reading of pinnedReadings(records)) {
+    const group = groupOf(reading, reading.level);
+    const key = `${group} ${controlOf(reading, shown)}`;
+    const sum = sums.get(key) ?? NONE;
+    const isDenied = reading.type === "ethereum-token-balance" && reading.denied === true;
+    sums.set(key, {
+      wallets: sum.wallets + 1,
+      amount: sum.amount + reading.amount,
+      denied: sum.denied + (isDenied ? reading.amount : 0n),
+    });
+    disclosed.set(group, (disclosed.get(group) ?? 0) + 1);
+  }
+  const stated = new Map<string, number>();
+  for (const line of reserves) {
+    const group = groupOf(line, line.evidence);
+    stated.set(group, (stated.get(group) ?? 0) + line.wallets);
+  }
+  const checked = new Set<string>();
+  for (const line of reserves) {
+    const group = groupOf(line, line.evidence);
+    if ((disclosed.get(group) ?? 0) !== stated.get(group)) continue;
+    const key = lineKey(line);
+    const sum = sums.get(key) ?? NONE;
+    if (sum.wallets !== line.wallets || sum.amount !== line.amount || sum.denied !== (line.denied ?? 0n)) {
+      throw failed(
+        "control/line",
+        `${key}: the signatures cover other balances than the ${line.wallets} that it states`,
+      );
+    }
+    checked.add(key);
+  }
+  return checked;
+}
+
+/** What makes two lines the same line. */
+export function lineKey(line: ReserveLine): string {
+  return `${groupOf(line, line.evidence)} ${line.control}`;
+}
+
+/** How much of the customers' coins at hand keys and custodians speak for, by asset. */
+export function customersValues(records: ReadonlyMap<number, AnyRecord>, shown: Shown): ReadonlyMap<string, Value> {
+  const values = new Map<string, Value>();
+  for (const reading of pinnedReadings(records)) {
+    if (reading.purpose !== "customer") continue;
+    let { signed, custodian } = values.get(reading.asset) ?? { signed: 0n, custodian: 0n };
+    for (const [place, amount] of amountsOf(reading)) {
+      if (shown.signed.has(place)) signed += amount;
+      else if (isConfirmed(place, reading, shown)) custodian += amount;
+    }
+    values.set(reading.asset, { signed, custodian });
+  }
+  return values;
+}
+
+/** The readings of the pins: what was read around them shows no control. */
+function* pinnedReadings(records: ReadonlyMap<number, AnyRecord>): Generator<Reading> {
+  for (const record of records.values()) {
+    if (isReading(record) && record.window === null) yield record;
+  }
+}
+
+/** A line without its control. None of these fields has a space in it. */
+function groupOf(
+  { asset, chain, purpose, storage }: Pick<ReserveLine, "asset" | "chain" | "purpose" | "storage">,
+  level: string,
+): string {
+  return [asset, chain, purpose, storage, level].join(" ");
+}
+
+/**
+ * `signature` when every place that must sign did, `custodian` when the wallet's custodian confirmed the rest. Every
+ * place that holds some of the balance must, or every one that the sample draws.
+ */
+function controlOf(reading: Reading, shown: Shown): Control {
+  const amounts = amountsOf(reading);
+  const isSampled = shown.sample !== null && reading.type === "bitcoin-utxos";
+  const asked = isSampled ? drawnPlaces(amounts, reading.wallet, shown.sample.sample) : [...amounts.keys()];
+  if (asked.length === 0) return "none";
+  if (asked.every((place) => shown.signed.has(place))) return "signature";
+  const isShown = (place: Place): boolean => shown.signed.has(place) || isConfirmed(place, reading, shown);
+  return asked.every(isShown) ? "custodian" : "none";
+}
+
+function isConfirmed(place: Place, reading: Reading, shown: Shown): boolean {
+  return reading.custodian !== null && shown.confirmed.get(place) === reading.custodian;
+}

@@ -1,0 +1,92 @@
+/** The places whose keys signed their challenges. */
+
+import type { Unchecked } from "../bitcoin/bip322.ts";
+import { verifyMessage } from "../bitcoin/messages.ts";
+import { signatureBytes, verifyEthereumMessage } from "../ethereum/messages.ts";
+import type { AnyRecord, Control } from "../evidence/records.ts";
+import { isBitcoin } from "../evidence/values.ts";
+import { failed } from "../ground/errors.ts";
+import { isSoundlySpelled } from "../statement/eip55.ts";
+import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
+import { challengeText } from "./challenge.ts";
+import { naming } from "./naming.ts";
+import type { Place } from "./places.ts";
+
+/** What a signature is that this page does not check to its end. */
+export type Beyond = Unchecked | "safe";
+
+/** The places whose keys signed; of those in `beyond` that is so only if what this page does not check holds. */
+export interface SignedPlaces {
+  readonly all: ReadonlySet<Place>;
+  readonly beyond: ReadonlyMap<Place, Beyond>;
+}
+
+/** Check every proof of control among `records`. Throws an error that names the record that does not hold. */
+export function signedPlaces(
+  records: ReadonlyMap<number, AnyRecord>,
+  blocks: ChallengeBlocks,
+  terms: Terms,
+): SignedPlaces {
+  const proofs = challengedPlaces(records, blocks, terms);
+  const safes = safesOf(records);
+  const beyond = new Map<Place, Beyond>();
+  for (const [place, { index, record }] of proofs) {
+    const left = naming(index, record, () => checkProof(record, place, safes));
+    if (left !== null) beyond.set(place, left);
+  }
+  return { all: new Set(proofs.keys()), beyond };
+}
+
+interface Proof {
+  readonly index: number;
+  readonly record: Control & AnyRecord;
+}
+
+/** The places whose challenges keep the `terms`, whatever their signatures, each with its record. */
+function challengedPlaces(
+  records: ReadonlyMap<number, AnyRecord>,
+  blocks: ChallengeBlocks,
+  terms: Terms,
+): ReadonlyMap<Place, Proof> {
+  const seen = new Set<Place>();
+  const proofs = new Map<Place, Proof>();
+  for (const [index, record] of records) {
+    if (record.type !== "control" && record.type !== "control-contract") continue;
+    naming(index, record, () => {
+      const place = challengedPlace(record.challenge, blocks, terms);
+      if (seen.has(place)) throw failed("control/twice", "another record has a signature of its address");
+      seen.add(place);
+      // That a contract says yes shows no key.
+      if (record.type === "control") proofs.set(place, { index, record });
+    });
+  }
+  return proofs;
+}
+
+/** Where Safes are, by the records that show who owned them. */
+function safesOf(records: ReadonlyMap<number, AnyRecord>): ReadonlySet<Place> {
+  const places = new Set<Place>();
+  for (const record of records.values()) {
+    if (record.type !== "ethereum-safe") continue;
+    if (!isSoundlySpelled(record.address)) throw failed("ethereum/address", `${record.address} has a wrong EIP-55 checksum`);
+    places.add(`${record.chain} ${record.address.toLowerCase()}`);
+  }
+  return places;
+}
+
+/** Check the signature of a proof; what it is where this page does not check it to its end. */
+function checkProof({ challenge, method, signature }: Control, place: Place, safes: ReadonlySet<Place>): Beyond | null {
+  if (method === "eip1271-safe") {
+    if (!safes.has(place)) {
+      throw failed("control/no-safe", `no record shows who owned a Safe at ${challenge.address} at the pinned block`);
+    }
+    signatureBytes(signature);
+    return "safe";
+  }
+  const text = challengeText(challenge);
+  const found = isBitcoin(challenge.chain)
+    ? verifyMessage(challenge.chain, challenge.address, text, signature)
+    : { method: verifyEthereumMessage(challenge, text, signature), unchecked: null };
+  if (found.method !== method) throw failed("control/method", `the signature is not one of ${method}`);
+  return found.unchecked;
+}
