@@ -1,14 +1,16 @@
 /** What a balance's control is, how much of its value keys and custodians speak for, and that lines claim no more. */
 
+import { lineKey as groupKey, lineOf } from "../evidence/line-sums.ts";
 import { type AnyRecord, isReading, type Reading } from "../evidence/records.ts";
 import { failed } from "../ground/errors.ts";
 import type { Control, ReserveLine } from "../statement/statement.ts";
 import { amountsOf, type Place } from "./places.ts";
 import { type DrawnSample, drawnPlaces } from "./sample.ts";
+import type { SignedPlaces } from "./signatures.ts";
 
 /** The places whose keys signed, those that a custodian confirmed, by its name, and the sample that was drawn. */
 export interface Shown {
-  readonly signed: ReadonlySet<Place>;
+  readonly signed: SignedPlaces;
   readonly confirmed: ReadonlyMap<Place, string>;
   readonly sample: DrawnSample | null;
 }
@@ -22,11 +24,17 @@ interface Sum {
 
 const NONE: Sum = { wallets: 0, amount: 0n, denied: 0n };
 
-/** How much of the coins at hand keys signed for, and custodians alone, in base units. */
+/**
+ * How much of the coins at hand keys signed for, and custodians alone, in base units; and how much lies at others whose
+ * signatures this page does not check.
+ */
 export interface Value {
   readonly signed: bigint;
   readonly custodian: bigint;
+  readonly unchecked: bigint;
 }
+
+export const NOTHING: Value = { signed: 0n, custodian: 0n, unchecked: 0n };
 
 /**
  * The lines whose balances are all at hand, by their keys. Throws `control/line` where the signatures cover others than
@@ -40,7 +48,7 @@ export function recheckLines(
   const sums = new Map<string, Sum>();
   const disclosed = new Map<string, number>();
   for (const reading of pinnedReadings(records)) {
-    const group = groupOf(reading, reading.level);
+    const group = groupKey(lineOf(reading));
     const key = `${group} ${controlOf(reading, shown)}`;
     const sum = sums.get(key) ?? NONE;
     const isDenied = reading.type === "ethereum-token-balance" && reading.denied === true;
@@ -53,12 +61,12 @@ export function recheckLines(
   }
   const stated = new Map<string, number>();
   for (const line of reserves) {
-    const group = groupOf(line, line.evidence);
+    const group = groupKey(line);
     stated.set(group, (stated.get(group) ?? 0) + line.wallets);
   }
   const checked = new Set<string>();
   for (const line of reserves) {
-    const group = groupOf(line, line.evidence);
+    const group = groupKey(line);
     if ((disclosed.get(group) ?? 0) !== stated.get(group)) continue;
     const key = lineKey(line);
     const sum = sums.get(key) ?? NONE;
@@ -75,7 +83,7 @@ export function recheckLines(
 
 /** What makes two lines the same line. */
 export function lineKey(line: ReserveLine): string {
-  return `${groupOf(line, line.evidence)} ${line.control}`;
+  return `${groupKey(line)} ${line.control}`;
 }
 
 /** How much of the customers' coins at hand keys and custodians speak for, by asset. */
@@ -83,12 +91,13 @@ export function customersValues(records: ReadonlyMap<number, AnyRecord>, shown: 
   const values = new Map<string, Value>();
   for (const reading of pinnedReadings(records)) {
     if (reading.purpose !== "customer") continue;
-    let { signed, custodian } = values.get(reading.asset) ?? { signed: 0n, custodian: 0n };
+    let { signed, custodian, unchecked } = values.get(reading.asset) ?? NOTHING;
     for (const [place, amount] of amountsOf(reading)) {
-      if (shown.signed.has(place)) signed += amount;
+      if (shown.signed.beyond.has(place)) unchecked += amount;
+      else if (shown.signed.all.has(place)) signed += amount;
       else if (isConfirmed(place, reading, shown)) custodian += amount;
     }
-    values.set(reading.asset, { signed, custodian });
+    values.set(reading.asset, { signed, custodian, unchecked });
   }
   return values;
 }
@@ -100,14 +109,6 @@ function* pinnedReadings(records: ReadonlyMap<number, AnyRecord>): Generator<Rea
   }
 }
 
-/** A line without its control. None of these fields has a space in it. */
-function groupOf(
-  { asset, chain, purpose, storage }: Pick<ReserveLine, "asset" | "chain" | "purpose" | "storage">,
-  level: string,
-): string {
-  return [asset, chain, purpose, storage, level].join(" ");
-}
-
 /**
  * `signature` when every place that must sign did, `custodian` when the wallet's custodian confirmed the rest. Every
  * place that holds some of the balance must, or every one that the sample draws.
@@ -117,8 +118,8 @@ function controlOf(reading: Reading, shown: Shown): Control {
   const isSampled = shown.sample !== null && reading.type === "bitcoin-utxos";
   const asked = isSampled ? drawnPlaces(amounts, reading.wallet, shown.sample.sample) : [...amounts.keys()];
   if (asked.length === 0) return "none";
-  if (asked.every((place) => shown.signed.has(place))) return "signature";
-  const isShown = (place: Place): boolean => shown.signed.has(place) || isConfirmed(place, reading, shown);
+  if (asked.every((place) => shown.signed.all.has(place))) return "signature";
+  const isShown = (place: Place): boolean => shown.signed.all.has(place) || isConfirmed(place, reading, shown);
   return asked.every(isShown) ? "custodian" : "none";
 }
 

@@ -1,7 +1,8 @@
 /** The sample among the evidence: which addresses of a large wallet must sign, drawn by an auditor's nonce. */
 
 import { type AnyRecord, type ControlSample, isReading } from "../evidence/records.ts";
-import { concat, fromHex, sha256, tagged, toHex, toNumber, u32, utf8 } from "../ground/bytes.ts";
+import { rootOf } from "../evidence/tree.ts";
+import { concat, fromHex, tagged, toHex, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
 import type { Place } from "./places.ts";
 
@@ -57,20 +58,6 @@ function isDrawnFrom(records: ReadonlyMap<number, AnyRecord>, sample: Sample): b
     throw failed("control/sample", `the sample was drawn from the reading ${sample.readingRoot}, and this is another`);
   }
   return true;
-}
-
-/** The evidence root of leaves, of which there is at least one: an unpaired node moves up. */
-function rootOf(leaves: readonly Uint8Array[]): Uint8Array {
-  let level = leaves;
-  while (level.length > 1) {
-    const above: Uint8Array[] = [];
-    for (let i = 0; i < level.length; i += 2) {
-      const [left, right] = level.slice(i, i + 2);
-      if (left !== undefined) above.push(right === undefined ? left : sha256(concat(left, right)));
-    }
-    level = above;
-  }
-  return level[0] ?? new Uint8Array();
 }
 
 /**

@@ -11,6 +11,13 @@ export interface Balances {
   readonly confirmed: number;
 }
 
+/** For how much of an asset keys signed; `isLeast` where there are signatures that this page does not check. */
+export interface Share {
+  readonly asset: string;
+  readonly percent: string;
+  readonly isLeast: boolean;
+}
+
 /** A block that challenges name. */
 export interface NamedBlock {
   readonly chain: string;
@@ -37,33 +44,44 @@ export const sentences = {
       en:
         `keys were asked to sign challenges${en === "" ? "" : ` (${en})`}, and ` +
         `${isWhole ? "nothing came back" : "nothing that came back is available"}: ` +
-        `0 of ${balances} balances lie at addresses that signed`,
+        `0 of ${counted(balances, "balance lies", "balances lie")} at addresses that signed`,
       ja:
         `秘密鍵による署名が求められましたが${ja === "" ? "" : `（${ja}）`}、` +
         `${isWhole ? "何も返されていません" : "返されたものは手元にありません"}。` +
         `${balances}件の残高のうち、署名したアドレスにあるものは0件です`,
     };
   },
-  onlyStated: ({ all, signed, confirmed }: Balances, isSampled: boolean): Sentence => ({
-    en: `the statement says that ${balancesSigned(all, signed, isSampled).en}, and that custodians confirmed ${confirmed}`,
-    ja: `報告書によれば、${balancesSigned(all, signed, isSampled).ja}。カストディアンが確認した残高は${confirmed}件です`,
+  balances: ({ all, signed }: Balances, isSampled: boolean): Sentence => ({
+    en: `${signed} of ${counted(all, "balance lies", "balances lie")} ${isSampled ? "wholly or by sample" : "wholly"} at addresses that signed`,
+    ja: `${all}件の残高のうち${signed}件は、${isSampled ? "全部が、または標本により、" : "全部が"}署名したアドレスにあります`,
   }),
-  signed: (addresses: number, days: number, { all, signed }: Balances, isSampled: boolean): Sentence => ({
+  stated: ({ en, ja }: Sentence): Sentence => ({ en: `the statement says that ${en}`, ja: `報告書によれば、${ja}` }),
+  onlyStated: (balances: Sentence, confirmed: number): Sentence => ({
+    en: `the statement says that ${balances.en}, and that custodians confirmed ${confirmed}`,
+    ja: `報告書によれば、${balances.ja}。カストディアンが確認した残高は${confirmed}件です`,
+  }),
+  signed: (addresses: number, days: number, balances: Sentence): Sentence => ({
     en:
-      `${addresses} addresses signed a challenge not older than ${days} days before the snapshot; ` +
-      balancesSigned(all, signed, isSampled).en,
+      `${counted(addresses, "address", "addresses")} signed a challenge not older than ${days} days before the snapshot; ` +
+      balances.en,
     ja:
       `基準時刻の${days}日前以降のブロックを記した文面に、${addresses}件のアドレスが署名しました。` +
-      balancesSigned(all, signed, isSampled).ja,
+      balances.ja,
   }),
   confirmed: (addresses: number, balances: number): Sentence => ({
-    en: `custodians confirmed ${addresses} other addresses, and with them ${balances} balances`,
+    en:
+      `custodians confirmed ${counted(addresses, "other address", "other addresses")}, and with them ` +
+      counted(balances, "balance", "balances"),
     ja: `カストディアンはほかに${addresses}件のアドレスを確認し、これにより${balances}件の残高が確認されました`,
   }),
-  shares: (shares: readonly { readonly asset: string; readonly percent: string }[]): Sentence => ({
-    en: `of the customers' coins, keys signed for ${shares.map(({ asset, percent }) => `${percent} of ${asset}`).join(", ")}`,
-    ja: `顧客預り資産のうち秘密鍵による署名があるもの：${shares.map(({ asset, percent }) => `${asset} ${percent}`).join("、")}`,
-  }),
+  shares: (shares: readonly Share[]): Sentence => {
+    const en = shares.map(({ asset, percent, isLeast }) => `${isLeast ? "at least " : ""}${percent} of ${asset}`);
+    const ja = shares.map(({ asset, percent, isLeast }) => `${asset} ${percent}${isLeast ? "以上" : ""}`);
+    return {
+      en: `of the customers' coins, keys signed for ${en.join(", ")}`,
+      ja: `顧客預り資産のうち秘密鍵による署名があるもの：${ja.join("、")}`,
+    };
+  },
   blocks: (from: number, to: number): Sentence => ({
     en: `the blocks that they name are of ${formatTime(from)} to ${formatTime(to)}, and nobody could sign before`,
     ja: `文面に記されたブロックの時刻は${formatTime(from)}から${formatTime(to)}までで、それより前に署名することはできません`,
@@ -83,14 +101,14 @@ export const sentences = {
   },
   contractsSaidYes: (count: number, names: readonly string[]): Sentence => ({
     en:
-      `${count} contracts said yes to their signatures, by the word of ${some(names, "en")}; that a contract says yes ` +
-      "shows no key, so it counts as none",
+      `${counted(count, "contract", "contracts")} said yes to a signature, by the word of ${some(names, "en")}; that a ` +
+      "contract says yes shows no key, so it counts as none",
     ja:
       `${count}件のコントラクトが署名を有効と答えました（${some(names, "ja")}による）。` +
       "コントラクトの答えは秘密鍵の証明にはならないため、証明なしとして数えます",
   }),
   contractsSilent: (count: number): Sentence => ({
-    en: `${count} contracts could not be asked about their signatures, which count as none`,
+    en: `${counted(count, "contract", "contracts")} could not be asked about a signature, which counts as none`,
     ja: `${count}件のコントラクトには署名を確認できなかったため、証明なしとして数えます`,
   }),
   stranger: (name: string, fingerprint: string): Sentence => ({
@@ -113,19 +131,16 @@ export const sentences = {
   othersNotAtHand: { en: "the signatures of the others are not at hand", ja: "その他の署名が手元にありません" },
   beyond: (count: number, kinds: readonly Beyond[]): Sentence => ({
     en:
-      `this page does not check ${count} of the signatures, which are by ` +
-      `${kinds.map((kind) => BEYOND[kind].en).join(", ")}; \`attest verify\` does`,
+      `this page does not check ${counted(count, "signature", "signatures")} ` +
+      `(${kinds.map((kind) => BEYOND[kind].en).join(", ")}); \`attest verify\` does`,
     ja:
       `このページでは${count}件の署名を検証しません（${kinds.map((kind) => BEYOND[kind].ja).join("、")}）。` +
       "`attest verify`なら検証します",
   }),
 };
 
-function balancesSigned(all: number, signed: number, isSampled: boolean): Sentence {
-  return {
-    en: `${signed} of ${all} balances lie ${isSampled ? "wholly or by sample" : "wholly"} at addresses that signed`,
-    ja: `${all}件の残高のうち${signed}件は、${isSampled ? "全部が、または標本により、" : "全部が"}署名したアドレスにあります`,
-  };
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** The first few of what may be many. */

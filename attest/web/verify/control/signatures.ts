@@ -3,14 +3,13 @@
 import type { Unchecked } from "../bitcoin/bip322.ts";
 import { verifyMessage } from "../bitcoin/messages.ts";
 import { signatureBytes, verifyEthereumMessage } from "../ethereum/messages.ts";
+import { naming } from "../evidence/chains.ts";
 import type { AnyRecord, Control } from "../evidence/records.ts";
 import { isBitcoin } from "../evidence/values.ts";
 import { failed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../statement/eip55.ts";
 import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
 import { challengeText } from "./challenge.ts";
-import { naming } from "./naming.ts";
-import type { Place } from "./places.ts";
+import { evmPlace, type Place } from "./places.ts";
 
 /** What a signature is that this page does not check to its end. */
 export type Beyond = Unchecked | "safe";
@@ -67,9 +66,7 @@ function challengedPlaces(
 function safesOf(records: ReadonlyMap<number, AnyRecord>): ReadonlySet<Place> {
   const places = new Set<Place>();
   for (const record of records.values()) {
-    if (record.type !== "ethereum-safe") continue;
-    if (!isSoundlySpelled(record.address)) throw failed("ethereum/address", `${record.address} has a wrong EIP-55 checksum`);
-    places.add(`${record.chain} ${record.address.toLowerCase()}`);
+    if (record.type === "ethereum-safe") places.add(evmPlace(record.chain, record.address));
   }
   return places;
 }

@@ -9,9 +9,8 @@ import type { PublicKey } from "../signing/keys.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
 import { blockTime, type ChallengeBlocks, challengeBlocks, type Terms } from "./blocks.ts";
 import { NO_NONCE } from "./challenge.ts";
-import { customersValues, lineKey, recheckLines, type Value } from "./covering.ts";
+import { customersValues, lineKey, NOTHING, recheckLines, type Value } from "./covering.ts";
 import { type Custody, recheckCustody, refuseOtherCustodians } from "./custody.ts";
-import type { Place } from "./places.ts";
 import { type DrawnSample, sampleOf } from "./sample.ts";
 import { type Balances, sentences } from "./sentences.ts";
 import { type SignedPlaces, signedPlaces } from "./signatures.ts";
@@ -22,16 +21,14 @@ export interface KnownControl {
   readonly custodians: ReadonlyMap<string, PublicKey>;
 }
 
-/** For how much of the customers' coins of an asset keys signed, and custodians alone, in base units. */
-export interface ControlledAsset {
+/** How much of the customers' coins of an asset keys and custodians speak for. */
+export interface ControlledAsset extends Value {
   readonly asset: string;
-  readonly signed: bigint;
-  readonly custodian: bigint;
   /** What the statement holds of it for customers on chains. */
   readonly total: bigint;
 }
 
-/** Of what was checked here alone; the times are those of the blocks that challenges name, in seconds since 1970. */
+/** The times are those of the blocks that challenges name, in seconds since 1970. */
 export interface Controlled {
   readonly assets: readonly ControlledAsset[];
   readonly from: number | null;
@@ -82,7 +79,7 @@ export function checkControl(
   tellOpen(predicate, records, known, found, findings);
   const { beyond } = found.signed;
   if (beyond.size > 0) findings.beyond(sentences.beyond(beyond.size, [...new Set(beyond.values())].sort()));
-  return isBare(found) ? null : controlled(predicate, valuesOf(records, found), found);
+  return isBare(found) ? null : controlled(predicate, records, found);
 }
 
 function recheck(predicate: Predicate, records: Records, known: KnownControl, exchangeKeys: readonly PublicKey[]): Found {
@@ -99,7 +96,7 @@ function recheck(predicate: Predicate, records: Records, known: KnownControl, ex
   const sample = sampleOf(records, known.nonce);
   refuseOtherCustodians(records, custody.places);
   // What this page does not check holds, or the step fails by it alone: so lines that contradict it fail either way.
-  const lines = recheckLines(records, predicate.reserves, { signed: signed.all, confirmed: custody.places, sample });
+  const lines = recheckLines(records, predicate.reserves, { signed, confirmed: custody.places, sample });
   const all = [...records.values()];
   return {
     signed,
@@ -149,16 +146,21 @@ function balancesOf({ reserves }: Predicate): Balances {
 }
 
 function sentencesOf(predicate: Predicate, records: Records, found: Found): readonly Sentence[] {
-  const balances = balancesOf(predicate);
-  const isSampled = found.sample !== null;
-  if (isBare(found)) return [sentences.onlyStated(balances, isSampled)];
+  const counts = balancesOf(predicate);
+  const balances = sentences.balances(counts, found.sample !== null);
+  if (isBare(found)) return [sentences.onlyStated(balances, counts.confirmed)];
+  const { all, beyond } = found.signed;
   const ages = [...records.values()].map((record) => (record.type === "control-block" ? record.maxAge : 0));
   const said: Sentence[] = [
-    sentences.signed(found.signed.all.size - found.signed.beyond.size, most(ages) ?? 0, balances, isSampled),
+    sentences.signed(all.size - beyond.size, most(ages) ?? 0, beyond.size > 0 ? sentences.stated(balances) : balances),
   ];
-  if (found.confirmed > 0) said.push(sentences.confirmed(found.confirmed, balances.confirmed));
-  const { assets, from, to } = controlled(predicate, valuesOf(records, found), found);
-  const shares = assets.map(({ asset, signed, total }) => ({ asset, percent: percentOf(signed, total) }));
+  if (found.confirmed > 0) said.push(sentences.confirmed(found.confirmed, counts.confirmed));
+  const { assets, from, to } = controlled(predicate, records, found);
+  const shares = assets.map(({ asset, signed, unchecked, total }) => ({
+    asset,
+    percent: percentOf(signed, total),
+    isLeast: unchecked > 0n,
+  }));
   if (shares.length > 0) said.push(sentences.shares(shares));
   if (from !== null && to !== null) said.push(sentences.blocks(from, to));
   if (found.sample !== null) {
@@ -211,21 +213,16 @@ function strangersSaid(records: Records, { custodians }: KnownControl, { unknown
   ];
 }
 
-/** What keys and custodians speak for, of what was checked here alone. */
-function valuesOf(records: Records, { signed, custody, sample }: Found): ReadonlyMap<string, Value> {
-  const checked = new Set<Place>([...signed.all].filter((place) => !signed.beyond.has(place)));
-  return customersValues(records, { signed: checked, confirmed: custody.places, sample });
-}
-
-function controlled(predicate: Predicate, values: ReadonlyMap<string, Value>, found: Found): Controlled {
+function controlled(predicate: Predicate, records: Records, { signed, custody, sample, challenges, blocks }: Found): Controlled {
+  const values = customersValues(records, { signed, confirmed: custody.places, sample });
   const totals = new Map<string, bigint>();
   for (const { asset, purpose, amount } of predicate.reserves) {
     if (purpose === "customer") totals.set(asset, (totals.get(asset) ?? 0n) + amount);
   }
   const assets = [...totals]
     .filter(([, total]) => total > 0n)
-    .map(([asset, total]) => ({ asset, total, ...(values.get(asset) ?? { signed: 0n, custodian: 0n }) }));
-  const times = found.challenges.flatMap((challenge) => blockTime(challenge, found.blocks) ?? []);
+    .map(([asset, total]) => ({ asset, total, ...(values.get(asset) ?? NOTHING) }));
+  const times = challenges.flatMap((challenge) => blockTime(challenge, blocks) ?? []);
   return { assets, from: least(times), to: most(times) };
 }
 
