@@ -1,17 +1,18 @@
 /** What trie nodes show of an account: its balance, and the root of its storage (EIP-1186). */
 
-import { fromHex, toNumber } from "../ground/bytes.ts";
+import { fromHex, toHex, toNumber } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
-import { keccak } from "./keccak.ts";
+import { keccak, keccakHex } from "./keccak.ts";
 import type { Nodes } from "./nodes.ts";
 import { decodeList, decodeRlp, isBytes } from "./rlp.ts";
 import { trieValue } from "./trie.ts";
 
 const FIELDS = 4; // nonce, balance, storage root, hash of the code
 
-export interface Account {
+interface Account {
   readonly balance: Uint8Array;
   readonly storageRoot: Uint8Array;
+  readonly codeHash: Uint8Array;
 }
 
 /** The balance in wei; 0 only where the nodes show that there is no account. */
@@ -25,6 +26,12 @@ export function provenStorageRoot(stateRoot: Uint8Array, contract: string, nodes
   const found = account(stateRoot, contract, nodes);
   if (found === null) throw failed("ethereum/proof", `there is no contract at ${contract}`);
   return found.storageRoot;
+}
+
+/** The Keccak-256 of the code at an address, as hex: of no bytes where there is no code. */
+export function provenCodeHash(stateRoot: Uint8Array, address: string, nodes: Nodes): string {
+  const found = account(stateRoot, address, nodes);
+  return found === null ? keccakHex(new Uint8Array(0)) : toHex(found.codeHash);
 }
 
 /** What stands in a storage slot of 32 bytes; 0 where nothing does. */
@@ -44,9 +51,10 @@ function account(stateRoot: Uint8Array, address: string, nodes: Nodes): Account 
   const value = trieValue(stateRoot, keccak(addressBytes(address)), nodes);
   if (value.length === 0) return null;
   const fields = decodeList(value, "an account");
-  const [, balance, storageRoot] = fields;
-  if (fields.length !== FIELDS || !fields.every(isBytes) || !isBytes(balance) || !isBytes(storageRoot)) {
+  const [nonce, balance, storageRoot, codeHash] = fields;
+  const isSound = fields.length === FIELDS && isBytes(nonce);
+  if (!isSound || !isBytes(balance) || !isBytes(storageRoot) || !isBytes(codeHash)) {
     throw failed("ethereum/rlp", "an account does not have four fields");
   }
-  return { balance, storageRoot };
+  return { balance, storageRoot, codeHash };
 }

@@ -4,7 +4,7 @@ import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader, type EthereumHead } from "../ethereum/header.ts";
 import { SharedNodes } from "../ethereum/nodes.ts";
 import { AttestError, failed } from "../ground/errors.ts";
-import type { AnyRecord, BitcoinHeader, EthereumHeader, Nodes } from "./records.ts";
+import type { AnyRecord, BitcoinHeader, EthereumHeader, Fields, Nodes } from "./records.ts";
 import { isBitcoin } from "./values.ts";
 
 /** The block of a chain at which balances are read. */
@@ -38,7 +38,7 @@ export function newBlock(pin: Pin, trie = new SharedNodes()): Block {
 }
 
 /** Run `check`, and name the record in an error about it. */
-export function naming<T>(index: number, record: AnyRecord, check: () => T): T {
+export function naming<T>(index: number, record: Fields, check: () => T): T {
   try {
     return check();
   } catch (error) {
@@ -47,7 +47,7 @@ export function naming<T>(index: number, record: AnyRecord, check: () => T): T {
   }
 }
 
-function subjectOf(record: AnyRecord): string {
+function subjectOf(record: Fields): string {
   const window = "window" in record ? record.window : null;
   const where = window === null ? "" : ` at block ${window}`;
   const of = "asset" in record && "wallet" in record ? `, ${record.asset} of wallet ${record.wallet}` : "";

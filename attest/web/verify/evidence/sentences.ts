@@ -1,12 +1,125 @@
 /** What steps 9 and 11 say, in both languages. */
 
+import type { Sentence } from "../ground/step.ts";
+import type { RecheckedWindow } from "./windows.ts";
+
+const PURPOSES: Readonly<Record<string, Sentence>> = {
+  customer: { en: "customers' coins", ja: "顧客預り資産" },
+  guarantee: { en: "own coins beside hot customers' coins", ja: "履行保証の自己保有分" },
+  compensation: { en: "own coins of the compensation reserve", ja: "責任準備金の自己保有分" },
+};
+const STORAGES: Readonly<Record<string, Sentence>> = {
+  cold: { en: "cold wallets", ja: "コールドウォレット" },
+  hot: { en: "hot wallets", ja: "ホットウォレット" },
+  other: { en: "other wallets", ja: "その他のウォレット" },
+};
+
+/** `amount` base units of 10^-decimals, every decimal shown. */
+function decimal(amount: bigint, decimals: number): string {
+  const digits = amount.toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals).replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
+  return decimals === 0 ? whole : `${whole}.${digits.slice(-decimals)}`;
+}
+
+function word(words: Readonly<Record<string, Sentence>>, name: string): Sentence {
+  return words[name] ?? { en: name, ja: name };
+}
+
+/** A line of which not everything is here. */
+export interface HiddenLine {
+  readonly asset: string;
+  readonly chain: string;
+  readonly purpose: string;
+  readonly storage: string;
+  readonly decimals: number;
+  readonly amount: bigint;
+  readonly stated: bigint;
+  readonly wallets: number;
+  readonly statedWallets: number;
+}
+
 export const sentences = {
-  recordsBound: (there: number, all: number) => ({
+  recordsBound: (there: number, all: number): Sentence => ({
     en: `${there} of ${all} records of evidence are here, and are those that were signed for`,
     ja: `証拠の記録${all}件のうち${there}件が手元にあり、署名されたものと一致します`,
   }),
-  filesMissing: (names: readonly string[]) => ({
+  filesMissing: (names: readonly string[]): Sentence => ({
     en: `these files were not given: ${names.join(", ")}`,
     ja: `次のファイルが渡されていません：${names.join("、")}`,
+  }),
+  balances: (recomputed: number, stated: number): Sentence => ({
+    en: `${recomputed} of ${stated} balances recomputed from their evidence`,
+    ja: `残高${stated}件のうち${recomputed}件を証拠から再計算しました`,
+  }),
+  bankDocuments: (there: number, stated: number): Sentence => ({
+    en: `${there} of ${stated} bank documents are named by their digest`,
+    ja: `金融機関の書類${stated}件のうち${there}件がダイジェストで特定されています`,
+  }),
+  declarations: (stated: number, forms: number, figures: number): Sentence => ({
+    en: `of ${stated} declarations, ${forms} signed forms are named by their digest, and ${figures} figures recomputed`,
+    ja: `申告${stated}件のうち、署名済みの書面${forms}件がダイジェストで特定され、数値${figures}件を再計算しました`,
+  }),
+  contracts: (there: number, stated: number): Sentence => ({
+    en: `${there} of ${stated} contracts and price lists are named by their digest`,
+    ja: `契約書と価格表${stated}件のうち${there}件がダイジェストで特定されています`,
+  }),
+  custodians: (there: number, stated: number): Sentence => ({
+    en: `${there} of ${stated} documents of custodians are named by their digest; they count nowhere`,
+    ja: `カストディアンの書類${stated}件のうち${there}件がダイジェストで特定されています。これらはどこにも算入されません`,
+  }),
+  besideReadings: (asset: string, custodian: string): Sentence => ({
+    en: `${asset} of ${custodian} was read from chains too, and its document may be of the same coins`,
+    ja: `${custodian}の${asset}はチェーンからも読み取られており、書類は同じコインを指す可能性があります`,
+  }),
+  window: (window: RecheckedWindow): Sentence => {
+    const heights = window.blocks.map((block) => block.height).join(", ");
+    return {
+      en:
+        `${window.chain} was also read at ${heights}, which the nonce ${window.nonce} draws out of ` +
+        `${window.before} blocks before and ${window.after} after`,
+      ja:
+        `${window.chain}はブロック${heights}でも読み取られました。これらは前${window.before}・後${window.after}` +
+        `ブロックから乱数${window.nonce}で抽出されたものです`,
+    };
+  },
+  noRecords: (count: number): Sentence => ({
+    en: `none of the ${count} records of evidence is here`,
+    ja: `証拠の記録${count}件はいずれも手元にありません`,
+  }),
+  withheld: (missing: number, count: number): Sentence => ({
+    en: `${missing} of ${count} records of evidence are not here`,
+    ja: `証拠の記録${count}件のうち${missing}件は手元にありません`,
+  }),
+  hiddenLine: (line: HiddenLine): Sentence => {
+    const [amount, stated] = [decimal(line.amount, line.decimals), decimal(line.stated, line.decimals)];
+    const [purpose, storage] = [word(PURPOSES, line.purpose), word(STORAGES, line.storage)];
+    return {
+      en:
+        `${amount} of ${stated} ${line.asset} on ${line.chain} (${purpose.en}, ${storage.en}) is shown, ` +
+        `in ${line.wallets} of ${line.statedWallets} wallets`,
+      ja:
+        `${line.chain}の${line.asset}（${purpose.ja}、${storage.ja}）は、${stated}のうち${amount}、` +
+        `ウォレット${line.statedWallets}件のうち${line.wallets}件が示されています`,
+    };
+  },
+  moreHidden: (lines: number): Sentence => ({
+    en: `of ${lines} more lines not everything is shown`,
+    ja: `ほかに${lines}行で、一部が示されていません`,
+  }),
+  papers: (count: number): Sentence => ({
+    en: `nothing is shown of ${count} of the documents and declarations`,
+    ja: `書類と申告のうち${count}件は示されていません`,
+  }),
+  needDump: (lines: readonly string[]): Sentence => ({
+    en: `that outputs are unspent, only a dump of all unspent outputs shows: ${lines.join(", ")}`,
+    ja: `未使用であることは、全未使用アウトプットのダンプでしか確認できません：${lines.join("、")}`,
+  }),
+  lowestUnknown: (names: readonly string[]): Sentence => ({
+    en: `the lowest count was not recomputed, for wallets or descriptors are not here: ${names.join(", ")}`,
+    ja: `ウォレットまたはディスクリプタが手元にないため、最低残高を再計算していません：${names.join("、")}`,
+  }),
+  descriptors: (wallets: readonly string[]): Sentence => ({
+    en: `this page does not derive addresses from descriptors, \`attest verify\` does: ${wallets.join(", ")}`,
+    ja: `このページはディスクリプタからアドレスを導出しません。\`attest verify\`なら導出します：${wallets.join("、")}`,
   }),
 };

@@ -1,0 +1,206 @@
+/** Step 11: every figure of the statement held against the records, as far as no dump of unspent outputs is needed. */
+
+import { failed } from "../ground/errors.ts";
+import type { Findings } from "../ground/step.ts";
+import type { Declaration, Predicate, Statement } from "../statement/statement.ts";
+import { checkReading } from "./balances.ts";
+import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
+import { checkCoins, refuseDoubleCounting, refuseOwn, refuseTwoAssets, refuseTwoPurposes } from "./counting.ts";
+import { checkContracts, checkDeclarations, type Declared } from "./documents.ts";
+import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
+import { type AnyRecord, isReading, type Reading } from "./records.ts";
+import { checkSafes } from "./safes.ts";
+import { tell } from "./telling.ts";
+import { type Rest, restOf, type UncheckedLine, uncheckedLines } from "./unchecked.ts";
+import { drawnBlocks } from "./window-draw.ts";
+import {
+  checkLowest,
+  checkNonce,
+  checkWallets,
+  type RecheckedWindow,
+  recheckedWindows,
+  refuseDoubleCountingAt,
+} from "./windows.ts";
+
+export { lineKey } from "./line-sums.ts";
+export type { Rest, UncheckedLine, Why } from "./unchecked.ts";
+
+/** What step 11 found. */
+export interface Rechecked {
+  /** The lines, as `lineKey` names them, of which every balance was recomputed. */
+  readonly lines: ReadonlySet<string>;
+  readonly unchecked: readonly UncheckedLine[];
+  /** The assets whose lowest count around the pins was not recomputed. */
+  readonly lowest: ReadonlySet<string>;
+  readonly recordsAvailable: number;
+  readonly recordsWithheld: number;
+  /** What this page does not know and `attest verify` does, by name. */
+  readonly beyond: readonly string[];
+}
+
+/** What the coverage of an asset rests on that step 11 did not check. */
+export function restsOn(rechecked: Rechecked, asset: string): Rest {
+  return restOf(rechecked.unchecked, rechecked.lowest, asset);
+}
+
+/** Everything that was found, as `tell` says it. */
+export interface Found {
+  readonly predicate: Predicate;
+  readonly records: ReadonlyMap<number, AnyRecord>;
+  /** Those of the pins. */
+  readonly readings: readonly Reading[];
+  readonly lines: ReadonlyMap<string, Shown>;
+  readonly documents: Documents;
+  readonly windows: ReadonlyMap<string, RecheckedWindow>;
+  readonly lowestUnknown: readonly Declaration[];
+  /** Wallets whose outputs are to be of a descriptor, which this page does not derive. */
+  readonly described: ReadonlySet<string>;
+}
+
+/** The leaves of lines whose record is here, by kind, whether the prices have theirs, and how many are declared. */
+export interface Documents {
+  readonly money: ReadonlySet<string>;
+  readonly held: ReadonlySet<string>;
+  readonly cover: ReadonlySet<string>;
+  readonly leaves: ReadonlySet<string>;
+  readonly hasPrices: boolean;
+  readonly declared: Declared;
+}
+
+export function recheckEvidence(
+  statement: Statement,
+  records: ReadonlyMap<number, AnyRecord>,
+  windowNonce: string | null,
+  findings: Findings,
+): Rechecked {
+  const { predicate } = statement;
+  const isComplete = records.size === predicate.evidence.count;
+  const pins = new Map(predicate.chains.map((pin) => [pin.chain, pin]));
+  const drawn = drawnBlocks(records, pins);
+  const readings = checkBalances(records, predicate, pins, drawn);
+  const lines = checkLines(readings, predicate.reserves, isComplete);
+  const windows = recheckedWindows(records, predicate, lines, drawn);
+  const documents = checkDocuments(records, readings, predicate, lines, windows);
+  const lowestUnknown = checkLowest(predicate, windows, isComplete);
+  if (isComplete) requireDocuments(predicate, documents);
+  if (windowNonce !== null) checkNonce(predicate, windows, windowNonce);
+  const described = describedWallets(records);
+  const found = { predicate, records, readings, lines, documents, windows, lowestUnknown, described };
+  tell(found, findings);
+  return conclude(found);
+}
+
+/** Recompute every balance, and see that none counts twice; returns the readings of the pins. */
+function checkBalances(
+  records: ReadonlyMap<number, AnyRecord>,
+  predicate: Predicate,
+  pins: ReadonlyMap<string, Pin>,
+  drawn: ReadonlyMap<string, Pin>,
+): readonly Reading[] {
+  const blocks = new Map<string, Block>([...pins].map(([chain, pin]) => [chain, newBlock(pin)]));
+  for (const [key, pin] of drawn) blocks.set(key, newBlock(pin, blocks.get(blockKey(pin.chain, null))?.trie));
+  for (const [index, record] of records) naming(index, record, () => note(record, blocks));
+  refuseTwoDescriptors(records);
+  const every = new Map<number, Reading>();
+  for (const [index, record] of records) if (isReading(record)) every.set(index, record);
+  checkWallets(every, drawn);
+  const decimals = new Map(predicate.assets.map((item) => [item.asset, item.decimals]));
+  for (const [index, reading] of every) naming(index, reading, () => checkReading(reading, blocks, decimals));
+  checkSafes(records, blocks);
+  const all = [...every.values()];
+  const readings = all.filter((reading) => reading.window === null);
+  refuseDoubleCountingAt(all.filter((reading) => reading.window !== null));
+  refuseDoubleCounting(readings);
+  checkCoins(readings);
+  refuseTwoAssets(all, predicate.assets);
+  refuseTwoPurposes(all);
+  refuseOwn(all, [...records.values()].filter((record) => record.type === "own-wallet"));
+  return readings;
+}
+
+function refuseTwoDescriptors(records: ReadonlyMap<number, AnyRecord>): void {
+  const described = new Set<string>();
+  for (const [index, record] of records) {
+    if (record.type !== "bitcoin-descriptor") continue;
+    naming(index, record, () => {
+      if (described.has(record.wallet)) {
+        throw failed("recheck/twice", `wallet ${record.wallet} has two descriptors`);
+      }
+      described.add(record.wallet);
+    });
+  }
+}
+
+/** The wallets that have a descriptor here, and outputs that are to be behind it. */
+function describedWallets(records: ReadonlyMap<number, AnyRecord>): ReadonlySet<string> {
+  const holding = new Set<string>();
+  for (const record of records.values()) {
+    if (record.type === "bitcoin-utxos" && record.utxos.length > 0) holding.add(record.wallet);
+  }
+  const described = new Set<string>();
+  for (const record of records.values()) {
+    if (record.type === "bitcoin-descriptor" && holding.has(record.wallet)) described.add(record.wallet);
+  }
+  return described;
+}
+
+function checkDocuments(
+  records: ReadonlyMap<number, AnyRecord>,
+  readings: readonly Reading[],
+  predicate: Predicate,
+  lines: ReadonlyMap<string, Shown>,
+  windows: ReadonlyMap<string, RecheckedWindow>,
+): Documents {
+  const every = [...records.values()];
+  const money = checkMoney(every, predicate.money);
+  const held = checkHeld(every, predicate.held ?? []);
+  const declared = checkDeclarations(every, readings, predicate.declarations, wholeAssets(lines));
+  const cover = checkContracts(every, predicate.cover, predicate.prices);
+  const leaves = new Set([...money, ...held, ...cover, ...[...windows.values()].map((window) => window.leaf)]);
+  for (const record of every) if (record.type === "declaration") leaves.add(record.leaf);
+  const hasPrices = predicate.prices.length === 0 || every.some((record) => record.type === "prices");
+  return { money, held, cover, leaves, hasPrices, declared };
+}
+
+/** The assets of which every reading of customers' coins is disclosed. */
+function wholeAssets(lines: ReadonlyMap<string, Shown>): ReadonlySet<string> {
+  const customers = [...lines.values()].filter((line) => line.purpose === "customer");
+  const missing = new Set(customers.filter((line) => !isDisclosed(line)).map((line) => line.asset));
+  return new Set(customers.map((line) => line.asset).filter((asset) => !missing.has(asset)));
+}
+
+/** The leaves of all lines that rest on a document. */
+export function statedLeaves(predicate: Predicate): readonly string[] {
+  const { money, held, cover, declarations } = predicate;
+  return [...money, ...(held ?? []), ...cover, ...declarations].map((line) => line.evidenceLeaf);
+}
+
+function requireDocuments(predicate: Predicate, documents: Documents): void {
+  const hasAll = statedLeaves(predicate).every((leaf) => documents.leaves.has(leaf));
+  if (!hasAll || !documents.hasPrices) {
+    throw failed("recheck/documents", "a line has none of the records behind it, all of which are here");
+  }
+}
+
+function conclude(found: Found): Rechecked {
+  const { predicate, records, readings, lines, documents, described } = found;
+  const beyond = readings.filter((reading) => described.has(reading.wallet) && !needsDump(reading));
+  const isBeyond = new Set(beyond.map((reading) => `${reading.asset} ${reading.chain}`));
+  const whole = [...lines].filter(
+    ([, line]) => isDisclosed(line) && line.waiting === 0 && !isBeyond.has(`${line.asset} ${line.chain}`),
+  );
+  const lowest = new Set(found.lowestUnknown.map((item) => item.unit ?? ""));
+  for (const reading of records.values()) {
+    if (reading.type === "bitcoin-utxos" && reading.window !== null && described.has(reading.wallet)) {
+      lowest.add(reading.asset);
+    }
+  }
+  return {
+    lines: new Set(whole.map(([key]) => key)),
+    unchecked: uncheckedLines(predicate, lines, documents.money, beyond),
+    lowest,
+    recordsAvailable: records.size,
+    recordsWithheld: predicate.evidence.count - records.size,
+    beyond: described.size > 0 ? ["bitcoin-descriptor"] : [],
+  };
+}

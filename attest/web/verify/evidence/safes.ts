@@ -1,0 +1,37 @@
+/** The Safes among the evidence are what their proofs show, and each has one record. */
+
+import { Nodes } from "../ethereum/nodes.ts";
+import { provenSafe } from "../ethereum/safe.ts";
+import { failed, malformed } from "../ground/errors.ts";
+import { isSoundlySpelled } from "../statement/eip55.ts";
+import { type Blocks, naming } from "./chains.ts";
+import type { AnyRecord, EthereumSafe } from "./records.ts";
+
+export function checkSafes(records: ReadonlyMap<number, AnyRecord>, blocks: Blocks): void {
+  const seen = new Set<string>();
+  for (const [index, record] of records) {
+    if (record.type !== "ethereum-safe") continue;
+    naming(index, record, () => {
+      checkSafe(record, blocks);
+      if (!isSoundlySpelled(record.address)) {
+        throw malformed("ethereum/address", `${record.address} has a wrong EIP-55 checksum`);
+      }
+      const place = `${record.chain} ${record.address.toLowerCase()}`;
+      if (seen.has(place)) throw failed("recheck/twice", "another record is of the same Safe");
+      seen.add(place);
+    });
+  }
+}
+
+function checkSafe(record: EthereumSafe, blocks: Blocks): void {
+  const block = blocks.get(record.chain);
+  if (block === undefined || block.header === null || block.header === "bitcoin") {
+    throw failed("recheck/header", `there is no header for ${record.chain}`);
+  }
+  const safe = provenSafe(block.header.stateRoot, record.address, new Nodes(record.proof, block.trie));
+  if (safe === null) throw failed("recheck/safe", "its proof shows that there is no known Safe");
+  const hasOwners = record.owners.length === safe.owners.length && record.owners.every((one, i) => one === safe.owners[i]);
+  if (!hasOwners || BigInt(record.threshold) !== safe.threshold || record.version !== safe.version) {
+    throw failed("recheck/safe", "its proof shows other owners, another threshold or version than it says");
+  }
+}

@@ -1,0 +1,65 @@
+/** What a statement says and step 11 did not check, and how much of an asset's coverage rests on it. */
+
+import type { Predicate } from "../statement/statement.ts";
+import { isDisclosed, type Shown } from "./line-sums.ts";
+import type { Reading } from "./records.ts";
+
+/** Records that are not here, outputs that only a dump of all unspent outputs shows, or what this page does not know. */
+export type Why = "unavailable" | "dump" | "beyond";
+
+/** An amount in base units that was not checked; money has no chain and no storage. */
+export interface UncheckedLine {
+  readonly asset: string;
+  readonly chain: string | null;
+  readonly purpose: string;
+  readonly storage: string | null;
+  readonly amount: bigint;
+  readonly why: Why;
+}
+
+/** What one coverage rests on that was not checked: base units by reason, and whether a lowest count is among it. */
+export interface Rest {
+  readonly unavailable: bigint;
+  readonly dump: bigint;
+  readonly beyond: bigint;
+  readonly lowest: boolean;
+}
+
+/** `money` has the leaves of the bank documents that are here, `beyond` the readings that this page cannot check whole. */
+export function uncheckedLines(
+  predicate: Predicate,
+  lines: ReadonlyMap<string, Shown>,
+  money: ReadonlySet<string>,
+  beyond: readonly Reading[],
+): readonly UncheckedLine[] {
+  const found: UncheckedLine[] = [];
+  for (const line of lines.values()) {
+    const { asset, chain, purpose, storage } = line;
+    if (!isDisclosed(line)) {
+      found.push({ asset, chain, purpose, storage, amount: line.stated - line.amount, why: "unavailable" });
+    }
+    if (line.waiting > 0) found.push({ asset, chain, purpose, storage, amount: line.waitingAmount, why: "dump" });
+  }
+  for (const { asset, chain, purpose, storage, amount } of beyond) {
+    found.push({ asset, chain, purpose, storage, amount, why: "beyond" });
+  }
+  for (const { currency, purpose, amount, evidenceLeaf } of predicate.money) {
+    if (money.has(evidenceLeaf)) continue;
+    found.push({ asset: currency, chain: null, purpose, storage: null, amount, why: "unavailable" });
+  }
+  return found;
+}
+
+/** What the coverage of an asset rests on; `lowest` has the assets whose lowest count was not recomputed. */
+export function restOf(unchecked: readonly UncheckedLine[], lowest: ReadonlySet<string>, asset: string): Rest {
+  const sum = (why: Why): bigint =>
+    unchecked
+      .filter((line) => line.asset === asset && line.purpose === "customer" && line.why === why)
+      .reduce((total, line) => total + line.amount, 0n);
+  return {
+    unavailable: sum("unavailable"),
+    dump: sum("dump"),
+    beyond: sum("beyond"),
+    lowest: lowest.has(asset),
+  };
+}
