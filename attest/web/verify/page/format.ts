@@ -1,0 +1,104 @@
+/** How values are spelled for people: exact amounts, percentages rounded down, digests in fours, times in two zones. */
+
+export type Lang = "en" | "ja";
+
+/** The longest foreign text that is shown whole, in characters. */
+export const MAX_SHOWN = 300;
+
+/** The beginning of a text that is too long to show, by characters and not by halves of them. */
+export function clipped(text: string, most = MAX_SHOWN): string {
+  if (text.length <= most) return text;
+  const characters = [...text.slice(0, 2 * most + 2)];
+  return characters.length <= most ? text : `${characters.slice(0, most).join("")}…`;
+}
+
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
+}
+
+/** `amount` base units of 10^-decimals, every decimal shown. */
+export function amountText(amount: bigint, decimals: number): string {
+  const sign = amount < 0n ? "-" : "";
+  const digits = (amount < 0n ? -amount : amount).toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  return `${sign}${grouped(whole)}${decimals === 0 ? "" : `.${digits.slice(-decimals)}`}`;
+}
+
+/** `hundredths` of a percent, which the caller has rounded down. */
+export function percentText(hundredths: bigint, lang: Lang): string {
+  return `${amountText(hundredths, 2)}${lang === "ja" ? "%" : " %"}`;
+}
+
+/** The share that `part` is of `whole`, rounded down. */
+export function shareText(part: bigint, whole: bigint, lang: Lang): string {
+  return whole === 0n ? "" : percentText((part * 10_000n) / whole, lang);
+}
+
+/** Hex in groups of four digits, which eyes can follow. */
+export function inFours(hex: string): string {
+  return hex.replace(/.{4}(?=.)/g, "$& ");
+}
+
+export interface Moment {
+  readonly utc: string;
+  /** In the reader's zone, or null where that is UTC. */
+  readonly local: string | null;
+  readonly zone: string;
+}
+
+/** A time in UTC and in the reader's zone, each with its name. */
+export function moment(seconds: number, lang: Lang, zone: string): Moment {
+  const locale = lang === "ja" ? "ja-JP" : "en-GB";
+  const spell = (timeZone: string): string =>
+    new Intl.DateTimeFormat(locale, {
+      year: "numeric",
+      month: "long",
+      day: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: seconds % 60 === 0 ? undefined : "2-digit",
+      hourCycle: "h23",
+      timeZone,
+      timeZoneName: "short",
+    }).format(new Date(seconds * 1000));
+  const utc = spell("UTC");
+  const same = ["UTC", "Etc/UTC", "Etc/GMT", "GMT", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu"].includes(zone);
+  return { utc, local: same ? null : spell(zone), zone };
+}
+
+/** The zone of this device. */
+export function zoneHere(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+export type Typed =
+  | { readonly kind: "none" }
+  | { readonly kind: "amount"; readonly amount: bigint }
+  /** Not a number, or one with separators at odd places: nothing is guessed. */
+  | { readonly kind: "unreadable" }
+  /** More decimals than the asset has. */
+  | { readonly kind: "too fine" };
+
+const SEPARATORS = /[,' \u2019_]/g;
+const PLAIN = /^([0-9]{1,60})(?:\.([0-9]{0,60}))?$/;
+const IN_THREES = /^([0-9]{1,3}(?:([,' \u2019_])[0-9]{3})(?:\2[0-9]{3}){0,18})(?:\.([0-9]{0,60}))?$/;
+
+/**
+ * What someone typed as an amount of `asset`. Full-width digits and separators of thousands are taken, and the name of
+ * the asset or of the yen after it; a comma is never the decimal point, because 1,500 would then have two meanings.
+ */
+export function typedAmount(text: string, asset: string, decimals: number): Typed {
+  const narrow = text.slice(0, 200).normalize("NFKC").trim();
+  if (narrow === "") return { kind: "none" };
+  const bare = narrow.replace(/^[\u00a5$\u20ac\u00a3]\s*/, "").replace(/\s*(\u5186|[A-Za-z][A-Za-z0-9._-]*)$/, (unit) => {
+    const name = unit.trim();
+    return name === "\u5186" || name.toUpperCase() === asset.toUpperCase() ? "" : unit;
+  });
+  const found = PLAIN.exec(bare);
+  const threes = found === null ? IN_THREES.exec(bare) : null;
+  const whole = (found?.[1] ?? threes?.[1] ?? "").replace(SEPARATORS, "");
+  if (whole === "") return { kind: "unreadable" };
+  const fraction = (found?.[2] ?? threes?.[3] ?? "").replace(/0+$/, "");
+  if (fraction.length > decimals) return { kind: "too fine" };
+  return { kind: "amount", amount: BigInt(whole + fraction.padEnd(decimals, "0")) };
+}

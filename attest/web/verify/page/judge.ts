@@ -1,0 +1,246 @@
+/**
+ * The headline. One sentence says what matters most, and everything else that is not as it should be stands under it:
+ * people read the green line beside the red one.
+ */
+
+import type { Status, Step } from "../ground/step.ts";
+import type { Coverage } from "../statement/coverage.ts";
+import type { Verification } from "../verify.ts";
+import { compareWith } from "./fingerprint.ts";
+import { clipped, type Lang, moment, percentText } from "./format.ts";
+import type { Gathered } from "./gather.ts";
+import { compared, type Owed, type OwedRow } from "./mine.ts";
+import type { Phrase } from "./phrase.ts";
+import type { Texts } from "./texts.en.ts";
+
+/** What the page knows: the files, what came of them, and what the reader typed. */
+export interface Seen {
+  readonly gathered: Gathered;
+  /** Null while there is no bundle. */
+  readonly verification: Verification | null;
+  /** What the reader expects, as typed, by asset. */
+  readonly expected: ReadonlyMap<string, string>;
+  /** A pointer or digest to compare with, as typed. */
+  readonly pointer: string;
+  readonly zone: string;
+}
+
+export type Tone = "good" | "bad" | "warn" | "idle";
+
+/** What would help most. */
+export type Act = "bundle" | "proof" | "root";
+
+export interface Verdict {
+  readonly tone: Tone;
+  /** Null before anything was checked. */
+  readonly status: Status | null;
+  readonly title: Phrase;
+  readonly lines: readonly Line[];
+  readonly act: Act | null;
+}
+
+export interface Line {
+  /** Shown as a word before the line, where the line is a finding of its own. */
+  readonly status: Status | null;
+  readonly text: Phrase;
+}
+
+/** One thing that keeps the headline from being VERIFIED, the gravest first. */
+interface Issue {
+  readonly tone: Tone;
+  readonly status: Status;
+  readonly title: Phrase;
+  readonly why: readonly Phrase[];
+  readonly act: Act | null;
+}
+
+/** At most so many assets are named in one sentence. */
+const MAX_NAMED = 5;
+
+/** Whose signatures hold: `unsure` where a step about them failed or could not be run to its end. */
+export type Signed = "yes" | "nobody" | "unsure";
+
+export function signedOf({ gathered, verification }: Seen): Signed {
+  if (gathered.anchor.kind === "nobody") return "nobody";
+  const found = verification?.signatories ?? null;
+  const statusOf = (number: number): Status | undefined =>
+    verification?.steps.find((step) => step.number === number)?.status;
+  const counted = statusOf(2) === "VERIFIED" && statusOf(3) === "VERIFIED" && found !== null;
+  if (!counted || found.undecided.length > 0) return "unsure";
+  if (gathered.anchor.kind === "keys") return "yes";
+  const enough = found.roles.some(({ role }) => role === "exchange") && found.roles.every((one) => one.signed >= one.threshold);
+  return statusOf(1) === "VERIFIED" && enough ? "yes" : "unsure";
+}
+
+/** The verdict; `steps` are those that are shown, `owed` what the verified proof says. */
+export function judge(seen: Seen, steps: readonly Step[], owed: Owed | null, lang: Lang, texts: Texts): Verdict {
+  const { verification } = seen;
+  if (verification === null) return before(seen.gathered, texts);
+  const issues = issuesOf(seen, verification, steps, owed, lang, texts);
+  const [first, ...others] = issues;
+  const also = others.map(({ status, title }): Line => ({ status, text: title }));
+  const lines = [...also, ...told(verification, first ?? null, seen, steps, texts)];
+  if (first === undefined) {
+    return { tone: "good", status: "VERIFIED", title: [texts.verdict.verified], lines, act: null };
+  }
+  const why = first.why.map((text): Line => ({ status: null, text }));
+  return { tone: first.tone, status: first.status, title: first.title, lines: [...why, ...lines], act: first.act };
+}
+
+function before({ proof }: Gathered, { verdict }: Texts): Verdict {
+  const start = proof === "none" || proof === "damaged";
+  return {
+    tone: "idle",
+    status: null,
+    title: [start ? verdict.start : verdict.needBundle],
+    lines: [{ status: null, text: start ? verdict.startLine : verdict.needBundleLine }],
+    act: start ? null : "bundle",
+  };
+}
+
+function issuesOf(
+  seen: Seen,
+  verification: Verification,
+  steps: readonly Step[],
+  owed: Owed | null,
+  lang: Lang,
+  texts: Texts,
+): readonly Issue[] {
+  return [
+    ...ended(verification, texts),
+    ...unsigned(seen, verification, texts),
+    ...otherThanCompared(seen, verification, texts),
+    ...unexpected(seen, owed, texts),
+    ...below(verification, owed, lang, texts),
+    ...unmet(steps, texts),
+    ...stale(seen, verification, lang, texts),
+    ...unproven(seen, verification, texts),
+  ];
+}
+
+/** Why the run ended before its last step. */
+function ended({ error, steps }: Verification, { verdict, failed, failedLine }: Texts): Issue[] {
+  const last = steps.at(-1);
+  if (error === null || last === undefined) return [];
+  if (last.status !== "FAILED") {
+    const why = [verdict.stoppedAt(last.number)];
+    return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.stopped], why, act: null }];
+  }
+  const title = verdict.failed(failed[last.number] ?? "");
+  const why = [failedLine, ...(steps.length > 6 ? [[verdict.before]] : [])];
+  return [{ tone: "bad", status: "FAILED", title: [title], why, act: null }];
+}
+
+function unsigned(seen: Seen, { error }: Verification, { verdict }: Texts): Issue[] {
+  const signed = signedOf(seen);
+  if (signed === "nobody") {
+    return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.noRoot], why: [verdict.noRootLine], act: "root" }];
+  }
+  // Where the run ended, that is said already.
+  if (signed === "yes" || error !== null) return [];
+  return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.unsure], why: [verdict.unsureLine], act: null }];
+}
+
+function otherThanCompared({ pointer }: Seen, { statement, digest }: Verification, { verdict }: Texts): Issue[] {
+  if (statement === null || digest === null) return [];
+  if (compareWith(pointer, statement.predicate.period, digest) !== "different") return [];
+  return [{ tone: "bad", status: "FAILED", title: [verdict.different], why: [verdict.differentLine], act: null }];
+}
+
+function unexpected({ expected }: Seen, owed: Owed | null, texts: Texts): Issue[] {
+  if (owed === null) return [];
+  const rows = [...owed.rows, ...owed.others];
+  const of = (wanted: "less" | "more"): OwedRow[] =>
+    rows.filter((row) => compared(row, expected.get(row.asset) ?? "", texts).outcome === wanted);
+  const less = of("less");
+  const more = of("more");
+  if (less.length === 0 && more.length === 0) return [];
+  const assets = listed((less.length > 0 ? less : more).map((row) => [{ quoted: row.asset }]), texts);
+  const title = less.length > 0 ? texts.verdict.expectLess(assets) : texts.verdict.expectMore(assets);
+  return [{ tone: less.length > 0 ? "bad" : "warn", status: "NOT MET", title, why: [], act: null }];
+}
+
+function below({ coverage }: Verification, owed: Owed | null, lang: Lang, texts: Texts): Issue[] {
+  const short = coverage.filter((one) => !one.met);
+  if (short.length === 0) return [];
+  const assets = listed(short.map((one) => withPercent(one, lang)), texts);
+  const title = owed === null ? texts.verdict.below(assets) : texts.verdict.includedBelow(assets);
+  return [{ tone: "bad", status: "NOT MET", title, why: [], act: null }];
+}
+
+/** Steps that are not met; what the last says, has sentences of its own. */
+function unmet(steps: readonly Step[], texts: Texts): Issue[] {
+  return steps
+    .filter(({ number, status }) => status === "NOT MET" && number !== 15)
+    .map(({ number }) => {
+      const title = texts.verdict.unmet(texts.steps.titles[number] ?? "");
+      return { tone: "warn", status: "NOT MET", title, why: [], act: null };
+    });
+}
+
+function stale({ gathered, zone }: Seen, { statement }: Verification, lang: Lang, { verdict }: Texts): Issue[] {
+  const now = gathered.given?.now;
+  if (statement === null || now === undefined) return [];
+  const { issuedAt, expiresAt } = statement.predicate;
+  const spell = (seconds: number): string => {
+    const { utc, local } = moment(seconds, lang, zone);
+    return local ?? utc;
+  };
+  if (now >= expiresAt) {
+    const title = verdict.expired(spell(expiresAt));
+    return [{ tone: "warn", status: "NOT MET", title, why: [verdict.expiredLine], act: null }];
+  }
+  if (now >= issuedAt) return [];
+  return [{ tone: "warn", status: "NOT MET", title: verdict.notYet(spell(issuedAt)), why: [verdict.notYetLine], act: null }];
+}
+
+function unproven({ gathered }: Seen, { error }: Verification, { verdict, notes }: Texts): Issue[] {
+  const issue = (title: string, why: Phrase): Issue[] => {
+    return [{ tone: "warn", status: "NOT CHECKED", title: [title], why: [why], act: "proof" }];
+  };
+  if (error !== null) return [];
+  switch (gathered.proof) {
+    case "given":
+      return [];
+    case "none":
+      return issue(verdict.noProof, verdict.noProofLine);
+    case "other statement":
+      return issue(verdict.proofOther, notes.otherStatement);
+    case "damaged":
+      return issue(verdict.proofDamaged, verdict.proofDamagedLine);
+  }
+}
+
+/** What holds, and how far it reaches, where nothing failed. */
+function told(
+  verification: Verification,
+  first: Issue | null,
+  seen: Seen,
+  steps: readonly Step[],
+  texts: Texts,
+): readonly Line[] {
+  const { coverage, holdings, statement, error } = verification;
+  if (error !== null || statement === null) return [];
+  const lines: Phrase[] = [];
+  if (first === null) lines.push(texts.verdict.signedBy(clipped(statement.predicate.entity.name), statement.predicate.period));
+  const isMet = coverage.every((one) => one.met);
+  if (first !== null && holdings.length > 0 && isMet) lines.push(texts.verdict.includedLine);
+  if (first !== null && isMet) lines.push(texts.verdict.metLine);
+  if (holdings.length > 0 && seen.expected.size === 0) lines.push(texts.verdict.compareLine);
+  const open = steps.filter((step) => step.status === "NOT CHECKED").length;
+  if (open > 0) lines.push(texts.verdict.openLine(open));
+  return lines.map((text) => ({ status: null, text }));
+}
+
+const withPercent = (one: Coverage, lang: Lang): Phrase => [
+  { quoted: one.asset },
+  ...(one.hundredths === null ? [] : [` (${percentText(one.hundredths, lang)})`]),
+];
+
+/** Some of the names, and how many more there are. */
+export function listed(names: readonly Phrase[], texts: Texts): Phrase {
+  const shown = names.slice(0, MAX_NAMED);
+  const rest = names.length - shown.length;
+  const all = rest > 0 ? [...shown, [texts.andMore(rest)]] : shown;
+  return all.flatMap((name, i) => (i === 0 ? name : [texts.listAnd, ...name]));
+}
