@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.faults.worker import ROOT, Worker, cases_of
 
-PARTS = ("kills", "errors", "pairs", "bundles", "chaos", "hostile_documents", "hostile_ledgers")
+PARTS = ("kills", "errors", "pairs", "bundles", "chaos", "hostile_documents", "hostile_ledgers", "pages")
 _SHOWN = 20
 _INTERRUPTED = 130
 
@@ -67,7 +67,11 @@ def main() -> int:
 def source_digest() -> str:
     """What tells one state of the package and of these tests from another."""
     digest = hashlib.sha256()
-    for path in sorted([*(ROOT / "attest").rglob("*.py"), *(ROOT / "tests/faults").glob("*.py")]):
+    page = ROOT / "attest/web/verify"
+    parts = [path for path in page.iterdir() if path.is_dir() and path.name != "node_modules"]
+    folders = [ROOT / "tests/faults", ROOT / "tests/web", page, *parts]
+    found = {path for folder in folders for path in folder.iterdir() if path.suffix in {".py", ".ts", ".mjs"}}
+    for path in sorted({*(ROOT / "attest").rglob("*.py"), *found}):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
