@@ -93,7 +93,7 @@ def test_every_document_of_the_corpus_is_what_its_schema_says() -> None:
             known.add(spelled)
             validators[name].validate(document)
     assert {name: len(known) > 0 for name, known in seen.items()}.keys() == DOCUMENTS.keys() - {
-        "challenges", "custody-confirmation", "findings", "policy-inputs", "reserves"
+        "challenges", "custody-confirmation", "findings", "pack", "policy-inputs", "reserves"
     }  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def test_documents_that_are_in_no_bundle_are_what_their_schemas_say(
         "findings": tomllib.loads(FINDINGS),
         "challenges": json.loads(parsers["challenges.json"].seeds[0]),
         "custody-confirmation": confirmation(1, 2).confirmation.to_value(),
+        "pack": json.loads(parsers["pack"].seeds[0]),
     }
     for name, document in documents.items():
         validator(name).validate(document)

@@ -11,9 +11,10 @@ from typing import Final
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES
 from attest.attestation.config import Config, expand
+from attest.attestation.pointer import pointer
 from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.files import SECRET_MODE, is_file, read_bounded, reason, write_file
+from attest.files import SECRET_MODE, is_file, read_bounded, real_path, reason, write_file
 from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
 from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
@@ -191,3 +192,22 @@ def prove_account(path: Path, account: str) -> InclusionProof:
     """
     with open_snapshot(path) as snapshot:
         return prove(bound_statement(path, snapshot), account, snapshot.trees.values())
+
+
+def published_bundle(path: Path) -> Path:
+    """Where `attest run` put the bundle of the month whose private folder is `path`, if both lie in their own folders.
+
+    Raises `UnavailableError` when there is no statement in `path`, `MalformedError`.
+    """
+    period = _stated_period(path)
+    return real_path(path).parent.parent / "publication" / period / f"{period}.attest.json"
+
+
+def point_to(path: Path) -> str:
+    """The pointer to the statement in the private folder `path` of a month. Raises what `bound_statement` raises."""
+    with open_snapshot(path) as snapshot:
+        return pointer(_stated_period(path), bound_statement(path, snapshot))
+
+
+def _stated_period(path: Path) -> str:
+    return parse_statement(read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)).predicate.period

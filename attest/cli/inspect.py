@@ -22,7 +22,7 @@ _BANNER: Final = "NOT VERIFIED: this only shows what stands in the file; `attest
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
-    """Show the document in FILE: a bundle, trust root, statement, report, proof, challenge or evidence.
+    """Show the document in FILE: a bundle, proof, pack, trust root, statement, report, challenge or evidence.
 
     Nothing is verified.
     """
@@ -55,6 +55,8 @@ def _read(data: bytes, what: str) -> tuple[str, Any]:
 
 def _shown(value: Any) -> tuple[str, Any]:
     """The kind of a document, and the document with what is encoded in it made legible."""
+    from attest.canonical import loads
+
     fields = value if isinstance(value, dict) else {}
     match fields:
         case {"format": "attest/bundle/v1"}:
@@ -66,6 +68,14 @@ def _shown(value: Any) -> tuple[str, Any]:
                 "timestamps": [_timestamp(stamp.to_value()) for stamp in bundle.timestamps],
                 "trustRoots": [_envelope(root) for root in value["trustRoots"]],
                 "auditorReports": [_envelope(report) for report in value["auditorReports"]],
+            }
+        case {"format": "attest/pack/v1"}:
+            from attest.attestation.pack import Pack
+
+            bundle_bytes, proof_bytes = Pack.from_value(value, what="the pack").files
+            return "pack", {
+                "bundle": _shown(loads(bundle_bytes, what="the bundle", max_bytes=_MAX_BYTES))[1],
+                "proof": loads(proof_bytes, what="the inclusion proof", max_bytes=_MAX_BYTES),
             }
         case {"format": str(name)}:
             return name, value

@@ -10,12 +10,14 @@ from attest.errors import AttestError, MalformedError
 from attest.formats import Form, foreign, other_text
 
 BUNDLE, PROOF, TRUST_ROOT = "a bundle", "an inclusion proof", "a trust root"
+_PACK: Final = "a pack of a bundle and a proof"
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
 _KINDS: Final = {
     "format": {
         "attest/bundle/v1": BUNDLE,
         "attest/inclusion-proof/v1": PROOF,
+        "attest/pack/v1": _PACK,
         "attest/reserves/v1": "a reading of the reserves",
         "attest/liability-snapshot/v1": "the manifest of a liability snapshot",
         "attest/challenges/v1": "a list of challenges",
@@ -83,6 +85,8 @@ def refuse_other(data: bytes, path: Path, wanted: str) -> None:
     fields = value if isinstance(value, dict) else {}
     says = {name: text for name in _KINDS if isinstance(text := fields.get(name), str)}
     kind, hint = next((_KINDS[name][text] for name, text in says.items() if text in _KINDS[name]), None), None
+    if kind == _PACK:
+        hint = "attest verify PACK takes it in the place of a bundle, with the proof in it"
     if kind is None and _LATER.fullmatch(says.get("format", "")):
         kind, hint = f"a document of the form {says['format']}, which this attest does not know", "use a newer attest"
     if kind is None and wanted == TRUST_ROOT and fields.keys() & {"payloadType", "roles"}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -45,14 +45,13 @@ def verify(
 ) -> Result:
     """Verify BUNDLE: signatures, arithmetic, evidence beside it, rules, an inclusion proof.
 
-    Offline, but for --node and a ledger in a database.
+    Offline, but for --node and a ledger in a database. BUNDLE may be a pack, which has its proof in it.
 
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
-    from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.verify import NO_PROOF
+    from attest.attestation.verify import NO_PROOF, Step
     from attest.cli.render import verified_document, verified_text
     from attest.files import read_bounded
 
@@ -60,20 +59,26 @@ def verify(
         raise click.UsageError("say whom you trust: either --trust-root FILE or --key PUB")
     if next_roots and trust_root is None:
         raise click.UsageError("--next-root follows a --trust-root; nothing leads to it from a --key")
-    data = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    try:
+        read = _read(bundle, proof)
+    except MalformedError as error:
+        return _failed(error, [Step(0, "FAILED", error.message)])
     key = None
     if key_path is not None:
         key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
     anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
     values = Known(**known).values(as_json=as_json)
     ask: Asking | None = values["ask"]
-    proof_bytes, unusable = (None, None) if proof is None else _read_proof(proof, data)
-    no_proof = NO_PROOF if unusable is None else unusable.message
+    no_proof = NO_PROOF if read.unusable is None else read.unusable.message
     steps: list[Step] = []
     try:
-        verified = anchors.verify(bundle, data, proof_bytes=proof_bytes, no_proof=no_proof, tell=steps.append, **values)
+        verified = anchors.verify(
+            bundle, read.bundle, proof_bytes=read.proof, no_proof=no_proof, tell=steps.append, **values
+        )
     except AttestError as error:
-        return _ended(error, steps, bundle, (trust_root, *next_roots))
+        # What is in a pack is no file that could be another than it was taken for.
+        given = () if read.is_packed else ((bundle, BUNDLE),)
+        return _ended(error, steps, *given, *((root, TRUST_ROOT) for root in (trust_root, *next_roots)))
     document = {
         "command": "verify",
         "status": "adverse" if verified.adverse else "verified",
@@ -82,32 +87,63 @@ def verify(
     if at is not None:
         document["at"] = at
     text = verified_text(verified, key, frozenset() if ask is None else ask.answered) + anchors.as_of()
-    if unusable is None:
+    if read.unusable is None:
         return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
-    document |= {"status": unusable.status, "error": error_document(unusable)}
+    document |= {"status": read.unusable.status, "error": error_document(read.unusable)}
     said = "NOT CHECKED: the inclusion proof (step 10). All that follows is of the statement alone."
-    return Result(document, f"{said}\n\n{text}", exit_code(unusable), error_text(unusable))
+    return Result(document, f"{said}\n\n{text}", exit_code(read.unusable), error_text(read.unusable))
 
 
-def _read_proof(path: Path, bundle: bytes) -> tuple[bytes | None, AttestError | None]:
-    """An inclusion proof of the statement in `bundle`; or why what is at `path` is none, which accuses nobody."""
+class _Read(NamedTuple):
+    """What is to be verified: a bundle, with a proof or with why what was given as one cannot be used."""
+
+    bundle: bytes
+    proof: bytes | None
+    unusable: AttestError | None
+    is_packed: bool
+
+
+def _read(bundle: Path, proof: Path | None) -> _Read:
+    """The bundle and the proof in their files, or in the pack that the first is. Raises `MalformedError` for a pack."""
+    from attest.attestation.pack import MAX_PACK_BYTES, unpack
     from attest.files import read_bounded
+
+    data = read_bounded(bundle, MAX_PACK_BYTES)
+    pack = unpack(data)
+    if pack is not None and proof is not None:
+        raise click.UsageError(f"{bundle} is a pack, which has its proof in it: leave out --proof")
+    if pack is not None:
+        data, given = pack.files
+        unusable = _unusable(given, f"the proof in {bundle}", data)
+    elif proof is not None:
+        given = read_bounded(proof, _MAX_BYTES)
+        unusable = _unusable(given, proof, data)
+    else:
+        return _Read(data, None, None, is_packed=False)
+    return _Read(data, given if unusable is None else None, unusable, is_packed=pack is not None)
+
+
+def _unusable(data: bytes, what: Path | str, bundle: bytes) -> AttestError | None:
+    """Why `data` is no inclusion proof of the statement in `bundle`, which accuses nobody; None when it may be one.
+
+    `what` is its path, or names it where it is no file of its own.
+    """
     from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof
 
-    data = read_bounded(path, _MAX_BYTES)
     try:
-        refuse_other(data, path, PROOF)
-        proof = InclusionProof.from_json(data, what=str(path), max_bytes=MAX_PROOF_BYTES)
-        _require_same_statement(proof.statement, path, bundle)
+        if isinstance(what, Path):
+            refuse_other(data, what, PROOF)
+        proof = InclusionProof.from_json(data, what=str(what), max_bytes=MAX_PROOF_BYTES)
+        _require_same_statement(proof.statement, str(what), bundle)
     except MalformedError as error:
         known = f", {_NOT_FOUND_WRONG}" if isinstance(error, OtherFileError) else ""
         message = f"{error.message}; the account was not looked up{known}"
-        return None, MalformedError(error.code, message, hint=error.hint, details=error.details)
-    return data, None
+        return MalformedError(error.code, message, hint=error.hint, details=error.details)
+    return None
 
 
-def _require_same_statement(statement: bytes, path: Path, bundle: bytes) -> None:
-    """Raise `OtherFileError` when the proof at `path` is of another `statement` than the one in `bundle`.
+def _require_same_statement(statement: bytes, what: str, bundle: bytes) -> None:
+    """Raise `OtherFileError` when the proof `what` is of another `statement` than the one in `bundle`.
 
     What is wrong with the bundle, `verify` tells.
     """
@@ -123,23 +159,27 @@ def _require_same_statement(statement: bytes, path: Path, bundle: bytes) -> None
         which = ", which is the one before it" if statement == predicate.previous else ""
         raise OtherFileError(
             "proof/statement",
-            f"{path} is a proof of another statement, {statement.hex()}{which}; the bundle is that of "
+            f"{what} is a proof of another statement, {statement.hex()}{which}; the bundle is that of "
             f"{predicate.period}, with statement {digest.hex()}",
             hint="use the proof and the bundle of one month",
         )
 
 
-def _ended(error: AttestError, steps: list[Step], bundle: Path, roots: tuple[Path | None, ...]) -> Result:
-    """The result where a step could not be passed, or where a file is not what it was taken for."""
-    from attest.cli.render import failed_text, step_document
-
+def _ended(error: AttestError, steps: list[Step], *given: tuple[Path | None, str]) -> Result:
+    """The result where a step could not be passed, or where a file `given` is not of the kind beside it."""
     if not steps or steps[-1].number == 0:
-        error = explained(error, (bundle, BUNDLE), *((root, TRUST_ROOT) for root in roots))
+        error = explained(error, *given)
         status = steps[-1].status if steps else "FAILED"
         if steps and isinstance(error, OtherFileError):
             message = f"{error.message}; nothing in it was looked at, {_NOT_FOUND_WRONG}"
             error, status = MalformedError(error.code, message, hint=error.hint), "NOT CHECKED"
         steps = [step._replace(detail=error.message, status=status) for step in steps]
+    return _failed(error, steps)
+
+
+def _failed(error: AttestError, steps: list[Step]) -> Result:
+    from attest.cli.render import failed_text, step_document
+
     return Result(
         {
             "command": "verify",

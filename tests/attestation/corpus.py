@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from attest.attestation.keys import PublicKey
+from attest.attestation.pack import MAX_PACK_BYTES, Pack
 from attest.attestation.timestamp import parse_authorities
 from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import Step, verify
@@ -16,8 +18,9 @@ from attest.errors import AttestError
 def outcome(folder: Path, case: Any) -> dict[str, Any]:
     """The status of every step, and the code of the error or None.
 
-    `case` names files in `folder`: `bundle`, `files` (those beside it by their names), and as in `attest verify`
-    `trustRoot`, `nextRoots`, `tsaRoots`, `keys`, `proof`, `nonce`, `windowNonce`, `custodians`, and the time `at`.
+    `case` names files in `folder`: `bundle`, or `pack` in its place and in that of `proof`; `files`, those beside it by
+    their names; and as in `attest verify` `trustRoot`, `nextRoots`, `tsaRoots`, `keys`, `proof`, `nonce`,
+    `windowNonce`, `custodians`, and the time `at`.
     """
 
     def read(name: str) -> bytes:
@@ -29,16 +32,20 @@ def outcome(folder: Path, case: Any) -> dict[str, Any]:
     steps: list[Step] = []
     code = None
     try:
+        if "pack" in case:
+            bundle, proof = read_pack(read(case["pack"]), steps.append)
+        else:
+            bundle, proof = read(case["bundle"]), read(case["proof"]) if "proof" in case else None
         trust = Trust.pin(parse_root_file(read(case["trustRoot"]))) if "trustRoot" in case else None
         verify(
-            read(case["bundle"]),
+            bundle,
             exchange_keys=[key(name) for name in case.get("keys", ())],
             trust=trust,
             later_roots=[parse_root_file(read(name)) for name in case.get("nextRoots", ())],
             authorities=[one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)],
             now=parse_time(case["at"]),
             files={name: read(path) for name, path in case.get("files", {}).items()}.get,
-            proof_bytes=read(case["proof"]) if "proof" in case else None,
+            proof_bytes=proof,
             nonce=case.get("nonce"),
             window_nonce=case.get("windowNonce"),
             custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
@@ -47,3 +54,12 @@ def outcome(folder: Path, case: Any) -> dict[str, Any]:
     except AttestError as error:
         code = error.code
     return {"steps": [step.status for step in steps], "code": code}
+
+
+def read_pack(data: bytes, tell: Callable[[Step], None]) -> tuple[bytes, bytes]:
+    """The bundle and the proof in a pack. What is none fails step 0."""
+    try:
+        return Pack.from_json(data, what="the pack", max_bytes=MAX_PACK_BYTES).files
+    except AttestError as error:
+        tell(Step(0, "FAILED", error.message))
+        raise

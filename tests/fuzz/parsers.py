@@ -40,6 +40,7 @@ from attest.attestation.evidence_step import basis_of, check_against_records
 from attest.attestation.figures import read_figures
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import parse_period
+from attest.attestation.pack import pack, unpack
 from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
@@ -223,9 +224,12 @@ class _Table:
             return [evaluate(load_ruleset(name), found) for name in ruleset_names()]
 
         yield "bundle", Parser(bundle, (exchange.bundle, self.full_bundle))
+        proof = InclusionProof.from_json(exchange.proof(), what="x", max_bytes=MAX_PROOF_BYTES)
+        packed = pack(exchange.bundle, proof, what="x").to_bytes()
+        yield "pack", Parser(unpack, (packed, json.dumps(json.loads(packed), indent=1).encode()))
         lines = exchange.files["evidence-public.jsonl"]
         documents = (exchange.payload, exchange.proof(), root(1, ROLES, "ab").to_bytes(), EVM.text.encode(), lines)
-        shown = (exchange.bundle, self.full_bundle, *documents)
+        shown = (exchange.bundle, self.full_bundle, packed, *documents)
         yield "inspected document", Parser(lambda data: _read(data, "x"), shown)
         yield "statement", Parser(statement, (exchange.payload,))
         yield "statement signed by the exchange", Parser(signed_statement, (exchange.payload,))
