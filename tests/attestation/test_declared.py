@@ -50,6 +50,10 @@ def test_lowest_counts_of_some_chains_or_none_are_taken() -> None:
         check(declared)
 
 
+def test_a_field_of_a_window_that_is_null_says_no_more_than_one_that_is_absent() -> None:
+    check([*LAST, GOOD[2].model_copy(update={"tier": None, "since": None, "until": None})])
+
+
 BAD = {
     "above the pin": ((*LAST, window(B, "ETH", 31, b"b")), "above that at the pin"),
     "an asset that customers do not hold there": ((*GOOD, window(B, "USDC", 0, b"b")), "no wallet"),

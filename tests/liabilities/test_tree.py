@@ -173,6 +173,11 @@ def test_an_account_may_be_of_256_bytes(account: str) -> None:
     assert normalise_account(account) == account
 
 
+def test_an_account_is_measured_before_it_could_take_minutes_to_normalise() -> None:
+    with pytest.raises(MalformedError, match=r"has 1,?000,?001 bytes"):
+        normalise_account("a" + "\u0301\u0316" * 250_000)
+
+
 @pytest.mark.parametrize("account", ["", " alice", "alice\u3000", "a\nb", "a\x7fb", "x" * 257, "界" * 86, "a\ud800"])
 def test_what_cannot_identify_a_customer_is_refused(account: str) -> None:
     with pytest.raises(MalformedError):
