@@ -19,10 +19,14 @@ export const keyid: Reader<string> = (value, path) => {
   return value;
 };
 
+const signature = object({ keyid, sig: base64(1, MAX_SIGNATURE_BYTES) });
+
+type Signature = Read<typeof signature>;
+
 export const envelope = object({
   payloadType: text(),
   payload: base64(),
-  signatures: array(object({ keyid, sig: base64(1, MAX_SIGNATURE_BYTES) }), 1, MAX_SIGNATURES),
+  signatures: array(signature, 1, MAX_SIGNATURES),
 });
 
 /** Signed bytes. Read `payload` only after `verifySignatures`. */
@@ -57,7 +61,7 @@ export function verifySignatures(envelope: Envelope, keys: Iterable<PublicKey>):
       unknown += 1;
       continue;
     }
-    checkSignature(key, message, signature.sig);
+    checkSignature(key, message, signature);
     if (signed.has(key.fingerprint)) {
       throw failed("signature/twice", `key ${key.fingerprint.slice(0, 16)}… signed twice`);
     }
@@ -66,12 +70,22 @@ export function verifySignatures(envelope: Envelope, keys: Iterable<PublicKey>):
   return { signed, unknown };
 }
 
-function checkSignature(key: PublicKey, message: Uint8Array, sig: Uint8Array): void {
-  if (key.scheme === "ecdsa-p256-sha256" && sig.length !== ECDSA_BYTES) {
+function checkSignature(key: PublicKey, message: Uint8Array, signature: Signature): void {
+  if (key.scheme === "ecdsa-p256-sha256" && signature.sig.length !== ECDSA_BYTES) {
     throw failed("signature/length", "an ECDSA P-256 signature has 64 bytes, r and s");
   }
-  if (!key.verify(message, sig)) {
+  if (!holds(key, message, signature)) {
     const name = key.fingerprint.slice(0, 16);
     throw failed("signature/invalid", `the signature under key ${name}… is not that key's over this payload`);
   }
+}
+
+/** Signatures that were verified: those of a trust root are by the keys of two versions, and most are in both. */
+const VERIFIED = new WeakMap<Signature, boolean>();
+
+/** A signature stands in one envelope and names its key, so that what was found of it once is so for ever. */
+function holds(key: PublicKey, message: Uint8Array, signature: Signature): boolean {
+  const found = VERIFIED.get(signature) ?? key.verify(message, signature.sig);
+  VERIFIED.set(signature, found);
+  return found;
 }

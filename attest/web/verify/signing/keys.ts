@@ -14,7 +14,9 @@ type Verify = (message: Uint8Array, signature: Uint8Array) => boolean;
 const ED25519 = { prefix: fromHex("302a300506032b6570032100"), length: 32 };
 const P256_WHOLE = { prefix: fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), length: 65 };
 const P256_HALF = { prefix: fromHex("3039301306072a8648ce3d020106082a8648ce3d030107032200"), length: 33 };
-const OTHER_ALGORITHM = /^30(?:[0-7].|81..|82....)30(?:[0-7].|81..|82....)06/;
+/** The beginning of a SubjectPublicKeyInfo whose algorithm is neither of the two. */
+const OTHER_ALGORITHM =
+  /^30(?:[0-7].|81..|82....)(?!300506032b6570|301306072a8648ce3d020106082a8648ce3d030107)30(?:[0-7].|81..|82....)06/;
 const ECDSA_BYTES = 64;
 
 /** A public key that someone decided to trust. The key, never a message, says which scheme is used. */
@@ -68,7 +70,7 @@ export class PublicKey {
       const spki = concat(P256_WHOLE.prefix, point);
       return PublicKey.of("ecdsa-p256-sha256", spki, (message, signature) => verifyP256(point, message, signature));
     }
-    if (OTHER_ALGORITHM.test(toHex(der.subarray(0, 16)))) {
+    if (OTHER_ALGORITHM.test(toHex(der.subarray(0, 32)))) {
       throw malformed("key/scheme", `${what} is neither an Ed25519 nor an ECDSA P-256 key`);
     }
     return null;
