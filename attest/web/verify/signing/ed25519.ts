@@ -28,7 +28,9 @@ export function decodeKey(raw: Uint8Array): Point | WeakKey {
   if (known !== undefined) return known;
   const point = decodePoint(raw);
   if (point === null) {
-    return new WeakKey("is not an Ed25519 key: its 32 bytes are no point of the curve, or not in the one form of RFC 8032");
+    return new WeakKey(
+      "is not an Ed25519 key: its 32 bytes are no point of the curve, or not in the one form of RFC 8032",
+    );
   }
   if (point.isSmallOrder()) return new WeakKey("is a key under which everybody can sign");
   if (!point.isTorsionFree()) {

@@ -10,7 +10,7 @@ export type Scheme = "ed25519" | "ecdsa-p256-sha256";
 
 type Verify = (message: Uint8Array, signature: Uint8Array) => boolean;
 
-/** All of a SubjectPublicKeyInfo but the key itself, by how long the key is: its algorithm and the header of its bits. */
+/** All of a SubjectPublicKeyInfo but the key itself, and how long that is. */
 const ED25519 = { prefix: fromHex("302a300506032b6570032100"), length: 32 };
 const P256_WHOLE = { prefix: fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), length: 65 };
 const P256_HALF = { prefix: fromHex("3039301306072a8648ce3d020106082a8648ce3d030107032200"), length: 33 };

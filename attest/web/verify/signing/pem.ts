@@ -8,7 +8,6 @@ import { AttestError } from "../ground/errors.ts";
 
 export const MAX_KEY_BYTES = 16 * 1024;
 const TAG = "PUBLIC KEY";
-const LINE = 64;
 
 /** The bytes of the first block, or null where that is no whole block of a public key. */
 export function readPem(file: Uint8Array): Uint8Array | null {
@@ -27,7 +26,7 @@ export function readPem(file: Uint8Array): Uint8Array | null {
 
 /** The block as everybody writes it. */
 export function spellPem(der: Uint8Array): string {
-  const lines = toBase64(der).match(new RegExp(`.{1,${LINE}}`, "g")) ?? [];
+  const lines = toBase64(der).match(/.{1,64}/g) ?? [];
   return [`-----BEGIN ${TAG}-----`, ...lines, `-----END ${TAG}-----`, ""].join("\n");
 }
 

@@ -42,29 +42,31 @@ export interface Against {
   readonly stampedOf: (payload: string) => ReadonlySet<string>;
 }
 
-/** The envelopes by report, in their order: those with equal payloads are one report, which all of them sign. */
-export function reportsOf(bundle: Bundle): readonly (readonly Envelope[])[] {
-  const found = new Map<string, Envelope[]>();
+/** One payload, and the envelopes around it: copies, which all sign the one report. */
+export interface Copies {
+  readonly payload: Uint8Array;
+  readonly envelopes: readonly Envelope[];
+}
+
+/** The envelopes by report, in their order. */
+export function reportsOf(bundle: Bundle): readonly Copies[] {
+  const found = new Map<string, { payload: Uint8Array; envelopes: Envelope[] }>();
   for (const envelope of bundle.auditorReports) {
     const digest = toHex(sha256(envelope.payload));
-    const copies = found.get(digest) ?? [];
-    copies.push(envelope);
+    const copies = found.get(digest) ?? { payload: envelope.payload, envelopes: [] };
+    copies.envelopes.push(envelope);
     found.set(digest, copies);
   }
   return [...found.values()];
 }
 
-/**
- * The report of one of the auditor's keys about the statement.
- *
- * `copies` are the envelopes around one payload, one or more: each must hold, and a key that signed several counts once.
- */
-export function verifyReport(payload: Uint8Array, copies: readonly Envelope[], against: Against): VerifiedReport {
-  if (copies.some((copy) => copy.payloadType !== PAYLOAD_TYPE)) {
+/** The report of an auditor's key about the statement. Each copy must hold; a key that signed several counts once. */
+export function verifyReport({ payload, envelopes }: Copies, against: Against): VerifiedReport {
+  if (envelopes.some(({ payloadType }) => payloadType !== PAYLOAD_TYPE)) {
     throw failed("report/type", `the payload type of an auditor report is not ${PAYLOAD_TYPE}`);
   }
   const keys = against.trust.keysOf("auditor");
-  const signed = new Set(copies.flatMap((copy) => [...verifySignatures(copy, keys).signed]));
+  const signed = new Set(envelopes.flatMap((envelope) => [...verifySignatures(envelope, keys).signed]));
   const found = parseReport(payload, against.statement);
   const { issuedAt } = found.predicate;
   if (issuedAt > against.latest && signed.size > 0) return { report: found, standing: "to come" };

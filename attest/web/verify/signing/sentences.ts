@@ -97,7 +97,7 @@ export const sentences = {
       "authority that you name",
     ja:
       `証明書にはタイムスタンプが${count}件ありますが、このページは読みません。` +
-      "`attest verify`なら、指定した認証局のものを確かめられます",
+      "`attest verify`なら、指定したタイムスタンプ局のものを確かめられます",
   }),
   reportsNeedRoot: (count: number): Sentence => ({
     en: `${many(count, "auditor report was", "auditor reports were")} not looked at, which takes a trust root`,

@@ -42,6 +42,13 @@ export interface ToldReport {
   readonly exceptions: number;
 }
 
+/** A role that a trust root has since a time, and the version of that root. */
+export interface LaterRole {
+  readonly role: Signing;
+  readonly version: number;
+  readonly since: number;
+}
+
 /** Who signed, and what auditors reported. Without a trust root, `root` is null and no role is known. */
 export interface Signatories {
   /** The trust root in force when the statement was issued. */
@@ -49,6 +56,11 @@ export interface Signatories {
   readonly roles: readonly SignedRole[];
   /** Roles of which only a clock can tell whether enough signatures count: they are not among `roles`. */
   readonly undecided: readonly Signing[];
+  /**
+   * A role that came only after `root`, of which too few keys signed. Nothing that is read here proves that the
+   * statement is older, and an old date would spare it their signatures.
+   */
+  readonly evaded: LaterRole | null;
   readonly reports: readonly ToldReport[];
   /** Reports that are dated after the time of verification: they do not count. */
   readonly reportsToCome: readonly ToldReport[];
@@ -121,7 +133,7 @@ export function findSignatories(
     tellTimestamps(bundle, findings);
     const reports = reportsOf(bundle).length;
     if (reports > 0) findings.open(sentences.reportsNeedRoot(reports));
-    return { root: null, roles: [], undecided: [], reports: [], reportsToCome: [] };
+    return { root: null, roles: [], undecided: [], evaded: null, reports: [], reportsToCome: [] };
   }
   const { issuedAt } = statement.predicate;
   const root = rootOf(statement, trust);
@@ -131,17 +143,15 @@ export function findSignatories(
 
   const { roles, undecided } = signedRoles(root, trust, issuedAt, count, stampedOf(digest));
   const against = { statement: digest, trust, latest: now + CLOCKS_DIFFER, stampedOf };
-  const reports = reportsOf(bundle).flatMap((copies) => {
-    const payload = copies[0]?.payload;
-    return payload === undefined ? [] : [verifyReport(payload, copies, against)];
-  });
+  const reports = reportsOf(bundle).map((copies) => verifyReport(copies, against));
   if (reports.some(({ report }) => issuedAt - report.predicate.issuedAt > CLOCKS_DIFFER)) {
     throw failed("report/early", "an auditor report says it was issued before its statement");
   }
 
   findings.say(sentences.inForce(root.version));
   for (const role of undecided) findings.beyond(sentences.undecided(role));
-  tellEvaded(root, trust, count, findings);
+  const evaded = evadedRole(root, trust, count);
+  if (evaded !== null) findings.open(sentences.evaded(evaded.role, evaded.version, evaded.since));
   tellReports(reports, now, findings);
   tellTimestamps(bundle, findings);
   const told = (wanted: (one: VerifiedReport) => boolean): readonly ToldReport[] => reports.filter(wanted).map(tell);
@@ -149,6 +159,7 @@ export function findSignatories(
     root,
     roles,
     undecided,
+    evaded,
     reports: told((one) => typeof one.standing !== "string"),
     reportsToCome: told((one) => one.standing === "to come"),
   };
@@ -184,16 +195,14 @@ function signedRoles(
   return { roles, undecided };
 }
 
-/** Say which role a later root has that `root` has not, where too few of its keys signed: an old date would spare it. */
-function tellEvaded(root: Root, trust: Trust, count: SignatureCount, findings: Findings): void {
+function evadedRole(root: Root, trust: Trust, count: SignatureCount): LaterRole | null {
   for (const role of ROLES) {
     const later = trust.roots.find((one) => one.version > root.version && one.roles.has(role));
     if (root.roles.has(role) || later === undefined) continue;
     const since = later.document.issuedAt;
-    if (stands(trust, role, since, count)) continue;
-    findings.open(sentences.evaded(role, later.version, since));
-    return;
+    if (!stands(trust, role, since, count)) return { role, version: later.version, since };
   }
+  return null;
 }
 
 function stands(trust: Trust, role: Signing, issuedAt: number, count: SignatureCount): boolean {
