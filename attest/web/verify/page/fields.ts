@@ -3,7 +3,7 @@
 import { amount, button, type Child, code, h, nodesOf } from "./dom.ts";
 import { compareWith } from "./fingerprint.ts";
 import { compared, type OwedRow } from "./mine.ts";
-import { leafDetails, section, tag } from "./render.ts";
+import { leafDetails, section, statusTag, tag } from "./render.ts";
 import type { Texts } from "./texts.en.ts";
 import type { MineView, ResultView } from "./view.ts";
 
@@ -17,9 +17,7 @@ export interface Typing {
 export function mineSection(view: MineView, typing: Typing, texts: Texts): HTMLElement {
   const { mine } = texts;
   const { owed } = view;
-  const sign = view.tone === "good" ? "✓" : view.tone === "bad" ? "✗" : "–";
-  const word = texts.status[view.tone === "good" ? "VERIFIED" : view.tone === "bad" ? "FAILED" : "NOT CHECKED"];
-  const answer = h("p", {}, tag(view.tone, sign, word), " ", view.text);
+  const answer = h("p", {}, statusTag(view.status, texts, view.tone), " ", view.text);
   if (owed === null) return section("mine", mine.heading, answer);
   const row = (one: OwedRow): HTMLElement => owedRow(one, typing, texts);
   return section(

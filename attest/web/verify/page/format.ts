@@ -24,9 +24,9 @@ export function amountText(amount: bigint, decimals: number): string {
   return `${sign}${grouped(whole)}${decimals === 0 ? "" : `.${digits.slice(-decimals)}`}`;
 }
 
-/** `hundredths` of a percent, which the caller has rounded down. */
+/** `hundredths` of a percent, which the caller has rounded down; no line ends before the sign. */
 export function percentText(hundredths: bigint, lang: Lang): string {
-  return `${amountText(hundredths, 2)}${lang === "ja" ? "%" : " %"}`;
+  return `${amountText(hundredths, 2)}${lang === "ja" ? "%" : "\u00a0%"}`;
 }
 
 /** The share that `part` is of `whole`, rounded down. */
@@ -37,6 +37,15 @@ export function shareText(part: bigint, whole: bigint, lang: Lang): string {
 /** Hex in groups of four digits, which eyes can follow. */
 export function inFours(hex: string): string {
   return hex.replace(/.{4}(?=.)/g, "$& ");
+}
+
+/** `2026-10` as people write a month. */
+export function periodText(period: string, lang: Lang): string {
+  const found = /^([0-9]{4})-([0-9]{2})$/.exec(period);
+  if (found === null) return clipped(period, 20);
+  const month = new Date(Date.UTC(Number(found[1]), Number(found[2]) - 1));
+  const locale = lang === "ja" ? "ja-JP" : "en-GB";
+  return new Intl.DateTimeFormat(locale, { year: "numeric", month: "long", timeZone: "UTC" }).format(month);
 }
 
 export interface Moment {

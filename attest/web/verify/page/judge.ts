@@ -3,11 +3,12 @@
  * people read the green line beside the red one.
  */
 
+import { type Rechecked, restsOn } from "../evidence/recheck.ts";
 import type { Status, Step } from "../ground/step.ts";
 import type { Coverage } from "../statement/coverage.ts";
 import type { Verification } from "../verify.ts";
 import { compareWith } from "./fingerprint.ts";
-import { clipped, type Lang, moment, percentText } from "./format.ts";
+import { clipped, type Lang, moment, percentText, periodText } from "./format.ts";
 import type { Gathered } from "./gather.ts";
 import { compared, type Owed, type OwedRow } from "./mine.ts";
 import type { Phrase } from "./phrase.ts";
@@ -79,7 +80,7 @@ export function judge(seen: Seen, steps: readonly Step[], owed: Owed | null, lan
   const issues = issuesOf(seen, verification, steps, owed, lang, texts);
   const [first, ...others] = issues;
   const also = others.map(({ status, title }): Line => ({ status, text: title }));
-  const lines = [...also, ...told(verification, first ?? null, seen, steps, texts)];
+  const lines = [...also, ...told(verification, first ?? null, seen, steps, lang, texts)];
   if (first === undefined) {
     return { tone: "good", status: "VERIFIED", title: [texts.verdict.verified], lines, act: null };
   }
@@ -217,16 +218,20 @@ function told(
   first: Issue | null,
   seen: Seen,
   steps: readonly Step[],
+  lang: Lang,
   texts: Texts,
 ): readonly Line[] {
-  const { coverage, holdings, statement, error } = verification;
+  const { coverage, holdings, statement, error, rechecked } = verification;
   if (error !== null || statement === null) return [];
   const lines: Phrase[] = [];
-  if (first === null) lines.push(texts.verdict.signedBy(clipped(statement.predicate.entity.name), statement.predicate.period));
+  const { entity, period } = statement.predicate;
+  if (first === null) lines.push(texts.verdict.signedBy(clipped(entity.name), periodText(period, lang)));
   const isMet = coverage.every((one) => one.met);
   if (first !== null && holdings.length > 0 && isMet) lines.push(texts.verdict.includedLine);
   if (first !== null && isMet) lines.push(texts.verdict.metLine);
-  if (holdings.length > 0 && seen.expected.size === 0) lines.push(texts.verdict.compareLine);
+  if (holdings.length > 0 && [...seen.expected.values()].every((typed) => typed.trim() === "")) lines.push(texts.verdict.compareLine);
+  const unchecked = coverage.filter((one) => !isWhole(rechecked, one));
+  if (unchecked.length > 0) lines.push(texts.verdict.restLine(listed(unchecked.map((one) => [{ quoted: one.asset }]), texts)));
   const open = steps.filter((step) => step.status === "NOT CHECKED").length;
   if (open > 0) lines.push(texts.verdict.openLine(open));
   return lines.map((text) => ({ status: null, text }));
@@ -236,6 +241,12 @@ const withPercent = (one: Coverage, lang: Lang): Phrase => [
   { quoted: one.asset },
   ...(one.hundredths === null ? [] : [` (${percentText(one.hundredths, lang)})`]),
 ];
+
+/** Whether step 11 checked all that a coverage rests on. */
+export function isWhole(rechecked: Rechecked | null, { asset }: Coverage): boolean {
+  const rest = rechecked === null ? null : restsOn(rechecked, asset);
+  return rest !== null && rest.unavailable === 0n && rest.dump === 0n && rest.beyond === 0n && !rest.lowest;
+}
 
 /** Some of the names, and how many more there are. */
 export function listed(names: readonly Phrase[], texts: Texts): Phrase {

@@ -17,7 +17,9 @@ export function tag(tone: Tone, sign: string, word: string): HTMLElement {
   return h("span", { class: `tag ${tone}` }, h("span", { "aria-hidden": "true" }, `${sign} `), word);
 }
 
-const statusTag = (status: Status, texts: Texts): HTMLElement => tag(TONES[status], SIGNS[status], texts.status[status]);
+export function statusTag(status: Status, texts: Texts, tone = TONES[status]): HTMLElement {
+  return tag(tone, SIGNS[status], texts.status[status]);
+}
 
 const signOf = (tone: Tone): string => (tone === "good" ? "✓" : tone === "bad" ? "!" : "–");
 
@@ -78,7 +80,7 @@ export function rootBlock(root: RootView, { root: texts }: Texts): HTMLElement {
   return h(
     "div",
     { class: `card${root.isWarning ? " warned" : ""}` },
-    h("h3", {}, texts.heading),
+    h("h3", {}, root.heading),
     ...root.anchors.flatMap(({ title, fours, words }, i) => [
       h("p", {}, ...nodesOf(title)),
       h("p", { class: "digest" }, code(fours)),
@@ -137,7 +139,7 @@ function coverageCard(one: CoverageView, { coverage }: Texts): readonly Child[] 
       "h3",
       { class: "row" },
       h("bdi", {}, one.asset),
-      h("span", { class: "percent" }, one.percent, " ", tag(one.isMet ? (one.isWhole ? "good" : "warn") : "bad", one.isMet ? "✓" : "!", one.verdict)),
+      h("span", { class: "percent" }, one.percent, " ", tag(one.tone, one.isMet ? "✓" : "!", one.verdict)),
     ),
     bar(one),
     h(

@@ -89,6 +89,7 @@ export const en = {
 
   root: {
     heading: "Trust root",
+    keyHeading: "The key that you named",
     embedded: "It is built into this page. Whoever gave you the page has chosen it.",
     byHand:
       "You gave this trust root by hand. Everything below depends on it: whoever can pass you a false trust root can also sign a false statement that fits. " +
@@ -125,8 +126,8 @@ export const en = {
     differentLine: say`The pointer is of the same month and of a different statement. Keep both, and ask whoever gave you the pointer.`,
     expectLess: (assets: Phrase) => ["Your balance is included, but it is less than you expect: ", ...assets] as Phrase,
     expectMore: (assets: Phrase) => ["Your balance is included, but it is not what you expect: ", ...assets] as Phrase,
-    below: (assets: Phrase) => ["Coverage is below 100 % for ", ...assets] as Phrase,
-    includedBelow: (assets: Phrase) => ["Your balance is included, but coverage is below 100 % for ", ...assets] as Phrase,
+    below: (assets: Phrase) => ["Coverage is below 100\u00a0% for ", ...assets] as Phrase,
+    includedBelow: (assets: Phrase) => ["Your balance is included, but coverage is below 100\u00a0% for ", ...assets] as Phrase,
     expired: (at: string) => say`This statement expired on ${at}`,
     expiredLine: say`It was true of its own day at most. Ask the exchange for its latest statement.`,
     notYet: (at: string) => say`This statement is dated in the future: ${at}`,
@@ -189,6 +190,7 @@ export const en = {
   mine: {
     heading: "Your balance in the total",
     included: "Your balance is part of the totals that the statement gives as owed to customers.",
+    includedOnly: "Your balance is part of the totals in this statement. Whether the statement counts, the verdict above says.",
     noProof: "No proof was given, so your balance was not looked for.",
     otherStatement: "The proof that you gave is of another statement.",
     failed: "Not shown: your proof does not lead to the total that was signed.",
@@ -248,7 +250,7 @@ export const en = {
     allChecked: "All of what is held was checked against the evidence.",
     notReached: "The evidence was not checked, because an earlier step failed.",
     declaredOnly: "The evidence names the document; what is true of the bank account, no file shows.",
-    legend: "Bars end at 120 %. The line stands at 100 %.",
+    legend: "Bars end at 120\u00a0%. The line stands at 100\u00a0%.",
   },
 
   freshness: {

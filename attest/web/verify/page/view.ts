@@ -1,13 +1,13 @@
 /** What stands on the screen, as plain values: nothing here knows of a document, and nothing there decides anything. */
 
 import { type Rest, restsOn } from "../evidence/recheck.ts";
-import type { Step } from "../ground/step.ts";
+import type { Status, Step } from "../ground/step.ts";
 import type { Coverage } from "../statement/coverage.ts";
 import type { Verification } from "../verify.ts";
 import { pointerOf, words } from "./fingerprint.ts";
-import { amountText, clipped, inFours, type Lang, type Moment, moment, percentText, shareText } from "./format.ts";
+import { amountText, clipped, inFours, type Lang, type Moment, moment, percentText, periodText, shareText } from "./format.ts";
 import type { Anchor, Remark } from "./gather.ts";
-import { judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
+import { isWhole, judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
 import { type Owed, owedOf } from "./mine.ts";
 import type { Phrase } from "./phrase.ts";
 import { en, type Texts } from "./texts.en.ts";
@@ -39,8 +39,7 @@ export interface ResultView {
 }
 
 export interface RootView {
-  /** Whether nothing says whom to trust; then `about` says what that means. */
-  readonly isMissing: boolean;
+  readonly heading: string;
   readonly about: string;
   readonly isWarning: boolean;
   readonly anchors: readonly { readonly title: Phrase; readonly fours: string; readonly words: readonly string[] }[];
@@ -61,6 +60,7 @@ export interface SignersView {
 
 export interface MineView {
   readonly tone: Tone;
+  readonly status: Status;
   readonly text: string;
   readonly owed: Owed | null;
   readonly note: Phrase;
@@ -70,8 +70,7 @@ export interface CoverageView {
   readonly asset: string;
   readonly percent: string;
   readonly isMet: boolean;
-  /** Whether all of what is held was checked. */
-  readonly isWhole: boolean;
+  readonly tone: Tone;
   readonly verdict: string;
   readonly owed: string;
   readonly held: string;
@@ -91,7 +90,7 @@ export interface FreshnessView {
 export interface StepView {
   readonly number: number;
   readonly title: string;
-  readonly status: Step["status"];
+  readonly status: Status;
   readonly said: readonly string[];
   readonly isBeyond: boolean;
   readonly isRun: boolean;
@@ -103,7 +102,7 @@ export function viewOf(seen: Seen, lang: Lang, texts: Texts): View {
   const owed = verification === null ? null : owedOf(verification);
   return {
     verdict: judge(seen, steps, owed, lang, texts),
-    remarks: gathered.remarks.map((remark) => remarkView(remark, texts)),
+    remarks: gathered.remarks.map((remark) => remarkView(remark, lang, texts)),
     root: rootView(gathered.anchor, texts),
     result: verification === null ? null : resultOf(seen, verification, steps, owed, lang, texts),
   };
@@ -122,7 +121,7 @@ function resultOf(
   return {
     signers: signersView(seen, verification, lang, texts),
     mine: mineView(seen, verification, owed, lang, texts),
-    coverage: verification.coverage.map((one) => coverageView(one, verification, lang, texts)),
+    coverage: verification.coverage.map((one) => coverageView(one, seen, verification, lang, texts)),
     freshness: freshnessView(seen, verification, lang, texts),
     print:
       digest === null || period === undefined
@@ -169,7 +168,7 @@ function sentence(text: string, lang: Lang): string {
   return /[.…]$/.test(capital) ? capital : `${capital}.`;
 }
 
-function remarkView(remark: Remark, { notes }: Texts): { tone: Tone; text: Phrase } {
+function remarkView(remark: Remark, lang: Lang, { notes }: Texts): { tone: Tone; text: Phrase } {
   switch (remark.kind) {
     case "unknown":
     case "notNamed":
@@ -182,7 +181,7 @@ function remarkView(remark: Remark, { notes }: Texts): { tone: Tone; text: Phras
     case "damaged":
       return { tone: "bad", text: notes.damaged(clipped(remark.name, 80), clipped(remark.why)) };
     case "fork":
-      return { tone: "bad", text: notes.fork(clipped(remark.period, 20)) };
+      return { tone: "bad", text: notes.fork(periodText(remark.period, lang)) };
     case "otherRoot":
       return { tone: "warn", text: notes.otherRoot(clipped(remark.origin, 80)) };
     case "otherStatement":
@@ -196,10 +195,10 @@ function rootView(anchor: Anchor, { root }: Texts): RootView {
   const shown = (title: Phrase, fingerprint: string) => ({ title, fours: inFours(fingerprint), words: words(fingerprint) });
   switch (anchor.kind) {
     case "nobody":
-      return { isMissing: true, about: root.none, isWarning: true, anchors: [] };
+      return { heading: root.heading, about: root.none, isWarning: true, anchors: [] };
     case "keys":
       return {
-        isMissing: false,
+        heading: root.keyHeading,
         about: root.keyByHand,
         isWarning: true,
         anchors: anchor.keys.map((key) => shown([root.fingerprint], key.fingerprint)),
@@ -208,7 +207,7 @@ function rootView(anchor: Anchor, { root }: Texts): RootView {
       const { document, version, fingerprint } = anchor.trust.pinned;
       const about = anchor.from === "page" ? root.embedded : root.byHand;
       const anchors = [shown(root.of(clipped(document.origin), version), fingerprint)];
-      return { isMissing: false, about, isWarning: anchor.from === "hand", anchors };
+      return { heading: root.heading, about, isWarning: anchor.from === "hand", anchors };
     }
   }
 }
@@ -237,16 +236,24 @@ function signersView(seen: Seen, { signatories }: Verification, lang: Lang, { si
   return { tone: "good", text: hasAuditor ? "" : signers.noAuditor, roles, reports };
 }
 
+/** Whether the statement itself counts: else nothing that was found in it is shown in green. */
+function isStanding(seen: Seen): boolean {
+  return signedOf(seen) === "yes" && seen.verification?.error === null;
+}
+
 function mineView(seen: Seen, verification: Verification, owed: Owed | null, lang: Lang, { mine }: Texts): MineView {
   const { statement, steps } = verification;
   const { utc, local, zone } = moment(statement?.predicate.snapshotAt ?? 0, lang, seen.zone);
   const note = mine.owedNote(local === null ? utc : `${utc} / ${local} (${zone})`);
   const step = steps.find(({ number }) => number === 10);
-  const is = (tone: Tone, text: string): MineView => ({ tone, text, owed: null, note });
-  if (owed !== null) return { tone: "good", text: mine.included, owed, note };
-  if (step?.status === "FAILED") return is("bad", mine.failed);
-  if (step === undefined) return is("warn", mine.notReached);
-  return is("warn", seen.gathered.proof === "other statement" ? mine.otherStatement : mine.noProof);
+  const is = (tone: Tone, status: Status, text: string): MineView => ({ tone, status, text, owed: null, note });
+  if (owed !== null) {
+    const isGood = isStanding(seen);
+    return { tone: isGood ? "good" : "idle", status: "VERIFIED", text: isGood ? mine.included : mine.includedOnly, owed, note };
+  }
+  if (step?.status === "FAILED") return is("bad", "FAILED", mine.failed);
+  if (step === undefined) return is("warn", "NOT CHECKED", mine.notReached);
+  return is("warn", "NOT CHECKED", seen.gathered.proof === "other statement" ? mine.otherStatement : mine.noProof);
 }
 
 /** Hundredths of a percent of what is owed at which a bar ends. */
@@ -256,6 +263,7 @@ const WHYS = ["unavailable", "dump", "beyond"] as const satisfies readonly (keyo
 
 function coverageView(
   one: Coverage,
+  seen: Seen,
   { rechecked }: Verification,
   lang: Lang,
   texts: Texts,
@@ -264,7 +272,8 @@ function coverageView(
   const { asset, decimals } = one;
   const rest = rechecked === null ? null : restsOn(rechecked, asset);
   const open = rest === null ? [] : WHYS.filter((why) => rest[why] > 0n);
-  const isChecked = rest !== null && open.length === 0 && !rest.lowest;
+  const isChecked = isWhole(rechecked, one);
+  const isDeclared = one.levels.some(({ level }) => level === "declared");
   const amount = (value: bigint): string => amountText(value, decimals);
   const levels = one.levels.map(({ level, amount: part }) => {
     const share = one.levels.length === 1 ? "" : shareText(part, one.held, lang);
@@ -277,13 +286,13 @@ function coverageView(
   for (const why of open) notes.push(coverage.unchecked[why](amount(rest?.[why] ?? 0n), asset));
   if (rest?.lowest === true) notes.push([coverage.lowestOpen]);
   if (rest === null) notes.push([coverage.notReached]);
-  else if (isChecked && one.held > 0n) notes.push([coverage.allChecked]);
-  if (one.levels.some(({ level }) => level === "declared")) notes.push([coverage.declaredOnly]);
+  else if (isChecked && one.levels.some(({ level }) => level !== "declared")) notes.push([coverage.allChecked]);
+  if (isDeclared) notes.push([coverage.declaredOnly]);
   return {
     asset,
     percent: one.hundredths === null ? coverage.nothingOwed : percentText(one.hundredths, lang),
     isMet: one.met,
-    isWhole: isChecked,
+    tone: !one.met ? "bad" : !isStanding(seen) ? "idle" : isChecked ? "good" : "warn",
     verdict: !one.met ? status["NOT MET"] : isChecked ? met : metNotChecked,
     owed: amount(one.owed),
     held: amount(one.held),
