@@ -28,11 +28,17 @@ export function checkBip137(coin: string, script: Uint8Array, message: Uint8Arra
   const isCompressed = first >= COMPRESSED;
   const digest = hash256(concat(sized(utf8(`${coin} Signed Message:\n`)), sized(message)));
   const key = recoverKey(digest, signature.subarray(1), first - (isCompressed ? COMPRESSED : FIRST), isCompressed);
-  if (key === null || !equal(hash160(key), found.payload)) throw notSigned("it is of another message or by another key");
+  if (key === null || !equal(hash160(key), found.payload))
+    throw notSigned("it is of another message or by another key");
 }
 
 /** The key that made r and s with s in the lower half of the order; null when none did. */
-function recoverKey(digest: Uint8Array, compact: Uint8Array, recovery: number, isCompressed: boolean): Uint8Array | null {
+function recoverKey(
+  digest: Uint8Array,
+  compact: Uint8Array,
+  recovery: number,
+  isCompressed: boolean,
+): Uint8Array | null {
   try {
     const [r, s] = [toNumber(compact.subarray(0, 32)), toNumber(compact.subarray(32))];
     const signature = new secp256k1.Signature(r, s, recovery);

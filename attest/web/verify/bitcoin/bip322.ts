@@ -35,6 +35,10 @@ const SIGHASH_ALL = 1;
 const NOTHING = concat(NO_AMOUNT, Uint8Array.of(1, 0x6a));
 const PSBT = Uint8Array.of(0x70, 0x73, 0x62, 0x74, 0xff);
 const MAX_SCRIPT_BYTES = 10_000;
+const CONTROL_BYTES = 33;
+const HASH_BYTES = 32;
+const MAX_DEPTH = 128;
+const TAPSCRIPT = 0xc0;
 const VERSIONS = [0, 2].map((version) => littleEndian(version, 4));
 
 /**
@@ -62,7 +66,10 @@ export function checkBip322(
   if (output === undefined || others.length > 0 || !equal(output, NOTHING)) throw invalid("it pays something");
   const unchecked = checkSpend(transaction, input, script);
   if (!VERSIONS.some((version) => equal(version, transaction.version))) {
-    throw failed("control/inconclusive", "the signature is neither valid nor invalid, for its version has no meaning yet");
+    throw failed(
+      "control/inconclusive",
+      "the signature is neither valid nor invalid, for its version has no meaning yet",
+    );
   }
   return unchecked;
 }
@@ -140,7 +147,8 @@ function checkScriptHash(transaction: Transaction, input: Input, hash: Uint8Arra
 
 function checkWitnessScriptHash(input: Input, hash: Uint8Array): Unchecked {
   const revealed = input.witness.at(-1);
-  if (revealed === undefined || !equal(sha256(revealed), hash)) throw invalid("it does not reveal the script of the address");
+  if (revealed === undefined || !equal(sha256(revealed), hash))
+    throw invalid("it does not reveal the script of the address");
   return "script";
 }
 
@@ -172,9 +180,25 @@ function checkTaproot(transaction: Transaction, input: Input, script: Uint8Array
   const { stack, annex } = splitAnnex(input.witness);
   const [signature, ...more] = stack;
   if (signature === undefined) throw invalid("it is empty");
-  if (more.length > 0) return "script";
+  if (more.length > 0) return checkScriptPath(stack);
   if (!isKeySpend(transaction, input, script, signature, annex)) throw invalid("it is not by the key of the address");
   return null;
+}
+
+/** Refuse what reveals no script: how long its proof of the script is, and of which version, says as much (BIP-341). */
+function checkScriptPath(stack: Witness): Unchecked {
+  const control = stack.at(-1) ?? new Uint8Array();
+  const path = control.length - CONTROL_BYTES;
+  if (path < 0 || path % HASH_BYTES !== 0 || path > MAX_DEPTH * HASH_BYTES) {
+    throw invalid("it does not reveal a script of the address");
+  }
+  if (((control[0] ?? 0) & 0xfe) !== TAPSCRIPT) {
+    throw failed(
+      "control/inconclusive",
+      "the signature is neither valid nor invalid, for its kind of script has no meaning yet",
+    );
+  }
+  return "script";
 }
 
 /** Check that the key with this hash made `signature`, of which the last byte says that it signs all. */

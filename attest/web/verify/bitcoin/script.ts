@@ -46,7 +46,7 @@ export function push(bytes: Uint8Array): Uint8Array {
 export function pushes(script: Uint8Array): { readonly last: Uint8Array; readonly only: boolean } | null {
   let last = new Uint8Array();
   let only = true;
-  for (let at = 0; at < script.length; ) {
+  for (let at = 0; at < script.length;) {
     const command = script[at] ?? 0;
     at += 1;
     let length = command < OP_PUSHDATA1 ? command : 0;

@@ -70,7 +70,8 @@ export function parseTransaction(bytes: Uint8Array): Transaction {
   }));
   const outputs = reader.list(() => concat(reader.take(8), sized(reader.sized())));
   const inputs = bare.map((input) => ({ ...input, witness: hasWitness ? reader.witness() : [] }));
-  if (hasWitness && inputs.every(({ witness }) => witness.length === 0)) throw refuse("it announces a witness, and has none");
+  if (hasWitness && inputs.every(({ witness }) => witness.length === 0))
+    throw refuse("it announces a witness, and has none");
   const lockTime = reader.take(4);
   reader.end();
   if (inputs.length === 0 || outputs.length === 0) throw refuse("it spends nothing, or pays nothing");

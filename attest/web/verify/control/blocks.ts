@@ -39,8 +39,10 @@ export function challengeBlocks(records: ReadonlyMap<number, AnyRecord>, terms: 
 /** The place of a challenge that keeps the `terms` and names one of `blocks`. */
 export function challengedPlace(challenge: Challenge, blocks: ChallengeBlocks, terms: Terms): Place {
   const { entity, period, nonce } = challenge;
-  if (entity !== terms.entity) throw failed("control/challenge", `the challenge is for the entity ${entity}, not ${terms.entity}`);
-  if (period !== terms.period) throw failed("control/challenge", `the challenge is for the period ${period}, not ${terms.period}`);
+  if (entity !== terms.entity)
+    throw failed("control/challenge", `the challenge is for the entity ${entity}, not ${terms.entity}`);
+  if (period !== terms.period)
+    throw failed("control/challenge", `the challenge is for the period ${period}, not ${terms.period}`);
   if (terms.nonce !== null && nonce !== terms.nonce) {
     const said = nonce === NO_NONCE ? "no nonce" : `the nonce ${nonce}`;
     throw failed("control/nonce", `the challenge names ${said}, the auditor drew ${terms.nonce}`);

@@ -36,7 +36,12 @@ export function recheckCustody(
   exchangeKeys: readonly PublicKey[],
 ): Custody {
   const places = new Map<Place, string>();
-  const signed: { readonly index: number; readonly record: AnyRecord; readonly name: string; readonly key: PublicKey }[] = [];
+  const signed: {
+    readonly index: number;
+    readonly record: AnyRecord;
+    readonly name: string;
+    readonly key: PublicKey;
+  }[] = [];
   for (const [index, record] of records) {
     if (record.type !== "custody-confirmation") continue;
     const key = naming(index, record, () => addConfirmed(record, blocks, terms, places));
@@ -51,7 +56,10 @@ export function recheckCustody(
       if (known === undefined) {
         unknown.set(`${key.fingerprint} ${name}`, { name, fingerprint: key.fingerprint });
       } else if (known.fingerprint !== key.fingerprint) {
-        throw failed("custody/key", `it is signed by the key ${key.fingerprint}, that of ${name} is ${known.fingerprint}`);
+        throw failed(
+          "custody/key",
+          `it is signed by the key ${key.fingerprint}, that of ${name} is ${known.fingerprint}`,
+        );
       }
     });
   }
@@ -68,7 +76,10 @@ function addConfirmed(
   const { custodian, challenges } = record.confirmation;
   const key = PublicKey.fromSpki(record.publicKey, "its public key");
   if (!key.verify(pae(PAYLOAD_TYPE, payloadOf(record)), record.sig)) {
-    throw failed("signature/invalid", `the signature under key ${key.fingerprint.slice(0, 16)}… is not that key's over this payload`);
+    throw failed(
+      "signature/invalid",
+      `the signature under key ${key.fingerprint.slice(0, 16)}… is not that key's over this payload`,
+    );
   }
   for (const challenge of challenges) {
     const place = challengedPlace(challenge, blocks, terms);

@@ -12,7 +12,8 @@ export type Place = string;
 
 /** The place of an address of an EVM chain. Throws a `malformed` error for one that is none. */
 export function evmPlace(chain: string, address: string): Place {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(address)) throw malformed("ethereum/address", `${address.slice(0, 60)} is not an Ethereum address`);
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address))
+    throw malformed("ethereum/address", `${address.slice(0, 60)} is not an Ethereum address`);
   if (!isSoundlySpelled(address)) throw malformed("ethereum/address", `${address} has a wrong EIP-55 checksum`);
   return `${chain} ${address.toLowerCase()}`;
 }

@@ -32,7 +32,10 @@ export function sampleOf(records: ReadonlyMap<number, AnyRecord>, nonce: string 
   const { index, sample } = found;
   const drawn = toHex(sample.nonce);
   if (nonce !== null && nonce !== drawn) {
-    throw failed("control/nonce", `record ${index} (control-sample): it was drawn by ${drawn}, the auditor drew ${nonce}`);
+    throw failed(
+      "control/nonce",
+      `record ${index} (control-sample): it was drawn by ${drawn}, the auditor drew ${nonce}`,
+    );
   }
   const isReadingSeen = isDrawnFrom(records, sample);
   for (const [number, record] of records) {

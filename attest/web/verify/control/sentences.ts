@@ -38,8 +38,14 @@ export const sentences = {
     ja: "秘密鍵を管理していることの証明が証拠に含まれていません",
   },
   nothingCameBack: (blocks: readonly NamedBlock[], balances: number, isWhole: boolean): Sentence => {
-    const en = some(blocks.map(({ chain, height }) => `block ${height} of ${chain}`), "en");
-    const ja = some(blocks.map(({ chain, height }) => `${chain}のブロック${height}`), "ja");
+    const en = some(
+      blocks.map(({ chain, height }) => `block ${height} of ${chain}`),
+      "en",
+    );
+    const ja = some(
+      blocks.map(({ chain, height }) => `${chain}のブロック${height}`),
+      "ja",
+    );
     return {
       en:
         `keys were asked to sign challenges${en === "" ? "" : ` (${en})`}, and ` +
@@ -55,18 +61,16 @@ export const sentences = {
     en: `${signed} of ${counted(all, "balance lies", "balances lie")} ${isSampled ? "wholly or by sample" : "wholly"} at addresses that signed`,
     ja: `${all}件の残高のうち${signed}件は、${isSampled ? "全部が、または標本により、" : "全部が"}署名したアドレスにあります`,
   }),
-  stated: ({ en, ja }: Sentence): Sentence => ({ en: `the statement says that ${en}`, ja: `報告書によれば、${ja}` }),
+  stated: ({ en, ja }: Sentence): Sentence => ({ en: `the statement says that ${en}`, ja: `証明書によれば、${ja}` }),
   onlyStated: (balances: Sentence, confirmed: number): Sentence => ({
     en: `the statement says that ${balances.en}, and that custodians confirmed ${confirmed}`,
-    ja: `報告書によれば、${balances.ja}。カストディアンが確認した残高は${confirmed}件です`,
+    ja: `証明書によれば、${balances.ja}。カストディアンが確認した残高は${confirmed}件です`,
   }),
   signed: (addresses: number, days: number, balances: Sentence): Sentence => ({
     en:
       `${counted(addresses, "address", "addresses")} signed a challenge not older than ${days} days before the snapshot; ` +
       balances.en,
-    ja:
-      `基準時刻の${days}日前以降のブロックを記した文面に、${addresses}件のアドレスが署名しました。` +
-      balances.ja,
+    ja: `基準時刻の${days}日前以降のブロックを記した文面に、${addresses}件のアドレスが署名しました。` + balances.ja,
   }),
   confirmed: (addresses: number, balances: number): Sentence => ({
     en:

@@ -73,16 +73,25 @@ export function checkControl(
   const isSilent = !isClaimed && !isProven;
   const lacksControl = predicate.reserves.some((line) => line.amount > 0n && line.control === "none");
   const isUnmet = lacksControl || (isSilent && isWhole);
-  const [main, ...more] = isSilent ? silence(predicate, records, isWhole) : sentencesOf(predicate, records, found);
-  if (main !== undefined) isUnmet ? findings.unmet(main) : findings.say(main);
+  const shown = isBare(found) ? null : controlled(predicate, records, found);
+  const [main, ...more] = isSilent
+    ? [nothingCameBack(predicate, records, isWhole)]
+    : [mainSentence(predicate, records, found), ...(shown === null ? [] : detailsOf(predicate, shown, found))];
+  if (isUnmet) findings.unmet(main);
+  else findings.say(main);
   for (const sentence of more) findings.say(sentence);
   tellOpen(predicate, records, known, found, findings);
   const { beyond } = found.signed;
   if (beyond.size > 0) findings.beyond(sentences.beyond(beyond.size, [...new Set(beyond.values())].sort()));
-  return isBare(found) ? null : controlled(predicate, records, found);
+  return shown;
 }
 
-function recheck(predicate: Predicate, records: Records, known: KnownControl, exchangeKeys: readonly PublicKey[]): Found {
+function recheck(
+  predicate: Predicate,
+  records: Records,
+  known: KnownControl,
+  exchangeKeys: readonly PublicKey[],
+): Found {
   const terms: Terms = {
     entity: predicate.entity.origin,
     period: predicate.period,
@@ -128,13 +137,13 @@ function isBare({ signed, confirmed, contracts }: Found): boolean {
 }
 
 /** That keys were asked to sign, and that the statement counts no address as one that did. */
-function silence(predicate: Predicate, records: Records, isWhole: boolean): readonly Sentence[] {
+function nothingCameBack(predicate: Predicate, records: Records, isWhole: boolean): Sentence {
   const blocks = new Map(
     [...records.values()]
       .filter((record) => record.type === "control-block")
       .map(({ chain, height }) => [`${chain} ${height}`, { chain, height }]),
   );
-  return [sentences.nothingCameBack([...blocks.values()], balancesOf(predicate).all, isWhole)];
+  return sentences.nothingCameBack([...blocks.values()], balancesOf(predicate).all, isWhole);
 }
 
 function balancesOf({ reserves }: Predicate): Balances {
@@ -145,17 +154,21 @@ function balancesOf({ reserves }: Predicate): Balances {
   return { all: count(null), signed: count("signature"), confirmed: count("custodian") };
 }
 
-function sentencesOf(predicate: Predicate, records: Records, found: Found): readonly Sentence[] {
+/** At how many addresses keys signed, and of how many balances. */
+function mainSentence(predicate: Predicate, records: Records, found: Found): Sentence {
   const counts = balancesOf(predicate);
   const balances = sentences.balances(counts, found.sample !== null);
-  if (isBare(found)) return [sentences.onlyStated(balances, counts.confirmed)];
+  if (isBare(found)) return sentences.onlyStated(balances, counts.confirmed);
   const { all, beyond } = found.signed;
   const ages = [...records.values()].map((record) => (record.type === "control-block" ? record.maxAge : 0));
-  const said: Sentence[] = [
-    sentences.signed(all.size - beyond.size, most(ages) ?? 0, beyond.size > 0 ? sentences.stated(balances) : balances),
-  ];
-  if (found.confirmed > 0) said.push(sentences.confirmed(found.confirmed, counts.confirmed));
-  const { assets, from, to } = controlled(predicate, records, found);
+  const stated = beyond.size > 0 ? sentences.stated(balances) : balances;
+  return sentences.signed(all.size - beyond.size, most(ages) ?? 0, stated);
+}
+
+/** What came back besides, and how much of the customers' coins it speaks for. */
+function detailsOf(predicate: Predicate, { assets, from, to }: Controlled, found: Found): readonly Sentence[] {
+  const said: Sentence[] = [];
+  if (found.confirmed > 0) said.push(sentences.confirmed(found.confirmed, balancesOf(predicate).confirmed));
   const shares = assets.map(({ asset, signed, unchecked, total }) => ({
     asset,
     percent: percentOf(signed, total),
@@ -213,7 +226,11 @@ function strangersSaid(records: Records, { custodians }: KnownControl, { unknown
   ];
 }
 
-function controlled(predicate: Predicate, records: Records, { signed, custody, sample, challenges, blocks }: Found): Controlled {
+function controlled(
+  predicate: Predicate,
+  records: Records,
+  { signed, custody, sample, challenges, blocks }: Found,
+): Controlled {
   const values = customersValues(records, { signed, confirmed: custody.places, sample });
   const totals = new Map<string, bigint>();
   for (const { asset, purpose, amount } of predicate.reserves) {

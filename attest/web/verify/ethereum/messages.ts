@@ -89,11 +89,15 @@ export function signatureBytes(signature: string): Uint8Array {
  */
 function recoverSigner(digest: Uint8Array, signature: Uint8Array): string | null {
   if (signature.length !== SIGNATURE_BYTES) {
-    throw malformed("control/signature", `a signature of ${signature.length} bytes instead of ${SIGNATURE_BYTES}: r, s and v`);
+    throw malformed(
+      "control/signature",
+      `a signature of ${signature.length} bytes instead of ${SIGNATURE_BYTES}: r, s and v`,
+    );
   }
   const [r, s] = [toNumber(signature.subarray(0, WORD)), toNumber(signature.subarray(WORD, 2 * WORD))];
   const v = signature[2 * WORD] ?? 0;
-  if (v !== V && v !== V + 1) throw malformed("control/signature", `a signature ends in v, 27 or 28, and this one in ${v}`);
+  if (v !== V && v !== V + 1)
+    throw malformed("control/signature", `a signature ends in v, 27 or 28, and this one in ${v}`);
   if (r === 0n || s === 0n || r >= ORDER || s >= ORDER) {
     throw malformed("control/signature", "a signature with an r or s that secp256k1 does not have");
   }
