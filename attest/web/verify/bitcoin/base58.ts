@@ -6,7 +6,7 @@ const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const MAX_CHARACTERS = 200;
 const CHECKSUM_BYTES = 4;
 
-/** What stands before the checksum; null when `text` is none. Work grows with the square of the length: it is bounded. */
+/** What stands before the checksum; null when `text` is none. Work grows with the square of its bounded length. */
 export function fromBase58Check(text: string): Uint8Array | null {
   const bytes = fromBase58(text);
   if (bytes === null || bytes.length < CHECKSUM_BYTES) return null;

@@ -6,7 +6,7 @@ export interface Network {
   readonly name: string;
   /** How bech32 addresses begin. */
   readonly prefix: string;
-  /** The version byte of base58 addresses that stand for the hash of a key, and those that stand for one of a script. */
+  /** The version byte of base58 addresses that stand for the hash of a key, and those of hashes of scripts. */
   readonly p2pkh: number;
   readonly p2sh: readonly number[];
 }

@@ -27,7 +27,8 @@ export function decodeHeader(header: Uint8Array): EthereumHead {
   const stateRoot = fields[STATE_ROOT];
   const number = fields[NUMBER];
   const timestamp = fields[TIMESTAMP];
-  if (fields.length < FIELDS || !fields.every(isBytes) || !isBytes(stateRoot) || !isBytes(number) || !isBytes(timestamp)) {
+  const isSound = fields.length >= FIELDS && fields.every(isBytes);
+  if (!isSound || !isBytes(stateRoot) || !isBytes(number) || !isBytes(timestamp)) {
     throw refuse(`it is not a list of ${FIELDS} or more fields of bytes`);
   }
   const height = toNumber(number);

@@ -1,9 +1,10 @@
 /** Challenges signed with the key of an Ethereum address: as text (EIP-191) and as typed data (EIP-712). */
 
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { concat, fromHex, toHex, toNumber, unsigned, utf8 } from "../ground/bytes.ts";
-import { AttestError, failed, malformed } from "../ground/errors.ts";
+import { concat, fromHex, unsigned, utf8 } from "../ground/bytes.ts";
+import { failed } from "../ground/errors.ts";
+import { addressBytes } from "./account.ts";
 import { keccak } from "./keccak.ts";
+import { recoverSigner, signatureBytes } from "./recover.ts";
 
 /** What a challenge says besides its text, as a wallet shows it in typed data. */
 export interface TypedChallenge {
@@ -19,11 +20,7 @@ export interface TypedChallenge {
 
 export type EthereumMethod = "eip191" | "eip712";
 
-const MAX_SIGNATURE = 2 ** 18;
-const SIGNATURE_BYTES = 65;
 const WORD = 32;
-const V = 27;
-const ORDER = secp256k1.Point.Fn.ORDER;
 
 const DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId)";
 const CHALLENGE_TYPE =
@@ -47,71 +44,46 @@ export function verifyEthereumMessage(challenge: TypedChallenge, text: string, s
 
 /** The 32 bytes that are signed for a text (EIP-191, version 0x45). */
 export function eip191Digest(text: string): Uint8Array {
-  const message = utf8(text);
+  return personalDigest(utf8(text));
+}
+
+/** The 32 bytes that `personal_sign` and `eth_sign` sign for a message. */
+export function personalDigest(message: Uint8Array): Uint8Array {
   return keccak(concat(utf8(`\u0019Ethereum Signed Message:\n${message.length}`), message));
 }
 
 /** The 32 bytes that are signed for a challenge as typed data (EIP-712). */
 export function eip712Digest(challenge: TypedChallenge): Uint8Array {
-  const chainId = BigInt(challenge.chain.slice("eip155:".length));
-  const domain = concat(hashOf(DOMAIN_TYPE), hashOf("attest"), hashOf("1"), unsigned(chainId, WORD));
+  const domain = concat(hashOf(DOMAIN_TYPE), hashOf("attest"), hashOf("1"), chainNumber(challenge.chain));
   const message = concat(
     hashOf(CHALLENGE_TYPE),
     hashOf(challenge.entity),
     hashOf(challenge.period),
     hashOf(challenge.chain),
-    concat(new Uint8Array(12), fromHex(challenge.address.slice(2).toLowerCase())),
+    addressWord(challenge.address),
     unsigned(challenge.height, WORD),
     fromHex(challenge.blockHash),
     hashOf(challenge.nonce),
   );
+  return typedDigest(domain, message);
+}
+
+/** What is signed for a struct in a domain, each encoded behind the hash of its type (EIP-712). */
+export function typedDigest(domain: Uint8Array, message: Uint8Array): Uint8Array {
   return keccak(concat(Uint8Array.of(0x19, 0x01), keccak(domain), keccak(message)));
 }
 
-function hashOf(text: string): Uint8Array {
+/** The number of a chain in its CAIP-2 name, as a word. */
+export function chainNumber(chain: string): Uint8Array {
+  return unsigned(BigInt(chain.slice("eip155:".length)), WORD);
+}
+
+/** An address as a word. */
+export function addressWord(address: string): Uint8Array {
+  return concat(new Uint8Array(12), addressBytes(address));
+}
+
+/** How a text, or the name of a type, is encoded. */
+export function hashOf(text: string): Uint8Array {
   return keccak(utf8(text));
-}
-
-/** The bytes of a signature as an EVM chain has it, 0x and hex. Throws a `malformed` error. */
-export function signatureBytes(signature: string): Uint8Array {
-  if (signature.length > MAX_SIGNATURE || signature.length % 2 !== 0 || !/^0x[0-9a-fA-F]+$/.test(signature)) {
-    throw malformed(
-      "control/malformed",
-      "this is not a signature of an EVM chain: 0x and pairs of hex digits belong here",
-    );
-  }
-  return fromHex(signature.slice(2).toLowerCase());
-}
-
-/**
- * The address, in small letters, whose key made `signature`, r, s and v in 65 bytes; null where no key fits.
- * Anyone can make a second signature of one, with s in the upper half of the order: it fails (EIP-2).
- */
-function recoverSigner(digest: Uint8Array, signature: Uint8Array): string | null {
-  if (signature.length !== SIGNATURE_BYTES) {
-    throw malformed(
-      "control/signature",
-      `a signature of ${signature.length} bytes instead of ${SIGNATURE_BYTES}: r, s and v`,
-    );
-  }
-  const [r, s] = [toNumber(signature.subarray(0, WORD)), toNumber(signature.subarray(WORD, 2 * WORD))];
-  const v = signature[2 * WORD] ?? 0;
-  if (v !== V && v !== V + 1)
-    throw malformed("control/signature", `a signature ends in v, 27 or 28, and this one in ${v}`);
-  if (r === 0n || s === 0n || r >= ORDER || s >= ORDER) {
-    throw malformed("control/signature", "a signature with an r or s that secp256k1 does not have");
-  }
-  if (s > ORDER / 2n) {
-    throw failed(
-      "control/malleable",
-      "the signature has its s in the upper half of the order, and only the one in the lower half counts (EIP-2)",
-    );
-  }
-  try {
-    const key = new secp256k1.Signature(r, s, v - V).recoverPublicKey(digest).toBytes(false);
-    return `0x${toHex(keccak(key.subarray(1)).subarray(12))}`;
-  } catch (error) {
-    if (error instanceof AttestError) throw error;
-    return null;
-  }
 }

@@ -40,7 +40,7 @@ export interface Safe {
   readonly threshold: bigint;
 }
 
-/** The Safe that the nodes show at an address; null when the code there, or that of its singleton, is of no known Safe. */
+/** The Safe that the nodes show at an address; null when the code there, or that of its singleton, is of none. */
 export function provenSafe(stateRoot: Uint8Array, address: string, nodes: Nodes): Safe | null {
   if (!PROXIES.has(provenCodeHash(stateRoot, address, nodes))) return null;
   const storageRoot = provenStorageRoot(stateRoot, address, nodes);

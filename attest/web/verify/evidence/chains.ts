@@ -1,4 +1,4 @@
-/** What the records say of each chain as a whole: its header, the nodes that agreed, and the trie nodes that it shares. */
+/** What the records say of each chain as a whole: its header, the nodes that agreed, the trie nodes that it shares. */
 
 import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader, type EthereumHead } from "../ethereum/header.ts";
@@ -82,7 +82,10 @@ export function note(record: AnyRecord, blocks: Blocks): void {
   }
 }
 
-/** The block that a record is of. Else proofs of a chain that anyone can make would show coins of one that asks for work. */
+/**
+ * The block that a record is of, on a chain of its own kind: else proofs of a chain that anyone can make would show
+ * coins of one that asks for work.
+ */
 function blockOf(record: AnyRecord & { readonly chain: string }, window: number | null, blocks: Blocks): Block {
   const block = blocks.get(blockKey(record.chain, window));
   if (block === undefined) throw failed("recheck/chain", `the statement pins no block of ${record.chain}`);

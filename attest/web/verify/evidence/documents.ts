@@ -91,7 +91,10 @@ export function checkDeclarations(
   }
   const expected = computed.units.filter((unit) => whole.has(unit)).length;
   if (figures !== expected) {
-    throw failed("declaration/figure", `the statement has ${figures} figures of concentration, the readings ${expected}`);
+    throw failed(
+      "declaration/figure",
+      `the statement has ${figures} figures of concentration, the readings ${expected}`,
+    );
   }
   return { forms, figures };
 }

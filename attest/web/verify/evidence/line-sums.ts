@@ -1,4 +1,4 @@
-/** Lines of a statement held against what is disclosed: sums of readings, and documents that a line names by its leaf. */
+/** Lines of a statement held against what is disclosed: sums of readings, and documents that they name by leaf. */
 
 import { failed } from "../ground/errors.ts";
 import type { HeldLine, MoneyLine, ReserveLine } from "../statement/statement.ts";
@@ -24,7 +24,7 @@ export function lineOf(reading: Reading): LineOf {
   return { asset, chain, purpose, storage, evidence: level };
 }
 
-/** How much of the lines of one `lineKey` readings show; `waiting` of the wallets need a dump of all unspent outputs. */
+/** How much of the lines of one `lineKey` readings show; `waiting` of the wallets need a dump of unspent outputs. */
 export interface Shown extends LineOf {
   readonly stated: bigint;
   readonly statedWallets: number;

@@ -2,11 +2,12 @@
 
 import { failed } from "../ground/errors.ts";
 import type { Findings } from "../ground/step.ts";
-import type { Declaration, Predicate, Statement } from "../statement/statement.ts";
+import type { Predicate, Statement } from "../statement/statement.ts";
 import { checkReading } from "./balances.ts";
 import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
 import { checkCoins, refuseDoubleCounting, refuseOwn, refuseTwoAssets, refuseTwoPurposes } from "./counting.ts";
-import { checkContracts, checkDeclarations, type Declared } from "./documents.ts";
+import { checkContracts, checkDeclarations } from "./documents.ts";
+import { type Documents, type Found, statedLeaves } from "./found.ts";
 import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
 import { type AnyRecord, isReading, type Reading } from "./records.ts";
 import { checkSafes } from "./safes.ts";
@@ -41,30 +42,6 @@ export interface Rechecked {
 /** What the coverage of an asset rests on that step 11 did not check. */
 export function restsOn(rechecked: Rechecked, asset: string): Rest {
   return restOf(rechecked.unchecked, rechecked.lowest, asset);
-}
-
-/** Everything that was found, as `tell` says it. */
-export interface Found {
-  readonly predicate: Predicate;
-  readonly records: ReadonlyMap<number, AnyRecord>;
-  /** Those of the pins. */
-  readonly readings: readonly Reading[];
-  readonly lines: ReadonlyMap<string, Shown>;
-  readonly documents: Documents;
-  readonly windows: ReadonlyMap<string, RecheckedWindow>;
-  readonly lowestUnknown: readonly Declaration[];
-  /** Wallets whose outputs are to be of a descriptor, which this page does not derive. */
-  readonly described: ReadonlySet<string>;
-}
-
-/** The leaves of lines whose record is here, by kind, whether the prices have theirs, and how many are declared. */
-export interface Documents {
-  readonly money: ReadonlySet<string>;
-  readonly held: ReadonlySet<string>;
-  readonly cover: ReadonlySet<string>;
-  readonly leaves: ReadonlySet<string>;
-  readonly hasPrices: boolean;
-  readonly declared: Declared;
 }
 
 export function recheckEvidence(
@@ -167,12 +144,6 @@ function wholeAssets(lines: ReadonlyMap<string, Shown>): ReadonlySet<string> {
   const customers = [...lines.values()].filter((line) => line.purpose === "customer");
   const missing = new Set(customers.filter((line) => !isDisclosed(line)).map((line) => line.asset));
   return new Set(customers.map((line) => line.asset).filter((asset) => !missing.has(asset)));
-}
-
-/** The leaves of all lines that rest on a document. */
-export function statedLeaves(predicate: Predicate): readonly string[] {
-  const { money, held, cover, declarations } = predicate;
-  return [...money, ...(held ?? []), ...cover, ...declarations].map((line) => line.evidenceLeaf);
 }
 
 function requireDocuments(predicate: Predicate, documents: Documents): void {

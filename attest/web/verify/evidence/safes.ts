@@ -30,7 +30,8 @@ function checkSafe(record: EthereumSafe, blocks: Blocks): void {
   }
   const safe = provenSafe(block.header.stateRoot, record.address, new Nodes(record.proof, block.trie));
   if (safe === null) throw failed("recheck/safe", "its proof shows that there is no known Safe");
-  const hasOwners = record.owners.length === safe.owners.length && record.owners.every((one, i) => one === safe.owners[i]);
+  const { owners } = record;
+  const hasOwners = owners.length === safe.owners.length && owners.every((one, i) => one === safe.owners[i]);
   if (!hasOwners || BigInt(record.threshold) !== safe.threshold || record.version !== safe.version) {
     throw failed("recheck/safe", "its proof shows other owners, another threshold or version than it says");
   }

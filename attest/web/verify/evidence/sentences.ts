@@ -5,8 +5,8 @@ import type { RecheckedWindow } from "./windows.ts";
 
 const PURPOSES: Readonly<Record<string, Sentence>> = {
   customer: { en: "customers' coins", ja: "顧客預り資産" },
-  guarantee: { en: "own coins beside hot customers' coins", ja: "履行保証の自己保有分" },
-  compensation: { en: "own coins of the compensation reserve", ja: "責任準備金の自己保有分" },
+  guarantee: { en: "own coins beside hot customers' coins", ja: "履行保証暗号資産" },
+  compensation: { en: "own coins of the compensation reserve", ja: "責任準備金に充てる自己資産" },
 };
 const STORAGES: Readonly<Record<string, Sentence>> = {
   cold: { en: "cold wallets", ja: "コールドウォレット" },

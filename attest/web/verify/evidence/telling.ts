@@ -2,8 +2,8 @@
 
 import type { Findings } from "../ground/step.ts";
 import { compareTexts } from "../statement/order.ts";
+import { type Found, statedLeaves } from "./found.ts";
 import { isDisclosed, needsDump, type Shown } from "./line-sums.ts";
-import { type Found, statedLeaves } from "./recheck.ts";
 import { isReading } from "./records.ts";
 import { sentences } from "./sentences.ts";
 

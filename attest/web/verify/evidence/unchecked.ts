@@ -1,10 +1,10 @@
 /** What a statement says and step 11 did not check, and how much of an asset's coverage rests on it. */
 
 import type { Predicate } from "../statement/statement.ts";
-import { isDisclosed, type Shown } from "./line-sums.ts";
+import { isDisclosed, lineKey, lineOf, type Shown } from "./line-sums.ts";
 import type { Reading } from "./records.ts";
 
-/** Records that are not here, outputs that only a dump of all unspent outputs shows, or what this page does not know. */
+/** Records that are not here, outputs that only a dump of all unspent ones shows, or what this page does not know. */
 export type Why = "unavailable" | "dump" | "beyond";
 
 /** An amount in base units that was not checked; money has no chain and no storage. */
@@ -25,7 +25,7 @@ export interface Rest {
   readonly lowest: boolean;
 }
 
-/** `money` has the leaves of the bank documents that are here, `beyond` the readings that this page cannot check whole. */
+/** `money` has the leaves of the bank documents that are here, `beyond` the readings that this page checks in part. */
 export function uncheckedLines(
   predicate: Predicate,
   lines: ReadonlyMap<string, Shown>,
@@ -40,14 +40,24 @@ export function uncheckedLines(
     }
     if (line.waiting > 0) found.push({ asset, chain, purpose, storage, amount: line.waitingAmount, why: "dump" });
   }
-  for (const { asset, chain, purpose, storage, amount } of beyond) {
-    found.push({ asset, chain, purpose, storage, amount, why: "beyond" });
-  }
+  found.push(...addedUp(beyond));
   for (const { currency, purpose, amount, evidenceLeaf } of predicate.money) {
     if (money.has(evidenceLeaf)) continue;
     found.push({ asset: currency, chain: null, purpose, storage: null, amount, why: "unavailable" });
   }
   return found;
+}
+
+/** Readings as one amount for each line: there may be very many of them. */
+function addedUp(readings: readonly Reading[]): Iterable<UncheckedLine> {
+  const lines = new Map<string, UncheckedLine>();
+  for (const reading of readings) {
+    const { asset, chain, purpose, storage } = reading;
+    const key = lineKey(lineOf(reading));
+    const amount = (lines.get(key)?.amount ?? 0n) + reading.amount;
+    lines.set(key, { asset, chain, purpose, storage, amount, why: "beyond" });
+  }
+  return lines.values();
 }
 
 /** What the coverage of an asset rests on; `lowest` has the assets whose lowest count was not recomputed. */

@@ -1,4 +1,4 @@
-/** The blocks around the pin that a nonce draws, and that the records of a window belong to (protocol.md, section 4). */
+/** The blocks around the pin that a nonce draws, to which the records of a window belong (protocol.md, section 4). */
 
 import { headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader } from "../ethereum/header.ts";

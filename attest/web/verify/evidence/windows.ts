@@ -148,8 +148,8 @@ function lowestCounts(readings: readonly Reading[]): ReadonlyMap<string, Readonl
 }
 
 /**
- * The chains and assets with outputs in a window that nothing at hand shows to be of the wallet: their script holds none
- * of its coins at the pin and signed no challenge as its own, and its descriptor is not here.
+ * The chains and assets with outputs in a window that nothing at hand shows to be of the wallet: their script holds
+ * none of its coins at the pin and signed no challenge as its own, and its descriptor is not here.
  */
 function strange(records: readonly AnyRecord[]): Set<string> {
   const described = new Set<string>();
