@@ -1,8 +1,8 @@
 /** What step 13 says, in both languages. */
 
+import type { Unchecked } from "../bitcoin/bip322.ts";
 import { formatTime } from "../ground/fields.ts";
 import type { Sentence } from "../ground/step.ts";
-import type { Beyond } from "./signatures.ts";
 
 /** How many balances there are, and how many of them lie where keys signed, and where custodians alone confirmed. */
 export interface Balances {
@@ -26,10 +26,9 @@ export interface NamedBlock {
 
 const SHOWN = 4;
 
-const BEYOND: Readonly<Record<Beyond, Sentence>> = {
+const BEYOND: Readonly<Record<Unchecked, Sentence>> = {
   "proof-of-funds": { en: "proofs of funds (BIP-322)", ja: "資金証明（BIP-322）" },
   script: { en: "scripts of several keys or conditions", ja: "複数の鍵や条件を持つスクリプト" },
-  safe: { en: "Safes of several owners", ja: "複数の所有者によるSafe" },
 };
 
 export const sentences = {
@@ -133,7 +132,7 @@ export const sentences = {
   },
   signaturesNotAtHand: { en: "the signatures are not at hand", ja: "署名が手元にありません" },
   othersNotAtHand: { en: "the signatures of the others are not at hand", ja: "その他の署名が手元にありません" },
-  beyond: (count: number, kinds: readonly Beyond[]): Sentence => ({
+  beyond: (count: number, kinds: readonly Unchecked[]): Sentence => ({
     en:
       `this page does not check ${counted(count, "signature", "signatures")} ` +
       `(${kinds.map((kind) => BEYOND[kind].en).join(", ")}); \`attest verify\` does`,

@@ -2,22 +2,20 @@
 
 import type { Unchecked } from "../bitcoin/bip322.ts";
 import { verifyMessage } from "../bitcoin/messages.ts";
-import { signatureBytes, verifyEthereumMessage } from "../ethereum/messages.ts";
+import { verifyEthereumMessage } from "../ethereum/messages.ts";
+import { verifySafeMessage } from "../ethereum/safe-signatures.ts";
 import { naming } from "../evidence/chains.ts";
-import type { AnyRecord, Control } from "../evidence/records.ts";
+import type { AnyRecord, Control, EthereumSafe } from "../evidence/records.ts";
 import { isBitcoin } from "../evidence/values.ts";
 import { failed } from "../ground/errors.ts";
 import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
 import { challengeText } from "./challenge.ts";
 import { evmPlace, type Place } from "./places.ts";
 
-/** What a signature is that this page does not check to its end. */
-export type Beyond = Unchecked | "safe";
-
 /** The places whose keys signed; of those in `beyond` that is so only if what this page does not check holds. */
 export interface SignedPlaces {
   readonly all: ReadonlySet<Place>;
-  readonly beyond: ReadonlyMap<Place, Beyond>;
+  readonly beyond: ReadonlyMap<Place, Unchecked>;
 }
 
 /** Check every proof of control among `records`. Throws an error that names the record that does not hold. */
@@ -28,7 +26,7 @@ export function signedPlaces(
 ): SignedPlaces {
   const proofs = challengedPlaces(records, blocks, terms);
   const safes = safesOf(records);
-  const beyond = new Map<Place, Beyond>();
+  const beyond = new Map<Place, Unchecked>();
   for (const [place, { index, record }] of proofs) {
     const left = naming(index, record, () => checkProof(record, place, safes));
     if (left !== null) beyond.set(place, left);
@@ -62,25 +60,30 @@ function challengedPlaces(
   return proofs;
 }
 
-/** Where Safes are, by the records that show who owned them. */
-function safesOf(records: ReadonlyMap<number, AnyRecord>): ReadonlySet<Place> {
-  const places = new Set<Place>();
+/** The Safes among the records, which step 11 has checked, by where they are. */
+function safesOf(records: ReadonlyMap<number, AnyRecord>): ReadonlyMap<Place, EthereumSafe> {
+  const safes = new Map<Place, EthereumSafe>();
   for (const record of records.values()) {
-    if (record.type === "ethereum-safe") places.add(evmPlace(record.chain, record.address));
+    if (record.type === "ethereum-safe") safes.set(evmPlace(record.chain, record.address), record);
   }
-  return places;
+  return safes;
 }
 
 /** Check the signature of a proof; what it is where this page does not check it to its end. */
-function checkProof({ challenge, method, signature }: Control, place: Place, safes: ReadonlySet<Place>): Beyond | null {
+function checkProof(
+  { challenge, method, signature }: Control,
+  place: Place,
+  safes: ReadonlyMap<Place, EthereumSafe>,
+): Unchecked | null {
+  const text = challengeText(challenge);
   if (method === "eip1271-safe") {
-    if (!safes.has(place)) {
+    const safe = safes.get(place);
+    if (safe === undefined) {
       throw failed("control/no-safe", `no record shows who owned a Safe at ${challenge.address} at the pinned block`);
     }
-    signatureBytes(signature);
-    return "safe";
+    verifySafeMessage(challenge.chain, challenge.address, text, signature, safe);
+    return null;
   }
-  const text = challengeText(challenge);
   const found = isBitcoin(challenge.chain)
     ? verifyMessage(challenge.chain, challenge.address, text, signature)
     : { method: verifyEthereumMessage(challenge, text, signature), unchecked: null };
