@@ -34,6 +34,9 @@ def test_the_wheel_holds_the_demo_and_the_specification_and_no_scripts(tmp_path:
     assert {"attest/protocol.md", "attest/py.typed", "attest/fixtures/demo/ledger.csv"} <= set(names)
     assert {f"attest/policy/rulesets/{name}.toml" for name in ruleset_names()} <= set(names)
     assert not [name for name in names if name.endswith((".sol", "make_ledger.py", "record.py"))]
+    page = (REPOSITORY / "attest" / "web" / "verify.html").read_bytes()
+    assert (tmp_path / "installed" / "attest" / "web" / "verify.html").read_bytes() == page
+    assert not [name for name in names if name.startswith("attest/web/verify/") or "node_modules" in name]
     ran = subprocess.run(
         [sys.executable, "-m", "attest", "demo"],
         cwd=tmp_path,

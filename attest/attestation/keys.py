@@ -32,6 +32,13 @@ MAX_KEY_BYTES: Final = 16 * 1024
 MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography takes 1023
 
 
+def words_of(fingerprint: str) -> tuple[str, ...]:
+    """A SHA-256 in hex as 24 words of BIP-39, of which the last carries a checksum."""
+    import wallycore
+
+    return tuple(wallycore.bip39_mnemonic_from_bytes(None, bytes.fromhex(fingerprint)).split(" "))
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key that someone decided to trust. The key, never a message, says which scheme is used."""
@@ -86,10 +93,8 @@ class PublicKey:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The fingerprint as 24 words of BIP-39, of which the last carries a checksum: to be read out and compared."""
-        import wallycore
-
-        return tuple(wallycore.bip39_mnemonic_from_bytes(None, bytes.fromhex(self.fingerprint)).split(" "))
+        """The fingerprint as words, to be read out and compared."""
+        return words_of(self.fingerprint)
 
     def to_pem(self) -> bytes:
         """The PEM SubjectPublicKeyInfo."""

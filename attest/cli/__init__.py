@@ -31,6 +31,7 @@ from attest.cli.run import run
 from attest.cli.sign import auditor_report, countersign, sign, timestamp
 from attest.cli.trust import trust
 from attest.cli.verify import verify
+from attest.cli.web import web
 from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code
 
 EPILOG = """\b
@@ -46,15 +47,27 @@ _NO_MEMORY: Final = UnavailableError(
 )
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 (as click calls it)
+    """Say which attest this is, and by what a page that somebody hosts is told to be its."""
+    if asked and not context.resilient_parsing:
+        from attest.web import page_digest
+
+        click.echo(f"attest, version {__version__}\npage without a trust root: SHA-256 {page_digest()}")
+        context.exit()
+
+
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="attest")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
+    help="Show the version, and the SHA-256 of the page, and exit.",
+)  # fmt: skip
 def group() -> None:
     """Prove that what an exchange's customers own is there, every month and to anyone."""
 
 
 for command in (
     *(run, verify, prove, liabilities, reserves, evidence, control, policy),
-    *(sign, countersign, auditor_report, timestamp, history, inspect, key, trust, demo),
+    *(sign, countersign, auditor_report, timestamp, history, inspect, key, trust, web, demo),
 ):
     group.add_command(command)
 

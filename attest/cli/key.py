@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli.passphrase import new_passphrase, passphrase_fd_option, secrets_from
-from attest.cli.result import Result, json_option
+from attest.cli.result import Result, json_option, words_text
 
 if TYPE_CHECKING:
     from attest.attestation.key_files import KeyFiles
@@ -98,9 +98,7 @@ def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | Non
     if out is not None:
         make_parent(out)
         write_once(out, found.to_pem(), mode=PUBLIC_MODE, force=force)
-    rows = [" ".join(f"{word:<8}" for word in found.words[i : i + 6]).rstrip() for i in range(0, len(found.words), 6)]
-    text = f"fingerprint   {found.fingerprint}\nscheme        {found.scheme}\nwords         {rows[0]}"
-    text += "".join(f"\n              {row}" for row in rows[1:])
+    text = f"fingerprint   {found.fingerprint}\nscheme        {found.scheme}\nwords         {words_text(found.words)}"
     document = {
         "command": "key show",
         "status": "done",

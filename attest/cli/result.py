@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,12 @@ def json_text(document: dict[str, Any]) -> str:
 
 def _harmless(char: str) -> bool:
     return char == "\n" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def words_text(words: Sequence[str]) -> str:
+    """The words of a fingerprint in rows of six, in a table whose second column begins after 14 characters."""
+    rows = (" ".join(f"{word:<8}" for word in words[i : i + 6]).rstrip() for i in range(0, len(words), 6))
+    return f"\n{'':14}".join(rows)
 
 
 def program() -> str:
