@@ -9,7 +9,7 @@ import type { MineView, ResultView } from "./view.ts";
 
 export interface Typing {
   readonly expected: ReadonlyMap<string, string>;
-  readonly pointer: string;
+  readonly pointer: () => string;
   readonly expect: (asset: string, typed: string) => void;
   readonly compare: (typed: string) => void;
 }
@@ -76,7 +76,7 @@ export function printSection(print: NonNullable<ResultView["print"]>, typing: Ty
   const { print: words } = texts;
   const input = h("input", { id: "pointer", type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 1000 });
   const output = h("output", { for: "pointer" });
-  input.value = typing.pointer;
+  input.value = typing.pointer();
   const answer = (): void => {
     const found = compareWith(input.value, print.period, print.digest);
     output.replaceChildren();

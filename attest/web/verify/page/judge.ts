@@ -53,10 +53,14 @@ interface Issue {
   readonly title: Phrase;
   readonly why: readonly Phrase[];
   readonly act: Act | null;
+  /** Whether its title says already that the balance is included. */
+  readonly saysIncluded?: true;
 }
 
 /** At most so many assets are named in one sentence. */
 const MAX_NAMED = 5;
+/** A name is the exchange's own words, which shall not fill the verdict. */
+const MAX_NAME = 80;
 
 /** Whose signatures hold: `unsure` where a step about them failed or could not be run to its end. */
 export type Signed = "yes" | "nobody" | "unsure";
@@ -67,10 +71,15 @@ export function signedOf({ gathered, verification }: Seen): Signed {
   const statusOf = (number: number): Status | undefined =>
     verification?.steps.find((step) => step.number === number)?.status;
   const counted = statusOf(2) === "VERIFIED" && statusOf(3) === "VERIFIED" && found !== null;
-  if (!counted || found.undecided.length > 0) return "unsure";
+  if (!counted || found.undecided.length > 0 || found.evaded !== null) return "unsure";
   if (gathered.anchor.kind === "keys") return "yes";
   const enough = found.roles.some(({ role }) => role === "exchange") && found.roles.every((one) => one.signed >= one.threshold);
   return statusOf(1) === "VERIFIED" && enough ? "yes" : "unsure";
+}
+
+/** Whether the statement itself counts: else nothing that was found in it is shown in green. */
+export function isStanding(seen: Seen): boolean {
+  return signedOf(seen) === "yes" && seen.verification?.error === null;
 }
 
 /** The verdict; `steps` are those that are shown, `owed` what the verified proof says. */
@@ -158,7 +167,7 @@ function unexpected({ expected }: Seen, owed: Owed | null, texts: Texts): Issue[
   if (less.length === 0 && more.length === 0) return [];
   const assets = listed((less.length > 0 ? less : more).map((row) => [{ quoted: row.asset }]), texts);
   const title = less.length > 0 ? texts.verdict.expectLess(assets) : texts.verdict.expectMore(assets);
-  return [{ tone: less.length > 0 ? "bad" : "warn", status: "NOT MET", title, why: [], act: null }];
+  return [{ tone: less.length > 0 ? "bad" : "warn", status: "NOT MET", title, why: [], act: null, saysIncluded: true }];
 }
 
 function below({ coverage }: Verification, owed: Owed | null, lang: Lang, texts: Texts): Issue[] {
@@ -212,28 +221,31 @@ function unproven({ gathered }: Seen, { error }: Verification, { verdict, notes 
   }
 }
 
-/** What holds, and how far it reaches, where nothing failed. */
+/** Whose statement it is, what holds, and how far that reaches. */
 function told(
   verification: Verification,
   first: Issue | null,
   seen: Seen,
   steps: readonly Step[],
   lang: Lang,
-  texts: Texts,
+  { verdict, ...texts }: Texts,
 ): readonly Line[] {
   const { coverage, holdings, statement, error, rechecked } = verification;
-  if (error !== null || statement === null) return [];
-  const lines: Phrase[] = [];
+  if (statement === null) return [];
   const { entity, period } = statement.predicate;
-  if (first === null) lines.push(texts.verdict.signedBy(clipped(entity.name), periodText(period, lang)));
-  const isMet = coverage.every((one) => one.met);
-  if (first !== null && holdings.length > 0 && isMet) lines.push(texts.verdict.includedLine);
-  if (first !== null && isMet) lines.push(texts.verdict.metLine);
-  if (holdings.length > 0 && [...seen.expected.values()].every((typed) => typed.trim() === "")) lines.push(texts.verdict.compareLine);
-  const unchecked = coverage.filter((one) => !isWhole(rechecked, one));
-  if (unchecked.length > 0) lines.push(texts.verdict.restLine(listed(unchecked.map((one) => [{ quoted: one.asset }]), texts)));
-  const open = steps.filter((step) => step.status === "NOT CHECKED").length;
-  if (open > 0) lines.push(texts.verdict.openLine(open));
+  const lines: Phrase[] = [verdict.about(clipped(entity.name, MAX_NAME), entity.origin, periodText(period, lang))];
+  if (error === null) {
+    const isMet = coverage.every((one) => one.met);
+    const isTyped = [...seen.expected.values()].some((typed) => typed.trim() !== "");
+    const unchecked = coverage.filter((one) => !isWhole(rechecked, one)).map((one): Phrase => [{ quoted: one.asset }]);
+    const open = steps.filter((step) => step.status === "NOT CHECKED").length;
+    if (first === null) lines.push(verdict.signed);
+    if (first !== null && first.saysIncluded !== true && holdings.length > 0 && isMet) lines.push(verdict.includedLine);
+    if (first !== null && isMet) lines.push(verdict.metLine);
+    if (holdings.length > 0 && !isTyped) lines.push(verdict.compareLine);
+    if (unchecked.length > 0) lines.push(verdict.restLine(listed(unchecked, texts)));
+    if (open > 0) lines.push(verdict.openLine(open));
+  }
   return lines.map((text) => ({ status: null, text }));
 }
 
@@ -249,7 +261,7 @@ export function isWhole(rechecked: Rechecked | null, { asset }: Coverage): boole
 }
 
 /** Some of the names, and how many more there are. */
-export function listed(names: readonly Phrase[], texts: Texts): Phrase {
+export function listed(names: readonly Phrase[], texts: Pick<Texts, "andMore" | "listAnd">): Phrase {
   const shown = names.slice(0, MAX_NAMED);
   const rest = names.length - shown.length;
   const all = rest > 0 ? [...shown, [texts.andMore(rest)]] : shown;

@@ -1,13 +1,14 @@
 /** The result as elements. Every value was decided in the view; here it only gets its place. */
 
 import type { Status } from "../ground/step.ts";
+import { BAR_END, type CoverageView } from "./covered.ts";
 import { amount, type Child, code, h, nodesOf, svg } from "./dom.ts";
 import type { Lang, Moment } from "./format.ts";
 import { inFours } from "./format.ts";
 import type { Act, Tone, Verdict } from "./judge.ts";
 import type { Owed } from "./mine.ts";
 import type { Texts } from "./texts.en.ts";
-import { BAR_END, type CoverageView, type FreshnessView, type ResultView, type RootView, type SignersView } from "./view.ts";
+import type { FreshnessView, ResultView, RootView, SignersView } from "./view.ts";
 
 /** A sign beside the word, never instead of it. */
 const SIGNS: Readonly<Record<Status, string>> = { VERIFIED: "✓", FAILED: "✗", "NOT CHECKED": "–", "NOT MET": "!" };
@@ -121,13 +122,14 @@ export function leafDetails(owed: Owed, { mine }: Texts): HTMLElement {
   );
 }
 
-export function coverageSection(all: readonly CoverageView[], isReached: boolean, texts: Texts): HTMLElement {
+export function coverageSection(all: readonly CoverageView[], texts: Texts): HTMLElement {
   const { coverage } = texts;
+  const isReached = all.length > 0;
   return section(
     "coverage",
     coverage.heading,
     h("p", {}, coverage.note),
-    isReached ? null : h("p", {}, coverage.notReached),
+    isReached ? null : h("p", {}, texts.freshness.notReached),
     h("ul", { class: "cards" }, ...all.map((one) => h("li", { class: "card" }, ...coverageCard(one, texts)))),
     isReached ? h("p", { class: "small" }, coverage.legend) : null,
   );
@@ -184,6 +186,11 @@ export function freshnessSection(view: FreshnessView, texts: Texts): HTMLElement
   );
 }
 
+/** A text in which names of commands stand between backticks. */
+function ticked(text: string): readonly Child[] {
+  return text.split("`").map((part, i) => (i % 2 === 0 ? part : code(part)));
+}
+
 export function stepsSection({ steps, error }: ResultView, lang: Lang, texts: Texts): HTMLElement {
   const last = steps.filter(({ isRun }) => isRun).at(-1)?.number;
   const items = steps.map((step) =>
@@ -196,8 +203,8 @@ export function stepsSection({ steps, error }: ResultView, lang: Lang, texts: Te
         h("span", {}, h("span", { class: "number" }, String(step.number)), " ", step.title),
         statusTag(step.status, texts),
       ),
-      ...step.said.map((text) => h("p", { class: "small", dir: "auto" }, text)),
-      step.isBeyond ? h("p", { class: "small" }, texts.steps.beyond) : null,
+      ...step.said.map((text) => h("p", { class: "small", dir: "auto" }, ...ticked(text))),
+      step.isBeyond ? h("p", { class: "small" }, ...ticked(texts.steps.beyond)) : null,
       error === null || step.number !== last
         ? null
         : h("p", { class: "small error" }, `${texts.steps.error}${lang === "ja" ? "：" : ": "}`, h("code", { lang: "en", dir: "ltr" }, error)),

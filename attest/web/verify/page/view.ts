@@ -1,21 +1,18 @@
 /** What stands on the screen, as plain values: nothing here knows of a document, and nothing there decides anything. */
 
-import { type Rest, restsOn } from "../evidence/recheck.ts";
 import type { Status, Step } from "../ground/step.ts";
-import type { Coverage } from "../statement/coverage.ts";
 import type { Verification } from "../verify.ts";
 import { pointerOf, words } from "./fingerprint.ts";
-import { amountText, clipped, inFours, type Lang, type Moment, moment, percentText, periodText, shareText } from "./format.ts";
+import { type CoverageView, coverageView } from "./covered.ts";
+import { clipped, inFours, type Lang, type Moment, moment, periodText } from "./format.ts";
 import type { Anchor, Remark } from "./gather.ts";
-import { isWhole, judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
+import { isStanding, judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
 import { type Owed, owedOf } from "./mine.ts";
 import type { Phrase } from "./phrase.ts";
-import { en, type Texts } from "./texts.en.ts";
-import { ja } from "./texts.ja.ts";
+import { MAX_SENTENCE, stepsOf, type StepView, stepViews } from "./steps.ts";
+import type { Texts } from "./texts.en.ts";
 
-/** Sentences of one step, and lines of one list, beyond which the rest is counted. */
-const MAX_SENTENCES = 12;
-const MAX_SENTENCE = 600;
+/** Lines of one list beyond which the rest is counted. */
 const MAX_LISTED = 100;
 
 export interface View {
@@ -66,34 +63,10 @@ export interface MineView {
   readonly note: Phrase;
 }
 
-export interface CoverageView {
-  readonly asset: string;
-  readonly percent: string;
-  readonly isMet: boolean;
-  readonly tone: Tone;
-  readonly verdict: string;
-  readonly owed: string;
-  readonly held: string;
-  /** Of the bar, which ends at 120 %: parts in hundredths of a percent of what is owed. */
-  readonly bar: readonly { readonly level: string; readonly from: number; readonly width: number }[];
-  /** `level` names the colour of the part in the bar. */
-  readonly levels: readonly { readonly level: string | null; readonly text: string }[];
-  readonly notes: readonly Phrase[];
-}
-
 export interface FreshnessView {
   readonly tone: Tone;
   readonly text: string;
   readonly times: readonly { readonly name: string; readonly moment: Moment }[];
-}
-
-export interface StepView {
-  readonly number: number;
-  readonly title: string;
-  readonly status: Status;
-  readonly said: readonly string[];
-  readonly isBeyond: boolean;
-  readonly isRun: boolean;
 }
 
 export function viewOf(seen: Seen, lang: Lang, texts: Texts): View {
@@ -131,41 +104,6 @@ function resultOf(
     error: error === null ? null : clipped(`${error.code}: ${error.message}`, MAX_SENTENCE),
     scope: scopeOf(verification, texts),
   };
-}
-
-/** The steps as they are shown: where nobody is trusted, those about signatures were not checked. */
-function stepsOf({ gathered }: Seen, { steps }: Verification): readonly Step[] {
-  if (gathered.anchor.kind !== "nobody") return steps;
-  const said = [{ en: en.steps.noRoot, ja: ja.steps.noRoot }];
-  return steps.map((step) =>
-    [1, 2, 3, 6].includes(step.number) && step.status !== "FAILED"
-      ? { ...step, status: "NOT CHECKED", said, beyond: false }
-      : step,
-  );
-}
-
-function stepViews(steps: readonly Step[], lang: Lang, texts: Texts): readonly StepView[] {
-  return texts.steps.titles.map((title, number) => {
-    const step = steps.find((one) => one.number === number);
-    const status = step?.status ?? "NOT CHECKED";
-    const isBeyond = step?.beyond ?? false;
-    return { number, title, status, said: saidBy(step, lang, texts), isBeyond, isRun: step !== undefined };
-  });
-}
-
-function saidBy(step: Step | undefined, lang: Lang, { steps }: Texts): readonly string[] {
-  if (step === undefined) return [steps.notRun];
-  const said = step.said.slice(0, MAX_SENTENCES).map((one) => sentence(one[lang], lang));
-  const rest = step.said.length - said.length;
-  return rest > 0 ? [...said, steps.more(rest)] : said;
-}
-
-/** What a step says as a sentence: with a capital and a full stop. */
-function sentence(text: string, lang: Lang): string {
-  const shown = clipped(text, MAX_SENTENCE);
-  if (lang === "ja") return /[。…]$/.test(shown) ? shown : `${shown}。`;
-  const capital = /^[a-z]/.test(shown) ? shown.charAt(0).toUpperCase() + shown.slice(1) : shown;
-  return /[.…]$/.test(capital) ? capital : `${capital}.`;
 }
 
 function remarkView(remark: Remark, lang: Lang, { notes }: Texts): { tone: Tone; text: Phrase } {
@@ -236,11 +174,6 @@ function signersView(seen: Seen, { signatories }: Verification, lang: Lang, { si
   return { tone: "good", text: hasAuditor ? "" : signers.noAuditor, roles, reports };
 }
 
-/** Whether the statement itself counts: else nothing that was found in it is shown in green. */
-function isStanding(seen: Seen): boolean {
-  return signedOf(seen) === "yes" && seen.verification?.error === null;
-}
-
 function mineView(seen: Seen, verification: Verification, owed: Owed | null, lang: Lang, { mine }: Texts): MineView {
   const { statement, steps } = verification;
   const { utc, local, zone } = moment(statement?.predicate.snapshotAt ?? 0, lang, seen.zone);
@@ -254,63 +187,6 @@ function mineView(seen: Seen, verification: Verification, owed: Owed | null, lan
   if (step?.status === "FAILED") return is("bad", "FAILED", mine.failed);
   if (step === undefined) return is("warn", "NOT CHECKED", mine.notReached);
   return is("warn", "NOT CHECKED", seen.gathered.proof === "other statement" ? mine.otherStatement : mine.noProof);
-}
-
-/** Hundredths of a percent of what is owed at which a bar ends. */
-export const BAR_END = 12_000;
-
-const WHYS = ["unavailable", "dump", "beyond"] as const satisfies readonly (keyof Rest)[];
-
-function coverageView(
-  one: Coverage,
-  seen: Seen,
-  { rechecked }: Verification,
-  lang: Lang,
-  texts: Texts,
-): CoverageView {
-  const { coverage, met, metNotChecked, status } = texts;
-  const { asset, decimals } = one;
-  const rest = rechecked === null ? null : restsOn(rechecked, asset);
-  const open = rest === null ? [] : WHYS.filter((why) => rest[why] > 0n);
-  const isChecked = isWhole(rechecked, one);
-  const isDeclared = one.levels.some(({ level }) => level === "declared");
-  const amount = (value: bigint): string => amountText(value, decimals);
-  const levels = one.levels.map(({ level, amount: part }) => {
-    const share = one.levels.length === 1 ? "" : shareText(part, one.held, lang);
-    return { level, text: `${coverage.levels[level]}${share === "" ? "" : ` (${share})`}` };
-  });
-  const denied = one.levels.reduce((total, level) => total + level.denied, 0n);
-  const notes: Phrase[] = [];
-  if (one.hasLowest) notes.push(coverage.lowest(amount(one.counted), asset));
-  if (denied > 0n) notes.push(coverage.denied(amount(denied), asset));
-  for (const why of open) notes.push(coverage.unchecked[why](amount(rest?.[why] ?? 0n), asset));
-  if (rest?.lowest === true) notes.push([coverage.lowestOpen]);
-  if (rest === null) notes.push([coverage.notReached]);
-  else if (isChecked && one.levels.some(({ level }) => level !== "declared")) notes.push([coverage.allChecked]);
-  if (isDeclared) notes.push([coverage.declaredOnly]);
-  return {
-    asset,
-    percent: one.hundredths === null ? coverage.nothingOwed : percentText(one.hundredths, lang),
-    isMet: one.met,
-    tone: !one.met ? "bad" : !isStanding(seen) ? "idle" : isChecked ? "good" : "warn",
-    verdict: !one.met ? status["NOT MET"] : isChecked ? met : metNotChecked,
-    owed: amount(one.owed),
-    held: amount(one.held),
-    bar: barOf(one),
-    levels: one.held === 0n ? [{ level: null, text: coverage.nothingHeld }] : levels,
-    notes,
-  };
-}
-
-function barOf({ owed, levels }: Coverage): CoverageView["bar"] {
-  let from = 0;
-  return levels.flatMap(({ level, amount }) => {
-    const share = owed === 0n ? (amount > 0n ? BigInt(BAR_END) : 0n) : (amount * 10_000n) / owed;
-    const width = Math.min(Number(share > BigInt(BAR_END) ? BigInt(BAR_END) : share), BAR_END - from);
-    const part = { level, from, width };
-    from += width;
-    return width > 0 ? [part] : [];
-  });
 }
 
 function freshnessView({ gathered, zone }: Seen, { statement, steps }: Verification, lang: Lang, { freshness }: Texts): FreshnessView {
