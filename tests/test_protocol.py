@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import attest
+from attest.attestation.pack import MAX_PACK_BYTES
 from attest.attestation.verify import TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.liabilities.tree import SCHEME, SECRET_BYTES
@@ -28,6 +29,11 @@ def test_the_steps_have_the_specifications_numbers_and_names() -> None:
 def test_a_file_beside_the_bundle_is_bounded_as_specified() -> None:
     (mebibytes,) = re.findall(r"A file beside the bundle is at most (\d+) MiB", TEXT)
     assert int(mebibytes) * 1024 * 1024 == MAX_FILE_BYTES
+
+
+def test_a_pack_is_bounded_as_specified() -> None:
+    (mebibytes,) = re.findall(r"in RFC 8785 form when written, at most (\d+) MiB, with these three fields", TEXT)
+    assert int(mebibytes) * 1024 * 1024 == MAX_PACK_BYTES
 
 
 def test_the_tree_has_the_name_and_the_secret_that_are_specified() -> None:

@@ -18,4 +18,5 @@ def test_the_source_has_that_of_the_page_and_nothing_that_npm_installed(tmp_path
     with tarfile.open(tmp_path / ran.stdout.splitlines()[-1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"attest/web/{name}" for name in ("verify.html", "verify/build.mjs", "verify/package-lock.json")} <= names
+    assert {"docs/check-your-balance.md", "docs/host-the-page.md", "docs/the-page-in-an-app.md"} <= names
     assert not [name for name in names if "node_modules" in name]
