@@ -15,7 +15,7 @@ export interface Found {
   readonly documents: Documents;
   readonly windows: ReadonlyMap<string, RecheckedWindow>;
   readonly lowestUnknown: readonly Declaration[];
-  /** Wallets whose outputs are to be of a descriptor, which this page does not derive. */
+  /** Wallets whose outputs are to be of a descriptor that this page cannot derive. */
   readonly described: ReadonlySet<string>;
 }
 

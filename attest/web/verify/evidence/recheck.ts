@@ -6,6 +6,7 @@ import type { Predicate, Statement } from "../statement/statement.ts";
 import { checkReading } from "./balances.ts";
 import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
 import { checkCoins, refuseDoubleCounting, refuseOwn, refuseTwoAssets, refuseTwoPurposes } from "./counting.ts";
+import { checkDescriptors } from "./descriptors.ts";
 import { checkContracts, checkDeclarations } from "./documents.ts";
 import { type Documents, type Found, statedLeaves } from "./found.ts";
 import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
@@ -54,32 +55,38 @@ export function recheckEvidence(
   const isComplete = records.size === predicate.evidence.count;
   const pins = new Map(predicate.chains.map((pin) => [pin.chain, pin]));
   const drawn = drawnBlocks(records, pins);
-  const readings = checkBalances(records, predicate, pins, drawn);
+  const { readings, described } = checkBalances(records, predicate, pins, drawn);
   const lines = checkLines(readings, predicate.reserves, isComplete);
   const windows = recheckedWindows(records, predicate, lines, drawn);
   const documents = checkDocuments(records, readings, predicate, lines, windows);
   const lowestUnknown = checkLowest(predicate, windows, isComplete);
   if (isComplete) requireDocuments(predicate, documents);
   if (windowNonce !== null) checkNonce(predicate, windows, windowNonce);
-  const described = describedWallets(records);
   const found = { predicate, records, readings, lines, documents, windows, lowestUnknown, described };
   tell(found, findings);
   return conclude(found);
 }
 
-/** Recompute every balance, and see that none counts twice; returns the readings of the pins. */
+interface Balances {
+  /** Those of the pins. */
+  readonly readings: readonly Reading[];
+  /** The wallets whose descriptor this page cannot derive. */
+  readonly described: ReadonlySet<string>;
+}
+
+/** Recompute every balance, and see that none counts twice. */
 function checkBalances(
   records: ReadonlyMap<number, AnyRecord>,
   predicate: Predicate,
   pins: ReadonlyMap<string, Pin>,
   drawn: ReadonlyMap<string, Pin>,
-): readonly Reading[] {
+): Balances {
   const blocks = new Map<string, Block>([...pins].map(([chain, pin]) => [chain, newBlock(pin)]));
   for (const [key, pin] of drawn) blocks.set(key, newBlock(pin, blocks.get(blockKey(pin.chain, null))?.trie));
   for (const [index, record] of records) naming(index, record, () => note(record, blocks));
-  refuseTwoDescriptors(records);
   const every = new Map<number, Reading>();
   for (const [index, record] of records) if (isReading(record)) every.set(index, record);
+  const described = checkDescriptors(records, every.values());
   checkWallets(every, drawn);
   const decimals = new Map(predicate.assets.map((item) => [item.asset, item.decimals]));
   for (const [index, reading] of every) naming(index, reading, () => checkReading(reading, blocks, decimals));
@@ -92,33 +99,7 @@ function checkBalances(
   refuseTwoAssets(all, predicate.assets);
   refuseTwoPurposes(all);
   refuseOwn(all, [...records.values()].filter((record) => record.type === "own-wallet"));
-  return readings;
-}
-
-function refuseTwoDescriptors(records: ReadonlyMap<number, AnyRecord>): void {
-  const described = new Set<string>();
-  for (const [index, record] of records) {
-    if (record.type !== "bitcoin-descriptor") continue;
-    naming(index, record, () => {
-      if (described.has(record.wallet)) {
-        throw failed("recheck/twice", `wallet ${record.wallet} has two descriptors`);
-      }
-      described.add(record.wallet);
-    });
-  }
-}
-
-/** The wallets that have a descriptor here, and outputs that are to be behind it. */
-function describedWallets(records: ReadonlyMap<number, AnyRecord>): ReadonlySet<string> {
-  const holding = new Set<string>();
-  for (const record of records.values()) {
-    if (record.type === "bitcoin-utxos" && record.utxos.length > 0) holding.add(record.wallet);
-  }
-  const described = new Set<string>();
-  for (const record of records.values()) {
-    if (record.type === "bitcoin-descriptor" && holding.has(record.wallet)) described.add(record.wallet);
-  }
-  return described;
+  return { readings, described };
 }
 
 function checkDocuments(

@@ -119,7 +119,7 @@ export const sentences = {
     ja: `ウォレットまたはディスクリプタが手元にないため、最低残高を再計算していません：${names.join("、")}`,
   }),
   descriptors: (wallets: readonly string[]): Sentence => ({
-    en: `this page does not derive addresses from descriptors, \`attest verify\` does: ${wallets.join(", ")}`,
-    ja: `このページはディスクリプタからアドレスを導出しません。\`attest verify\`なら導出します：${wallets.join("、")}`,
+    en: `this page cannot derive these wallets' addresses from their descriptors, \`attest verify\` can: ${wallets.join(", ")}`,
+    ja: `このページは次のウォレットのディスクリプタからアドレスを導出できません。\`attest verify\`なら導出できます：${wallets.join("、")}`,
   }),
 };

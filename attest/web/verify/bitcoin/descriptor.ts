@@ -1,0 +1,105 @@
+/**
+ * The scripts of simple output descriptors (BIP-380 to BIP-383): one key under pkh(), wpkh() or sh(wpkh()), or several
+ * under wsh(multi()) and wsh(sortedmulti()), each an xpub with fixed steps and a last `*`. Nothing is said of others.
+ */
+
+import { compare, concat, sha256, toHex } from "../ground/bytes.ts";
+import { childOf, type ExtendedKey, parseExtendedKey } from "./bip32.ts";
+import { network } from "./networks.ts";
+import { hash160, p2pkh } from "./script.ts";
+
+const STEP = "(?:0|[1-9][0-9]{0,8})";
+const ORIGIN = `\\[[0-9a-f]{8}(?:/${STEP}[h']?){0,10}\\]`;
+const KEY = new RegExp(`^(?:${ORIGIN})?([1-9A-HJ-NP-Za-km-z]{111})((?:/${STEP}){0,4})/\\*$`);
+const SINGLE = /^(pkh|wpkh|sh\(wpkh)\(([^(),]+)\)+$/;
+const MULTI = /^wsh\((multi|sortedmulti)\(([1-9][0-9]?),([^()]+)\)\)$/;
+const MAX_KEYS = 15;
+const MAX_INDEX = 2 ** 31 - 1;
+
+/** The scripts by index, as hex; null where an index has none. */
+export type Scripts = (index: number) => string | null;
+
+export interface Simple {
+  readonly scripts: Scripts;
+  /** How many keys are derived for one script. */
+  readonly keys: number;
+}
+
+/** The scripts of a descriptor on a chain; null when it is none of the simple ones. */
+export function simpleDescriptor(text: string, chain: string): Simple | null {
+  const [body = "", checksum, ...more] = text.split("#");
+  if (more.length > 0 || (checksum !== undefined && checksum !== checksumOf(body))) return null;
+  const single = SINGLE.exec(body);
+  if (single !== null) {
+    const [, kind = "", key = ""] = single;
+    const closing = kind === "sh(wpkh" ? "))" : ")";
+    const parent = `${kind}(${key}${closing}` === body ? parentKey(key, chain) : null;
+    return parent === null ? null : { scripts: (index) => singleScript(kind, parent, index), keys: 1 };
+  }
+  const [, kind = "", needed = "", list = ""] = MULTI.exec(body) ?? [];
+  const parents = list.split(",").map((key) => parentKey(key, chain));
+  const known = parents.filter((parent) => parent !== null);
+  const isSound = known.length === parents.length && known.length <= MAX_KEYS && Number(needed) <= known.length;
+  if (kind === "" || !isSound) return null;
+  return {
+    scripts: (index) => multiScript(kind === "sortedmulti", Number(needed), known, index),
+    keys: known.length,
+  };
+}
+
+/** The key whose children the `*` stands for. */
+function parentKey(text: string, chain: string): ExtendedKey | null {
+  const [, spelled = "", path = ""] = KEY.exec(text) ?? [];
+  let key = spelled === "" ? null : parseExtendedKey(spelled, network(chain).xpub);
+  for (const step of path.split("/").slice(1)) {
+    if (key !== null) key = childOf(key, Number(step));
+  }
+  return key;
+}
+
+function singleScript(kind: string, parent: ExtendedKey, index: number): string | null {
+  const child = index > MAX_INDEX ? null : childOf(parent, index);
+  if (child === null) return null;
+  const hash = hash160(child.key);
+  if (kind === "pkh") return toHex(p2pkh(hash));
+  const witness = concat(Uint8Array.of(0, 20), hash);
+  if (kind === "wpkh") return toHex(witness);
+  return toHex(concat(Uint8Array.of(0xa9, 20), hash160(witness), Uint8Array.of(0x87)));
+}
+
+function multiScript(isSorted: boolean, needed: number, parents: readonly ExtendedKey[], index: number): string | null {
+  const keys = parents.flatMap((parent) => childOf(parent, index)?.key ?? []);
+  if (index > MAX_INDEX || keys.length !== parents.length) return null;
+  if (isSorted) keys.sort(compare);
+  const pushed = keys.map((key) => concat(Uint8Array.of(key.length), key));
+  // OP_k <key> … OP_n OP_CHECKMULTISIG
+  const script = concat(Uint8Array.of(0x50 + needed), ...pushed, Uint8Array.of(0x50 + keys.length, 0xae));
+  return toHex(concat(Uint8Array.of(0, 32), sha256(script)));
+}
+
+const CHARACTERS = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
+const CHECKSUM_CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+const GENERATOR = [0xf5dee51989n, 0xa9fdca3312n, 0x1bab10e32dn, 0x3706b1677an, 0x644d626ffdn];
+
+/** The checksum of a descriptor's text before the # (BIP-380); null where a character may not stand in one. */
+function checksumOf(text: string): string | null {
+  const places = [...text].map((character) => CHARACTERS.indexOf(character));
+  if (places.includes(-1)) return null;
+  const symbols: number[] = [];
+  for (let i = 0; i < places.length; i += 3) {
+    const three = places.slice(i, i + 3);
+    const groups = three.reduce((sum, place) => sum * 3 + Math.floor(place / 32), 0);
+    symbols.push(...three.map((place) => place % 32), groups);
+  }
+  let state = 1n;
+  for (const symbol of [...symbols, 0, 0, 0, 0, 0, 0, 0, 0]) {
+    const top = state >> 35n;
+    state = ((state & 0x7ffffffffn) << 5n) ^ BigInt(symbol);
+    GENERATOR.forEach((word, bit) => {
+      if ((top >> BigInt(bit)) & 1n) state ^= word;
+    });
+  }
+  state ^= 1n;
+  const digits = [7n, 6n, 5n, 4n, 3n, 2n, 1n, 0n].map((place) => Number((state >> (5n * place)) & 31n));
+  return digits.map((digit) => CHECKSUM_CHARACTERS.charAt(digit)).join("");
+}
