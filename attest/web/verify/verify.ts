@@ -7,6 +7,7 @@
  */
 
 import { type Controlled, checkControl } from "./control/step.ts";
+import { refuseTwoDescriptions } from "./control/wallets.ts";
 import { type AnyRecord, readBesideBundle } from "./evidence/editions.ts";
 import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
 import { sha256, toHex } from "./ground/bytes.ts";
@@ -150,7 +151,9 @@ function runSteps(given: Given, found: Found, step: RunStep): void {
   step(12, (findings) => findings.open(sentences.noNodeAsked));
   found.controlled = step(13, (findings) => {
     const exchangeKeys = trust === null ? (anchors.kind === "keys" ? anchors.keys : []) : trust.keysOf("root", "exchange");
-    return checkControl(statement, records, given.known, exchangeKeys, findings);
+    const controlled = checkControl(statement, records, given.known, exchangeKeys, findings);
+    refuseTwoDescriptions(records);
+    return controlled;
   });
   step(14, (findings) => findings.beyond(sentences.policiesNotEvaluated));
   step(15, (findings) => {
