@@ -20,6 +20,7 @@ from tests.conftest import FIXTURES
 NOT_CHECKED = "NOT CHECKED"
 # How much a library knows of keys that are of neither scheme decides between these two.
 _ALIKE = {"key/malformed", "key/scheme"}
+_CODE = "another code"
 
 
 class Outcome(NamedTuple):
@@ -136,8 +137,9 @@ def said(answer: Mapping[str, Any]) -> Outcome:
 def differences(page: Outcome, other: Outcome) -> Iterator[str]:
     """Where the page says something else than another verifier, but for what it leaves to others.
 
-    After a step that the page leaves to others, and in which the other one ends, nothing is compared. What only a
-    trust root, a key or a file given apart has wrong ends both before the first step.
+    After a step that the page leaves to others, and in which the other one ends, nothing is compared. A trust root, key
+    or file given apart that cannot be read ends both before the first step. What is told last is that a step failed by
+    another code alone: `is_code` tells that from the others.
     """
     for number, (mine, theirs) in enumerate(zip(page.steps, other.steps, strict=False)):
         if number in page.beyond and mine == NOT_CHECKED:
@@ -150,7 +152,12 @@ def differences(page: Outcome, other: Outcome) -> Iterator[str]:
     if len(page.steps) != len(other.steps):
         yield f"{len(page.steps)} steps, not {len(other.steps)} ({page.code}, {other.code})"
     elif page.code != other.code and not {page.code, other.code} <= _ALIKE:
-        yield f"the code at step {len(page.steps) - 1}: {page.code}, not {other.code}"
+        yield f"{_CODE} at step {len(page.steps) - 1}: {page.code}, not {other.code}"
+
+
+def is_code(difference: str) -> bool:
+    """Whether only a code is another one: where two things are wrong in one step, either may be found first."""
+    return difference.startswith(_CODE)
 
 
 def corpus() -> dict[str, tuple[Path, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -12,7 +13,7 @@ import pytest
 
 from tests.web.page import HERE, PAGE, ROOT, SOURCES, build_page, node
 
-MAX_BYTES = 150_000
+MAX_BYTES = 320_000
 NOTHING_ELSE = {
     "default-src": ["'none'"],
     "img-src": ["data:"],
@@ -30,16 +31,22 @@ class Elements(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.all: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self._open: list[int] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(len(self.all))
         self.all.append((tag, dict(attrs)))
         self.texts.append("")
 
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self.all[self._open.pop()][0] != tag:
+            pass
+
     def handle_data(self, data: str) -> None:
-        if self.texts:
-            self.texts[-1] += data
+        if self._open:
+            self.texts[self._open[-1]] += data
 
     def named(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
         return [(attrs, text) for (name, attrs), text in zip(self.all, self.texts, strict=True) if name == tag]
@@ -84,6 +91,7 @@ def test_nothing_in_the_page_names_another_file_or_is_run_besides(elements: Elem
         assert not {name for name in attrs if name.startswith("on") or name in {"style", "src", "srcset", "action"}}
     ((data, text),) = [item for item in elements.named("script") if item[0].get("type") == "application/json"]
     assert (data, text) == ({"type": "application/json", "id": "trust-root"}, "")
+    assert "Permission is hereby granted" in elements.named("script")[1][1], "the licence of the libraries"
 
 
 def test_the_page_is_small_and_says_nothing_of_where_it_was_built() -> None:
@@ -94,24 +102,44 @@ def test_the_page_is_small_and_says_nothing_of_where_it_was_built() -> None:
     assert not re.search(r"sourceMappingURL|\.ts\b", page)
 
 
-def test_what_html_would_not_keep_is_not_built(tmp_path: Path) -> None:
-    sources = tmp_path / "verify"
-    (sources / "page").mkdir(parents=True)
-    (sources / "node_modules").symlink_to(SOURCES / "node_modules")
-    (sources / "build.mjs").write_bytes((SOURCES / "build.mjs").read_bytes())
-    (sources / "page.html").write_text("<p>{{csp}}{{style}}{{script}}")
-    (sources / "style.css").write_text("p{color:red}")
-    out = tmp_path / "verify.html"
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A page of one line, with everything that builds it."""
+    made = tmp_path / "verify"
+    (made / "page").mkdir(parents=True)
+    for name in ("build.mjs", "package.json"):
+        (made / name).write_bytes((SOURCES / name).read_bytes())
+    (made / "node_modules").symlink_to(SOURCES / "node_modules")
+    (made / "page.html").write_text('<html><style>{{style}}</style><p title="{{csp}}"><script>{{script}}</script>')
+    (made / "style.css").write_text("p { color: red }")
+    (made / "page" / "main.ts").write_text("document.title = 'x';")
+    return made
 
-    def build(text: str) -> None:
-        (sources / "page" / "main.ts").write_text(f"globalThis.said = {text!r};")
+
+def test_what_would_end_a_script_in_html_is_written_otherwise(sources: Path, tmp_path: Path) -> None:
+    for text in ("</script>", "</SCRIPT x", "\0\r\n"):
+        (sources / "page" / "main.ts").write_text(f"document.title = {json.dumps(text)};")
+        out = tmp_path / "verify.html"
         node("build.mjs", "--out", out, cwd=sources)
+        built = Elements(out.read_text(encoding="utf-8"))
+        ((_, script),) = built.named("script")
+        assert "document.title" in script
+        assert "Permission is hereby granted" in script
+        assert _hash(script) in str(built.named("p")[0][0]["title"])
 
-    build("x")
-    assert "said" in out.read_text()
-    for text in ("</script>", "</SCRIPT x", "<!-- x"):
-        with pytest.raises(AssertionError, match="which HTML does not keep"):
-            build(text)
-    (sources / "page.html").write_text("<p>{{csp}}{{style}}{{script}}{{script}}")
-    with pytest.raises(AssertionError, match="has places for"):
-        build("x")
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("page.html", "<p>{{csp}}{{style}}{{script}}{{script}}", "has places for"),
+        ("page.html", "<p>{{csp}}{{style}}", "has places for"),
+        ("page/main.ts", "document.title = '<!-- x';", "which HTML does not keep"),
+        ("page/main.ts", "document.title = <string>5x;", "ERROR"),
+        ("style.css", "p { color: red", "style.css"),
+    ],
+)
+def test_what_is_not_whole_is_not_built(name: str, text: str, told: str, sources: Path, tmp_path: Path) -> None:
+    (sources / name).write_text(text)
+    with pytest.raises(AssertionError, match=told):
+        node("build.mjs", "--out", tmp_path / "verify.html", cwd=sources)
+    assert not (tmp_path / "verify.html").exists()

@@ -16,3 +16,4 @@ def test_the_page_and_python_say_the_same(page: PageInNode, maker: Maker) -> Non
     assert tried.figures["past step 5"] > COUNT // 3
     assert tried.figures["to the end"] > COUNT // 10
     assert tried.figures["left to others"] < COUNT // 5
+    assert tried.figures["of another code"] <= COUNT // 200

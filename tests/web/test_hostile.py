@@ -42,18 +42,23 @@ LARGE = {
 def test_ten_megabytes_of_anything_are_refused_soon(name: str, page: PageInNode) -> None:
     data = LARGE[name]
     assert page.judge(replace(GOOD, bundle=data)).steps == ("FAILED",)
-    assert page.judge(replace(GOOD, proof=data)).steps == ("FAILED",)
     for file in ("evidence-public.jsonl", "evidence.jsonl"):
         outcome = page.judge(replace(GOOD, files={**GOOD.files, file: data}))
         assert (len(outcome.steps), outcome.code is None) in {(10, False), (16, True)}, outcome
-    packed = page.judge(replace(GOOD, pack=data))
-    assert packed.steps == ("FAILED",)
+
+
+@pytest.mark.parametrize("name", ["brackets", "one string", "fields"])
+def test_they_are_refused_wherever_they_stand(name: str, page: PageInNode) -> None:
+    data = LARGE[name]
+    assert page.judge(replace(GOOD, proof=data)).steps == ("FAILED",)
+    assert page.judge(replace(GOOD, pack=data)).steps == ("FAILED",)
     assert page.judge(replace(GOOD, keys=[data])).steps == ()
     assert page.judge(replace(GOOD, keys=(), trust_root=data)).steps == ()
+    assert len(page.judge(replace(GOOD, previous=data)).steps) == 8
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_ten_megabytes_within_a_signed_statement_are_refused_soon(name: str, page: PageInNode) -> None:
+def test_a_signed_statement_that_is_one_of_them_is_refused_soon(name: str, page: PageInNode) -> None:
     outer = json.dumps(bundle(LARGE[name][: 700 * 1024])).encode()
     outcome = page.judge(replace(GOOD, bundle=outer, keys=[pem("x")]))
     assert outcome.code is not None

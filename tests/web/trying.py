@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
-from tests.web.given import Outcome, differences
+from tests.web.given import Outcome, differences, is_code
 from tests.web.mutated import Maker
 from tests.web.page import PageInNode
 
@@ -14,7 +14,8 @@ class Tried:
     """How far what was tried came, and what is wrong, each in a sentence that says how to have it again."""
 
     def __init__(self) -> None:
-        self.figures: dict[str, int] = {"tried": 0, "to the end": 0, "past step 5": 0, "left to others": 0}
+        names = ("tried", "to the end", "past step 5", "left to others", "of another code")
+        self.figures: dict[str, int] = dict.fromkeys(names, 0)
         self.faults: list[str] = []
 
     def count(self, outcome: Outcome) -> None:
@@ -33,7 +34,11 @@ def hold_against_python(page: PageInNode, maker: Maker, seed: int, numbers: Iter
         try:
             outcome = page.judge(given)
             tried.count(outcome)
-            tried.faults += [f"{where}: {difference}" for difference in differences(outcome, given.in_python())]
+            for difference in differences(outcome, given.in_python()):
+                if is_code(difference):
+                    tried.figures["of another code"] += 1
+                else:
+                    tried.faults.append(f"{where}: {difference}")
         except AssertionError as error:
             tried.faults.append(f"{where}: {error}")
     return tried

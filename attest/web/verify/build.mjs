@@ -27,6 +27,7 @@ async function bundled(entry, options) {
     write: false,
     minify: true,
     charset: "utf8",
+    legalComments: "none",
     target: TARGET,
     logLevel: "error",
     ...options,
@@ -69,8 +70,17 @@ function filled(template, texts) {
   return template.replace(/\{\{(\w+)\}\}/g, (_, name) => texts[name]);
 }
 
+/** The licences of the libraries in the page, as they ask for, each text once. */
+function licences() {
+  const { dependencies } = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
+  const texts = Object.keys(dependencies).map((name) => [name, readFileSync(join(HERE, "node_modules", name, "LICENSE"), "utf8").trim()]);
+  const of = (text) => texts.filter(([, other]) => other === text).map(([name]) => name);
+  return [...new Set(texts.map(([, text]) => text))].map((text) => `${of(text).join(", ")}:\n\n${text}`).join("\n\n");
+}
+
 async function page() {
-  const script = fitting("script", (await bundled("page/main.ts", { format: "iife", platform: "browser" })).trim());
+  const code = (await bundled("page/main.ts", { format: "iife", platform: "browser" })).trim();
+  const script = fitting("script", `${code}\n/*\n${licences().replaceAll("*/", "* /")}\n*/`);
   const style = fitting("style", (await bundled("style.css", {})).trim());
   const template = readFileSync(join(HERE, "page.html"), "utf8");
   return filled(template, { csp: policy(script, style), style, script });
