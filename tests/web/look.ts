@@ -96,9 +96,12 @@ export function texts(lang: Lang): readonly (readonly [string, string])[] {
   return leaves(lang === "ja" ? ja : en, lang);
 }
 
+/** These texts take the names of assets, as a phrase. */
+const OF_PHRASES = /\.(?:expectLess|expectMore|below|includedBelow|restLine)$/;
+
 function leaves(node: unknown, path: string): readonly (readonly [string, string])[] {
   if (typeof node === "string") return [[path, node]];
-  if (typeof node === "function") return leaves(node(...Array.from({ length: node.length }, (_, i) => (i === 0 ? 2 : 3))), path);
+  if (typeof node === "function") return leaves(OF_PHRASES.test(path) ? node(["BTC"]) : node(2, 3, 3), path);
   if (typeof node !== "object" || node === null) return [];
   if ("quoted" in node) return [];
   return Object.entries(node).flatMap(([name, one]) => leaves(one, `${path}.${name}`));
