@@ -58,7 +58,7 @@ class Looked:
     def look_at(self, files: list[tuple[str, str]], **more: Any) -> dict[str, Any]:
         """The screen after files were given by name and base64."""
         at = int(parse_time(more.pop("at", AT)).timestamp())
-        usual = {"embedded": None, "chosen": None, "expected": {}, "pointer": "", "lang": "en"}
+        usual: dict[str, Any] = {"embedded": None, "chosen": None, "expected": {}, "pointer": "", "lang": "en"}
         (answer,) = self.ask("look", [[{**usual, "files": files, "at": at, **more}]])
         assert isinstance(answer, dict)
         return answer
