@@ -20,7 +20,6 @@ from tests.web.page import PAGE
 CORPUS = FIXTURES / "corpus" / "v1"
 AT = "2026-11-25T00:00:00Z"
 EVIDENCE = "9a75787121238916-evidence-public.jsonl"
-SIGNED = "the demo's month"
 ROLES = {"root": ("ab", 2), "exchange": ("xy", 2), "auditor": ("u", 1)}
 
 
@@ -53,8 +52,7 @@ def write_states(folder: Path) -> None:
     (folder / "month.attest.json").write_bytes(_bundle(payload()))
     (folder / "below.attest.json").write_bytes(_bundle(dumps(_changed(_more_owed))))
     forged = bundle(payload(), "xyu")
-    changed = payload().replace(b"Demo Exchange KK", b"Demo Exchange KL")
-    forged["envelope"]["payload"] = envelope(changed, "x")["payload"]
+    forged["envelope"]["signatures"][1]["sig"] = forged["envelope"]["signatures"][0]["sig"]
     (folder / "forged.attest.json").write_bytes(dumps(forged))
     (folder / "hanako.proof.json").write_bytes((CORPUS / "hanako.proof.json").read_bytes())
     (folder / "evidence-public.jsonl").write_bytes((CORPUS / EVIDENCE).read_bytes())
