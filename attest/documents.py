@@ -34,6 +34,7 @@ _LARGE: Final = 256 * 1024  # bytes
 _FIRST: Final = 64
 _OF_FIELDS: Final = frozenset({"missing", "extra_forbidden", "union_tag_invalid", "union_tag_not_found"})
 _TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
+_FIRST_YEAR: Final = 1000  # systems write those before with and without zeros in front
 
 
 def format_time(time: datetime) -> str:
@@ -47,7 +48,7 @@ def parse_time(text: str) -> datetime:
         time = datetime.strptime(text, _TIME_FORM).replace(tzinfo=UTC)
     except ValueError:
         time = None
-    if time is None or format_time(time) != text:
+    if time is None or time.year < _FIRST_YEAR or format_time(time) != text:
         raise MalformedError("time/malformed", f"{text[:40]!r} is not a time like 2026-10-31T15:00:00Z")
     return time
 
