@@ -93,7 +93,7 @@ export function printSection(print: NonNullable<ResultView["print"]>, typing: Ty
     "print",
     words.heading,
     h("p", {}, words.note),
-    h("dl", { class: "pairs" }, h("dt", {}, words.digest), h("dd", { class: "digest" }, code(print.fours)), h("dt", {}, words.pointer), h("dd", { class: "digest" }, code(print.pointer))),
+    h("dl", { class: "pairs" }, h("dt", {}, words.digest), h("dd", { class: "digest" }, code(print.fours)), h("dt", {}, words.pointer), h("dd", { class: "pointer" }, code(print.pointer))),
     h("p", { class: "field wide" }, h("label", { for: "pointer" }, words.compareLabel), input),
     output,
   );
