@@ -63,9 +63,10 @@ function readPublic(content: Uint8Array, bound: Bound): Records {
   for (const { row, bytes } of linesOf(content, PUBLIC)) {
     if (row > MAX_LINES) throw tooMany(PUBLIC);
     const what = `${PUBLIC} row ${row}`;
-    const line = parseLine(bytes, what);
+    const line = parseJson(bytes, what, MAX_LINE_BYTES);
     const { index, path, record: json } = publicLine(line, what);
     const fields = anyRecord(json, `${what}.record`);
+    requireOneSpelling(line, bytes, what);
     if (records.has(index)) throw failed("evidence/twice", `${what}: record ${index} stands there twice`);
     const leaf = recordLeaf(canonical(json));
     if (toHex(foldedRoot(leaf, index, bound.count, path)) !== bound.root) {
@@ -94,19 +95,17 @@ function readAuditors(content: Uint8Array, bound: Bound): Records {
   const records = new Map<number, AnyRecord>();
   for (const { row, bytes } of linesOf(content, AUDITOR)) {
     const what = `${AUDITOR} row ${row}`;
-    const json = parseLine(bytes, what);
+    const json = parseJson(bytes, what, MAX_LINE_BYTES);
     const fields = anyRecord(json, what);
+    requireOneSpelling(json, bytes, what);
     room.take(what, json, fields);
     records.set(row - 1, { ...fields, leaf: toHex(leaves[row - 1] ?? new Uint8Array(0)) });
   }
   return records;
 }
 
-/** What a line says, in its one spelling. */
-function parseLine(bytes: Uint8Array, what: string): Json {
-  const json = parseJson(bytes, what, MAX_LINE_BYTES);
+function requireOneSpelling(json: Json, bytes: Uint8Array, what: string): void {
   if (!equal(canonical(json), bytes)) throw malformed("document/not-canonical", `${what} is not in RFC 8785 form`);
-  return json;
 }
 
 function tooMany(name: string): Error {
