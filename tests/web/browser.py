@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,13 @@ class Browser(Lines):
         if found is None:
             raise RuntimeError(f"no {kind} here: run tests/install-web")
         self.kind = kind
-        super().__init__(HERE / "browse.mjs", kind, found)
+        # Firefox does not start for root in the home of somebody else, as which containers of CI have theirs.
+        self._home = tempfile.TemporaryDirectory(prefix="attest-browser-", ignore_cleanup_errors=True)
+        super().__init__(HERE / "browse.mjs", kind, found, HOME=self._home.name, TMPDIR=self._home.name)
+
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        self._home.cleanup()
 
     def do(self, name: str, **options: Any) -> Any:
         """The value of a command of `browse.mjs`. Raises `AssertionError` with what went wrong."""

@@ -62,11 +62,11 @@ def build_judge(folder: Path, form: str = "esm") -> Path:
 class Lines:
     """A process of node that takes a line of JSON and answers with one."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, **variables: str) -> None:
         self._process = subprocess.Popen(
             ["node", *arguments],
             cwd=HERE,
-            env=environment(),
+            env={**environment(), **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
