@@ -218,7 +218,7 @@ class Maker:
         tree = EvidenceTree.build([record_leaf(line) for line in lines])
         statement["predicate"]["evidence"] = {"root": tree.root.hex(), "count": tree.count}
         if random.random() < 0.8:
-            _restate(random, statement, lines)
+            restate(statement, lines, declarations=random.random() < 0.8)
         withheld = {number for number in range(len(lines)) if random.random() < 0.1} if random.random() < 0.3 else set()
         public = [
             {"index": number, "path": [node.hex() for node in tree.path(number)], "record": record}
@@ -466,7 +466,7 @@ def _tidy(statement: Any) -> None:
             items.sort(key=lambda item, keys=keys: [item.get(key) or "" for key in keys])
 
 
-def _restate(random: Random, statement: Any, lines: list[bytes]) -> None:
+def restate(statement: Any, lines: list[bytes], *, declarations: bool = True) -> None:
     """Have the statement say what the records in `lines` say, where they can be read."""
     predicate = statement["predicate"]
     with suppress(AttestError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
@@ -481,7 +481,7 @@ def _restate(random: Random, statement: Any, lines: list[bytes]) -> None:
             line["control"] = claimed.get(tuple(line[key] for key in _ORDER["reserves"][:-1]), line["control"])
         if reserves:
             predicate["reserves"] = reserves
-        if random.random() < 0.8:
+        if declarations:
             pins = Statement.from_value(statement, what="x").predicate.pins
             declared = [*declaration_lines(records), *window_declarations(records, pins)]
             order = {_spelled(item): item for item in (one.to_value() for one in declared)}

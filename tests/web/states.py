@@ -94,11 +94,16 @@ def _more_owed(value: Any) -> None:
     tree["total"] = str(int(tree["total"]) * 11 // 10)
 
 
+UNPACKED = "document.querySelector('main') !== null"
+"""Whether the page's script has run."""
+
+
 def enter(browser: Browser, folder: Path, name: str, *, lang: str = "en", **options: Any) -> None:
     """Open the page and bring it into a state, in a language."""
     state = STATES[name]
     at = int(parse_time(state.at).timestamp())
     browser.open(folder / ("verify.html" if state.rooted else "bare.html"), at=at, **options)
+    browser.wait(UNPACKED)
     browser.do("click", selector=f"#lang-{lang}")
     if state.files:
         browser.choose(*(folder / file for file in state.files))

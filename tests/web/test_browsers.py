@@ -110,6 +110,14 @@ ATTEMPTS = {
         document.body.append(script);
         return window.ran ? 'done' : 'refused';
     }})()""",
+    "the page's own way to make a script": """(() => {{
+        trustedTypes.createPolicy('unpack', {{ createScript: (text) => text }});
+        return 'done';
+    }})()""",
+    "another way to make a script": """(() => {{
+        trustedTypes.createPolicy('default', {{ createScript: (text) => text, createHTML: (text) => text }});
+        return 'done';
+    }})()""",
     "a script's address": """new Promise((resolve) => {{
         const script = document.createElement('script');
         script.onload = () => resolve('done');

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from base64 import b64decode, b64encode
 from hashlib import sha256
@@ -141,9 +140,9 @@ def test_what_html_would_not_keep_is_kept_in_what_is_packed(sources: Path, tmp_p
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("page.html", "<p>{{csp}}{{style}}{{script}}{{script}}", "has places for"),
+        ("page.html", "<p>{{csp}}{{style}}{{packed}}{{unpack}}{{unpack}}", "has places for"),
         ("page.html", "<p>{{csp}}{{style}}", "has places for"),
-        ("page/main.ts", "document.title = '<!-- x';", "which HTML does not keep"),
+        ("unpack.ts", "document.title = '<!-- x';", "which HTML does not keep"),
         ("page/main.ts", "document.title = <string>5x;", "ERROR"),
         ("style.css", "p { color: red", "style.css"),
     ],

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.web.mutated import Maker
+from copy import deepcopy
+from hashlib import sha256
+
+import pytest
+
+from attest.canonical import dumps
+from attest.reserves.evidence import EvidenceTree
+from attest.reserves.records import record_leaf
+from tests.web.given import Given, differences
+from tests.web.mutated import Maker, bundle, pem, restate
 from tests.web.page import PageInNode
 from tests.web.trying import hold_against_python
 
@@ -17,3 +26,31 @@ def test_the_page_and_python_say_the_same(page: PageInNode, maker: Maker) -> Non
     assert tried.figures["to the end"] > COUNT // 10
     assert tried.figures["left to others"] < COUNT // 5
     assert tried.figures["of another code"] <= COUNT // 200
+
+
+@pytest.mark.parametrize("changed", [{}, {"wallet": "eth-hot"}])
+def test_a_wallet_that_two_records_describe_in_two_ways_fails_step_13(
+    changed: dict[str, str], page: PageInNode, maker: Maker
+) -> None:
+    base = next(base for base in maker.readable if base.name == "v1: one key")
+    records, statement = deepcopy(base.records), deepcopy(base.statement)
+    first = next(record for record in records if record.get("wallet") == "eth-guarantee")
+    first |= changed
+    lines = [dumps(record) for record in records]
+    tree = EvidenceTree.build([record_leaf(line) for line in lines])
+    statement["predicate"] |= {"evidence": {"root": tree.root.hex(), "count": tree.count}, "policies": []}
+    public = b"".join(
+        dumps({"index": number, "path": [node.hex() for node in tree.path(number)], "record": record}) + b"\n"
+        for number, record in enumerate(records)
+    )
+    restate(statement, lines)
+    statement["subject"] = [{"name": "evidence-public.jsonl", "digest": {"sha256": sha256(public).hexdigest()}}]
+    made = Given(
+        bundle=dumps(bundle(dumps(statement))),
+        at=base.given.at,
+        keys=[pem("x")],
+        files={"evidence-public.jsonl": public},
+    )
+    outcome = page.judge(made)
+    assert (len(outcome.steps), outcome.code) == ((14, "segregation/wallet") if changed else (16, None))
+    assert list(differences(outcome, made.in_python())) == []
