@@ -19,7 +19,7 @@ from statistics import median
 from attest.documents import parse_time
 from tests.web.browser import Browser
 from tests.web.page import PAGE
-from tests.web.states import STATES, write_states
+from tests.web.states import STATES, UNPACKED, write_states
 
 RESULT = "document.querySelector('#result #steps') !== null"
 
@@ -44,6 +44,7 @@ def run(folder: Path) -> tuple[float, float, float, float]:
     with Browser("chromium") as browser:
         empty = browser.do("cpu")
         browser.open(folder / "verify.html", at=int(parse_time(STATES["verified"].at).timestamp()))
+        browser.wait(UNPACKED)
         opened = browser.do("cpu")
         began = time.monotonic()
         browser.choose(*files)

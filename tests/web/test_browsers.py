@@ -15,7 +15,7 @@ from tests.web.browser import Browser, page_around, served
 from tests.web.given import Given, Outcome, corpus, differences
 from tests.web.mutated import bundle
 from tests.web.page import build_judge
-from tests.web.states import STATES, enter, payload, write_states
+from tests.web.states import STATES, UNPACKED, enter, payload, write_states
 
 AT_ONCE = 40
 ELEMENTS = "[...document.querySelectorAll('*')].map((one) => one.tagName).join(' ')"
@@ -64,6 +64,7 @@ def test_the_month_is_verified_from_a_server_that_is_asked_for_the_page_alone(
 ) -> None:
     url, asked = network
     browser.open(url, at=1_795_564_800)
+    browser.wait(UNPACKED)
     browser.choose(*(folder / file for file in STATES["verified"].files))
     browser.wait("document.querySelector('#result #steps') !== null")
     browser.do("click", selector="#lang-en")
@@ -172,6 +173,7 @@ def test_what_would_send_or_run_anything_is_refused_by_the_browser(
 ) -> None:
     url, asked = network
     browser.open(url)
+    browser.wait(UNPACKED)
     answer = browser.ask({"do": "evaluate", "script": ATTEMPTS[name].format(url=url.removesuffix("verify.html"))})
     assert answer.get("value") == "refused" or "error" in answer, answer
     assert browser.evaluate("window.ran === undefined")

@@ -31,7 +31,7 @@ export type Use =
   | "waiting";
 
 export type Remark =
-  | { readonly kind: "unknown" | "notNamed" | "privateKey" | "unsigned"; readonly name: string }
+  | { readonly kind: "unknown" | "notNamed" | "privateKey" | "unsigned" | "sentAnchor"; readonly name: string }
   | { readonly kind: "damaged"; readonly name: string; readonly why: string }
   | { readonly kind: "twoBundles" | "twoProofs"; readonly name: string }
   | { readonly kind: "fork"; readonly period: string }
@@ -250,5 +250,6 @@ function noteDamaged(item: Item, uses: Map<number, Use>, remarks: Remark[]): voi
   uses.set(item.id, "unknown");
   if (what.kind === "damaged") remarks.push({ kind: "damaged", name, why: what.why });
   if (what.kind === "private key") remarks.push({ kind: "privateKey", name });
+  if (what.kind === "sent anchor") remarks.push({ kind: "sentAnchor", name });
   if (what.kind === "unsigned statement") remarks.push({ kind: "unsigned", name });
 }

@@ -16,6 +16,8 @@ export type Problem =
 
 export interface Taken {
   readonly name: string;
+  /** Whether a link held it. */
+  readonly isLinked: boolean;
   readonly bytes: Uint8Array;
 }
 
@@ -37,7 +39,7 @@ export async function readFiles(files: readonly File[], held: number): Promise<R
     }
     total += file.size;
     try {
-      taken.push({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+      taken.push({ name: file.name, isLinked: false, bytes: new Uint8Array(await file.arrayBuffer()) });
     } catch {
       problems.push({ kind: "unreadable", name: file.name });
     }
@@ -52,7 +54,7 @@ export async function readText(text: string, name: string, linkName: string): Pr
   }
   const fragment = /^\s*\S{0,2000}#(proof=[A-Za-z0-9_=-]+)\s*$/.exec(text)?.[1];
   if (fragment !== undefined) return readFragment(fragment, linkName);
-  return { taken: [{ name, bytes: new TextEncoder().encode(text.trim()) }], problems: [] };
+  return { taken: [{ name, isLinked: false, bytes: new TextEncoder().encode(text.trim()) }], problems: [] };
 }
 
 /** `proof=` and a file, deflated and in base64url. The bytes that come out are bounded while they come. */
@@ -70,7 +72,7 @@ export async function readFragment(fragment: string, name: string): Promise<Rece
   }
   try {
     const bytes = await bounded(stream, MAX_INFLATED);
-    return bytes === null ? refused("damagedLink") : { taken: [{ name, bytes }], problems: [] };
+    return bytes === null ? refused("damagedLink") : { taken: [{ name, isLinked: true, bytes }], problems: [] };
   } catch {
     return refused("damagedLink");
   }

@@ -9,7 +9,7 @@ import { isPointer } from "./fingerprint.ts";
 import type { Lang } from "./format.ts";
 import { gather } from "./gather.ts";
 import { listen, readFiles, readFragment, readText, type Received, type Taken } from "./inputs.ts";
-import { recognise } from "./recognise.ts";
+import { type Recognised, recognise, recogniseSent } from "./recognise.ts";
 import { type Handlers, Screen, type State, TEXTS } from "./screen.ts";
 
 /** From so many bytes on, checking takes long enough to say so first. */
@@ -73,13 +73,14 @@ function receive(receiving: () => Promise<Received>): void {
 }
 
 /** A pack is the files in it. A file that is there already counts as given last. */
-function take({ name, bytes }: Taken): void {
-  const what = recognise(bytes);
+function take({ name, isLinked, bytes }: Taken): void {
+  const what = (isLinked ? recogniseSent : recognise)(bytes);
   if (what.kind === "pack") {
-    take({ name, bytes: what.pack.bundle });
-    take({ name, bytes: what.pack.proof });
-    return;
-  }
+    for (const part of [what.pack.bundle, what.pack.proof]) keep(name, part, recogniseSent(part));
+  } else keep(name, bytes, what);
+}
+
+function keep(name: string, bytes: Uint8Array, what: Recognised): void {
   state.items = [...state.items.filter((item) => !equal(item.bytes, bytes)), { id: nextId++, name, bytes, what }];
 }
 

@@ -32,6 +32,8 @@ export type Recognised =
   | { readonly kind: "key"; readonly key: PublicKey }
   | { readonly kind: "damaged"; readonly what: "proof" | "pack" | "root" | "key"; readonly why: string }
   | { readonly kind: "private key" }
+  /** A trust root or key that came with what is to be verified, and so says nothing of whom to trust. */
+  | { readonly kind: "sent anchor" }
   | { readonly kind: "unsigned statement" }
   /** All records, as an auditor has them; no statement names this file. */
   | { readonly kind: "evidence" }
@@ -61,6 +63,12 @@ export function recognise(bytes: Uint8Array): Recognised {
   if ("roles" in value && "keys" in value && "origin" in value) return root(bytes);
   if (typeof value["_type"] === "string" && "predicateType" in value) return { kind: "unsigned statement" };
   return isRecord(value) ? { kind: "evidence" } : other(bytes);
+}
+
+/** What a link or a pack holds, which whoever wrote the statement may have made: it names nobody to be trusted. */
+export function recogniseSent(bytes: Uint8Array): Recognised {
+  const what = recognise(bytes);
+  return what.kind === "root" || what.kind === "key" ? { kind: "sent anchor" } : what;
 }
 
 function formatNamed(name: string): Format | null {

@@ -70,6 +70,8 @@ export const en = {
     unknown: (name: string) => say`This page does not know what ${name} is. It was not used.`,
     notNamed: (name: string) => say`The attestation does not name the file ${name}, so it was not used. It may belong to another month, or have been changed.`,
     privateKey: (name: string) => say`${name} is a private key. It has no use here: keep it secret, and close this page.`,
+    sentAnchor: (name: string) =>
+      say`${name} brings a trust root or key along. It was not used: whom to trust must come another way than what is verified.`,
     unsigned: (name: string) => say`${name} is a statement without signatures. This page needs the attestation, which carries them.`,
     tooLarge: (name: string, size: string, limit: string) => say`${name} has ${size}, more than the ${limit} that this page reads. It was not used.`,
     tooMany: (most: number) => say`More than ${most} files were given. The rest was not used.`,

@@ -69,6 +69,8 @@ export const ja: Texts = {
     notNamed: (name: string) =>
       say`${name}は証明書に記載されていないため、使いませんでした。別の月のものか、内容が変更されたものかもしれません。`,
     privateKey: (name: string) => say`${name}は秘密鍵です。この検証には不要です。人に見せずに保管し、このページを閉じてください。`,
+    sentAnchor: (name: string) =>
+      say`${name}にはトラストルートか鍵が入っていますが、使いませんでした。誰の署名を信頼するかは、検証するデータとは別の方法で入手してください。`,
     unsigned: (name: string) => say`${name}は署名のないステートメントです。署名の入った証明書を渡してください。`,
     tooLarge: (name: string, size: string, limit: string) =>
       say`${name}の大きさは${size}で、このページが読める${limit}を超えています。使いませんでした。`,

@@ -114,6 +114,8 @@ function remarkView(remark: Remark, lang: Lang, { notes }: Texts): { tone: Tone;
     case "twoBundles":
     case "twoProofs":
       return { tone: "warn", text: notes[remark.kind](clipped(remark.name, 80)) };
+    case "sentAnchor":
+      return { tone: "bad", text: notes.sentAnchor(clipped(remark.name, 80)) };
     case "privateKey":
       return { tone: "bad", text: notes.privateKey(clipped(remark.name, 80)) };
     case "damaged":
