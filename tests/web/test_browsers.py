@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.pack import Pack
 from attest.canonical import dumps
 from tests.web.browser import Browser, page_around, served
 from tests.web.given import Given, Outcome, corpus, differences
-from tests.web.mutated import bundle
+from tests.web.mutated import bundle, pem
 from tests.web.page import build_judge
-from tests.web.states import STATES, UNPACKED, enter, payload, write_states
+from tests.web.states import STATES, UNPACKED, enter, payload, trust_root, write_states
 
 AT_ONCE = 40
 ELEMENTS = "[...document.querySelectorAll('*')].map((one) => one.tagName).join(' ')"
@@ -224,3 +227,40 @@ def test_ten_megabytes_of_text_leave_the_page_as_it_is(browser: Browser, folder:
     assert browser.evaluate("document.querySelectorAll('b').length") == 0
     browser.do("click", selector="#lang-ja")
     assert browser.evaluate(VERDICT).startswith("✗ 失敗")
+
+
+def fragment(data: bytes) -> str:
+    """What a link to the page has after its address, to hand a file over."""
+    deflater = zlib.compressobj(wbits=-15)
+    return "#proof=" + urlsafe_b64encode(deflater.compress(data) + deflater.flush()).decode().rstrip("=")
+
+
+def open_link(browser: Browser, page: Path, data: bytes) -> str:
+    """What the page shows of a file that came in its address."""
+    browser.open(page.as_uri() + fragment(data), at=1_795_564_800)
+    browser.wait("document.querySelector('.remark, .files') !== null")
+    browser.do("click", selector="#lang-en")
+    assert browser.evaluate("location.hash") == "", "the proof stays in the address"
+    return browser.evaluate("document.querySelector('main').innerText")
+
+
+def test_a_link_brings_a_pack_and_leaves_the_address(browser: Browser, folder: Path) -> None:
+    pack = Pack(
+        format="attest/pack/v1",
+        bundle=(folder / "month.attest.json").read_text(encoding="utf-8"),
+        proof=(folder / "hanako.proof.json").read_text(encoding="utf-8"),
+    )
+    shown = open_link(browser, folder / "verify.html", pack.to_bytes())
+    assert "hanako@example.jp" in shown
+    assert "2 of 2" in shown
+
+
+def test_who_sends_a_link_or_a_pack_does_not_say_whom_to_trust(browser: Browser, folder: Path) -> None:
+    for sent in (trust_root(), pem("x")):
+        assert "It was not used" in open_link(browser, folder / "bare.html", sent)
+        browser.choose(folder / "month.attest.json")
+        browser.wait("document.querySelector('#result #steps') !== null")
+        assert "NOT CHECKED" in browser.evaluate(VERDICT)
+    pack = Pack(format="attest/pack/v1", bundle=(folder / "month.attest.json").read_text(), proof=trust_root().decode())
+    assert "It was not used" in open_link(browser, folder / "bare.html", pack.to_bytes())
+    assert "NOT CHECKED" in browser.evaluate(VERDICT)
