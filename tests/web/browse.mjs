@@ -36,6 +36,7 @@ let seen;
 async function open({ url, width = 1280, height = 900, dark = false, scale = 1, at = null }) {
   await page?.close();
   page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   seen = { errors: [], console: [], requests: [] };
   const { errors, console: said, requests } = seen;
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -93,7 +94,7 @@ const COMMANDS = {
   judge: ({ requests }) => page.evaluate((all) => all.map((one) => globalThis.bundled.judge(one)), requests),
   click: ({ selector }) => page.click(selector),
   screenshot: ({ path, whole = false }) => page.screenshot({ path, fullPage: whole }).then(() => null),
-  wait: ({ script }) => page.waitForFunction(script, { timeout: 120_000 }).then(() => null),
+  wait: ({ script }) => page.waitForFunction(script).then(() => null),
 };
 
 try {

@@ -49,6 +49,7 @@ DATES = (
     ("2026-12-01T00:00:00Z", "2028-12-01T00:00:00Z"),
 )
 TIMES = ("2026-10-31T15:00:00Z", "2026-11-01T00:00:00Z", "2026-11-25T00:00:00Z", "2026-12-10T00:00:00Z")
+NONCES = (None, "5a" * 16, "6b" * 16)
 _ORDER = {
     "reserves": ("asset", "chain", "purpose", "storage", "evidence", "control"),
     "declarations": ("kind", "name", "unit", "since", "until", "evidenceLeaf"),
@@ -173,7 +174,19 @@ class Maker:
         made = kind(random)
         if random.random() < 0.1:
             made = replace(made, at=random.choice(TIMES))
+        if random.random() < 0.1:
+            made = self._known_otherwise(random, made)
         return kind.__name__, made
+
+    def _known_otherwise(self, random: Random, made: Given) -> Given:
+        """The same for a verifier who knows another nonce, or other custodians."""
+        match random.randrange(3):
+            case 0:
+                return replace(made, nonce=random.choice(NONCES))
+            case 1:
+                return replace(made, window_nonce=random.choice(NONCES))
+        names = sorted(made.custodians) or ["Vault Trust", "Other Trust"]
+        return replace(made, custodians={name: pem(random.choice("xus")) for name in names if random.random() < 0.7})
 
     def anyhow(self, random: Random) -> Given:
         """A bundle, the proof beside it, or a pack of both, whose bytes were changed."""
