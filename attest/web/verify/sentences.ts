@@ -3,7 +3,7 @@
 import { formatTime } from "./ground/fields.ts";
 
 export const sentences = {
-  bundleOf: (bytes: number) => ({ en: `a bundle of ${bytes} bytes`, ja: `バンドルの大きさは${bytes}バイトです` }),
+  bundleOf: (bytes: number) => ({ en: `the attestation has ${bytes} bytes`, ja: `証明書の大きさは${bytes}バイトです` }),
   noProof: { en: "no inclusion proof was given", ja: "包含証明が渡されていません" },
   accountIncluded: (assets: number) => ({
     en: `your balances in ${assets} assets are in the totals`,

@@ -33,8 +33,8 @@ const BEYOND: Readonly<Record<Unchecked, Sentence>> = {
 
 export const sentences = {
   noProof: {
-    en: "the evidence holds no proof that keys are at hand",
-    ja: "秘密鍵を管理していることの証明が証拠に含まれていません",
+    en: "the evidence has no signatures that show control of the addresses",
+    ja: "アドレスの秘密鍵を管理していることを示す署名が、証拠に含まれていません",
   },
   nothingCameBack: (blocks: readonly NamedBlock[], balances: number, isWhole: boolean): Sentence => {
     const en = some(
@@ -100,7 +100,7 @@ export const sentences = {
   nonces: (nonces: readonly string[], isMissing: boolean): Sentence => {
     const en = [...(isMissing ? ["none"] : []), ...nonces];
     const ja = [...(isMissing ? ["なし"] : []), ...nonces];
-    return { en: `nonces: ${some(en, "en")}`, ja: `ノンス：${some(ja, "ja")}` };
+    return { en: `nonces: ${some(en, "en")}`, ja: `乱数：${some(ja, "ja")}` };
   },
   contractsSaidYes: (count: number, names: readonly string[]): Sentence => ({
     en:
@@ -119,19 +119,19 @@ export const sentences = {
     ja: `鍵${fingerprint}が${name}として署名していますが、その持ち主であることはここでは確かめられていません`,
   }),
   noConfirmationOf: (name: string, others: readonly string[]): Sentence => ({
-    en: `no confirmation of ${name} is at hand; there are those of ${some(others, "en")}`,
+    en: `no confirmation of ${name} is here; there are those of ${some(others, "en")}`,
     ja: `${name}による確認書は手元にありません。あるのは${some(others, "ja")}のものです`,
   }),
   sampleNotVouched: {
     en: "nobody here said that an auditor drew the nonce of the sample",
-    ja: "標本のノンスを監査人が定めたことは、ここでは確かめられていません",
+    ja: "標本の乱数を監査人が定めたことは、ここでは確かめられていません",
   },
   readingNotAtHand: {
-    en: "the whole reading that the sample was drawn from is not at hand",
+    en: "the whole reading that the sample was drawn from is not here",
     ja: "標本が抽出された読み取り結果の全体が手元にありません",
   },
-  signaturesNotAtHand: { en: "the signatures are not at hand", ja: "署名が手元にありません" },
-  othersNotAtHand: { en: "the signatures of the others are not at hand", ja: "その他の署名が手元にありません" },
+  signaturesNotAtHand: { en: "the signatures are not here", ja: "署名が手元にありません" },
+  othersNotAtHand: { en: "the signatures of the others are not here", ja: "その他の署名が手元にありません" },
   beyond: (count: number, kinds: readonly Unchecked[]): Sentence => ({
     en:
       `this page does not check ${counted(count, "signature", "signatures")} ` +

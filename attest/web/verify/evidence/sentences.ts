@@ -40,8 +40,8 @@ export interface HiddenLine {
 
 export const sentences = {
   recordsBound: (there: number, all: number): Sentence => ({
-    en: `${there} of ${all} records of evidence are here, and are those that were signed for`,
-    ja: `証拠の記録${all}件のうち${there}件が手元にあり、署名されたものと一致します`,
+    en: `${there} of ${all} records of evidence are here${there === 0 ? "" : ", and are those that were signed for"}`,
+    ja: `証拠の記録${all}件のうち${there}件が手元にあり${there === 0 ? "ます" : "、署名されたものと一致します"}`,
   }),
   filesMissing: (names: readonly string[]): Sentence => ({
     en: `these files were not given: ${names.join(", ")}`,
@@ -52,20 +52,20 @@ export const sentences = {
     ja: `残高${stated}件のうち${recomputed}件を証拠から再計算しました`,
   }),
   bankDocuments: (there: number, stated: number): Sentence => ({
-    en: `${there} of ${stated} bank documents are named by their digest`,
-    ja: `金融機関の書類${stated}件のうち${there}件がダイジェストで特定されています`,
+    en: `${there} of ${stated} bank documents are named with their fingerprints`,
+    ja: `金融機関の書類${stated}件のうち${there}件が指紋で特定されています`,
   }),
   declarations: (stated: number, forms: number, figures: number): Sentence => ({
-    en: `of ${stated} declarations, ${forms} signed forms are named by their digest, and ${figures} figures recomputed`,
-    ja: `申告${stated}件のうち、署名済みの書面${forms}件がダイジェストで特定され、数値${figures}件を再計算しました`,
+    en: `of ${stated} declarations, ${forms} signed forms are named with their fingerprints, and ${figures} figures recomputed`,
+    ja: `申告${stated}件のうち、署名済みの書面${forms}件が指紋で特定され、数値${figures}件を再計算しました`,
   }),
   contracts: (there: number, stated: number): Sentence => ({
-    en: `${there} of ${stated} contracts and price lists are named by their digest`,
-    ja: `契約書と価格表${stated}件のうち${there}件がダイジェストで特定されています`,
+    en: `${there} of ${stated} contracts and price lists are named with their fingerprints`,
+    ja: `契約書と価格表${stated}件のうち${there}件が指紋で特定されています`,
   }),
   custodians: (there: number, stated: number): Sentence => ({
-    en: `${there} of ${stated} documents of custodians are named by their digest; they count nowhere`,
-    ja: `カストディアンの書類${stated}件のうち${there}件がダイジェストで特定されています。これらはどこにも算入されません`,
+    en: `${there} of ${stated} documents of custodians are named with their fingerprints; they count nowhere`,
+    ja: `カストディアンの書類${stated}件のうち${there}件が指紋で特定されています。これらはどこにも算入されません`,
   }),
   besideReadings: (asset: string, custodian: string): Sentence => ({
     en: `${asset} of ${custodian} was read from chains too, and its document may be of the same coins`,
@@ -111,11 +111,11 @@ export const sentences = {
     ja: `書類と申告のうち${count}件は示されていません`,
   }),
   needDump: (lines: readonly string[]): Sentence => ({
-    en: `that outputs are unspent, only a dump of all unspent outputs shows: ${lines.join(", ")}`,
-    ja: `未使用であることは、全未使用アウトプットのダンプでしか確認できません：${lines.join("、")}`,
+    en: `that outputs are unspent, only a list of all unspent outputs shows: ${lines.join(", ")}`,
+    ja: `アウトプットが未使用であることは、未使用アウトプット全体の一覧でしか確認できません：${lines.join("、")}`,
   }),
   lowestUnknown: (names: readonly string[]): Sentence => ({
-    en: `the lowest count was not recomputed, for wallets or descriptors are not here: ${names.join(", ")}`,
+    en: `the lowest amount was not recomputed, because wallets or descriptors are not here: ${names.join(", ")}`,
     ja: `ウォレットまたはディスクリプタが手元にないため、最低残高を再計算していません：${names.join("、")}`,
   }),
   descriptors: (wallets: readonly string[]): Sentence => ({

@@ -32,13 +32,13 @@ export function filesNodes(state: FilesState, on: FilesHandlers, texts: Texts): 
   );
   const needed = state.hasEmbedded ? inputs.needed : [...inputs.needed, inputs.neededRoot];
   return isEmpty
-    ? [actions, h("p", {}, inputs.orDrop), neededList(needed, texts), pasteBlock(state, on, texts)]
+    ? [actions, neededList(needed, texts), h("p", {}, inputs.orDrop), pasteBlock(state, on, texts)]
     : [itemList(state, on, texts), actions, h("p", {}, inputs.orDrop), pasteBlock(state, on, texts)];
 }
 
 function neededList(needed: readonly (readonly [string, string])[], { inputs }: Texts): HTMLElement {
   const items = needed.map(([name, about]) => h("li", {}, h("strong", {}, name), h("br"), about));
-  return h("div", {}, h("ol", { class: "needed" }, ...items), h("p", { class: "small" }, inputs.packed));
+  return h("div", {}, h("p", {}, inputs.packed), h("p", {}, inputs.separate), h("ol", { class: "needed" }, ...items));
 }
 
 function itemList({ items, gathered }: FilesState, on: FilesHandlers, { inputs }: Texts): HTMLElement {

@@ -39,6 +39,7 @@ export function verdictNodes(verdict: Verdict, texts: Texts, act: (act: Act, lab
     ...verdict.lines.map((line) =>
       h("p", {}, ...(line.status === null ? [] : [statusTag(line.status, texts), " "]), ...nodesOf(line.text)),
     ),
+    verdict.tone === "bad" ? h("p", {}, h("a", { href: "#advice" }, texts.advice.heading)) : null,
     verdict.act === null ? null : h("p", { class: "actions" }, act(verdict.act, add[verdict.act])),
   ];
 }
@@ -204,7 +205,7 @@ export function stepsSection({ steps, error }: ResultView, lang: Lang, texts: Te
         statusTag(step.status, texts),
       ),
       ...step.said.map((text) => h("p", { class: "small", dir: "auto" }, ...ticked(text))),
-      step.isBeyond ? h("p", { class: "small" }, ...ticked(texts.steps.beyond)) : null,
+      step.isBeyond && !step.said.some((text) => text.includes("`attest verify`")) ? h("p", { class: "small" }, ...ticked(texts.steps.beyond)) : null,
       error === null || step.number !== last
         ? null
         : h("p", { class: "small error" }, `${texts.steps.error}${lang === "ja" ? "：" : ": "}`, h("code", { lang: "en", dir: "ltr" }, error)),

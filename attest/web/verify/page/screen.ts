@@ -160,8 +160,8 @@ export class Screen {
   private resultNodes({ result, root }: View, texts: Texts): readonly Child[] {
     if (result === null) return [limitsSection({ scope: null }, texts)];
     return [
-      signersSection(result.signers, root, texts),
       mineSection(result.mine, this.typing, texts),
+      signersSection(result.signers, root, texts),
       coverageSection(result.coverage, texts),
       freshnessSection(result.freshness, texts),
       result.print === null ? null : printSection(result.print, this.typing, texts),

@@ -29,14 +29,15 @@ export const en = {
       ["The attestation of the month", "A file like 2026-10.attest.json. The exchange publishes it for everyone."],
       [
         "Your proof",
-        "A file like 2026-10.proof.json. The exchange gives it to you alone. Your account name and balances stand in it, so pass it on to nobody.",
+        "A file like 2026-10.proof.json. The exchange gives it to you alone. It has your account name and balances in it, so pass it on to nobody.",
       ],
       [
-        "The published evidence, if you want the coins checked as well",
+        "The published evidence, if you want what the exchange holds checked as well",
         "A file like evidence-public.jsonl, which lies beside the attestation.",
       ],
     ] as readonly (readonly [string, string])[],
-    packed: "One packed file from the exchange can stand for the first two.",
+    packed: "If the exchange gave you one packed file, like 2026-10.pack.json, choose that: it has both your proof and the attestation in it.",
+    separate: "If you have the files one by one:",
     neededRoot: [
       "The trust root",
       "A file like 1.root.json. It says whose signatures count. Get it from somewhere other than the exchange's own site, such as its auditor.",
@@ -71,7 +72,7 @@ export const en = {
     notNamed: (name: string) => say`The attestation does not name the file ${name}, so it was not used. It may belong to another month, or have been changed.`,
     privateKey: (name: string) => say`${name} is a private key. It has no use here: keep it secret, and close this page.`,
     sentAnchor: (name: string) =>
-      say`${name} brings a trust root or key along. It was not used: whom to trust must come another way than what is verified.`,
+      say`${name} brings a trust root or key along. It was not used: get what says whom to trust in another way than what is to be checked.`,
     unsigned: (name: string) => say`${name} is a statement without signatures. This page needs the attestation, which carries them.`,
     tooLarge: (name: string, size: string, limit: string) => say`${name} has ${size}, more than the ${limit} that this page reads. It was not used.`,
     tooMany: (most: number) => say`More than ${most} files were given. The rest was not used.`,
@@ -90,9 +91,9 @@ export const en = {
   },
 
   root: {
-    heading: "Trust root",
+    heading: "Trust root: whose signatures count",
     keyHeading: "The key that you named",
-    embedded: "It is built into this page. Whoever gave you the page has chosen it.",
+    embedded: "It is built into this page. Whoever gave you the page has chosen it, so compare the fingerprint with one that you got elsewhere.",
     byHand:
       "You gave this trust root by hand. Everything below depends on it: whoever can pass you a false trust root can also sign a false statement that fits. " +
       "So it has to come from somewhere other than the statement itself. Compare the fingerprint with one that you got another way, such as from the auditor, on paper or by telephone.",
@@ -112,12 +113,12 @@ export const en = {
   verdict: {
     working: "Checking…",
     start: "Nothing has been checked yet",
-    startLine: say`Give this page the files below, and it checks them here.`,
+    startLine: say`Choose your files below, and they are checked here, on your device.`,
     needBundle: "The attestation is still missing",
     needBundleLine: say`Your proof is there. Add the attestation of the same month, which the exchange publishes.`,
     verified: "Your balance is included, and the reserves stated cover what is owed",
     about: (name: string, origin: string, period: string) => say`This is the statement of “${name}” (${origin}) for ${period}.`,
-    signed: say`It is in force, and those whose signatures count have signed it.`,
+    signed: say`It has as many signatures as it needs, and is in force.`,
     failed: (what: string) => what,
     stopped: "This could not be checked to the end",
     stoppedAt: (number: number) => say`Checking ended at step ${number}. Nothing is said about the steps after it.`,
@@ -129,8 +130,8 @@ export const en = {
     differentLine: say`The pointer is of the same month and of a different statement. Keep both, and ask whoever gave you the pointer.`,
     expectLess: (assets: Phrase) => ["Your balance is included, but it is less than you expect: ", ...assets] as Phrase,
     expectMore: (assets: Phrase) => ["Your balance is included, but it is not what you expect: ", ...assets] as Phrase,
-    below: (assets: Phrase) => ["Coverage is below 100\u00a0% for ", ...assets] as Phrase,
-    includedBelow: (assets: Phrase) => ["Your balance is included, but coverage is below 100\u00a0% for ", ...assets] as Phrase,
+    below: (assets: Phrase) => ["The reserves stated are less than what is owed: ", ...assets] as Phrase,
+    includedBelow: (assets: Phrase) => ["Your balance is included, but the reserves stated are less than what is owed: ", ...assets] as Phrase,
     expired: (at: string) => say`This statement expired on ${at}`,
     expiredLine: say`It was true of its own day at most. Ask the exchange for its latest statement.`,
     notYet: (at: string) => say`This statement is dated in the future: ${at}`,
@@ -145,7 +146,7 @@ export const en = {
     metLine: say`The reserves stated reach what is owed in every asset.`,
     compareLine: say`Only you know what you should be owed: compare the amounts below.`,
     openLine: (count: number) => say`${count} of 16 steps were not checked, or not to their end. They are listed below with the reason.`,
-    restLine: (assets: Phrase) => ["Not all of the reserves were checked here: ", ...assets] as Phrase,
+    restLine: (assets: Phrase) => ["The evidence for these reserves was not checked here, or not all of it: ", ...assets] as Phrase,
     before: "What follows was found before the failure. It does not make up for it.",
     addProof: "Add your proof",
     addRoot: "Add the trust root",
@@ -163,7 +164,7 @@ export const en = {
     "The statement does not follow the one of the month before",
     "The figures in the statement contradict each other",
     "A published file is not the one that was signed",
-    "Your balance is not in the total as your proof says",
+    "Your proof does not show that your balance is in the total",
     "The evidence does not show what the statement says",
     "The nodes do not say what the statement says",
     "A signature that should show control of an address does not hold",
@@ -239,20 +240,20 @@ export const en = {
     },
     short: { proven: "proven", agreed: "agreed", single: "single", declared: "declared" },
     evidence: "Shown by",
-    lowest: (amount: string, asset: string) => say`Counted is the lowest amount found around that day: ${amount} ${asset}.`,
+    lowest: (amount: string, asset: string) => say`What counts is the lowest amount found around that day: ${amount} ${asset}.`,
     denied: (amount: string, asset: string) => say`${amount} ${asset} of it cannot be moved at present, because the token denies its holder transfers.`,
     unchecked: {
       unavailable: (amount: string, asset: string) =>
         say`Not checked here: ${amount} ${asset} of what is held. The evidence for it is not public, or was not given.`,
       dump: (amount: string, asset: string) =>
-        say`Not checked here: ${amount} ${asset} of what is held. That takes a list of all unspent outputs from a node of Bitcoin.`,
+        say`Not checked here: ${amount} ${asset} of what is held. That takes a list of all unspent outputs from a Bitcoin node.`,
       beyond: (amount: string, asset: string) =>
         say`Not checked here: ${amount} ${asset} of what is held. This page does not know evidence of that kind; the program attest verify does.`,
     },
     lowestOpen: "The lowest amount around that day was not recomputed here.",
     allChecked: "All of what is held was checked against the evidence.",
     notReached: "The evidence was not checked, because an earlier step failed.",
-    declaredOnly: "The evidence names the document; what is true of the bank account, no file shows.",
+    declaredOnly: "The evidence only names a document. What is really in the account, no file shows.",
     legend: "Bars end at 120\u00a0%. The line stands at 100\u00a0%.",
   },
 
@@ -279,7 +280,7 @@ export const en = {
     compareLabel: "Compare with a pointer or fingerprint that you got elsewhere",
     compared: {
       none: "",
-      unreadable: "Not readable. A pointer starts with ATTEST1: and a fingerprint has 64 digits.",
+      unreadable: "Not readable. A pointer starts with ATTEST1: and a fingerprint has 64 letters and digits.",
       same: "The same statement.",
       different: "NOT the same: a different statement.",
       "other month": "A pointer of another month. It cannot be compared with this statement.",
@@ -320,7 +321,7 @@ export const en = {
     points: [
       "Debts outside the statement: loans, bonds, taxes, or what the exchange owes to others than its customers.",
       "Whether coins were borrowed for that day, unless the statement has counts of other days too.",
-      "Whether coins are pledged to somebody. Only the exchange's management says so.",
+      "Whether coins are pledged to somebody. Of that there is only the word of the exchange's management.",
       "What happened since. It is a picture of one moment.",
       "That other customers were not left out. You can only check for yourself, which is why it matters that many do.",
       "That this page is genuine. If the exchange gave it to you, compare the file with the one that the auditor hosts, or with its SHA-256 in the release of attest.",
@@ -332,7 +333,7 @@ export const en = {
   },
 
   advice: {
-    heading: "If something fails, or the amount is less",
+    heading: "What to do if something fails, or the amount is less",
     points: [
       "Fetch the files again, from where the exchange publishes them, and check once more.",
       "Keep all files as they are, and print this page or save it as PDF. Note where and when you got each file.",

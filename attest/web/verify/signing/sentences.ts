@@ -88,12 +88,12 @@ export const sentences = {
       "署名がその前のものかどうかは、このページが読まないタイムスタンプでしか分かりません",
   }),
   noTimestamp: {
-    en: "no outside clock says when the signatures were made: the bundle carries no timestamp",
+    en: "no outside clock says when the signatures were made: the attestation carries no timestamp",
     ja: "証明書にタイムスタンプがないため、いつ署名されたかを第三者の時計で確かめることはできません",
   },
   timestampsNotRead: (count: number): Sentence => ({
     en:
-      `this page does not read timestamps, and the bundle has ${count}; \`attest verify\` reads those of an ` +
+      `this page does not read timestamps, and the attestation carries ${count}; \`attest verify\` reads those of an ` +
       "authority that you name",
     ja:
       `証明書にはタイムスタンプが${count}件ありますが、このページは読みません。` +
