@@ -2,7 +2,7 @@
 
 import { fromBase64, utf8 } from "../../attest/web/verify/ground/bytes.ts";
 import { base32, compareWith, pointerOf, words } from "../../attest/web/verify/page/fingerprint.ts";
-import { amountText, clipped, inFours, type Lang, moment, percentText, typedAmount } from "../../attest/web/verify/page/format.ts";
+import { amountText, clipped, inFours, type Lang, moment, percentText, typedAmount, zoneHere } from "../../attest/web/verify/page/format.ts";
 import { gather, type Item } from "../../attest/web/verify/page/gather.ts";
 import { plain } from "../../attest/web/verify/page/phrase.ts";
 import { recognise } from "../../attest/web/verify/page/recognise.ts";
@@ -50,7 +50,7 @@ export function look(request: Request) {
     uses: [...gathered.uses.values()],
     steps: result?.steps.map(({ status }) => status) ?? [],
     signers: result?.signers.roles.map(({ role, counted }) => `${role}: ${counted}`) ?? [],
-    green: [result?.signers.tone, result?.mine.tone, ...(result?.coverage ?? []).map(({ tone }) => tone)].filter((tone) => tone === "good").length,
+    green: [result?.signers.tone, result?.mine.tone, result?.freshness.tone, ...(result?.coverage ?? []).map(({ tone }) => tone)].filter((tone) => tone === "good").length,
     owed: result?.mine.owed?.rows.map(({ asset, text }) => `${text} ${asset}`) ?? [],
     coverage: result?.coverage.map(({ asset, percent, verdict: word }) => `${asset} ${percent} ${word}`) ?? [],
     pointer: result?.print?.pointer ?? null,
@@ -84,6 +84,8 @@ export function value(name: string, given: readonly string[]): unknown {
       return compareWith(one, two, three);
     case "moment":
       return moment(Number(one), two === "ja" ? "ja" : "en", three);
+    case "zone":
+      return zoneHere();
     case "recognised":
       return recognise(utf8(one)).kind;
     default:

@@ -17,7 +17,7 @@ export interface Typing {
 export function mineSection(view: MineView, typing: Typing, texts: Texts): HTMLElement {
   const { mine } = texts;
   const { owed } = view;
-  const answer = h("p", {}, statusTag(view.status, texts, view.tone), " ", view.text);
+  const answer = h("p", {}, ...(view.status === null ? [] : [statusTag(view.status, texts, view.tone), " "]), view.text);
   if (owed === null) return section("mine", mine.heading, answer);
   const row = (one: OwedRow): HTMLElement => owedRow(one, typing, texts);
   return section(

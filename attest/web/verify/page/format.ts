@@ -5,11 +5,15 @@ export type Lang = "en" | "ja";
 /** The longest foreign text that is shown whole, in characters. */
 export const MAX_SHOWN = 300;
 
-/** The beginning of a text that is too long to show, by characters and not by halves of them. */
+/** Blanks that no browser joins, and marks that pile up over one letter, reach beyond the place of a text. */
+const BLANKS = /[\p{Zs}\u115f\u1160\u2800\u3164\uffa0]{2,}/gu;
+const MARKS = /(\p{M}{4})\p{M}+/gu;
+
+/** The beginning of a text that is too long to show, by characters and not by halves of them; it keeps to its place. */
 export function clipped(text: string, most = MAX_SHOWN): string {
-  if (text.length <= most) return text;
   const characters = [...text.slice(0, 2 * most + 2)];
-  return characters.length <= most ? text : `${characters.slice(0, most).join("")}…`;
+  const shown = characters.length <= most ? text : `${characters.slice(0, most).join("")}…`;
+  return shown.replace(BLANKS, " ").replace(MARKS, "$1");
 }
 
 function grouped(digits: string): string {
@@ -75,9 +79,14 @@ export function moment(seconds: number, lang: Lang, zone: string): Moment {
   return { utc, local: same ? null : spell(zone), zone };
 }
 
-/** The zone of this device. */
+/** The zone of this device; UTC where that has none, or one that its browser names and does not know. */
 export function zoneHere(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  try {
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    return new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone ?? "UTC";
+  } catch {
+    return "UTC";
+  }
 }
 
 export type Typed =

@@ -2,7 +2,7 @@
 
 import type { PublicKey } from "../signing/keys.ts";
 import type { Trust } from "../signing/trust.ts";
-import type { Anchors, Given } from "../verify.ts";
+import { type Anchors, type Given, verify } from "../verify.ts";
 import type { BundleLabel, Recognised } from "./recognise.ts";
 
 /** A file as it was given. */
@@ -34,7 +34,6 @@ export type Remark =
   | { readonly kind: "unknown" | "notNamed" | "privateKey" | "unsigned" | "sentAnchor"; readonly name: string }
   | { readonly kind: "damaged"; readonly name: string; readonly why: string }
   | { readonly kind: "twoBundles" | "twoProofs"; readonly name: string }
-  | { readonly kind: "fork"; readonly period: string }
   | { readonly kind: "otherRoot"; readonly origin: string }
   | { readonly kind: "otherStatement" | "keyIgnored" };
 
@@ -51,6 +50,8 @@ export interface Gathered {
   readonly given: Given | null;
   readonly anchor: Anchor;
   readonly proof: ProofState;
+  /** Whether another bundle has a statement where there should be one, and signatures on it count as well. */
+  readonly isForked: boolean;
   readonly uses: ReadonlyMap<number, Use>;
   readonly remarks: readonly Remark[];
 }
@@ -81,7 +82,8 @@ export function gather(
   const proof = chooseProof(items, label, uses, remarks);
   const files = chooseFiles(items, bundle !== null, label, uses, remarks);
   for (const item of items) noteDamaged(item, uses, remarks);
-  const previous = label === null ? null : earlierBundle(ofKind(items, "bundle"), label);
+  const bundles = ofKind(items, "bundle");
+  const previous = label === null ? null : earlierBundle(bundles, label);
   const given: Given | null =
     bundle === null
       ? null
@@ -95,7 +97,15 @@ export function gather(
           now,
           known: { nonce: null, windowNonce: null, custodians: new Map() },
         };
-  return { given, anchor: anchoring.anchor, proof: proof.state, uses, remarks };
+  const rivals = label === null ? [] : bundles.filter((one) => isRival(label, one.what.label));
+  const isForked = given !== null && rivals.some((one) => isSigned(one.bytes, given));
+  return { given, anchor: anchoring.anchor, proof: proof.state, isForked, uses, remarks };
+}
+
+/** Anybody can write a second statement: it says something of the exchange only when those who must have signed it. */
+function isSigned(bundle: Uint8Array, given: Given): boolean {
+  const { signatories } = verify({ ...given, bundle, proof: null, previous: null, files: new Map() });
+  return signatories !== null && signatories.undecided.length === 0 && signatories.evaded === null;
 }
 
 /** Without anybody to trust no key is looked for, and whoever shows the result says so. */
@@ -124,9 +134,6 @@ function chooseBundle(bundles: readonly Of<"bundle">[], uses: Map<number, Use>, 
   if (earlier !== null) uses.set(earlier.id, "earlier");
   uses.set(chosen.id, "bundle");
   if (others.length > 0) remarks.push({ kind: "twoBundles", name: chosen.name });
-  if (label !== null && others.some((one) => isFork(label, one.what.label))) {
-    remarks.push({ kind: "fork", period: label.period });
-  }
   return chosen;
 }
 
@@ -134,7 +141,7 @@ function earlierBundle(bundles: readonly Of<"bundle">[], label: BundleLabel): Of
   return bundles.filter((one) => label.previous !== null && one.what.label?.digest === label.previous).at(-1) ?? null;
 }
 
-function isFork(one: BundleLabel, other: BundleLabel | null): boolean {
+function isRival(one: BundleLabel, other: BundleLabel | null): boolean {
   return (
     other !== null &&
     one.origin === other.origin &&
@@ -229,11 +236,12 @@ function chooseFiles(
 ): ReadonlyMap<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (const item of items) {
-    if (item.what.kind === "evidence") {
+    if (item.what.kind !== "evidence" && item.what.kind !== "other") continue;
+    const names = label?.subjects.get(item.what.digest) ?? [];
+    if (item.what.kind === "evidence" && names.length === 0) {
       uses.set(item.id, "evidence");
       files.set(WHOLE_EVIDENCE, item.bytes);
-    } else if (item.what.kind === "other") {
-      const names = label?.subjects.get(item.what.digest) ?? [];
+    } else {
       for (const name of names) files.set(name, item.bytes);
       uses.set(item.id, names.length > 0 ? "subject" : hasBundle ? "unknown" : "waiting");
       if (names.length === 0 && hasBundle) {

@@ -62,6 +62,9 @@ const MAX_NAMED = 5;
 /** A name is the exchange's own words, which shall not fill the verdict. */
 const MAX_NAME = 80;
 
+/** It stands in quotation marks, which it shall not end. */
+const QUOTES = /[\u201c-\u201f\u00ab\u00bb\u300c-\u300f\uff62\uff63"]/g;
+
 /** Whose signatures hold: `unsure` where a step about them failed or could not be run to its end. */
 export type Signed = "yes" | "nobody" | "unsure";
 
@@ -79,7 +82,9 @@ export function signedOf({ gathered, verification }: Seen): Signed {
 
 /** Whether the statement itself counts: else nothing that was found in it is shown in green. */
 export function isStanding(seen: Seen): boolean {
-  return signedOf(seen) === "yes" && seen.verification?.error === null;
+  const { gathered, verification } = seen;
+  const isInForce = verification?.steps.some(({ number, status }) => number === 15 && status === "VERIFIED") === true;
+  return signedOf(seen) === "yes" && isInForce && !gathered.isForked && !isOtherThanCompared(seen);
 }
 
 /** The verdict; `steps` are those that are shown, `owed` what the verified proof says. */
@@ -91,7 +96,8 @@ export function judge(seen: Seen, steps: readonly Step[], owed: Owed | null, lan
   const also = others.map(({ status, title }): Line => ({ status, text: title }));
   const lines = [...also, ...told(verification, first ?? null, seen, steps, lang, texts)];
   if (first === undefined) {
-    return { tone: "good", status: "VERIFIED", title: [texts.verdict.verified], lines, act: null };
+    const title = isBare(verification) ? texts.verdict.verifiedBare : texts.verdict.verified;
+    return { tone: "good", status: "VERIFIED", title: [title], lines, act: null };
   }
   const why = first.why.map((text): Line => ({ status: null, text }));
   return { tone: first.tone, status: first.status, title: first.title, lines: [...why, ...lines], act: first.act };
@@ -117,24 +123,31 @@ function issuesOf(
   texts: Texts,
 ): readonly Issue[] {
   return [
-    ...ended(verification, texts),
+    ...ended(seen, verification, lang, texts),
     ...unsigned(seen, verification, texts),
-    ...otherThanCompared(seen, verification, texts),
+    ...forked(seen, verification, lang, texts),
+    ...otherThanCompared(seen, texts),
     ...unexpected(seen, owed, texts),
     ...below(verification, owed, lang, texts),
     ...unmet(steps, texts),
     ...stale(seen, verification, lang, texts),
     ...unproven(seen, verification, texts),
+    ...empty(owed, texts),
   ];
 }
 
 /** Why the run ended before its last step. */
-function ended({ error, steps }: Verification, { verdict, failed, failedLine }: Texts): Issue[] {
+function ended(seen: Seen, { error, steps }: Verification, lang: Lang, texts: Texts): Issue[] {
+  const { verdict, failed, failedLine } = texts;
   const last = steps.at(-1);
   if (error === null || last === undefined) return [];
   if (last.status !== "FAILED") {
     const why = [verdict.stoppedAt(last.number)];
     return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.stopped], why, act: null }];
+  }
+  if (error.code === "trust/expired" || error.code === "trust/not-yet") {
+    const why = [verdict.clockLine(spelled(seen.gathered.given?.now ?? 0, lang, seen.zone))];
+    return [{ tone: "bad", status: "FAILED", title: [verdict.rootDates], why, act: null }];
   }
   const title = verdict.failed(failed[last.number] ?? "");
   const why = [failedLine, ...(steps.length > 6 ? [[verdict.before]] : [])];
@@ -151,9 +164,21 @@ function unsigned(seen: Seen, { error }: Verification, { verdict }: Texts): Issu
   return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.unsure], why: [verdict.unsureLine], act: null }];
 }
 
-function otherThanCompared({ pointer }: Seen, { statement, digest }: Verification, { verdict }: Texts): Issue[] {
-  if (statement === null || digest === null) return [];
-  if (compareWith(pointer, statement.predicate.period, digest) !== "different") return [];
+/** Two statements where there should be one, which the signatures on both show. */
+function forked(seen: Seen, { statement }: Verification, lang: Lang, { verdict }: Texts): Issue[] {
+  if (statement === null || !seen.gathered.isForked || signedOf(seen) !== "yes") return [];
+  const title = verdict.forked(periodText(statement.predicate.period, lang));
+  return [{ tone: "bad", status: "FAILED", title, why: [verdict.forkedLine], act: null }];
+}
+
+function isOtherThanCompared({ pointer, verification }: Seen): boolean {
+  const { statement, digest } = verification ?? { statement: null, digest: null };
+  if (statement === null || digest === null) return false;
+  return compareWith(pointer, statement.predicate.period, digest) === "different";
+}
+
+function otherThanCompared(seen: Seen, { verdict }: Texts): Issue[] {
+  if (!isOtherThanCompared(seen)) return [];
   return [{ tone: "bad", status: "FAILED", title: [verdict.different], why: [verdict.differentLine], act: null }];
 }
 
@@ -192,16 +217,23 @@ function stale({ gathered, zone }: Seen, { statement }: Verification, lang: Lang
   const now = gathered.given?.now;
   if (statement === null || now === undefined) return [];
   const { issuedAt, expiresAt } = statement.predicate;
-  const spell = (seconds: number): string => {
-    const { utc, local } = moment(seconds, lang, zone);
-    return local ?? utc;
-  };
   if (now >= expiresAt) {
-    const title = verdict.expired(spell(expiresAt));
+    const title = verdict.expired(spelled(expiresAt, lang, zone));
     return [{ tone: "warn", status: "NOT MET", title, why: [verdict.expiredLine], act: null }];
   }
   if (now >= issuedAt) return [];
-  return [{ tone: "warn", status: "NOT MET", title: verdict.notYet(spell(issuedAt)), why: [verdict.notYetLine], act: null }];
+  return [{ tone: "warn", status: "NOT MET", title: verdict.notYet(spelled(issuedAt, lang, zone)), why: [verdict.notYetLine], act: null }];
+}
+
+function spelled(seconds: number, lang: Lang, zone: string): string {
+  const { utc, local } = moment(seconds, lang, zone);
+  return local ?? utc;
+}
+
+/** Who is owed nothing has no place in the totals: a proof of nothing shows that nobody is counted. */
+function empty(owed: Owed | null, { verdict }: Texts): Issue[] {
+  if (owed === null || owed.rows.some((row) => row.amount > 0n)) return [];
+  return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.nothing], why: [verdict.nothingLine], act: null }];
 }
 
 function unproven({ gathered }: Seen, { error }: Verification, { verdict, notes }: Texts): Issue[] {
@@ -233,21 +265,29 @@ function told(
   const { coverage, holdings, statement, error, rechecked } = verification;
   if (statement === null) return [];
   const { entity, period } = statement.predicate;
-  const lines: Phrase[] = [verdict.about(clipped(entity.name, MAX_NAME), entity.origin, periodText(period, lang))];
+  const lines: Phrase[] = [verdict.about(clipped(entity.name, MAX_NAME).replace(QUOTES, "'"), entity.origin, periodText(period, lang))];
   if (error === null) {
     const isMet = coverage.every((one) => one.met);
     const isTyped = [...seen.expected.values()].some((typed) => typed.trim() !== "");
     const unchecked = coverage.filter((one) => !isWhole(rechecked, one)).map((one): Phrase => [{ quoted: one.asset }]);
     const open = steps.filter((step) => step.status === "NOT CHECKED").length;
     if (first === null) lines.push(verdict.signed);
+    if (signedOf(seen) === "yes" && isByHand(seen)) lines.push(verdict.byHand);
     if (first !== null && first.saysIncluded !== true && holdings.length > 0 && isMet) lines.push(verdict.includedLine);
     if (first !== null && isMet) lines.push(verdict.metLine);
     if (holdings.length > 0 && !isTyped) lines.push(verdict.compareLine);
-    if (unchecked.length > 0) lines.push(verdict.restLine(listed(unchecked, texts)));
+    if (isBare(verification)) lines.push(verdict.bareLine);
+    else if (unchecked.length > 0) lines.push(verdict.restLine(listed(unchecked, texts)));
     if (open > 0) lines.push(verdict.openLine(open));
   }
   return lines.map((text) => ({ status: null, text }));
 }
+
+/** Whether no record of the evidence was there, so that the reserves are what the statement says of them. */
+const isBare = ({ rechecked }: Verification): boolean => rechecked?.recordsAvailable === 0;
+
+const isByHand = ({ gathered: { anchor } }: Seen): boolean =>
+  anchor.kind === "keys" || (anchor.kind === "root" && anchor.from === "hand");
 
 const withPercent = (one: Coverage, lang: Lang): Phrase => [
   { quoted: one.asset },

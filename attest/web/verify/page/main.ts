@@ -80,8 +80,12 @@ function take({ name, isLinked, bytes }: Taken): void {
   } else keep(name, bytes, what);
 }
 
+/** Whom the reader named stays named when a link or a pack brings the same file, and what was chosen stays chosen. */
 function keep(name: string, bytes: Uint8Array, what: Recognised): void {
-  state.items = [...state.items.filter((item) => !equal(item.bytes, bytes)), { id: nextId++, name, bytes, what }];
+  const before = state.items.find((item) => equal(item.bytes, bytes));
+  const known = before !== undefined && what.kind === "sent anchor" ? before.what : what;
+  const others = state.items.filter((item) => item !== before);
+  state.items = [...others, { id: before?.id ?? nextId++, name, bytes, what: known }];
 }
 
 const held = (): number => state.items.reduce((sum, item) => sum + item.bytes.length, 0);
@@ -96,7 +100,18 @@ async function check(before: () => void = () => undefined): Promise<void> {
     // Nothing that the files caused leaves the verifier. What does is a fault of this page, and no verdict.
     state.fault = String(error);
   }
-  screen.show();
+  show();
+}
+
+/** A result that cannot be shown leaves none standing, least of all that of the files before. */
+function show(): void {
+  try {
+    screen.show();
+  } catch (error) {
+    state.fault = String(error);
+    state.verification = null;
+    screen.show();
+  }
 }
 
 async function verifyAll(): Promise<void> {

@@ -1,10 +1,11 @@
 /** What a file is, by what stands in it. Its name says nothing: names change on phones, in mails and by whoever likes. */
 
 import { fromBase64, sha256, toHex } from "../ground/bytes.ts";
-import { AttestError } from "../ground/errors.ts";
+import { AttestError, malformed } from "../ground/errors.ts";
 import { isObject } from "../ground/fields.ts";
 import { type Json, type JsonObject, parseJson } from "../ground/json.ts";
 import { PublicKey } from "../signing/keys.ts";
+import { MAX_KEY_BYTES } from "../signing/pem.ts";
 import { Trust } from "../signing/trust.ts";
 import { parsePack, type Pack } from "../statement/pack.ts";
 import { parseProof } from "../statement/proof.ts";
@@ -36,7 +37,7 @@ export type Recognised =
   | { readonly kind: "sent anchor" }
   | { readonly kind: "unsigned statement" }
   /** All records, as an auditor has them; no statement names this file. */
-  | { readonly kind: "evidence" }
+  | { readonly kind: "evidence"; readonly digest: string }
   /** Perhaps a file that a statement names by its digest. */
   | { readonly kind: "other"; readonly digest: string };
 
@@ -47,13 +48,18 @@ const FORMATS = {
 } as const;
 type Format = (typeof FORMATS)[keyof typeof FORMATS];
 
+/** A key begins its file and ends it. Within another text, such as a published record, it names nobody to be trusted. */
+const PUBLIC_KEY = /^[\s\ufeff\u00ef\u00bb\u00bf]*-----BEGIN PUBLIC KEY-----/;
+const KEY_ALONE = /^[\s\u00ef\u00bb\u00bf]*-----BEGIN [^-]*-----[^-]*-----END PUBLIC KEY-----\s*$/;
+const PRIVATE_KEY = /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/m;
+
 const ROOT_TYPE = "application/vnd.attest.trust-root+json";
 
 /** Never throws what the bytes caused. */
 export function recognise(bytes: Uint8Array): Recognised {
   const start = latin(bytes.subarray(0, 64 * 1024));
-  if (/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(start)) return { kind: "private key" };
-  if (start.includes("-----BEGIN PUBLIC KEY-----")) return key(bytes);
+  if (PRIVATE_KEY.test(start)) return { kind: "private key" };
+  if (PUBLIC_KEY.test(start)) return key(bytes);
   if (!/^[\s\ufeff\u00ef\u00bb\u00bf]*\{/.test(start)) return other(bytes);
   const value = bytes.length <= MAX_DOCUMENT ? parsed(bytes) : null;
   if (value === null) return unread(bytes, start);
@@ -62,7 +68,7 @@ export function recognise(bytes: Uint8Array): Recognised {
   if (value["payloadType"] === ROOT_TYPE) return root(bytes);
   if ("roles" in value && "keys" in value && "origin" in value) return root(bytes);
   if (typeof value["_type"] === "string" && "predicateType" in value) return { kind: "unsigned statement" };
-  return isRecord(value) ? { kind: "evidence" } : other(bytes);
+  return isRecord(value) ? evidence(bytes) : other(bytes);
 }
 
 /** What a link or a pack holds, which whoever wrote the statement may have made: it names nobody to be trusted. */
@@ -87,7 +93,7 @@ function unread(bytes: Uint8Array, start: string): Recognised {
   }
   const end = bytes.indexOf(10);
   const line = end < 0 || end > MAX_DOCUMENT ? null : parsed(bytes.subarray(0, end));
-  return line !== null && isRecord(line) ? { kind: "evidence" } : other(bytes);
+  return line !== null && isRecord(line) ? evidence(bytes) : other(bytes);
 }
 
 function document(format: Format, bytes: Uint8Array, value: JsonObject | null): Recognised {
@@ -102,9 +108,18 @@ function document(format: Format, bytes: Uint8Array, value: JsonObject | null): 
 }
 
 const root = (bytes: Uint8Array): Recognised => orDamaged("root", () => ({ kind: "root", trust: Trust.pin(bytes) }));
-const key = (bytes: Uint8Array): Recognised =>
-  orDamaged("key", () => ({ kind: "key", key: PublicKey.fromPem(bytes, "the key") }));
 const other = (bytes: Uint8Array): Recognised => ({ kind: "other", digest: toHex(sha256(bytes)) });
+const evidence = (bytes: Uint8Array): Recognised => ({ kind: "evidence", digest: toHex(sha256(bytes)) });
+
+function key(bytes: Uint8Array): Recognised {
+  return orDamaged("key", () => {
+    const found = PublicKey.fromPem(bytes, "the key");
+    if (bytes.length > MAX_KEY_BYTES || !KEY_ALONE.test(latin(bytes))) {
+      throw malformed("key/malformed", "more than one key stands in the file");
+    }
+    return { kind: "key", key: found };
+  });
+}
 
 function orDamaged(what: "proof" | "pack" | "root" | "key", read: () => Recognised): Recognised {
   try {

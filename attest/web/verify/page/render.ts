@@ -142,7 +142,7 @@ function coverageCard(one: CoverageView, { coverage }: Texts): readonly Child[] 
       "h3",
       { class: "row" },
       h("bdi", {}, one.asset),
-      h("span", { class: "percent" }, one.percent, " ", tag(one.tone, one.isMet ? "✓" : "!", one.verdict)),
+      h("span", { class: "percent" }, one.percent, " ", tag(one.tone, signOf(one.tone), one.verdict)),
     ),
     bar(one),
     h(

@@ -4,7 +4,7 @@ import type { Status, Step } from "../ground/step.ts";
 import type { Verification } from "../verify.ts";
 import { pointerOf, words } from "./fingerprint.ts";
 import { type CoverageView, coverageView } from "./covered.ts";
-import { clipped, inFours, type Lang, type Moment, moment, periodText } from "./format.ts";
+import { clipped, inFours, type Lang, type Moment, moment } from "./format.ts";
 import type { Anchor, Remark } from "./gather.ts";
 import { isStanding, judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
 import { type Owed, owedOf } from "./mine.ts";
@@ -57,7 +57,8 @@ export interface SignersView {
 
 export interface MineView {
   readonly tone: Tone;
-  readonly status: Status;
+  /** Null where what was found does not count, as the verdict says. */
+  readonly status: Status | null;
   readonly text: string;
   readonly owed: Owed | null;
   readonly note: Phrase;
@@ -75,7 +76,7 @@ export function viewOf(seen: Seen, lang: Lang, texts: Texts): View {
   const owed = verification === null ? null : owedOf(verification);
   return {
     verdict: judge(seen, steps, owed, lang, texts),
-    remarks: gathered.remarks.map((remark) => remarkView(remark, lang, texts)),
+    remarks: gathered.remarks.map((remark) => remarkView(remark, texts)),
     root: rootView(gathered.anchor, texts),
     result: verification === null ? null : resultOf(seen, verification, steps, owed, lang, texts),
   };
@@ -106,7 +107,7 @@ function resultOf(
   };
 }
 
-function remarkView(remark: Remark, lang: Lang, { notes }: Texts): { tone: Tone; text: Phrase } {
+function remarkView(remark: Remark, { notes }: Texts): { tone: Tone; text: Phrase } {
   switch (remark.kind) {
     case "unknown":
     case "notNamed":
@@ -120,8 +121,6 @@ function remarkView(remark: Remark, lang: Lang, { notes }: Texts): { tone: Tone;
       return { tone: "bad", text: notes.privateKey(clipped(remark.name, 80)) };
     case "damaged":
       return { tone: "bad", text: notes.damaged(clipped(remark.name, 80), clipped(remark.why)) };
-    case "fork":
-      return { tone: "bad", text: notes.fork(periodText(remark.period, lang)) };
     case "otherRoot":
       return { tone: "warn", text: notes.otherRoot(clipped(remark.origin, 80)) };
     case "otherStatement":
@@ -183,23 +182,31 @@ function mineView(seen: Seen, verification: Verification, owed: Owed | null, lan
   const step = steps.find(({ number }) => number === 10);
   const is = (tone: Tone, status: Status, text: string): MineView => ({ tone, status, text, owed: null, note });
   if (owed !== null) {
-    const isGood = isStanding(seen);
-    return { tone: isGood ? "good" : "idle", status: "VERIFIED", text: isGood ? mine.included : mine.includedOnly, owed, note };
+    return isStanding(seen)
+      ? { tone: "good", status: "VERIFIED", text: mine.included, owed, note }
+      : { tone: "idle", status: null, text: mine.includedOnly, owed, note };
   }
   if (step?.status === "FAILED") return is("bad", "FAILED", mine.failed);
   if (step === undefined) return is("warn", "NOT CHECKED", mine.notReached);
   return is("warn", "NOT CHECKED", seen.gathered.proof === "other statement" ? mine.otherStatement : mine.noProof);
 }
 
-function freshnessView({ gathered, zone }: Seen, { statement, steps }: Verification, lang: Lang, { freshness }: Texts): FreshnessView {
+function freshnessView(seen: Seen, { statement, steps }: Verification, lang: Lang, { freshness }: Texts): FreshnessView {
   if (statement === null) return { tone: "warn", text: freshness.notReached, times: [] };
   const { snapshotAt, issuedAt, expiresAt } = statement.predicate;
+  const { gathered, zone } = seen;
   const now = gathered.given?.now ?? 0;
   const at = (name: string, seconds: number) => ({ name, moment: moment(seconds, lang, zone) });
-  const times = [at(freshness.snapshot, snapshotAt), at(freshness.issued, issuedAt), at(freshness.expires, expiresAt)];
+  const times = [
+    at(freshness.snapshot, snapshotAt),
+    at(freshness.issued, issuedAt),
+    at(freshness.expires, expiresAt),
+    at(freshness.checked, now),
+  ];
   if (!steps.some(({ number }) => number === 15)) return { tone: "warn", text: freshness.notReached, times };
   if (now >= expiresAt) return { tone: "bad", text: freshness.expired, times };
-  return now < issuedAt ? { tone: "bad", text: freshness.notYet, times } : { tone: "good", text: freshness.inForce, times };
+  if (now < issuedAt) return { tone: "bad", text: freshness.notYet, times };
+  return { tone: isStanding(seen) ? "good" : "idle", text: freshness.inForce, times };
 }
 
 function scopeOf({ statement }: Verification, { limits }: Texts): ResultView["scope"] {
