@@ -7,14 +7,17 @@
 export type Part = string | { readonly quoted: string };
 export type Phrase = readonly Part[];
 
-/** A sentence in which everything put in is quoted. */
+/** A sentence in which every text put in is quoted. */
 export function say(words: TemplateStringsArray, ...quoted: readonly (string | number)[]): Phrase {
   return words.flatMap((word, i): Part[] => {
     const value = quoted[i];
     const parts: Part[] = word === "" ? [] : [word];
-    return value === undefined ? parts : [...parts, { quoted: String(value) }];
+    if (value === undefined) return parts;
+    return [...parts, typeof value === "number" ? String(value) : { quoted: value }];
   });
 }
+
+export const quoted = (text: string): Phrase => [{ quoted: text }];
 
 /** The sentence as one text, for titles and tests. */
 export function plain(phrase: Phrase): string {
