@@ -8,7 +8,7 @@
 
 import { type Controlled, checkControl } from "./control/step.ts";
 import { refuseTwoDescriptions } from "./control/wallets.ts";
-import { type AnyRecord, readBesideBundle } from "./evidence/editions.ts";
+import { type AnyRecord, readBesideBundle } from "./records/editions.ts";
 import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
 import { sha256, toHex } from "./ground/bytes.ts";
 import { AttestError, failed } from "./ground/errors.ts";
@@ -20,7 +20,7 @@ import { checkChain, checkSignatures, checkThresholds, findSignatories, type Sig
 import type { Trust } from "./signing/trust.ts";
 import { checkArithmetic } from "./statement/arithmetic.ts";
 import { type Coverage, coverageOf } from "./statement/coverage.ts";
-import { type Holding, parseProof, verifyInclusion } from "./statement/proof.ts";
+import { type Holding, parseProof, verifyInclusion } from "./liabilities/proof.ts";
 import { checkPredicateType, PAYLOAD_TYPE, parseStatement, type Statement } from "./statement/statement.ts";
 import { sentences } from "./sentences.ts";
 

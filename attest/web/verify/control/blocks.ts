@@ -3,11 +3,11 @@
 import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader } from "../ethereum/header.ts";
 import { naming } from "../evidence/chains.ts";
-import type { AnyRecord, Challenge, ControlBlock } from "../evidence/records.ts";
-import { isBitcoin } from "../evidence/values.ts";
+import type { AnyRecord, Challenge, ControlBlock } from "../records/records.ts";
+import { isBitcoin } from "../records/values.ts";
 import { failed } from "../ground/errors.ts";
 import { NO_NONCE } from "./challenge.ts";
-import { type Place, placeOf } from "./places.ts";
+import { type Place, placeOf } from "../records/places.ts";
 
 /** What a challenge must say, and between which times its block must lie, in seconds since 1970. */
 export interface Terms {

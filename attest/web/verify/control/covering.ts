@@ -1,10 +1,10 @@
 /** What a balance's control is, how much of its value keys and custodians speak for, and that lines claim no more. */
 
 import { lineKey as groupKey, lineOf } from "../evidence/line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "../evidence/records.ts";
+import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
 import type { Control, ReserveLine } from "../statement/statement.ts";
-import { amountsOf, type Place } from "./places.ts";
+import { amountsOf, type Place } from "../records/places.ts";
 import { type DrawnSample, drawnPlaces } from "./sample.ts";
 import type { SignedPlaces } from "./signatures.ts";
 

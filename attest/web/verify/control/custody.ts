@@ -1,13 +1,13 @@
 /** What custodians confirm: that they hold the keys of addresses for the exchange (protocol.md, section 8). */
 
 import { naming } from "../evidence/chains.ts";
-import { type AnyRecord, type CustodyConfirmation, isReading } from "../evidence/records.ts";
+import { type AnyRecord, type CustodyConfirmation, isReading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
 import { canonical } from "../ground/json.ts";
 import { pae } from "../signing/envelope.ts";
 import { PublicKey } from "../signing/keys.ts";
 import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
-import { amountsOf, type Place } from "./places.ts";
+import { amountsOf, type Place } from "../records/places.ts";
 
 const PAYLOAD_TYPE = "application/vnd.attest.custody-confirmation+json";
 

@@ -1,10 +1,10 @@
 /** The sample among the evidence: which addresses of a large wallet must sign, drawn by an auditor's nonce. */
 
-import { type AnyRecord, type ControlSample, isReading } from "../evidence/records.ts";
-import { rootOf } from "../evidence/tree.ts";
+import { type AnyRecord, type ControlSample, isReading } from "../records/records.ts";
+import { rootOf } from "../records/tree.ts";
 import { concat, fromHex, tagged, toHex, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
-import type { Place } from "./places.ts";
+import type { Place } from "../records/places.ts";
 
 type Sample = ControlSample["sample"];
 

@@ -5,12 +5,12 @@ import { verifyMessage } from "../bitcoin/messages.ts";
 import { verifyEthereumMessage } from "../ethereum/messages.ts";
 import { verifySafeMessage } from "../ethereum/safe-signatures.ts";
 import { naming } from "../evidence/chains.ts";
-import type { AnyRecord, Control, EthereumSafe } from "../evidence/records.ts";
-import { isBitcoin } from "../evidence/values.ts";
+import type { AnyRecord, Control, EthereumSafe } from "../records/records.ts";
+import { isBitcoin } from "../records/values.ts";
 import { failed } from "../ground/errors.ts";
 import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
 import { challengeText } from "./challenge.ts";
-import { evmPlace, type Place } from "./places.ts";
+import { evmPlace, type Place } from "../records/places.ts";
 
 /** The places whose keys signed; of those in `beyond` that is so only if what this page does not check holds. */
 export interface SignedPlaces {

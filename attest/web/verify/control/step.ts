@@ -3,7 +3,7 @@
  * (protocol.md, section 8).
  */
 
-import type { AnyRecord, Challenge } from "../evidence/records.ts";
+import type { AnyRecord, Challenge } from "../records/records.ts";
 import type { Findings, Sentence } from "../ground/step.ts";
 import type { PublicKey } from "../signing/keys.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";

@@ -1,6 +1,6 @@
 /** A wallet id is of one chain, purpose and storage (protocol.md, section 4), which step 13 looks at last. */
 
-import { type AnyRecord, isReading } from "../evidence/records.ts";
+import { type AnyRecord, isReading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
 
 /** Throws `segregation/wallet` where two records at the pins describe one wallet in two ways. */

@@ -2,7 +2,7 @@
 
 import { concat, toHex, toNumber } from "../ground/bytes.ts";
 import { failed, malformed } from "../ground/errors.ts";
-import { checksumSpelling } from "../statement/eip55.ts";
+import { checksumSpelling } from "./eip55.ts";
 import { keccak } from "./keccak.ts";
 import { addressWord, chainNumber, eip191Digest, hashOf, personalDigest, typedDigest } from "./messages.ts";
 import { recoverSigner, SIGNATURE_BYTES, signatureBytes } from "./recover.ts";

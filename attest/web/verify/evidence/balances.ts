@@ -6,8 +6,8 @@ import { Nodes } from "../ethereum/nodes.ts";
 import { balanceSlot, DENY_BIT } from "../ethereum/token.ts";
 import { AttestError, failed } from "../ground/errors.ts";
 import { type Block, blockKey, type Blocks } from "./chains.ts";
-import type { BitcoinUtxos, EthereumTokenBalance, Reading } from "./records.ts";
-import { isBitcoin } from "./values.ts";
+import type { BitcoinUtxos, EthereumTokenBalance, Reading } from "../records/records.ts";
+import { isBitcoin } from "../records/values.ts";
 
 const SEVERAL = 2;
 const BITCOIN_DECIMALS = 8;

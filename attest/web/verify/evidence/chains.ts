@@ -4,8 +4,8 @@ import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader, type EthereumHead } from "../ethereum/header.ts";
 import { SharedNodes } from "../ethereum/nodes.ts";
 import { AttestError, failed } from "../ground/errors.ts";
-import type { AnyRecord, BitcoinHeader, EthereumHeader, Fields, Nodes } from "./records.ts";
-import { isBitcoin } from "./values.ts";
+import type { AnyRecord, BitcoinHeader, EthereumHeader, Fields, Nodes } from "../records/records.ts";
+import { isBitcoin } from "../records/values.ts";
 
 /** The block of a chain at which balances are read. */
 export interface Pin {

@@ -1,9 +1,9 @@
 /** What readings count: no coins twice, and what lies at one place for one purpose (protocol.md, section 4). */
 
 import { type AttestError, failed, malformed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../statement/eip55.ts";
+import { isSoundlySpelled } from "../ethereum/eip55.ts";
 import type { StatedAsset } from "../statement/statement.ts";
-import type { OwnWallet, Reading } from "./records.ts";
+import type { OwnWallet, Reading } from "../records/records.ts";
 
 /** No two of the readings count the same coins. */
 export function refuseDoubleCounting(readings: Iterable<Reading>): void {

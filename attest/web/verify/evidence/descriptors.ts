@@ -3,7 +3,7 @@
 import { simpleDescriptor } from "../bitcoin/descriptor.ts";
 import { failed } from "../ground/errors.ts";
 import { naming } from "./chains.ts";
-import type { AnyRecord, BitcoinDescriptor, Reading } from "./records.ts";
+import type { AnyRecord, BitcoinDescriptor, Reading } from "../records/records.ts";
 
 const MAX_RANGE = 100_000;
 /** So many keys are derived for all descriptors together: some seconds of work. */

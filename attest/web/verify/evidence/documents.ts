@@ -3,7 +3,7 @@
 import { failed } from "../ground/errors.ts";
 import type { Cover, Declaration, Price } from "../statement/statement.ts";
 import { texts } from "./line-sums.ts";
-import type { AnyRecord, DeclarationRecord, Reading } from "./records.ts";
+import type { AnyRecord, DeclarationRecord, Reading } from "../records/records.ts";
 
 const HIDDEN = "not public";
 

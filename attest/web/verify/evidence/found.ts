@@ -3,7 +3,7 @@
 import type { Declaration, Predicate } from "../statement/statement.ts";
 import type { Declared } from "./documents.ts";
 import type { Shown } from "./line-sums.ts";
-import type { AnyRecord, Reading } from "./records.ts";
+import type { AnyRecord, Reading } from "../records/records.ts";
 import type { RecheckedWindow } from "./windows.ts";
 
 export interface Found {

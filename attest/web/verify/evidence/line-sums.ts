@@ -2,7 +2,7 @@
 
 import { failed } from "../ground/errors.ts";
 import type { HeldLine, MoneyLine, ReserveLine } from "../statement/statement.ts";
-import type { AnyRecord, DeclaredBalance, Money, Reading } from "./records.ts";
+import type { AnyRecord, DeclaredBalance, Money, Reading } from "../records/records.ts";
 
 /** What a line is, but for its control, which no reading says. */
 export interface LineOf {

@@ -10,7 +10,7 @@ import { checkDescriptors } from "./descriptors.ts";
 import { checkContracts, checkDeclarations } from "./documents.ts";
 import { type Documents, type Found, statedLeaves } from "./found.ts";
 import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "./records.ts";
+import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
 import { checkSafes } from "./safes.ts";
 import { tell } from "./telling.ts";
 import { type Rest, restOf, type UncheckedLine, uncheckedLines } from "./unchecked.ts";

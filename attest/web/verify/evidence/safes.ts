@@ -3,9 +3,9 @@
 import { Nodes } from "../ethereum/nodes.ts";
 import { provenSafe } from "../ethereum/safe.ts";
 import { failed, malformed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../statement/eip55.ts";
+import { isSoundlySpelled } from "../ethereum/eip55.ts";
 import { type Blocks, naming } from "./chains.ts";
-import type { AnyRecord, EthereumSafe } from "./records.ts";
+import type { AnyRecord, EthereumSafe } from "../records/records.ts";
 
 export function checkSafes(records: ReadonlyMap<number, AnyRecord>, blocks: Blocks): void {
   const seen = new Set<string>();

@@ -2,7 +2,7 @@
 
 import type { Predicate } from "../statement/statement.ts";
 import { isDisclosed, lineKey, lineOf, type Shown } from "./line-sums.ts";
-import type { Reading } from "./records.ts";
+import type { Reading } from "../records/records.ts";
 
 /** Records that are not here, outputs that only a dump of all unspent ones shows, or what this page does not know. */
 export type Why = "unavailable" | "dump" | "beyond";

@@ -5,7 +5,7 @@ import { decodeHeader } from "../ethereum/header.ts";
 import { concat, fromHex, tagged, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
 import { blockKey, naming, type Pin } from "./chains.ts";
-import { type AnyRecord, type BitcoinHeader, type EthereumHeader, isReading, type Window } from "./records.ts";
+import { type AnyRecord, type BitcoinHeader, type EthereumHeader, isReading, type Window } from "../records/records.ts";
 
 /**
  * The blocks of all windows, as their headers have them. Throws when a record belongs to a block that was not drawn,

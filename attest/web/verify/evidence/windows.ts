@@ -1,12 +1,12 @@
 /** The readings at the blocks of windows: of the same wallets as at the pin, and what these held at the lowest. */
 
-import { placeOf } from "../control/places.ts";
+import { placeOf } from "../records/places.ts";
 import { failed } from "../ground/errors.ts";
 import type { Declaration, Predicate } from "../statement/statement.ts";
 import { blockKey, naming, type Pin } from "./chains.ts";
 import { placesOf, refuseDoubleCounting } from "./counting.ts";
 import { isDisclosed, lineKey, type Shown, texts } from "./line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "./records.ts";
+import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
 
 type Records = ReadonlyMap<number, AnyRecord>;
 

@@ -8,7 +8,7 @@ import { PublicKey } from "../signing/keys.ts";
 import { MAX_KEY_BYTES } from "../signing/pem.ts";
 import { Trust } from "../signing/trust.ts";
 import { parsePack, type Pack } from "../statement/pack.ts";
-import { parseProof } from "../statement/proof.ts";
+import { parseProof } from "../liabilities/proof.ts";
 
 /** Documents that the page reads as JSON are not longer; each has a limit of its own besides. */
 const MAX_DOCUMENT = 4 * 1024 * 1024;

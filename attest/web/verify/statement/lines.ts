@@ -14,7 +14,7 @@ import {
   text,
   time,
 } from "../ground/fields.ts";
-import { isSoundlySpelled } from "./eip55.ts";
+import { isSoundlySpelled } from "../ethereum/eip55.ts";
 import {
   assetName,
   chainId,

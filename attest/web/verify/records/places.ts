@@ -1,11 +1,11 @@
 /** Where coins lie: at an address of an EVM chain, and on Bitcoin at the script of an output. */
 
 import { addressScript } from "../bitcoin/address.ts";
-import type { Challenge, Reading } from "../evidence/records.ts";
-import { isBitcoin } from "../evidence/values.ts";
+import type { Challenge, Reading } from "./records.ts";
+import { isBitcoin } from "./values.ts";
 import { toHex } from "../ground/bytes.ts";
 import { malformed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../statement/eip55.ts";
+import { isSoundlySpelled } from "../ethereum/eip55.ts";
 
 /** A chain, and an address in small letters or the hex of a script there. Neither has a space in it. */
 export type Place = string;

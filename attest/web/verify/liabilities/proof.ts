@@ -17,9 +17,9 @@ import {
 } from "../ground/fields.ts";
 import type { Json } from "../ground/json.ts";
 import { accountDigest } from "./accounts.ts";
-import type { StatedTree } from "./lines.ts";
+import type { StatedTree } from "../statement/lines.ts";
 import { fold, join, leafOf, type SumNode } from "./tree.ts";
-import { assetName, count } from "./values.ts";
+import { assetName, count } from "../statement/values.ts";
 
 const MAX_PROOF_BYTES = 1024 * 1024;
 const MAX_PATH = 64;

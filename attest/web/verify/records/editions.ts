@@ -10,7 +10,7 @@ import { count } from "../statement/values.ts";
 import { linesOf, MAX_LINE_BYTES, MAX_LINES, refuseLargeFile } from "./lines.ts";
 import { type AnyRecord, anyRecord } from "./records.ts";
 import { Room } from "./room.ts";
-import { sentences } from "./sentences.ts";
+import { sentences } from "../evidence/sentences.ts";
 import { foldedRoot, recordLeaf, rootOf } from "./tree.ts";
 
 export type { AnyRecord } from "./records.ts";
