@@ -99,7 +99,7 @@ export function texts(lang: Lang): readonly (readonly [string, string])[] {
 }
 
 /** These texts take the names of assets, as a phrase. */
-const OF_PHRASES = /\.(?:expectLess|expectMore|below|includedBelow|restLine)$/;
+const OF_PHRASES = /\.(?:expectLess|expectMore|below|includedBelow|restLine|networkLine|network)$/;
 
 function leaves(node: unknown, path: string): readonly (readonly [string, string])[] {
   if (typeof node === "string") return [[path, node]];

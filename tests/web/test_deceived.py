@@ -171,3 +171,23 @@ def test_a_link_takes_nobodys_trust_away(browser: Browser, tmp_path: Path) -> No
     browser.evaluate(f"void (location.hash = {json.dumps(fragment(ROOT))})")
     browser.wait(f"{LAST_FILE} === 'the link'")
     assert browser.evaluate(VERDICT).startswith("✓ VERIFIED")
+
+
+def test_coins_of_a_network_that_anybody_can_make_are_told(page: Looked) -> None:
+    def told(month: bytes) -> list[str]:
+        return [line for line in look(page, month, ROOT)["lines"] if "does not know as a main one" in line]
+
+    (line,) = told(MONTH)
+    assert line.endswith(": bip122:0f9188f13cb7b2c71f2a335e3a4fc328, eip155:31337")
+    known = {b"0f9188f13cb7b2c71f2a335e3a4fc328": b"000000000019d6689c085ae165831e93", b"eip155:31337": b"eip155:1"}
+    statement = payload()
+    for test, main in known.items():
+        statement = statement.replace(test, main)
+    assert told(signed(statement)) == []
+
+
+def test_a_link_leaves_the_address_however_its_sign_is_written(browser: Browser, tmp_path: Path) -> None:
+    write_states(tmp_path)
+    link = fragment((tmp_path / "hanako.proof.json").read_bytes()).replace("=", "%3D")
+    browser.open((tmp_path / "verify.html").as_uri() + link, at=1_795_564_800)
+    browser.wait(f"location.hash === '' && {LAST_FILE} !== undefined")

@@ -4,8 +4,9 @@ import { type Rest, restsOn } from "../evidence/recheck.ts";
 import type { Coverage } from "../statement/coverage.ts";
 import type { Verification } from "../verify.ts";
 import { amountText, type Lang, percentText, shareText } from "./format.ts";
-import { isStanding, isWhole, type Seen, type Tone } from "./judge.ts";
-import type { Phrase } from "./phrase.ts";
+import { isStanding, isWhole, listed, type Seen, type Tone } from "./judge.ts";
+import { unknownNetworks } from "./networks.ts";
+import { type Phrase, quoted } from "./phrase.ts";
 import type { Texts } from "./texts.en.ts";
 
 export interface CoverageView {
@@ -31,7 +32,7 @@ const WHYS = ["unavailable", "dump", "beyond"] as const satisfies readonly (keyo
 export function coverageView(
   one: Coverage,
   seen: Seen,
-  { rechecked }: Verification,
+  { rechecked, statement }: Verification,
   lang: Lang,
   texts: Texts,
 ): CoverageView {
@@ -55,6 +56,8 @@ export function coverageView(
   if (rest === null) notes.push([coverage.notReached]);
   else if (isChecked && one.levels.some(({ level }) => level !== "declared")) notes.push([coverage.allChecked]);
   if (isDeclared) notes.push([coverage.declaredOnly]);
+  const strange = statement === null ? [] : unknownNetworks(statement, asset);
+  if (strange.length > 0) notes.push(coverage.network(listed(strange.map(quoted), texts)));
   return {
     asset,
     percent: one.hundredths === null ? coverage.nothingOwed : percentText(one.hundredths, lang),

@@ -162,7 +162,8 @@ function isField(target: EventTarget | null): boolean {
 }
 
 function takeFragment(listener: Listener): void {
-  const fragment = location.hash.slice(1);
+  // Whoever passes a link on may have written its sign in another way.
+  const fragment = location.hash.slice(1).replace(/%3D/gi, "=");
   if (!fragment.startsWith("proof=")) return;
   // The proof names an account and its balances: it shall not stay in the history, nor be copied with the address.
   history.replaceState(null, "", location.pathname + location.search);

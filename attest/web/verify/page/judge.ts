@@ -11,7 +11,8 @@ import { compareWith } from "./fingerprint.ts";
 import { clipped, type Lang, moment, percentText, periodText } from "./format.ts";
 import type { Gathered } from "./gather.ts";
 import { compared, type Owed, type OwedRow } from "./mine.ts";
-import type { Phrase } from "./phrase.ts";
+import { unknownNetworks } from "./networks.ts";
+import { type Phrase, quoted } from "./phrase.ts";
 import type { Texts } from "./texts.en.ts";
 
 /** What the page knows: the files, what came of them, and what the reader typed. */
@@ -278,6 +279,8 @@ function told(
     if (holdings.length > 0 && !isTyped) lines.push(verdict.compareLine);
     if (isBare(verification)) lines.push(verdict.bareLine);
     else if (unchecked.length > 0) lines.push(verdict.restLine(listed(unchecked, texts)));
+    const strange = unknownNetworks(statement).map(quoted);
+    if (strange.length > 0) lines.push(verdict.networkLine(listed(strange, texts)));
     if (open > 0) lines.push(verdict.openLine(open));
   }
   return lines.map((text) => ({ status: null, text }));

@@ -161,6 +161,8 @@ export const ja: Texts = {
       say`16の手順のうち${count}つは、検証していないか、最後まで検証できていません。理由は下の一覧にあります。`,
     restLine: (assets: Phrase) => ["次の資産は、準備資産の証拠の一部または全部を、ここで検証していません：", ...assets] as Phrase,
     bareLine: say`準備資産を検証するための証拠がありません。証拠は、evidence-public.jsonlのような名前のファイルで、証明書と同じ場所に公開されています。`,
+    networkLine: (networks: Phrase) =>
+      ["準備資産の中に、主要なネットワークであるとこのページで確認できないネットワークにあるものがあります。そこではコインに価値がない可能性があります：", ...networks] as Phrase,
     before: "以下は、失敗する前に分かったことです。失敗を打ち消すものではありません。",
     addProof: "包含証明を追加する",
     addRoot: "トラストルートを追加する",
@@ -265,6 +267,8 @@ export const ja: Texts = {
       beyond: (amount: string, asset: string) =>
         say`保有額のうち${amount} ${asset}は、ここで検証していません。このページはその種類の証拠を扱えませんが、プログラムattest verifyなら検証できます。`,
     },
+    network: (networks: Phrase) =>
+      ["少なくとも一部は、主要なネットワークであるとこのページで確認できないネットワークにあります。そこではコインに価値がない可能性があります：", ...networks] as Phrase,
     lowestOpen: "前後の時点での最低額は、ここで計算し直していません。",
     allChecked: "保有額のすべてを証拠に照らして検証しました。",
     notReached: "前の手順が失敗したため、証拠を検証していません。",
