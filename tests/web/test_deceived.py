@@ -175,7 +175,7 @@ def test_a_link_takes_nobodys_trust_away(browser: Browser, tmp_path: Path) -> No
 
 def test_coins_of_a_network_that_anybody_can_make_are_told(page: Looked) -> None:
     def told(month: bytes) -> list[str]:
-        return [line for line in look(page, month, ROOT)["lines"] if "does not know as a main one" in line]
+        return [line for line in look(page, month, ROOT)["lines"] if "outside the main networks" in line]
 
     (line,) = told(MONTH)
     assert line.endswith(": bip122:0f9188f13cb7b2c71f2a335e3a4fc328, eip155:31337")

@@ -157,7 +157,7 @@ export const en = {
     restLine: (assets: Phrase) => ["The evidence for these reserves was not checked here, or not all of it: ", ...assets] as Phrase,
     bareLine: say`There is no evidence here to check the reserves against. It is published beside the attestation, in a file like evidence-public.jsonl.`,
     networkLine: (networks: Phrase) =>
-      ["Some of the reserves lie on a network that this page does not know as a main one, where coins may be worth nothing: ", ...networks] as Phrase,
+      ["Some of the reserves lie outside the main networks that this page knows, where coins may be worth nothing: ", ...networks] as Phrase,
     before: "What follows was found before the failure. It does not make up for it.",
     addProof: "Add your proof",
     addRoot: "Add the trust root",
@@ -262,7 +262,7 @@ export const en = {
         say`Not checked here: ${amount} ${asset} of what is held. This page does not know evidence of that kind; the program attest verify does.`,
     },
     network: (networks: Phrase) =>
-      ["At least part of it lies on a network that this page does not know as a main one, where coins may be worth nothing: ", ...networks] as Phrase,
+      ["At least part of it lies outside the main networks that this page knows, where coins may be worth nothing: ", ...networks] as Phrase,
     lowestOpen: "The lowest amount around that day was not recomputed here.",
     allChecked: "All of what is held was checked against the evidence.",
     notReached: "The evidence was not checked, because an earlier step failed.",
