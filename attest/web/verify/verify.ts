@@ -6,23 +6,29 @@
  * Steps 12 and 14 need nodes and policies, which a page does not have; what only a timestamp can decide is not checked.
  */
 
-import { type Controlled, checkControl } from "./control/step.ts";
+import { checkControl, type Controlled } from "./control/step.ts";
 import { refuseTwoDescriptions } from "./control/wallets.ts";
-import { type AnyRecord, readBesideBundle } from "./records/editions.ts";
 import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
 import { sha256, toHex } from "./ground/bytes.ts";
 import { AttestError, failed } from "./ground/errors.ts";
 import { Findings, type Step } from "./ground/step.ts";
+import { type Holding, parseProof, verifyInclusion } from "./liabilities/proof.ts";
+import { readBesideBundle } from "./records/editions.ts";
+import { sentences } from "./sentences.ts";
 import { parseBundle } from "./signing/bundle.ts";
 import type { PublicKey } from "./signing/keys.ts";
 import { checkFollows } from "./signing/previous.ts";
-import { checkChain, checkSignatures, checkThresholds, findSignatories, type Signatories } from "./signing/signatories.ts";
+import {
+  checkChain,
+  checkSignatures,
+  checkThresholds,
+  findSignatories,
+  type Signatories,
+} from "./signing/signatories.ts";
 import type { Trust } from "./signing/trust.ts";
 import { checkArithmetic } from "./statement/arithmetic.ts";
 import { type Coverage, coverageOf } from "./statement/coverage.ts";
-import { type Holding, parseProof, verifyInclusion } from "./liabilities/proof.ts";
-import { checkPredicateType, PAYLOAD_TYPE, parseStatement, type Statement } from "./statement/statement.ts";
-import { sentences } from "./sentences.ts";
+import { checkPredicateType, parseStatement, PAYLOAD_TYPE, type Statement } from "./statement/statement.ts";
 
 /** Whose signatures count: those that a pinned trust root names, or keys of the exchange that the verifier names. */
 export type Anchors =
@@ -135,9 +141,7 @@ function runSteps(given: Given, found: Found, step: RunStep): void {
   step(7, (findings) => checkFollows(statement, given.previous, findings));
   step(8, (findings) => checkArithmetic(statement, findings));
   found.coverage = coverageOf(statement);
-  const records: ReadonlyMap<number, AnyRecord> = step(9, (findings) =>
-    readBesideBundle(statement, given.files, findings),
-  );
+  const records = step(9, (findings) => readBesideBundle(statement, given.files, findings));
   step(10, (findings) => {
     if (proof === null) {
       findings.open(sentences.noProof);

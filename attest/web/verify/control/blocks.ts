@@ -3,11 +3,12 @@
 import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader } from "../ethereum/header.ts";
 import { naming } from "../evidence/chains.ts";
-import type { AnyRecord, Challenge, ControlBlock } from "../records/records.ts";
-import { isBitcoin } from "../records/values.ts";
 import { failed } from "../ground/errors.ts";
+import type { Challenge, ControlBlock } from "../records/control.ts";
+import { challengedPlace, type Place } from "../records/places.ts";
+import type { Records } from "../records/record.ts";
+import { isBitcoin } from "../records/values.ts";
 import { NO_NONCE } from "./challenge.ts";
-import { type Place, placeOf } from "../records/places.ts";
 
 /** What a challenge must say, and between which times its block must lie, in seconds since 1970. */
 export interface Terms {
@@ -26,7 +27,7 @@ const DAY = 86_400;
 const BITCOIN_HEADER_BYTES = 80;
 
 /** The blocks among `records` that a challenge may name. Throws an error that names the record. */
-export function challengeBlocks(records: ReadonlyMap<number, AnyRecord>, terms: Terms): ChallengeBlocks {
+export function challengeBlocks(records: Records, terms: Terms): ChallengeBlocks {
   const blocks = new Map<string, number>();
   for (const [index, record] of records) {
     if (record.type !== "control-block") continue;
@@ -37,7 +38,7 @@ export function challengeBlocks(records: ReadonlyMap<number, AnyRecord>, terms: 
 }
 
 /** The place of a challenge that keeps the `terms` and names one of `blocks`. */
-export function challengedPlace(challenge: Challenge, blocks: ChallengeBlocks, terms: Terms): Place {
+export function checkedPlace(challenge: Challenge, blocks: ChallengeBlocks, terms: Terms): Place {
   const { entity, period, nonce } = challenge;
   if (entity !== terms.entity)
     throw failed("control/challenge", `the challenge is for the entity ${entity}, not ${terms.entity}`);
@@ -50,7 +51,7 @@ export function challengedPlace(challenge: Challenge, blocks: ChallengeBlocks, t
   if (blockTime(challenge, blocks) === undefined) {
     throw failed("control/block", "no record has the header of the block that the challenge names");
   }
-  return placeOf(challenge);
+  return challengedPlace(challenge);
 }
 
 /** The time of the block that a challenge names. */

@@ -1,6 +1,6 @@
 /** The text that a wallet's keys sign to show that they are at hand (protocol.md, section 8). */
 
-import type { Challenge } from "../records/records.ts";
+import type { Challenge } from "../records/control.ts";
 
 /** What stands in the place of a nonce while no auditor drew one. */
 export const NO_NONCE = "-";

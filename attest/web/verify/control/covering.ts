@@ -1,11 +1,12 @@
 /** What a balance's control is, how much of its value keys and custodians speak for, and that lines claim no more. */
 
 import { lineKey as groupKey, lineOf } from "../evidence/line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
-import type { Control, ReserveLine } from "../statement/statement.ts";
 import { amountsOf, type Place } from "../records/places.ts";
-import { type DrawnSample, drawnPlaces } from "./sample.ts";
+import { deniedOf, pinnedReadings, type Reading } from "../records/readings.ts";
+import type { Records } from "../records/record.ts";
+import type { Control, ReserveLine } from "../statement/statement.ts";
+import { drawnPlaces, type DrawnSample } from "./sample.ts";
 import type { SignedPlaces } from "./signatures.ts";
 
 /** The places whose keys signed, those that a custodian confirmed, by its name, and the sample that was drawn. */
@@ -41,7 +42,7 @@ export const NOTHING: Value = { signed: 0n, custodian: 0n, unchecked: 0n };
  * such a line states.
  */
 export function recheckLines(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   reserves: readonly ReserveLine[],
   shown: Shown,
 ): ReadonlySet<string> {
@@ -51,11 +52,10 @@ export function recheckLines(
     const group = groupKey(lineOf(reading));
     const key = `${group} ${controlOf(reading, shown)}`;
     const sum = sums.get(key) ?? NONE;
-    const isDenied = reading.type === "ethereum-token-balance" && reading.denied === true;
     sums.set(key, {
       wallets: sum.wallets + 1,
       amount: sum.amount + reading.amount,
-      denied: sum.denied + (isDenied ? reading.amount : 0n),
+      denied: sum.denied + deniedOf(reading),
     });
     disclosed.set(group, (disclosed.get(group) ?? 0) + 1);
   }
@@ -87,7 +87,7 @@ export function lineKey(line: ReserveLine): string {
 }
 
 /** How much of the customers' coins at hand keys and custodians speak for, by asset. */
-export function customersValues(records: ReadonlyMap<number, AnyRecord>, shown: Shown): ReadonlyMap<string, Value> {
+export function customersValues(records: Records, shown: Shown): ReadonlyMap<string, Value> {
   const values = new Map<string, Value>();
   for (const reading of pinnedReadings(records)) {
     if (reading.purpose !== "customer") continue;
@@ -100,13 +100,6 @@ export function customersValues(records: ReadonlyMap<number, AnyRecord>, shown: 
     values.set(reading.asset, { signed, custodian, unchecked });
   }
   return values;
-}
-
-/** The readings of the pins: what was read around them shows no control. */
-function* pinnedReadings(records: ReadonlyMap<number, AnyRecord>): Generator<Reading> {
-  for (const record of records.values()) {
-    if (isReading(record) && record.window === null) yield record;
-  }
 }
 
 /**

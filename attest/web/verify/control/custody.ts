@@ -1,13 +1,15 @@
 /** What custodians confirm: that they hold the keys of addresses for the exchange (protocol.md, section 8). */
 
 import { naming } from "../evidence/chains.ts";
-import { type AnyRecord, type CustodyConfirmation, isReading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
 import { canonical } from "../ground/json.ts";
+import type { CustodyConfirmation } from "../records/control.ts";
+import { type Place, placesOf } from "../records/places.ts";
+import { pinnedReadings } from "../records/readings.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
 import { pae } from "../signing/envelope.ts";
 import { PublicKey } from "../signing/keys.ts";
-import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
-import { amountsOf, type Place } from "../records/places.ts";
+import { type ChallengeBlocks, checkedPlace, type Terms } from "./blocks.ts";
 
 const PAYLOAD_TYPE = "application/vnd.attest.custody-confirmation+json";
 
@@ -29,7 +31,7 @@ export interface Stranger {
  * or by a key of the exchange itself.
  */
 export function recheckCustody(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   blocks: ChallengeBlocks,
   terms: Terms,
   custodians: ReadonlyMap<string, PublicKey>,
@@ -82,7 +84,7 @@ function addConfirmed(
     );
   }
   for (const challenge of challenges) {
-    const place = challengedPlace(challenge, blocks, terms);
+    const place = checkedPlace(challenge, blocks, terms);
     const other = places.get(place);
     if (other !== undefined && other !== custodian) {
       throw failed("control/twice", `${challenge.address} was confirmed by ${other} already`);
@@ -99,18 +101,18 @@ function payloadOf({ confirmation: { format, custodian, challenges } }: CustodyC
 
 /** Throws when a custodian confirmed an address whose wallet names another custodian, or none. */
 export function refuseOtherCustodians(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   confirmed: ReadonlyMap<Place, string>,
 ): void {
   if (confirmed.size === 0) return;
-  for (const record of records.values()) {
-    if (!isReading(record) || record.window !== null) continue;
-    for (const place of amountsOf(record).keys()) {
+  for (const reading of pinnedReadings(records)) {
+    for (const place of placesOf(reading)) {
       const custodian = confirmed.get(place);
-      if (custodian !== undefined && custodian !== record.custodian) {
+      if (custodian !== undefined && custodian !== reading.custodian) {
         throw failed(
           "control/custodian",
-          `${custodian} confirmed an address of wallet ${record.wallet}, whose custodian is ${record.custodian ?? "nobody"}`,
+          `${custodian} confirmed an address of wallet ${reading.wallet}, whose custodian is ` +
+            `${reading.custodian ?? "nobody"}`,
         );
       }
     }

@@ -1,10 +1,12 @@
 /** The sample among the evidence: which addresses of a large wallet must sign, drawn by an auditor's nonce. */
 
-import { type AnyRecord, type ControlSample, isReading } from "../records/records.ts";
-import { rootOf } from "../records/tree.ts";
 import { concat, fromHex, tagged, toHex, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
+import type { ControlSample } from "../records/control.ts";
 import type { Place } from "../records/places.ts";
+import { isReading } from "../records/readings.ts";
+import type { Records } from "../records/record.ts";
+import { evidenceRoot } from "../records/tree.ts";
 
 type Sample = ControlSample["sample"];
 
@@ -19,7 +21,7 @@ export interface DrawnSample {
  * Throws for a sample of another nonce or reading, for two, and for a balance that is not of the reading: what is read
  * when the nonce is known can be chosen to fit it.
  */
-export function sampleOf(records: ReadonlyMap<number, AnyRecord>, nonce: string | null): DrawnSample | null {
+export function sampleOf(records: Records, nonce: string | null): DrawnSample | null {
   let found: { readonly index: number; readonly sample: Sample } | null = null;
   for (const [index, record] of records) {
     if (record.type !== "control-sample") continue;
@@ -50,14 +52,14 @@ export function sampleOf(records: ReadonlyMap<number, AnyRecord>, nonce: string 
 }
 
 /** Whether the whole reading that `sample` was drawn from is at hand. Throws for another one. */
-function isDrawnFrom(records: ReadonlyMap<number, AnyRecord>, sample: Sample): boolean {
+function isDrawnFrom(records: Records, sample: Sample): boolean {
   const leaves: Uint8Array[] = [];
   for (let i = 0; i < Math.min(sample.readingCount, records.size); i++) {
     const record = records.get(i);
     if (record !== undefined) leaves.push(fromHex(record.leaf));
   }
   if (leaves.length !== sample.readingCount) return false;
-  if (toHex(rootOf(leaves)) !== sample.readingRoot) {
+  if (toHex(evidenceRoot(leaves)) !== sample.readingRoot) {
     throw failed("control/sample", `the sample was drawn from the reading ${sample.readingRoot}, and this is another`);
   }
   return true;

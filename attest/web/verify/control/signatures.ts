@@ -5,12 +5,14 @@ import { verifyMessage } from "../bitcoin/messages.ts";
 import { verifyEthereumMessage } from "../ethereum/messages.ts";
 import { verifySafeMessage } from "../ethereum/safe-signatures.ts";
 import { naming } from "../evidence/chains.ts";
-import type { AnyRecord, Control, EthereumSafe } from "../records/records.ts";
-import { isBitcoin } from "../records/values.ts";
 import { failed } from "../ground/errors.ts";
-import { type ChallengeBlocks, challengedPlace, type Terms } from "./blocks.ts";
-import { challengeText } from "./challenge.ts";
+import type { Control } from "../records/control.ts";
 import { evmPlace, type Place } from "../records/places.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
+import { isBitcoin } from "../records/values.ts";
+import type { EthereumSafe } from "../records/wallets.ts";
+import { type ChallengeBlocks, checkedPlace, type Terms } from "./blocks.ts";
+import { challengeText } from "./challenge.ts";
 
 /** The places whose keys signed; of those in `beyond` that is so only if what this page does not check holds. */
 export interface SignedPlaces {
@@ -20,7 +22,7 @@ export interface SignedPlaces {
 
 /** Check every proof of control among `records`. Throws an error that names the record that does not hold. */
 export function signedPlaces(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   blocks: ChallengeBlocks,
   terms: Terms,
 ): SignedPlaces {
@@ -41,7 +43,7 @@ interface Proof {
 
 /** The places whose challenges keep the `terms`, whatever their signatures, each with its record. */
 function challengedPlaces(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   blocks: ChallengeBlocks,
   terms: Terms,
 ): ReadonlyMap<Place, Proof> {
@@ -50,7 +52,7 @@ function challengedPlaces(
   for (const [index, record] of records) {
     if (record.type !== "control" && record.type !== "control-contract") continue;
     naming(index, record, () => {
-      const place = challengedPlace(record.challenge, blocks, terms);
+      const place = checkedPlace(record.challenge, blocks, terms);
       if (seen.has(place)) throw failed("control/twice", "another record has a signature of its address");
       seen.add(place);
       // That a contract says yes shows no key.
@@ -61,7 +63,7 @@ function challengedPlaces(
 }
 
 /** The Safes among the records, which step 11 has checked, by where they are. */
-function safesOf(records: ReadonlyMap<number, AnyRecord>): ReadonlyMap<Place, EthereumSafe> {
+function safesOf(records: Records): ReadonlyMap<Place, EthereumSafe> {
   const safes = new Map<Place, EthereumSafe>();
   for (const record of records.values()) {
     if (record.type === "ethereum-safe") safes.set(evmPlace(record.chain, record.address), record);

@@ -3,8 +3,9 @@
  * (protocol.md, section 8).
  */
 
-import type { AnyRecord, Challenge } from "../records/records.ts";
 import type { Findings, Sentence } from "../ground/step.ts";
+import type { Challenge } from "../records/control.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
 import type { PublicKey } from "../signing/keys.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
 import { blockTime, type ChallengeBlocks, challengeBlocks, type Terms } from "./blocks.ts";
@@ -13,7 +14,7 @@ import { customersValues, lineKey, NOTHING, recheckLines, type Value } from "./c
 import { type Custody, recheckCustody, refuseOtherCustodians } from "./custody.ts";
 import { type DrawnSample, sampleOf } from "./sample.ts";
 import { type Balances, sentences } from "./sentences.ts";
-import { type SignedPlaces, signedPlaces } from "./signatures.ts";
+import { signedPlaces, type SignedPlaces } from "./signatures.ts";
 
 /** What the verifier alone knows: the nonce that an auditor drew, and the keys of custodians by name. */
 export interface KnownControl {
@@ -35,7 +36,6 @@ export interface Controlled {
   readonly to: number | null;
 }
 
-type Records = ReadonlyMap<number, AnyRecord>;
 type Contract = Extract<AnyRecord, { readonly type: "control-contract" }>;
 
 /** What the records show, all of which holds. */

@@ -1,10 +1,11 @@
 /** A wallet id is of one chain, purpose and storage (protocol.md, section 4), which step 13 looks at last. */
 
-import { type AnyRecord, isReading } from "../records/records.ts";
 import { failed } from "../ground/errors.ts";
+import { isReading } from "../records/readings.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
 
 /** Throws `segregation/wallet` where two records at the pins describe one wallet in two ways. */
-export function refuseTwoDescriptions(records: ReadonlyMap<number, AnyRecord>): void {
+export function refuseTwoDescriptions(records: Records): void {
   const known = new Map<string, string>();
   for (const record of records.values()) {
     const description = descriptionOf(record);

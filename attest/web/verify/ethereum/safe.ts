@@ -5,8 +5,8 @@
 
 import { fromHex, unsigned } from "../ground/bytes.ts";
 import { type AttestError, failed } from "../ground/errors.ts";
-import { checksumSpelling } from "./eip55.ts";
 import { provenCodeHash, provenStorageRoot, provenWord } from "./account.ts";
+import { checksumSpelling } from "./eip55.ts";
 import { keccak } from "./keccak.ts";
 import type { Nodes } from "./nodes.ts";
 

@@ -4,10 +4,12 @@ import { provenBalance, provenStorageRoot, provenWord } from "../ethereum/accoun
 import type { EthereumHead } from "../ethereum/header.ts";
 import { Nodes } from "../ethereum/nodes.ts";
 import { balanceSlot, DENY_BIT } from "../ethereum/token.ts";
+import { sumOf } from "../ground/amounts.ts";
 import { AttestError, failed } from "../ground/errors.ts";
-import { type Block, blockKey, type Blocks } from "./chains.ts";
-import type { BitcoinUtxos, EthereumTokenBalance, Reading } from "../records/records.ts";
+import { isOfToken, type Reading } from "../records/readings.ts";
 import { isBitcoin } from "../records/values.ts";
+import type { BitcoinUtxos, EthereumTokenBalance } from "../records/wallets.ts";
+import { type Block, blockKey, type Blocks } from "./chains.ts";
 
 const SEVERAL = 2;
 const BITCOIN_DECIMALS = 8;
@@ -26,9 +28,8 @@ export function checkReading(reading: Reading, blocks: Blocks, decimals: Readonl
   if (shown !== reading.amount) {
     throw failed("recheck/amount", `the evidence shows ${shown}, the record says ${reading.amount}`);
   }
-  const isCoin = reading.type === "ethereum-balance" || reading.type === "bitcoin-utxos";
   const own = isBitcoin(reading.chain) ? BITCOIN_DECIMALS : ETHEREUM_DECIMALS;
-  if (isCoin && decimals.get(reading.asset) !== own) {
+  if (!isOfToken(reading) && decimals.get(reading.asset) !== own) {
     throw failed("recheck/decimals", `${reading.asset} has other decimals than the coin of ${reading.chain}`);
   }
 }
@@ -37,7 +38,7 @@ function recompute(reading: Reading, block: Block, header: EthereumHead | "bitco
   if (reading.type === "bitcoin-utxos") {
     if (header !== "bitcoin") throw misplaced(reading);
     checkOutputs(reading, block);
-    return reading.utxos.reduce((sum, utxo) => sum + utxo.amount, 0n);
+    return sumOf(reading.utxos.map((utxo) => utxo.amount));
   }
   if (header === "bitcoin") throw misplaced(reading);
   switch (reading.type) {

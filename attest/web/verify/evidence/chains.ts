@@ -4,7 +4,8 @@ import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader, type EthereumHead } from "../ethereum/header.ts";
 import { SharedNodes } from "../ethereum/nodes.ts";
 import { AttestError, failed } from "../ground/errors.ts";
-import type { AnyRecord, BitcoinHeader, EthereumHeader, Fields, Nodes } from "../records/records.ts";
+import type { BitcoinHeader, EthereumHeader, Nodes } from "../records/chain.ts";
+import type { AnyRecord, RecordFields } from "../records/record.ts";
 import { isBitcoin } from "../records/values.ts";
 
 /** The block of a chain at which balances are read. */
@@ -38,7 +39,7 @@ export function newBlock(pin: Pin, trie = new SharedNodes()): Block {
 }
 
 /** Run `check`, and name the record in an error about it. */
-export function naming<T>(index: number, record: Fields, check: () => T): T {
+export function naming<T>(index: number, record: RecordFields, check: () => T): T {
   try {
     return check();
   } catch (error) {
@@ -47,7 +48,7 @@ export function naming<T>(index: number, record: Fields, check: () => T): T {
   }
 }
 
-function subjectOf(record: Fields): string {
+function subjectOf(record: RecordFields): string {
   const window = "window" in record ? record.window : null;
   const where = window === null ? "" : ` at block ${window}`;
   const of = "asset" in record && "wallet" in record ? `, ${record.asset} of wallet ${record.wallet}` : "";

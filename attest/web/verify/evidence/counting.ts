@@ -1,9 +1,10 @@
 /** What readings count: no coins twice, and what lies at one place for one purpose (protocol.md, section 4). */
 
-import { type AttestError, failed, malformed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../ethereum/eip55.ts";
+import { failed } from "../ground/errors.ts";
+import { evmPlace, type Place, placesOf, scriptPlace } from "../records/places.ts";
+import { isOfToken, type Reading } from "../records/readings.ts";
+import type { OwnWallet } from "../records/wallets.ts";
 import type { StatedAsset } from "../statement/statement.ts";
-import type { OwnWallet, Reading } from "../records/records.ts";
 
 /** No two of the readings count the same coins. */
 export function refuseDoubleCounting(readings: Iterable<Reading>): void {
@@ -45,7 +46,7 @@ export function refuseTwoAssets(readings: Iterable<Reading>, assets: readonly St
     for (const token of tokens ?? []) assetOf.set(contractPlace(token.chain, token.contract), asset);
   }
   for (const reading of readings) {
-    if (reading.type !== "ethereum-token-balance" && reading.type !== "ethereum-token-answer") continue;
+    if (!isOfToken(reading)) continue;
     const place = contractPlace(reading.chain, reading.contract);
     const known = assetOf.get(place);
     // A contract that is listed is known from the beginning: one that is met here stands in no list.
@@ -66,7 +67,7 @@ function contractPlace(chain: string, contract: string): string {
 
 /** What lies at one place serves one purpose in one kind of storage: one key moves all of it. */
 export function refuseTwoPurposes(readings: Iterable<Reading>): void {
-  const tenants = new Map<string, Reading>();
+  const tenants = new Map<Place, Reading>();
   for (const reading of readings) {
     for (const place of placesOf(reading)) {
       const other = tenants.get(place);
@@ -84,10 +85,10 @@ export function refuseTwoPurposes(readings: Iterable<Reading>): void {
 
 /** No reading counts what lies in one of the exchange's own wallets. */
 export function refuseOwn(readings: Iterable<Reading>, wallets: readonly OwnWallet[]): void {
-  const owner = new Map<string, OwnWallet>();
+  const owner = new Map<Place, OwnWallet>();
   for (const wallet of wallets) {
     if (wallet.address !== null) owner.set(evmPlace(wallet.chain, wallet.address), wallet);
-    for (const script of wallet.scripts ?? []) owner.set(`${wallet.chain} ${script}`, wallet);
+    for (const script of wallet.scripts ?? []) owner.set(scriptPlace(wallet.chain, script), wallet);
   }
   if (owner.size === 0) return;
   for (const reading of readings) {
@@ -103,26 +104,11 @@ export function refuseOwn(readings: Iterable<Reading>, wallets: readonly OwnWall
   }
 }
 
-/** Where a balance lies: its address, or the script of each output. */
-export function placesOf(reading: Reading): ReadonlySet<string> {
-  if (reading.type !== "bitcoin-utxos") return new Set([evmPlace(reading.chain, reading.address)]);
-  return new Set(reading.utxos.map((utxo) => `${reading.chain} ${utxo.script}`));
-}
-
-function evmPlace(chain: string, address: string): string {
-  if (!isSoundlySpelled(address)) throw noAddress(address);
-  return `${chain} ${address.toLowerCase()}`;
-}
-
-function noAddress(address: string): AttestError {
-  return malformed("ethereum/address", `${address} has a wrong EIP-55 checksum`);
-}
-
 /** The own coin of a chain counts as one asset, as which no token there counts. */
 export function checkCoins(readings: readonly Reading[]): void {
   const coins = new Map<string, string>();
   for (const reading of readings) {
-    if (reading.type !== "ethereum-balance" && reading.type !== "bitcoin-utxos") continue;
+    if (isOfToken(reading)) continue;
     const other = coins.get(reading.chain) ?? reading.asset;
     if (other !== reading.asset) {
       throw failed("recheck/coin", `the coin of ${reading.chain} counts as ${other} and as ${reading.asset}`);
@@ -130,8 +116,7 @@ export function checkCoins(readings: readonly Reading[]): void {
     coins.set(reading.chain, reading.asset);
   }
   for (const reading of readings) {
-    const isToken = reading.type === "ethereum-token-balance" || reading.type === "ethereum-token-answer";
-    if (isToken && coins.get(reading.chain) === reading.asset) {
+    if (isOfToken(reading) && coins.get(reading.chain) === reading.asset) {
       throw failed(
         "recheck/coin",
         `wallet ${reading.wallet} counts a token of ${reading.chain} as its coin, ${reading.asset}`,

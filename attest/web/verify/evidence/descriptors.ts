@@ -2,8 +2,10 @@
 
 import { simpleDescriptor } from "../bitcoin/descriptor.ts";
 import { failed } from "../ground/errors.ts";
+import type { Reading } from "../records/readings.ts";
+import type { Records } from "../records/record.ts";
+import type { BitcoinDescriptor } from "../records/wallets.ts";
 import { naming } from "./chains.ts";
-import type { AnyRecord, BitcoinDescriptor, Reading } from "../records/records.ts";
 
 const MAX_RANGE = 100_000;
 /** So many keys are derived for all descriptors together: some seconds of work. */
@@ -11,7 +13,7 @@ const MAX_KEYS = 6_000;
 
 /** Returns the wallets whose descriptor this page cannot derive. Throws where an output is not of its wallet's. */
 export function checkDescriptors(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   readings: Iterable<Reading>,
 ): ReadonlySet<string> {
   const holding = scriptsHeld(readings);

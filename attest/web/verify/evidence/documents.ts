@@ -1,9 +1,11 @@
 /** Contracts of cover, price lists, and what is declared, held against the statement's lines. */
 
 import { failed } from "../ground/errors.ts";
+import type { DeclarationRecord } from "../records/documents.ts";
+import type { Reading } from "../records/readings.ts";
+import type { AnyRecord } from "../records/record.ts";
 import type { Cover, Declaration, Price } from "../statement/statement.ts";
 import { texts } from "./line-sums.ts";
-import type { AnyRecord, DeclarationRecord, Reading } from "../records/records.ts";
 
 const HIDDEN = "not public";
 

@@ -1,14 +1,15 @@
 /** What step 11 found, as its sentences and its conclusion need it. */
 
+import type { Reading } from "../records/readings.ts";
+import type { Records } from "../records/record.ts";
 import type { Declaration, Predicate } from "../statement/statement.ts";
 import type { Declared } from "./documents.ts";
 import type { Shown } from "./line-sums.ts";
-import type { AnyRecord, Reading } from "../records/records.ts";
 import type { RecheckedWindow } from "./windows.ts";
 
 export interface Found {
   readonly predicate: Predicate;
-  readonly records: ReadonlyMap<number, AnyRecord>;
+  readonly records: Records;
   /** Those of the pins. */
   readonly readings: readonly Reading[];
   readonly lines: ReadonlyMap<string, Shown>;

@@ -1,8 +1,10 @@
 /** Lines of a statement held against what is disclosed: sums of readings, and documents that they name by leaf. */
 
 import { failed } from "../ground/errors.ts";
+import type { DeclaredBalance, Money } from "../records/documents.ts";
+import { deniedOf, type Reading } from "../records/readings.ts";
+import type { AnyRecord } from "../records/record.ts";
 import type { HeldLine, MoneyLine, ReserveLine } from "../statement/statement.ts";
-import type { AnyRecord, DeclaredBalance, Money, Reading } from "../records/records.ts";
 
 /** What a line is, but for its control, which no reading says. */
 export interface LineOf {
@@ -64,7 +66,7 @@ export function checkLines(
     }
     line.amount += reading.amount;
     line.wallets += 1;
-    if (reading.type === "ethereum-token-balance" && reading.denied !== null) line.denied += reading.amount;
+    line.denied += deniedOf(reading);
     if (needsDump(reading)) {
       line.waitingAmount += reading.amount;
       line.waiting += 1;

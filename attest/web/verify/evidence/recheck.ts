@@ -2,6 +2,8 @@
 
 import { failed } from "../ground/errors.ts";
 import type { Findings } from "../ground/step.ts";
+import { isReading, type Reading } from "../records/readings.ts";
+import type { Records } from "../records/record.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
 import { checkReading } from "./balances.ts";
 import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
@@ -10,7 +12,6 @@ import { checkDescriptors } from "./descriptors.ts";
 import { checkContracts, checkDeclarations } from "./documents.ts";
 import { type Documents, type Found, statedLeaves } from "./found.ts";
 import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
 import { checkSafes } from "./safes.ts";
 import { tell } from "./telling.ts";
 import { type Rest, restOf, type UncheckedLine, uncheckedLines } from "./unchecked.ts";
@@ -47,7 +48,7 @@ export function restsOn(rechecked: Rechecked, asset: string): Rest {
 
 export function recheckEvidence(
   statement: Statement,
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   windowNonce: string | null,
   findings: Findings,
 ): Rechecked {
@@ -76,7 +77,7 @@ interface Balances {
 
 /** Recompute every balance, and see that none counts twice. */
 function checkBalances(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   predicate: Predicate,
   pins: ReadonlyMap<string, Pin>,
   drawn: ReadonlyMap<string, Pin>,
@@ -103,7 +104,7 @@ function checkBalances(
 }
 
 function checkDocuments(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   readings: readonly Reading[],
   predicate: Predicate,
   lines: ReadonlyMap<string, Shown>,

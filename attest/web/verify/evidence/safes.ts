@@ -2,21 +2,19 @@
 
 import { Nodes } from "../ethereum/nodes.ts";
 import { provenSafe } from "../ethereum/safe.ts";
-import { failed, malformed } from "../ground/errors.ts";
-import { isSoundlySpelled } from "../ethereum/eip55.ts";
+import { failed } from "../ground/errors.ts";
+import { evmPlace, type Place } from "../records/places.ts";
+import type { Records } from "../records/record.ts";
+import type { EthereumSafe } from "../records/wallets.ts";
 import { type Blocks, naming } from "./chains.ts";
-import type { AnyRecord, EthereumSafe } from "../records/records.ts";
 
-export function checkSafes(records: ReadonlyMap<number, AnyRecord>, blocks: Blocks): void {
-  const seen = new Set<string>();
+export function checkSafes(records: Records, blocks: Blocks): void {
+  const seen = new Set<Place>();
   for (const [index, record] of records) {
     if (record.type !== "ethereum-safe") continue;
     naming(index, record, () => {
       checkSafe(record, blocks);
-      if (!isSoundlySpelled(record.address)) {
-        throw malformed("ethereum/address", `${record.address} has a wrong EIP-55 checksum`);
-      }
-      const place = `${record.chain} ${record.address.toLowerCase()}`;
+      const place = evmPlace(record.chain, record.address);
       if (seen.has(place)) throw failed("recheck/twice", "another record is of the same Safe");
       seen.add(place);
     });

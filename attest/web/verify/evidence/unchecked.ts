@@ -1,8 +1,8 @@
 /** What a statement says and step 11 did not check, and how much of an asset's coverage rests on it. */
 
+import type { Reading } from "../records/readings.ts";
 import type { Predicate } from "../statement/statement.ts";
 import { isDisclosed, lineKey, lineOf, type Shown } from "./line-sums.ts";
-import type { Reading } from "../records/records.ts";
 
 /** Records that are not here, outputs that only a dump of all unspent ones shows, or what this page does not know. */
 export type Why = "unavailable" | "dump" | "beyond";

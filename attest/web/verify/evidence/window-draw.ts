@@ -4,15 +4,17 @@ import { headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader } from "../ethereum/header.ts";
 import { concat, fromHex, tagged, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
+import type { BitcoinHeader, EthereumHeader, Window } from "../records/chain.ts";
+import { isReading } from "../records/readings.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
 import { blockKey, naming, type Pin } from "./chains.ts";
-import { type AnyRecord, type BitcoinHeader, type EthereumHeader, isReading, type Window } from "../records/records.ts";
 
 /**
  * The blocks of all windows, as their headers have them. Throws when a record belongs to a block that was not drawn,
  * when a drawn block has no header, or when one stands at two heights or on the other side of the pin in time.
  */
 export function drawnBlocks(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   pins: ReadonlyMap<string, Pin>,
 ): ReadonlyMap<string, Pin> {
   const drawn = drawnHeights(records, pins);
@@ -59,7 +61,7 @@ function windowOf(record: AnyRecord): AtHeight | null {
 }
 
 function drawnHeights(
-  records: ReadonlyMap<number, AnyRecord>,
+  records: Records,
   pins: ReadonlyMap<string, Pin>,
 ): ReadonlyMap<string, readonly number[]> {
   const drawn = new Map<string, readonly number[]>();

@@ -1,14 +1,13 @@
 /** The readings at the blocks of windows: of the same wallets as at the pin, and what these held at the lowest. */
 
-import { placeOf } from "../records/places.ts";
 import { failed } from "../ground/errors.ts";
+import { challengedPlace, placesOf } from "../records/places.ts";
+import { isOfToken, isReading, type Reading } from "../records/readings.ts";
+import type { AnyRecord, Records } from "../records/record.ts";
 import type { Declaration, Predicate } from "../statement/statement.ts";
 import { blockKey, naming, type Pin } from "./chains.ts";
-import { placesOf, refuseDoubleCounting } from "./counting.ts";
+import { refuseDoubleCounting } from "./counting.ts";
 import { isDisclosed, lineKey, type Shown, texts } from "./line-sums.ts";
-import { type AnyRecord, isReading, type Reading } from "../records/records.ts";
-
-type Records = ReadonlyMap<number, AnyRecord>;
 
 /**
  * See that each block has the customers' balances that are disclosed of the pin, and no other, and that an output which
@@ -70,8 +69,7 @@ function slotsDiffer(one: Reading, other: Reading): boolean {
 function balanceOf(reading: Reading): string {
   const { wallet, asset, purpose, storage, custodian } = reading;
   const place = reading.type === "bitcoin-utxos" ? null : reading.address.toLowerCase();
-  const isToken = reading.type === "ethereum-token-balance" || reading.type === "ethereum-token-answer";
-  return texts(wallet, asset, purpose, storage, custodian, place, isToken ? reading.contract.toLowerCase() : null);
+  return texts(wallet, asset, purpose, storage, custodian, place, isOfToken(reading) ? reading.contract.toLowerCase() : null);
 }
 
 /** At no block are coins counted twice. */
@@ -156,7 +154,7 @@ function strange(records: readonly AnyRecord[]): Set<string> {
   const known = new Set<string>();
   for (const record of records) {
     if (record.type === "bitcoin-descriptor") described.add(record.wallet);
-    else if (record.type === "control") known.add(`${record.wallet} ${placeOf(record.challenge)}`);
+    else if (record.type === "control") known.add(`${record.wallet} ${challengedPlace(record.challenge)}`);
     else if (record.type === "bitcoin-utxos" && record.window === null) {
       for (const place of placesOf(record)) known.add(`${record.wallet} ${place}`);
     }

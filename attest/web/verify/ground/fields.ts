@@ -3,6 +3,7 @@
  * or throws a `malformed` error that names the field. Unknown fields are refused, and nothing is converted.
  */
 
+import { MAX_AMOUNT } from "./amounts.ts";
 import { equal, fromBase64, fromHex } from "./bytes.ts";
 import { AttestError, malformed } from "./errors.ts";
 import { canonical, type Json, type JsonObject, parseJson } from "./json.ts";
@@ -38,8 +39,6 @@ export const anyString: Reader<string> = (value, path) => {
   if (typeof value !== "string") throw refuse(path, "not a string");
   return value;
 };
-
-const MAX_AMOUNT = (1n << 128n) - 1n;
 
 /** An amount in base units, from 0 to 2^128 - 1. */
 export const amount: Reader<bigint> = (value, path) => {
@@ -174,6 +173,11 @@ export function readJson<T>(reader: Reader<T>, bytes: Uint8Array, what: string, 
 export function readCanonical<T>(reader: Reader<T>, bytes: Uint8Array, what: string, maxBytes: number): T {
   const value = parseJson(bytes, what, maxBytes);
   const read = reader(value, what);
-  if (!equal(canonical(value), bytes)) throw malformed("document/not-canonical", `${what} is not in RFC 8785 form`);
+  requireCanonical(value, bytes, what);
   return read;
+}
+
+/** Refuse `bytes`, from which `value` was parsed, when they are not its RFC 8785 form. */
+export function requireCanonical(value: Json, bytes: Uint8Array, what: string): void {
+  if (!equal(canonical(value), bytes)) throw malformed("document/not-canonical", `${what} is not in RFC 8785 form`);
 }

@@ -1,5 +1,6 @@
 /** The inclusion proof that a customer keeps, and its verification (protocol.md, section 3; steps 0 and 10). */
 
+import { sumOf } from "../ground/amounts.ts";
 import { equal, fromHex, toHex } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
 import {
@@ -16,10 +17,11 @@ import {
   refuse,
 } from "../ground/fields.ts";
 import type { Json } from "../ground/json.ts";
-import { accountDigest } from "./accounts.ts";
+import { rootAlong } from "../ground/merkle.ts";
 import type { StatedTree } from "../statement/lines.ts";
-import { fold, join, leafOf, type SumNode } from "./tree.ts";
 import { assetName, count } from "../statement/values.ts";
+import { accountDigest } from "./accounts.ts";
+import { join, leafOf, type SumNode } from "./tree.ts";
 
 const MAX_PROOF_BYTES = 1024 * 1024;
 const MAX_PATH = 64;
@@ -93,7 +95,7 @@ export function verifyInclusion(
   }
   return [...leavesOf].map(([asset, leaves]) => ({
     asset,
-    amount: leaves.reduce((total, leaf) => total + leaf.amount, 0n),
+    amount: sumOf(leaves.map((leaf) => leaf.amount)),
     leaves,
   }));
 }
@@ -101,7 +103,7 @@ export function verifyInclusion(
 /** That a leaf leads to the root of its tree, and to the total. */
 function checkLeaf(leaf: ProvenLeaf, account: Uint8Array, tree: StatedTree): void {
   const start = leafOf(fromHex(leaf.salt), account, leaf.amount);
-  const root = fold(start, leaf.index, tree.size, leaf.path, join);
+  const root = rootAlong(start, leaf.index, tree.size, leaf.path, join);
   if (!equal(root.hash, fromHex(tree.root)) || root.sum !== tree.total) {
     throw failed(
       "proof/root",

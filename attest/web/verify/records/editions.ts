@@ -1,25 +1,22 @@
 /** Step 9: the files beside the bundle have the digests that were signed, and their records lead to the root. */
 
-import { equal, sha256, toHex } from "../ground/bytes.ts";
+import { sentences } from "../evidence/sentences.ts";
+import { sha256, toHex } from "../ground/bytes.ts";
 import { failed, malformed } from "../ground/errors.ts";
-import { array, digest, object, type Reader } from "../ground/fields.ts";
+import { array, digest, object, type Reader, requireCanonical } from "../ground/fields.ts";
 import { canonical, type Json, parseJson } from "../ground/json.ts";
 import type { Findings } from "../ground/step.ts";
 import type { Statement } from "../statement/statement.ts";
 import { count } from "../statement/values.ts";
 import { linesOf, MAX_LINE_BYTES, MAX_LINES, refuseLargeFile } from "./lines.ts";
-import { type AnyRecord, anyRecord } from "./records.ts";
+import { type AnyRecord, recordFields, type Records } from "./record.ts";
 import { Room } from "./room.ts";
-import { sentences } from "../evidence/sentences.ts";
-import { foldedRoot, recordLeaf, rootOf } from "./tree.ts";
-
-export type { AnyRecord } from "./records.ts";
+import { evidenceRoot, evidenceRootAlong, recordLeaf } from "./tree.ts";
 
 const PUBLIC = "evidence-public.jsonl";
 const AUDITOR = "evidence.jsonl";
 const MAX_PATH = 64;
 
-type Records = ReadonlyMap<number, AnyRecord>;
 type Bound = Statement["predicate"]["evidence"];
 
 /** The value as it stands, for its bytes are needed besides what it says. */
@@ -65,11 +62,11 @@ function readPublic(content: Uint8Array, bound: Bound): Records {
     const what = `${PUBLIC} row ${row}`;
     const line = parseJson(bytes, what, MAX_LINE_BYTES);
     const { index, path, record: json } = publicLine(line, what);
-    const fields = anyRecord(json, `${what}.record`);
-    requireOneSpelling(line, bytes, what);
+    const fields = recordFields(json, `${what}.record`);
+    requireCanonical(line, bytes, what);
     if (records.has(index)) throw failed("evidence/twice", `${what}: record ${index} stands there twice`);
     const leaf = recordLeaf(canonical(json));
-    if (toHex(foldedRoot(leaf, index, bound.count, path)) !== bound.root) {
+    if (toHex(evidenceRootAlong(leaf, index, bound.count, path)) !== bound.root) {
       throw failed("evidence/path", `${what}: record ${index} (${fields.type}) does not lead to the evidence root`);
     }
     room.take(what, json, fields);
@@ -88,7 +85,7 @@ function readAuditors(content: Uint8Array, bound: Bound): Records {
     if (row > MAX_LINES) throw tooMany(AUDITOR);
     leaves.push(recordLeaf(bytes));
   }
-  if (leaves.length !== bound.count || toHex(rootOf(leaves)) !== bound.root) {
+  if (leaves.length !== bound.count || toHex(evidenceRoot(leaves)) !== bound.root) {
     throw failed("evidence/root", `${AUDITOR} does not lead to the evidence root`);
   }
   const room = new Room();
@@ -96,16 +93,12 @@ function readAuditors(content: Uint8Array, bound: Bound): Records {
   for (const { row, bytes } of linesOf(content, AUDITOR)) {
     const what = `${AUDITOR} row ${row}`;
     const json = parseJson(bytes, what, MAX_LINE_BYTES);
-    const fields = anyRecord(json, what);
-    requireOneSpelling(json, bytes, what);
+    const fields = recordFields(json, what);
+    requireCanonical(json, bytes, what);
     room.take(what, json, fields);
     records.set(row - 1, { ...fields, leaf: toHex(leaves[row - 1] ?? new Uint8Array(0)) });
   }
   return records;
-}
-
-function requireOneSpelling(json: Json, bytes: Uint8Array, what: string): void {
-  if (!equal(canonical(json), bytes)) throw malformed("document/not-canonical", `${what} is not in RFC 8785 form`);
 }
 
 function tooMany(name: string): Error {

@@ -14,13 +14,14 @@ import {
   optional,
   orNull,
   type Read,
-  type Reader,
   readCanonical,
+  type Reader,
   refuse,
   time,
 } from "../ground/fields.ts";
 import { parseJson } from "../ground/json.ts";
-import { type Envelope, envelope, MAX_SIGNATURES } from "./envelope.ts";
+import { origin } from "../statement/values.ts";
+import { envelope, type Envelope, MAX_SIGNATURES } from "./envelope.ts";
 import { PublicKey } from "./keys.ts";
 
 const TRUST_ROOT_TYPE = "application/vnd.attest.trust-root+json";
@@ -55,7 +56,7 @@ const trustRoot = object({
   version: integer(1),
   issuedAt: time,
   expiresAt: time,
-  origin: matching(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "a domain"),
+  origin,
   keys,
   roles: object({ root: role, exchange: role, auditor: optional(orNull(role)) }),
 });

@@ -1,10 +1,11 @@
 /** What must hold inside a statement, whoever signed it (step 8; protocol.md, section 5). */
 
+import { addTo, MAX_AMOUNT } from "../ground/amounts.ts";
 import { tagged, toHex } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
 import type { Findings } from "../ground/step.ts";
 import { demand, demandAscending } from "./contradiction.ts";
-import { addTo, customersCoins } from "./customers.ts";
+import { customersCoins } from "./customers.ts";
 import { checkDeclarations } from "./declared.ts";
 import { sentences } from "./sentences.ts";
 import type { Predicate, Price, StatedAsset, StatedPin, StatedTree, Statement, Subject } from "./statement.ts";
@@ -16,7 +17,6 @@ const MAX_DISTANCE = 24 * HOUR;
 const FIRST_END = -14 * HOUR;
 const LAST_END = 12 * HOUR;
 const QUARTER = HOUR / 4;
-const MAX_AMOUNT = (1n << 128n) - 1n;
 const EMPTY_ROOT = toHex(tagged("attest/v1/empty", new Uint8Array()));
 /** The file that step 9 reads the public records from. */
 const PUBLIC_EVIDENCE = "evidence-public.jsonl";

@@ -1,6 +1,7 @@
 /** What is owed to customers and what is held for them, per asset: the reader derives it, a statement never says it. */
 
-import { addTo, customersCoins, placeOf } from "./customers.ts";
+import { addTo, sumOf } from "../ground/amounts.ts";
+import { customersCoins, placeOf } from "./customers.ts";
 import type { Level, Predicate, Statement } from "./statement.ts";
 
 /** How something that is held is shown; money is `declared`, by a document alone. */
@@ -51,7 +52,7 @@ function derive(
   levels: readonly HeldAtLevel[],
   fewer: bigint | null,
 ): Coverage {
-  const held = levels.reduce((total, level) => total + level.amount, 0n);
+  const held = sumOf(levels.map((level) => level.amount));
   const counted = held - (fewer ?? 0n);
   const hundredths = owed === 0n ? null : (counted * 10_000n) / owed;
   return { asset, decimals, owed, held, counted, hasLowest: fewer !== null, levels, met: counted >= owed, hundredths };

@@ -24,8 +24,3 @@ export function customersCoins(predicate: Predicate): ReadonlyMap<string, Coins>
   }
   return found;
 }
-
-/** Add `amount` to what `totals` has of `key`. */
-export function addTo(totals: Map<string, bigint>, key: string, amount: bigint): void {
-  totals.set(key, (totals.get(key) ?? 0n) + amount);
-}

@@ -1,8 +1,9 @@
 /** What a statement declares, checked against its own figures (step 8). */
 
+import { addTo } from "../ground/amounts.ts";
 import { formatTime } from "../ground/fields.ts";
 import { demand, demandAscending } from "./contradiction.ts";
-import { addTo, type Coins, placeOf } from "./customers.ts";
+import { type Coins, placeOf } from "./customers.ts";
 import type { Declaration } from "./statement.ts";
 
 /** That what is declared fits what customers hold, and rests on other records than the lines that `leaves` are of. */

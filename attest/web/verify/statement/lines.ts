@@ -1,5 +1,6 @@
 /** What a statement says of assets, blocks, trees, and of what is held (protocol.md, section 5). */
 
+import { isSoundlySpelled } from "../ethereum/eip55.ts";
 import {
   amount,
   array,
@@ -14,7 +15,6 @@ import {
   text,
   time,
 } from "../ground/fields.ts";
-import { isSoundlySpelled } from "../ethereum/eip55.ts";
 import {
   assetName,
   chainId,

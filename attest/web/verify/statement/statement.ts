@@ -20,7 +20,7 @@ import { parseJson } from "../ground/json.ts";
 import { cover, declaration, price } from "./declarations.ts";
 import { heldLine, liabilities, moneyLine, reserveLine, statedAsset, statedPin } from "./lines.ts";
 import { policyResults } from "./policies.ts";
-import { count, MANY } from "./values.ts";
+import { count, MANY, origin, period } from "./values.ts";
 
 export type { Conditions, Cover, Declaration, Price } from "./declarations.ts";
 export type {
@@ -50,7 +50,7 @@ const subject = object({
 /** The exchange: its name, a domain that it controls, its legal entity identifier (ISO 17442). */
 const entity = object({
   name: text(),
-  origin: matching(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "a domain"),
+  origin,
   lei: optional(orNull(matching(/^[0-9A-Z]{18}[0-9]{2}$/, "a legal entity identifier"))),
 });
 
@@ -61,7 +61,7 @@ const scope = object({
 
 const predicate = object({
   entity,
-  period: matching(/^2[0-9]{3}-(?:0[1-9]|1[0-2])$/, "a month like 2026-10"),
+  period,
   sequence: count,
   previous: orNull(digestText),
   snapshotAt: time,
