@@ -99,11 +99,11 @@ export function texts(lang: Lang): readonly (readonly [string, string])[] {
 }
 
 /** These texts take the names of assets, as a phrase. */
-const OF_PHRASES = /\.(?:expectLess|expectMore|below|includedBelow|restLine|networkLine|network)$/;
+const OF_PHRASES = /\.(?:expectLess|expectMore|below|includedBelow|restLine|includedIn|networkLine|network)$/;
 
 function leaves(node: unknown, path: string): readonly (readonly [string, string])[] {
   if (typeof node === "string") return [[path, node]];
-  if (typeof node === "function") return leaves(OF_PHRASES.test(path) ? node(["BTC"]) : node(2, 3, 3), path);
+  if (typeof node === "function") return leaves(OF_PHRASES.test(path) ? node(["BTC"], 2) : node(2, 3, 3), path);
   if (typeof node !== "object" || node === null) return [];
   if ("quoted" in node) return [];
   return Object.entries(node).flatMap(([name, one]) => leaves(one, `${path}.${name}`));

@@ -16,7 +16,7 @@ from attest.canonical import dumps
 from attest.liabilities.tree import account_digest, leaf
 from tests.web.browser import Browser
 from tests.web.mutated import bundle, pem
-from tests.web.states import CORPUS, EVIDENCE, payload, trust_root, write_states
+from tests.web.states import CORPUS, EVIDENCE, UNPACKED, payload, trust_root, write_states
 from tests.web.test_browsers import VERDICT, fragment, open_link
 from tests.web.test_look import Looked
 
@@ -141,6 +141,9 @@ def test_a_proof_that_nothing_is_owed_is_not_called_verified(page: Looked) -> No
     seen = look(page, month, dumps(proof), ROOT)
     assert seen["owed"] == ["0.00000000 BTC"]
     assert (seen["status"], seen["title"]) == ("NOT CHECKED", "Your proof is of a balance of 0")
+    assert not any("is included" in line for line in seen["lines"])
+    without = look(page, month, ROOT)
+    assert seen["green"] == without["green"]
 
 
 def test_a_name_keeps_to_its_place(page: Looked) -> None:
@@ -191,3 +194,25 @@ def test_a_link_leaves_the_address_however_its_sign_is_written(browser: Browser,
     link = fragment((tmp_path / "hanako.proof.json").read_bytes()).replace("=", "%3D")
     browser.open((tmp_path / "verify.html").as_uri() + link, at=1_795_564_800)
     browser.wait(f"location.hash === '' && {LAST_FILE} !== undefined")
+
+
+def test_a_proof_of_some_assets_alone_says_of_which(page: Looked) -> None:
+    value = json.loads(PROOF)
+    value["holdings"] = [one for one in value["holdings"] if one["asset"] == "BTC"]
+    seen = look(page, MONTH, dumps(value), ROOT, RECORDS)
+    line = "The proof has something for you in these assets alone: BTC. In 3 other assets it has nothing."
+    assert (seen["status"], line in seen["lines"]) == ("VERIFIED", True)
+    assert not any("these assets alone" in line for line in look(page, MONTH, PROOF, ROOT)["lines"])
+
+
+def test_an_amount_that_matches_is_no_good_news_in_a_statement_of_nobodys(browser: Browser, tmp_path: Path) -> None:
+    write_states(tmp_path)
+    tag = "document.querySelector('#expect-BTC').closest('li').querySelector('output .tag').className"
+    for name, tone in (("verify.html", "tag good"), ("bare.html", "tag idle")):
+        browser.open(tmp_path / name, at=1_795_564_800)
+        browser.wait(UNPACKED)
+        browser.choose(tmp_path / "month.attest.json", tmp_path / "hanako.proof.json")
+        browser.wait("document.querySelector('#expect-BTC') !== null")
+        typed = "(field) => { field.value = '1.25'; field.dispatchEvent(new Event('input')); }"
+        browser.evaluate(f"void ({typed})(document.querySelector('#expect-BTC'))")
+        assert browser.evaluate(tag) == tone

@@ -19,7 +19,7 @@ export function mineSection(view: MineView, typing: Typing, texts: Texts): HTMLE
   const { owed } = view;
   const answer = h("p", {}, ...(view.status === null ? [] : [statusTag(view.status, texts, view.tone), " "]), view.text);
   if (owed === null) return section("mine", mine.heading, answer);
-  const row = (one: OwedRow): HTMLElement => owedRow(one, typing, texts);
+  const row = (one: OwedRow): HTMLElement => owedRow(one, view.tone === "good", typing, texts);
   return section(
     "mine",
     mine.heading,
@@ -43,7 +43,8 @@ export function mineSection(view: MineView, typing: Typing, texts: Texts): HTMLE
   );
 }
 
-function owedRow(row: OwedRow, typing: Typing, texts: Texts): HTMLElement {
+/** `counts` says whether the statement does: else a match is no good news. */
+function owedRow(row: OwedRow, counts: boolean, typing: Typing, texts: Texts): HTMLElement {
   const { mine } = texts;
   const id = `expect-${row.asset}`;
   const input = h("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", maxlength: 200 });
@@ -54,7 +55,7 @@ function owedRow(row: OwedRow, typing: Typing, texts: Texts): HTMLElement {
     output.replaceChildren();
     if (outcome === "none") return;
     const isGood = outcome === "same";
-    output.append(h("span", { class: `tag ${isGood ? "good" : outcome === "less" ? "bad" : "warn"}` }, h("span", { "aria-hidden": "true" }, isGood ? "✓ " : "! "), ...nodesOf(text)));
+    output.append(h("span", { class: `tag ${isGood ? (counts ? "good" : "idle") : outcome === "less" ? "bad" : "warn"}` }, h("span", { "aria-hidden": "true" }, isGood ? "✓ " : "! "), ...nodesOf(text)));
   };
   answer();
   input.addEventListener("input", () => {

@@ -10,7 +10,7 @@ import type { Verification } from "../verify.ts";
 import { compareWith } from "./fingerprint.ts";
 import { clipped, type Lang, moment, percentText, periodText } from "./format.ts";
 import type { Gathered } from "./gather.ts";
-import { compared, type Owed, type OwedRow } from "./mine.ts";
+import { compared, isOfNothing, type Owed, type OwedRow } from "./mine.ts";
 import { unknownNetworks } from "./networks.ts";
 import { type Phrase, quoted } from "./phrase.ts";
 import type { Texts } from "./texts.en.ts";
@@ -233,7 +233,7 @@ function spelled(seconds: number, lang: Lang, zone: string): string {
 
 /** Who is owed nothing has no place in the totals: a proof of nothing shows that nobody is counted. */
 function empty(owed: Owed | null, { verdict }: Texts): Issue[] {
-  if (owed === null || owed.rows.some((row) => row.amount > 0n)) return [];
+  if (owed === null || !isOfNothing(owed)) return [];
   return [{ tone: "warn", status: "NOT CHECKED", title: [verdict.nothing], why: [verdict.nothingLine], act: null }];
 }
 
@@ -274,8 +274,11 @@ function told(
     const open = steps.filter((step) => step.status === "NOT CHECKED").length;
     if (first === null) lines.push(verdict.signed);
     if (signedOf(seen) === "yes" && isByHand(seen)) lines.push(verdict.byHand);
-    if (first !== null && first.saysIncluded !== true && holdings.length > 0 && isMet) lines.push(verdict.includedLine);
+    const owed = holdings.filter(({ amount }) => amount > 0n).map(({ asset }) => quoted(asset));
+    if (first !== null && first.saysIncluded !== true && owed.length > 0 && isMet) lines.push(verdict.includedLine);
     if (first !== null && isMet) lines.push(verdict.metLine);
+    const others = statement.predicate.assets.length - owed.length;
+    if (owed.length > 0 && others > 0) lines.push(verdict.includedIn(listed(owed, texts), others));
     if (holdings.length > 0 && !isTyped) lines.push(verdict.compareLine);
     if (isBare(verification)) lines.push(verdict.bareLine);
     else if (unchecked.length > 0) lines.push(verdict.restLine(listed(unchecked, texts)));

@@ -65,6 +65,11 @@ export function owedOf({ account, holdings, statement }: Verification): Owed | n
   };
 }
 
+/** A proof whose every leaf is of 0, as honest totals have for nobody. */
+export function isOfNothing({ rows }: Owed): boolean {
+  return rows.every(({ amount }) => amount === 0n);
+}
+
 function rowOf(holding: Holding, decimals: number, account: Uint8Array): OwedRow {
   return {
     asset: holding.asset,

@@ -152,6 +152,8 @@ export const en = {
     nothingLine: say`Who is owed nothing has no place in the totals. If you had a balance at that time, it was not counted.`,
     includedLine: say`Your balance is included in the totals of the statement.`,
     metLine: say`The reserves stated reach what is owed in every asset.`,
+    includedIn: (assets: Phrase, others: number) =>
+      ["The proof has something for you in these assets alone: ", ...assets, `. In ${many(others, "other asset", "other assets")} it has nothing.`] as Phrase,
     compareLine: say`Only you know what you should be owed: compare the amounts below.`,
     openLine: (count: number) => say`${count} of 16 steps were not checked, or not to their end. They are listed below with the reason.`,
     restLine: (assets: Phrase) => ["The evidence for these reserves was not checked here, or not all of it: ", ...assets] as Phrase,

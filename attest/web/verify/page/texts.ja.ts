@@ -156,6 +156,8 @@ export const ja: Texts = {
     nothingLine: say`残高のない人は合計に含まれません。この時点で残高があった場合、その残高は計上されていません。`,
     includedLine: say`あなたの残高は、証明書の合計に含まれています。`,
     metLine: say`記載された準備資産は、すべての資産について顧客預り資産の額に達しています。`,
+    includedIn: (assets: Phrase, others: number) =>
+      ["包含証明にあなたの残高があるのは、次の資産だけです：", ...assets, `。ほかの${others}種類の資産については、何も含まれていません。`] as Phrase,
     compareLine: say`本来の残高を知っているのはあなただけです。下の金額を自分の記録と見比べてください。`,
     openLine: (count: number) =>
       say`16の手順のうち${count}つは、検証していないか、最後まで検証できていません。理由は下の一覧にあります。`,

@@ -7,7 +7,7 @@ import { type CoverageView, coverageView } from "./covered.ts";
 import { clipped, inFours, type Lang, type Moment, moment } from "./format.ts";
 import type { Anchor, Remark } from "./gather.ts";
 import { isStanding, judge, type Seen, signedOf, type Tone, type Verdict } from "./judge.ts";
-import { type Owed, owedOf } from "./mine.ts";
+import { isOfNothing, type Owed, owedOf } from "./mine.ts";
 import type { Phrase } from "./phrase.ts";
 import { MAX_SENTENCE, stepsOf, type StepView, stepViews } from "./steps.ts";
 import type { Texts } from "./texts.en.ts";
@@ -175,12 +175,13 @@ function signersView(seen: Seen, { signatories }: Verification, lang: Lang, { si
   return { tone: "good", text: hasAuditor ? "" : signers.noAuditor, roles, reports };
 }
 
-function mineView(seen: Seen, verification: Verification, owed: Owed | null, lang: Lang, { mine }: Texts): MineView {
+function mineView(seen: Seen, verification: Verification, owed: Owed | null, lang: Lang, { mine, verdict }: Texts): MineView {
   const { statement, steps } = verification;
   const { utc, local, zone } = moment(statement?.predicate.snapshotAt ?? 0, lang, seen.zone);
   const note = mine.owedNote(local === null ? utc : `${utc} / ${local} (${zone})`);
   const step = steps.find(({ number }) => number === 10);
   const is = (tone: Tone, status: Status, text: string): MineView => ({ tone, status, text, owed: null, note });
+  if (owed !== null && isOfNothing(owed)) return { ...is("warn", "NOT CHECKED", verdict.nothing), owed };
   if (owed !== null) {
     return isStanding(seen)
       ? { tone: "good", status: "VERIFIED", text: mine.included, owed, note }
