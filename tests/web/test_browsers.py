@@ -241,7 +241,8 @@ def open_link(browser: Browser, page: Path, data: bytes) -> str:
     browser.wait("document.querySelector('.remark, .files') !== null")
     browser.do("click", selector="#lang-en")
     assert browser.evaluate("location.hash") == "", "the proof stays in the address"
-    return browser.evaluate("document.querySelector('main').innerText")
+    shown: str = browser.evaluate("document.querySelector('main').innerText")
+    return shown
 
 
 def test_a_link_brings_a_pack_and_leaves_the_address(browser: Browser, folder: Path) -> None:
