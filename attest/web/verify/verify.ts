@@ -10,30 +10,21 @@ import { checkControl, type Controlled } from "./control/step.ts";
 import { refuseTwoDescriptions } from "./control/wallets.ts";
 import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
 import { sha256, toHex } from "./ground/bytes.ts";
-import { AttestError, failed } from "./ground/errors.ts";
+import { AttestError } from "./ground/errors.ts";
 import { Findings, type Step } from "./ground/step.ts";
 import { type Holding, parseProof, verifyInclusion } from "./liabilities/proof.ts";
 import { readBesideBundle } from "./records/editions.ts";
 import { sentences } from "./sentences.ts";
+import { type Anchors, checkThresholds, countSignatures, followChain, keysOf } from "./signing/anchors.ts";
 import { parseBundle } from "./signing/bundle.ts";
 import type { PublicKey } from "./signing/keys.ts";
 import { checkFollows } from "./signing/previous.ts";
-import {
-  checkChain,
-  checkSignatures,
-  checkThresholds,
-  findSignatories,
-  type Signatories,
-} from "./signing/signatories.ts";
-import type { Trust } from "./signing/trust.ts";
+import { findSignatories, type Signatories } from "./signing/signatories.ts";
 import { checkArithmetic } from "./statement/arithmetic.ts";
 import { type Coverage, coverageOf } from "./statement/coverage.ts";
-import { checkPredicateType, parseStatement, PAYLOAD_TYPE, type Statement } from "./statement/statement.ts";
+import { checkTypes, parseStatement, type Statement } from "./statement/statement.ts";
 
-/** Whose signatures count: those that a pinned trust root names, or keys of the exchange that the verifier names. */
-export type Anchors =
-  | { readonly kind: "trust root"; readonly trust: Trust }
-  | { readonly kind: "keys"; readonly keys: readonly PublicKey[]; readonly threshold: number };
+export type { Anchors } from "./signing/anchors.ts";
 
 /** What the verifier alone knows: the auditor's nonces, as hex, and the keys of custodians by name. */
 export interface Known {
@@ -42,6 +33,7 @@ export interface Known {
   readonly custodians: ReadonlyMap<string, PublicKey>;
 }
 
+/** An attestation, what came with it, and whom and what the verifier goes by. */
 export interface Given {
   readonly bundle: Uint8Array;
   readonly anchors: Anchors;
@@ -117,27 +109,25 @@ function runStep<T>(steps: Step[], number: number, run: (findings: Findings) => 
 }
 
 function runSteps(given: Given, found: Found, step: RunStep): void {
-  const { anchors, now } = given;
+  const { now, known } = given;
 
   const { bundle, proof } = step(0, (findings) => {
     const read = parseBundle(given.bundle);
     findings.say(sentences.bundleOf(given.bundle.length));
     return { bundle: read, proof: given.proof === null ? null : parseProof(given.proof) };
   });
-  const trust = step(1, (findings) => checkChain(anchors, bundle, given.laterRoots, now, findings));
-  const count = step(2, (findings) => checkSignatures(anchors, trust, bundle, findings));
-  step(3, (findings) => checkThresholds(anchors, trust, count, findings));
-  step(4, () => {
-    if (bundle.envelope.payloadType !== PAYLOAD_TYPE) {
-      throw failed("statement/type", `the payload type is not ${PAYLOAD_TYPE}`);
-    }
-    checkPredicateType(bundle.envelope.payload);
-  });
-  const statement = step(5, () => parseStatement(bundle.envelope.payload));
-  const digest = sha256(bundle.envelope.payload);
+  const { payloadType, payload } = bundle.envelope;
+
+  const anchors = step(1, (findings) => followChain(given.anchors, bundle, given.laterRoots, now, findings));
+  const count = step(2, (findings) => countSignatures(anchors, bundle, findings));
+  step(3, (findings) => checkThresholds(anchors, count, findings));
+  step(4, () => checkTypes(payloadType, payload));
+  const statement = step(5, () => parseStatement(payload));
+  const digest = sha256(payload);
   found.digest = toHex(digest);
   found.statement = statement;
-  found.signatories = step(6, (findings) => findSignatories(bundle, statement, count, trust, now, findings));
+
+  found.signatories = step(6, (findings) => findSignatories(bundle, statement, count, anchors, now, findings));
   step(7, (findings) => checkFollows(statement, given.previous, findings));
   step(8, (findings) => checkArithmetic(statement, findings));
   found.coverage = coverageOf(statement);
@@ -151,19 +141,20 @@ function runSteps(given: Given, found: Found, step: RunStep): void {
     found.account = proof.account;
     findings.say(sentences.accountIncluded(found.holdings.length));
   });
-  found.rechecked = step(11, (findings) => recheckEvidence(statement, records, given.known.windowNonce, findings));
+  found.rechecked = step(11, (findings) => recheckEvidence(statement, records, known.windowNonce, findings));
   step(12, (findings) => findings.open(sentences.noNodeAsked));
   found.controlled = step(13, (findings) => {
-    const exchangeKeys = trust === null ? (anchors.kind === "keys" ? anchors.keys : []) : trust.keysOf("root", "exchange");
-    const controlled = checkControl(statement, records, given.known, exchangeKeys, findings);
+    const controlled = checkControl(statement, records, known, keysOf(anchors, "root", "exchange"), findings);
     refuseTwoDescriptions(records);
     return controlled;
   });
   step(14, (findings) => findings.beyond(sentences.policiesNotEvaluated));
-  step(15, (findings) => {
-    const { issuedAt, expiresAt } = statement.predicate;
-    if (now >= expiresAt) findings.unmet(sentences.expired(expiresAt));
-    else if (now < issuedAt) findings.unmet(sentences.notYetIssued(issuedAt));
-    else findings.say(sentences.inForce(issuedAt, expiresAt));
-  });
+  step(15, (findings) => checkFreshness(statement, now, findings));
+}
+
+/** Step 15: whether the statement is in force at the time of verification. */
+function checkFreshness({ predicate: { issuedAt, expiresAt } }: Statement, now: number, findings: Findings): void {
+  if (now >= expiresAt) findings.unmet(sentences.expired(expiresAt));
+  else if (now < issuedAt) findings.unmet(sentences.notYetIssued(issuedAt));
+  else findings.say(sentences.inForce(issuedAt, expiresAt));
 }

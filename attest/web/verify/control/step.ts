@@ -8,7 +8,7 @@ import type { Challenge } from "../records/control.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
 import type { PublicKey } from "../signing/keys.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
-import { blockTime, type ChallengeBlocks, challengeBlocks, type Terms } from "./blocks.ts";
+import { blockTime, challengeBlocks, type ChallengeBlocks, type Terms } from "./blocks.ts";
 import { NO_NONCE } from "./challenge.ts";
 import { customersValues, lineKey, NOTHING, recheckLines, type Value } from "./covering.ts";
 import { type Custody, recheckCustody, refuseOtherCustodians } from "./custody.ts";

@@ -1,7 +1,7 @@
 /** What step 11 says of what it found, and what of it is open. */
 
-import { compareTexts } from "../ground/order.ts";
 import type { Findings } from "../ground/step.ts";
+import { compareTexts } from "../ground/texts.ts";
 import { isReading } from "../records/readings.ts";
 import { type Found, statedLeaves } from "./found.ts";
 import { isDisclosed, needsDump, type Shown } from "./line-sums.ts";

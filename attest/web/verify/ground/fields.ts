@@ -6,7 +6,8 @@
 import { MAX_AMOUNT } from "./amounts.ts";
 import { equal, fromBase64, fromHex } from "./bytes.ts";
 import { AttestError, malformed } from "./errors.ts";
-import { canonical, type Json, type JsonObject, parseJson } from "./json.ts";
+import { canonical, isObject, type Json, parseJson } from "./json.ts";
+import { codePoints } from "./texts.ts";
 
 export type Reader<T> = (value: Json, path: string) => T;
 export type Read<R> = R extends Reader<infer T> ? T : never;
@@ -17,7 +18,7 @@ export function refuse(path: string, why: string): AttestError {
 
 const TEXT = /^[^\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u;
 
-/** A string that matches `pattern` from its first to its last character, `what` says which. */
+/** A string that matches `pattern`, which is anchored at both ends; `what` names such a string in errors. */
 export function matching(pattern: RegExp, what: string): Reader<string> {
   return (value, path) => {
     if (typeof value !== "string" || !pattern.test(value)) throw refuse(path, `not ${what}`);
@@ -29,16 +30,20 @@ export function matching(pattern: RegExp, what: string): Reader<string> {
 export function text(most = 1000): Reader<string> {
   return (value, path) => {
     if (typeof value !== "string" || !TEXT.test(value)) throw refuse(path, "not a text without control characters");
-    const length = [...value].length;
+    const length = codePoints(value);
     if (length < 1 || length > most) throw refuse(path, `has ${length} characters, not 1 to ${most}`);
     return value;
   };
 }
 
-export const anyString: Reader<string> = (value, path) => {
-  if (typeof value !== "string") throw refuse(path, "not a string");
-  return value;
-};
+/** A string of whatever characters, of at most `most` code points. */
+export function anyString(most = Number.MAX_SAFE_INTEGER): Reader<string> {
+  return (value, path) => {
+    if (typeof value !== "string") throw refuse(path, "not a string");
+    if (value.length > most && codePoints(value) > most) throw refuse(path, `has more than ${most} characters`);
+    return value;
+  };
+}
 
 /** An amount in base units, from 0 to 2^128 - 1. */
 export const amount: Reader<bigint> = (value, path) => {
@@ -112,10 +117,6 @@ export function array<T>(item: Reader<T>, least = 0, most = Number.MAX_SAFE_INTE
   };
 }
 
-export function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** An object whose fields may have any name that `name` takes. */
 export function map<T>(name: Reader<string>, item: Reader<T>, most: number): Reader<ReadonlyMap<string, T>> {
   return (value, path) => {
@@ -143,15 +144,14 @@ export function optional<T>(item: Reader<T>): Optional<T | null> {
 export function object<F extends Readonly<Record<string, Reader<unknown>>>>(
   fields: F,
 ): Reader<{ readonly [K in keyof F]: Read<F[K]> }> {
-  const names = Object.keys(fields);
+  const readers = Object.entries(fields);
   return (value, path) => {
     if (!isObject(value)) throw refuse(path, "not an object");
     for (const name of Object.keys(value)) {
       if (!Object.hasOwn(fields, name)) throw refuse(`${path}.${name.slice(0, 60)}`, "unknown field");
     }
     const read: Record<string, unknown> = {};
-    for (const name of names) {
-      const reader = fields[name] as Reader<unknown>;
+    for (const [name, reader] of readers) {
       const found = value[name];
       if (found === undefined) {
         if (!(OPTIONAL in reader)) throw refuse(`${path}.${name}`, "missing");

@@ -12,6 +12,10 @@ export interface JsonObject {
   readonly [field: string]: Json;
 }
 
+export function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 export const MAX_DEPTH = 32;
 export const MAX_FIELDS = 1 << 14;
 const MANY = 1 << 14;
@@ -179,7 +183,7 @@ class Parser {
   private object(depth: number): JsonObject {
     this.at += 1;
     // Without a prototype, so that a field may be called __proto__ and nothing is inherited.
-    const fields = Object.create(null) as Record<string, Json>;
+    const fields: Record<string, Json> = Object.create(null);
     let count = 0;
     this.skip();
     if (this.text[this.at] === "}") {
@@ -215,9 +219,8 @@ export function canonical(value: Json): Uint8Array {
 
 function spell(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(spell).join(",")}]`;
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  const fields = value as JsonObject;
+  if (!isObject(value)) return JSON.stringify(value);
   // Array.prototype.sort compares UTF-16 code units, which is the order of RFC 8785.
-  const names = Object.keys(fields).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${spell(fields[name] ?? null)}`).join(",")}}`;
+  const names = Object.keys(value).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${spell(value[name] ?? null)}`).join(",")}}`;
 }

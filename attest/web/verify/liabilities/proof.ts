@@ -41,7 +41,7 @@ const provenLeaf = object({ index: count, salt: digestText, amount, path: array(
 const inclusionProof = object({
   format: oneOf("attest/inclusion-proof/v1"),
   statement: digestText,
-  account: anyString,
+  account: anyString(),
   holdings: array(object({ asset: assetName, leaves: array(provenLeaf, 1, MAX_LEAVES) }), 1, MAX_ASSETS),
 });
 

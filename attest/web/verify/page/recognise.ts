@@ -2,8 +2,7 @@
 
 import { fromBase64, sha256, toHex } from "../ground/bytes.ts";
 import { AttestError, malformed } from "../ground/errors.ts";
-import { isObject } from "../ground/fields.ts";
-import { type Json, type JsonObject, parseJson } from "../ground/json.ts";
+import { isObject, type Json, type JsonObject, parseJson } from "../ground/json.ts";
 import { PublicKey } from "../signing/keys.ts";
 import { MAX_KEY_BYTES } from "../signing/pem.ts";
 import { Trust } from "../signing/trust.ts";

@@ -4,7 +4,8 @@
  * Digests and scripts stay lower-case hex, because they are compared; a field that is absent, or null, is null here.
  */
 
-import { isObject, type Read, type Reader, refuse } from "../ground/fields.ts";
+import { type Read, type Reader, refuse } from "../ground/fields.ts";
+import { isObject } from "../ground/json.ts";
 import { bitcoinHeader, bitcoinUtxoSet, ethereumHeader, nodes, trieNodes, window } from "./chain.ts";
 import { control, controlBlock, controlContract, controlSample, custodyConfirmation } from "./control.ts";
 import { cover, declaration, declaredBalance, money, prices } from "./documents.ts";

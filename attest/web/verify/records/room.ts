@@ -1,8 +1,8 @@
 /** How much memory the records of one evidence may take, counted alike by everyone (protocol.md, section 9). */
 
 import { unavailable } from "../ground/errors.ts";
-import { isObject } from "../ground/fields.ts";
-import type { Json } from "../ground/json.ts";
+import { isObject, type Json } from "../ground/json.ts";
+import { codePoints } from "../ground/texts.ts";
 
 const MAX_WEIGHT = 640 * 1024 * 1024;
 const FIELD = 16;
@@ -51,10 +51,4 @@ function weigh(json: Json, read: unknown, name: string): number {
   if (typeof read !== "string") return VALUE;
   if (HEX.has(name)) return VALUE + read.length / 2;
   return VALUE + (NOT_ASCII.test(read) ? WIDE * codePoints(read) : read.length);
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -22,7 +22,6 @@ const bundle = object({
 
 /** `*.attest.json`. Each part vouches for itself, or is checked against what the verifier trusts. */
 export type Bundle = Read<typeof bundle>;
-export type Timestamp = Bundle["timestamps"][number];
 
 /** Parse strictly; `what` names it in errors. */
 export function parseBundle(bytes: Uint8Array, what = "the bundle"): Bundle {

@@ -17,7 +17,8 @@ const P256_HALF = { prefix: fromHex("3039301306072a8648ce3d020106082a8648ce3d030
 /** The beginning of a SubjectPublicKeyInfo whose algorithm is neither of the two. */
 const OTHER_ALGORITHM =
   /^30(?:[0-7].|81..|82....)(?!300506032b6570|301306072a8648ce3d020106082a8648ce3d030107)30(?:[0-7].|81..|82....)06/;
-const ECDSA_BYTES = 64;
+/** Of either scheme: R and S, or r and s. */
+export const SIGNATURE_BYTES = 64;
 
 /** A public key that someone decided to trust. The key, never a message, says which scheme is used. */
 export class PublicKey {
@@ -107,7 +108,7 @@ function wholeP256(encoded: Uint8Array): Uint8Array | null {
 
 /** r ‖ s with both from 1 to n - 1; of s and n - s either is taken. */
 function verifyP256(point: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== ECDSA_BYTES) return false;
+  if (signature.length !== SIGNATURE_BYTES) return false;
   try {
     return p256.verify(signature, message, point, { lowS: false, prehash: true, format: "compact" });
   } catch {

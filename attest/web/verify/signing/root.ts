@@ -6,7 +6,6 @@ import {
   anyString,
   array,
   integer,
-  isObject,
   map,
   matching,
   object,
@@ -19,7 +18,7 @@ import {
   refuse,
   time,
 } from "../ground/fields.ts";
-import { parseJson } from "../ground/json.ts";
+import { isObject, parseJson } from "../ground/json.ts";
 import { origin } from "../statement/values.ts";
 import { envelope, type Envelope, MAX_SIGNATURES } from "./envelope.ts";
 import { PublicKey } from "./keys.ts";
@@ -31,17 +30,16 @@ const MAX_KEYS = 32;
 const MAX_PEM = 1024;
 const WHAT = "the trust root";
 
-export type RoleName = "root" | "exchange" | "auditor";
+const ROLE_NAMES = ["root", "exchange", "auditor"] as const;
+/** The roles whose keys sign statements and reports. */
+export const SIGNING_ROLES = ["exchange", "auditor"] as const;
+
+export type RoleName = (typeof ROLE_NAMES)[number];
+export type SigningRole = (typeof SIGNING_ROLES)[number];
 
 const keyName = matching(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, "the id of a key");
 
-const pem: Reader<string> = (value, path) => {
-  const found = anyString(value, path);
-  if ([...found].length > MAX_PEM) throw refuse(path, `has more than ${MAX_PEM} characters`);
-  return found;
-};
-
-const rootKey = object({ scheme: oneOf("ed25519", "ecdsa-p256-sha256"), public: pem });
+const rootKey = object({ scheme: oneOf("ed25519", "ecdsa-p256-sha256"), public: anyString(MAX_PEM) });
 const keyMap = map(keyName, rootKey, MAX_KEYS);
 
 const keys: Reader<ReadonlyMap<string, Read<typeof rootKey>>> = (value, path) => {
@@ -91,6 +89,14 @@ export function parseRootFile(file: Uint8Array): Envelope {
   return envelope(value, WHAT);
 }
 
+/** The signing roles that a root has, with their keys. */
+export function signingRoles(root: Root): readonly { readonly role: SigningRole; readonly holders: Holders }[] {
+  return SIGNING_ROLES.flatMap((role) => {
+    const holders = root.roles.get(role);
+    return holders === undefined ? [] : [{ role, holders }];
+  });
+}
+
 /** The trust root in `signed`; nobody's signature is verified. */
 export function parseRoot(signed: Envelope): Root {
   if (signed.payloadType !== TRUST_ROOT_TYPE) {
@@ -100,7 +106,7 @@ export function parseRoot(signed: Envelope): Root {
   const byName = new Map([...document.keys].map(([name, key]) => [name, publicKey(name, key)]));
   const names = namesOf(byName);
   const roles = new Map<RoleName, Holders>();
-  for (const name of ["root", "exchange", "auditor"] as const) {
+  for (const name of ROLE_NAMES) {
     const stated = document.roles[name];
     if (stated !== null) roles.set(name, holders(name, stated, byName));
   }

@@ -2,17 +2,17 @@
 
 import { formatTime } from "../ground/fields.ts";
 import type { Sentence } from "../ground/step.ts";
+import type { SigningRole } from "./root.ts";
 
+/** How many keys of a role signed, and how many must. */
 export interface CountOfRole {
-  readonly role: "exchange" | "auditor";
+  readonly role: SigningRole;
   readonly signed: number;
   readonly threshold: number;
 }
 
-const EN = { exchange: "exchange", auditor: "auditor" } as const;
-const JA = { exchange: "取引所", auditor: "監査人" } as const;
-
-type Role = CountOfRole["role"];
+const EN: Readonly<Record<SigningRole, string>> = { exchange: "exchange", auditor: "auditor" };
+const JA: Readonly<Record<SigningRole, string>> = { exchange: "取引所", auditor: "監査人" };
 
 function many(count: number, one: string, more: string): string {
   return `${count} ${count === 1 ? one : more}`;
@@ -51,7 +51,7 @@ export const sentences = {
     en: `trust root ${version} was in force when the statement was issued`,
     ja: `発行の時点で有効だったのは、トラストルート第${version}版です`,
   }),
-  undecided: (role: Role): Sentence => ({
+  undecided: (role: SigningRole): Sentence => ({
     en:
       `it is not known whether the ${EN[role]} signed: keys were withdrawn later, and only timestamps, which this ` +
       "page does not read, can show that their signatures are older; `attest verify` reads them",
@@ -59,7 +59,7 @@ export const sentences = {
       `${JA[role]}が署名したかどうかは分かりません。署名に使われた鍵は後に取り消されていて、署名がその前のものかどうかは` +
       "タイムスタンプでしか分かりません。このページはタイムスタンプを読みませんが、`attest verify`なら確かめられます",
   }),
-  evaded: (role: Role, version: number, since: number): Sentence => ({
+  evaded: (role: SigningRole, version: number, since: number): Sentence => ({
     en:
       `trust root ${version} names an ${EN[role]} since ${formatTime(since)}: too few of its keys signed the ` +
       "statement, and nothing that was looked at proves that the statement is older",

@@ -1,22 +1,20 @@
-/** Whose signatures a statement carries that count (verification steps 1 to 3, and 6). */
+/** Whose signatures of a statement count when it was issued, and what auditors reported (verification step 6). */
 
 import { sha256, toHex } from "../ground/bytes.ts";
-import { AttestError, failed } from "../ground/errors.ts";
+import { failed } from "../ground/errors.ts";
 import type { Findings } from "../ground/step.ts";
-import type { Anchors } from "../verify.ts";
+import type { Anchors } from "./anchors.ts";
 import type { Bundle } from "./bundle.ts";
-import { type SignatureCount, verifySignatures } from "./envelope.ts";
+import type { SignatureCount } from "./envelope.ts";
 import { reportsOf, type VerifiedReport, verifyReport } from "./report.ts";
-import { parseRootFile, type Root } from "./root.ts";
-import { type CountOfRole, sentences } from "./sentences.ts";
-import { standing } from "./standing.ts";
+import { type Root, SIGNING_ROLES, type SigningRole, signingRoles } from "./root.ts";
+import { sentences } from "./sentences.ts";
+import { standing, stands } from "./standing.ts";
 import { stampedKeys } from "./timestamps.ts";
-import { isMet, signedOf, type Trust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
 
+/** By how many seconds clocks that are well set may differ. */
 const CLOCKS_DIFFER = 600;
-const ROLES = ["exchange", "auditor"] as const;
-
-export type Signing = (typeof ROLES)[number];
 
 /** What is needed of a statement to say whose signatures of it count. */
 export interface Stated {
@@ -24,7 +22,7 @@ export interface Stated {
 }
 
 export interface SignedRole {
-  readonly role: Signing;
+  readonly role: SigningRole;
   /** How many distinct keys signed whose signatures count; they reach the threshold. */
   readonly signed: number;
   readonly threshold: number;
@@ -44,7 +42,7 @@ export interface ToldReport {
 
 /** A role that a trust root has since a time, and the version of that root. */
 export interface LaterRole {
-  readonly role: Signing;
+  readonly role: SigningRole;
   readonly version: number;
   readonly since: number;
 }
@@ -55,7 +53,7 @@ export interface Signatories {
   readonly root: Root | null;
   readonly roles: readonly SignedRole[];
   /** Roles of which only a clock can tell whether enough signatures count: they are not among `roles`. */
-  readonly undecided: readonly Signing[];
+  readonly undecided: readonly SigningRole[];
   /**
    * A role that came only after `root`, of which too few keys signed. Nothing that is read here proves that the
    * statement is older, and an old date would spare it their signatures.
@@ -66,75 +64,22 @@ export interface Signatories {
   readonly reportsToCome: readonly ToldReport[];
 }
 
-/** Step 1: the chain of trust roots as far as it leads. */
-export function checkChain(
-  anchors: Anchors,
-  bundle: Bundle,
-  laterRoots: readonly Uint8Array[],
-  now: number,
-  findings: Findings,
-): Trust | null {
-  if (anchors.kind === "keys") {
-    findings.open(sentences.noTrustRoot);
-    return null;
-  }
-  const trust = anchors.trust.followedBy([...laterRoots.map(parseRootFile), ...bundle.trustRoots]);
-  const current = trust.current(now);
-  findings.say(sentences.pinned(trust.pinned.version, trust.pinned.document.origin, trust.pinned.fingerprint));
-  if (current !== trust.pinned) findings.say(sentences.leadsTo(current.version, current.fingerprint));
-  return trust;
-}
-
-/** Step 2: who signed, of the keys that somebody named. */
-export function checkSignatures(
-  anchors: Anchors,
-  trust: Trust | null,
-  bundle: Bundle,
-  findings: Findings,
-): SignatureCount {
-  const keys = trust === null ? (anchors.kind === "keys" ? anchors.keys : []) : trust.keysOf(...ROLES);
-  const count = verifySignatures(bundle.envelope, keys);
-  findings.say(sentences.signed(count.signed.size, count.unknown));
-  return count;
-}
-
-/** Step 3. Which root was in force is only known once the statement is read: until then those of any will do. */
-export function checkThresholds(
-  anchors: Anchors,
-  trust: Trust | null,
-  count: SignatureCount,
-  findings: Findings,
-): void {
-  if (trust === null) {
-    const threshold = anchors.kind === "keys" ? anchors.threshold : 1;
-    if (count.signed.size < threshold) {
-      throw failed("signature/threshold", `${count.signed.size} of the exchange's keys signed; ${threshold} must`);
-    }
-    findings.say(sentences.ofYourKeys(count.signed.size, threshold));
-    return;
-  }
-  const root = trust.roots.findLast((one) => rolesOf(one).every(({ holders }) => isMet(holders, count.signed)));
-  if (root === undefined) {
-    throw failed("signature/threshold", `too few signatures: ${counts(trust.last, count).map(spell).join("; ")}`);
-  }
-  findings.say(sentences.reached(root.version, counts(root, count)));
-}
-
 /** Step 6: whose signatures count at the time the statement was issued, and what auditors reported. */
 export function findSignatories(
   bundle: Bundle,
   statement: Stated,
   count: SignatureCount,
-  trust: Trust | null,
+  anchors: Anchors,
   now: number,
   findings: Findings,
 ): Signatories {
-  if (trust === null) {
+  if (anchors.kind === "keys") {
     tellTimestamps(bundle, findings);
     const reports = reportsOf(bundle).length;
     if (reports > 0) findings.open(sentences.reportsNeedRoot(reports));
     return { root: null, roles: [], undecided: [], evaded: null, reports: [], reportsToCome: [] };
   }
+  const { trust } = anchors;
   const { issuedAt } = statement.predicate;
   const root = rootOf(statement, trust);
   const digest = toHex(sha256(bundle.envelope.payload));
@@ -183,8 +128,8 @@ function signedRoles(
   stamped: ReadonlySet<string>,
 ): Pick<Signatories, "roles" | "undecided"> {
   const roles: SignedRole[] = [];
-  const undecided: Signing[] = [];
-  for (const { role, holders } of rolesOf(root)) {
+  const undecided: SigningRole[] = [];
+  for (const { role, holders } of signingRoles(root)) {
     const counted = standing(trust, { role, issuedAt }, count.signed, stamped);
     if (counted === "unknown") undecided.push(role);
     else {
@@ -196,22 +141,13 @@ function signedRoles(
 }
 
 function evadedRole(root: Root, trust: Trust, count: SignatureCount): LaterRole | null {
-  for (const role of ROLES) {
+  for (const role of SIGNING_ROLES) {
     const later = trust.roots.find((one) => one.version > root.version && one.roles.has(role));
     if (root.roles.has(role) || later === undefined) continue;
     const since = later.document.issuedAt;
-    if (!stands(trust, role, since, count)) return { role, version: later.version, since };
+    if (!stands(trust, { role, issuedAt: since }, count.signed, new Set())) return { role, version: later.version, since };
   }
   return null;
-}
-
-function stands(trust: Trust, role: Signing, issuedAt: number, count: SignatureCount): boolean {
-  try {
-    return standing(trust, { role, issuedAt }, count.signed, new Set()) !== "unknown";
-  } catch (error) {
-    if (error instanceof AttestError) return false;
-    throw error;
-  }
 }
 
 function tellReports(reports: readonly VerifiedReport[], now: number, findings: Findings): void {
@@ -233,21 +169,4 @@ function tell({ report }: VerifiedReport): ToldReport {
   const { auditor, standard, issuedAt, procedures } = report.predicate;
   const exceptions = procedures.filter((one) => one.exception).length;
   return { auditor, standard, issuedAt, procedures: procedures.length, exceptions };
-}
-
-function rolesOf(root: Root) {
-  return ROLES.flatMap((role) => {
-    const holders = root.roles.get(role);
-    return holders === undefined ? [] : [{ role, holders }];
-  });
-}
-
-function counts(root: Root, count: SignatureCount): readonly CountOfRole[] {
-  return rolesOf(root).map(({ role, holders }) => {
-    return { role, signed: signedOf(holders, count.signed), threshold: holders.threshold };
-  });
-}
-
-function spell({ role, signed, threshold }: CountOfRole): string {
-  return `${role} ${signed}, ${threshold} needed`;
 }

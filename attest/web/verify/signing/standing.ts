@@ -32,14 +32,15 @@ export function standing(
     return count(trust, asked, signed, new Set());
   } catch (error) {
     if (!(error instanceof AttestError) || error.code !== "signature/withdrawn") throw error;
-    if (!wouldStand(trust, asked, signed, stamped)) throw error;
+    if (!stands(trust, asked, signed, stamped)) throw error;
     return "unknown";
   }
 }
 
-function wouldStand(trust: Trust, asked: Asked, signed: ReadonlySet<string>, stamped: ReadonlySet<string>): boolean {
+/** Whether enough signatures count where those of the keys `early` are proven to be older than every later root. */
+export function stands(trust: Trust, asked: Asked, signed: ReadonlySet<string>, early: ReadonlySet<string>): boolean {
   try {
-    count(trust, asked, signed, stamped);
+    count(trust, asked, signed, early);
     return true;
   } catch (error) {
     if (error instanceof AttestError) return false;

@@ -6,7 +6,8 @@ import type { Bundle } from "./bundle.ts";
 /**
  * The key ids of the signatures that timestamps name, by the digest of what they sign, hex.
  *
- * Of a bundle with a timestamp of no signature none is: whoever names an authority finds that it does not hold.
+ * Empty when a timestamp names no signature of the bundle, because such a bundle fails for whoever names an authority:
+ * then no timestamp in it can spare a signature a later root.
  */
 export function stampedKeys(bundle: Bundle): ReadonlyMap<string, ReadonlySet<string>> {
   const there = signatures(bundle);
@@ -18,7 +19,7 @@ export function stampedKeys(bundle: Bundle): ReadonlyMap<string, ReadonlySet<str
   return named;
 }
 
-/** The signatures that a timestamp may name: of the statement, and of each report, by payload digest and key id. */
+/** The key ids of the signatures that a timestamp may name, by the digest of the statement or report that they sign. */
 function signatures(bundle: Bundle): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
   const statement = toHex(sha256(bundle.envelope.payload));

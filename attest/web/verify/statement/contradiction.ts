@@ -1,7 +1,7 @@
 /** What must hold inside a statement, whoever signed it. */
 
 import { failed } from "../ground/errors.ts";
-import { compareKeys } from "../ground/order.ts";
+import { compareKeys } from "../ground/texts.ts";
 
 /** Throws what the statement says `otherwise`. */
 export function demand(holds: boolean, otherwise: string): void {

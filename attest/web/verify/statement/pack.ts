@@ -5,7 +5,7 @@ import { anyString, object, oneOf, readJson } from "../ground/fields.ts";
 
 const MAX_PACK_BYTES = 4 * 1024 * 1024;
 
-const pack = object({ format: oneOf("attest/pack/v1"), bundle: anyString, proof: anyString });
+const pack = object({ format: oneOf("attest/pack/v1"), bundle: anyString(), proof: anyString() });
 
 /** The bytes of the two files. */
 export interface Pack {

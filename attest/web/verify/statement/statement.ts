@@ -5,7 +5,6 @@ import {
   array,
   digestText,
   integer,
-  isObject,
   matching,
   object,
   oneOf,
@@ -16,7 +15,7 @@ import {
   text,
   time,
 } from "../ground/fields.ts";
-import { parseJson } from "../ground/json.ts";
+import { isObject, parseJson } from "../ground/json.ts";
 import { cover, declaration, price } from "./declarations.ts";
 import { heldLine, liabilities, moneyLine, reserveLine, statedAsset, statedPin } from "./lines.ts";
 import { policyResults } from "./policies.ts";
@@ -95,7 +94,8 @@ export type Predicate = Statement["predicate"];
 export type Subject = Statement["subject"][number];
 
 /** Step 4: that the payload is a statement of this kind, before anything else in it is believed. */
-export function checkPredicateType(payload: Uint8Array): void {
+export function checkTypes(payloadType: string, payload: Uint8Array): void {
+  if (payloadType !== PAYLOAD_TYPE) throw failed("statement/type", `the payload type is not ${PAYLOAD_TYPE}`);
   const value = parseJson(payload, WHAT, MAX_PAYLOAD_BYTES);
   if (!isObject(value) || value["_type"] !== STATEMENT_TYPE || value["predicateType"] !== PREDICATE_TYPE) {
     throw failed("statement/type", `the signed payload is not a ${PREDICATE_TYPE}`);

@@ -1,4 +1,13 @@
-/** The order of texts in documents: by code points, where JavaScript compares halves of characters beyond U+FFFF. */
+/**
+ * The length and the order of texts in documents: by code points. JavaScript counts and compares units of UTF-16, of
+ * which a character beyond U+FFFF has two.
+ */
+
+export function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
 
 /** Negative, zero or positive as `one` stands before, at or after `other`. */
 export function compareTexts(one: string, other: string): number {
