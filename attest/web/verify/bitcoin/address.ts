@@ -1,14 +1,13 @@
 /** The script that an address stands for: P2PKH, P2SH, and the witness programs that are in use. */
 
-import { concat } from "../ground/bytes.ts";
 import { malformed } from "../ground/errors.ts";
 import { fromBase58Check } from "./base58.ts";
 import { fromSegwitAddress } from "./bech32.ts";
 import { type Network, network } from "./networks.ts";
+import { p2pkh, p2sh, witnessScript } from "./script.ts";
 
 const HASH_BYTES = 20;
 const TAPROOT_BYTES = 32;
-const OP_1 = 0x51;
 
 /**
  * The scriptPubKey of an address. Throws a `malformed` error for one that is none, is of another network, or pays to a
@@ -27,8 +26,8 @@ function segwit(address: string, of: Network): Uint8Array | null {
   const witness = fromSegwitAddress(address, of.prefix);
   if (witness === null) return null;
   const { version, program } = witness;
-  if (version === 0) return concat(Uint8Array.of(0, program.length), program);
-  return version === 1 && program.length === TAPROOT_BYTES ? concat(Uint8Array.of(OP_1, TAPROOT_BYTES), program) : null;
+  if (version === 0) return witnessScript(0, program);
+  return version === 1 && program.length === TAPROOT_BYTES ? witnessScript(1, program) : null;
 }
 
 function base58(address: string, of: Network): Uint8Array | null {
@@ -36,7 +35,6 @@ function base58(address: string, of: Network): Uint8Array | null {
   if (payload === null || payload.length !== 1 + HASH_BYTES) return null;
   const version = payload[0] ?? 0;
   const hash = payload.slice(1);
-  // OP_DUP OP_HASH160 <hash> OP_EQUALVERIFY OP_CHECKSIG, and OP_HASH160 <hash> OP_EQUAL.
-  if (version === of.p2pkh) return concat(Uint8Array.of(0x76, 0xa9, HASH_BYTES), hash, Uint8Array.of(0x88, 0xac));
-  return of.p2sh.includes(version) ? concat(Uint8Array.of(0xa9, HASH_BYTES), hash, Uint8Array.of(0x87)) : null;
+  if (version === of.p2pkh) return p2pkh(hash);
+  return of.p2sh.includes(version) ? p2sh(hash) : null;
 }

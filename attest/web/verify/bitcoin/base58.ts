@@ -1,6 +1,7 @@
 /** Base58 with a checksum, as addresses of the older kinds are spelled. */
 
-import { equal, sha256 } from "../ground/bytes.ts";
+import { equal } from "../ground/bytes.ts";
+import { hash256 } from "./hashes.ts";
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const MAX_CHARACTERS = 200;
@@ -11,7 +12,7 @@ export function fromBase58Check(text: string): Uint8Array | null {
   const bytes = fromBase58(text);
   if (bytes === null || bytes.length < CHECKSUM_BYTES) return null;
   const payload = bytes.slice(0, -CHECKSUM_BYTES);
-  const checksum = sha256(sha256(payload)).slice(0, CHECKSUM_BYTES);
+  const checksum = hash256(payload).slice(0, CHECKSUM_BYTES);
   return equal(checksum, bytes.slice(-CHECKSUM_BYTES)) ? payload : null;
 }
 

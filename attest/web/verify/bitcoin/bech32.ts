@@ -1,6 +1,7 @@
 /** Witness programs spelled in bech32 (BIP-173) and bech32m (BIP-350). */
 
-const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+/** The characters of the digits 0 to 31. */
+export const BECH32_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
 const BECH32 = 1;
 const BECH32M = 0x2bc830a3;
@@ -18,7 +19,7 @@ export function fromSegwitAddress(address: string, prefix: string): Witness | nu
   const small = address.toLowerCase();
   if (address !== small && address !== address.toUpperCase()) return null;
   if (small.lastIndexOf("1") !== prefix.length || !small.startsWith(prefix)) return null;
-  const digits = [...small.slice(prefix.length + 1)].map((character) => ALPHABET.indexOf(character));
+  const digits = [...small.slice(prefix.length + 1)].map((character) => BECH32_ALPHABET.indexOf(character));
   const [version] = digits;
   if (version === undefined || digits.length < 1 + CHECKSUM_DIGITS || digits.includes(-1)) return null;
   if (version > 16 || checksum(prefix, digits) !== (version === 0 ? BECH32 : BECH32M)) return null;

@@ -3,8 +3,9 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { concat, equal, toNumber, utf8 } from "../ground/bytes.ts";
 import { type AttestError, failed } from "../ground/errors.ts";
-import { hash160, kindOf } from "./script.ts";
-import { hash256, sized } from "./transaction.ts";
+import { hash160, hash256 } from "./hashes.ts";
+import { kindOf } from "./script.ts";
+import { sized } from "./transaction.ts";
 
 export const BIP137_BYTES = 65;
 const FIRST = 27;
@@ -28,8 +29,9 @@ export function checkBip137(coin: string, script: Uint8Array, message: Uint8Arra
   const isCompressed = first >= COMPRESSED;
   const digest = hash256(concat(sized(utf8(`${coin} Signed Message:\n`)), sized(message)));
   const key = recoverKey(digest, signature.subarray(1), first - (isCompressed ? COMPRESSED : FIRST), isCompressed);
-  if (key === null || !equal(hash160(key), found.payload))
+  if (key === null || !equal(hash160(key), found.payload)) {
     throw notSigned("it is of another message or by another key");
+  }
 }
 
 /** The key that made r and s with s in the lower half of the order; null when none did. */

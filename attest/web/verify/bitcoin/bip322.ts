@@ -10,12 +10,13 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { concat, equal, sha256, tagged } from "../ground/bytes.ts";
 import { type AttestError, failed, malformed } from "../ground/errors.ts";
 import { derToCompact } from "./der.ts";
-import { hash160, kindOf, p2pkh, push, pushes } from "./script.ts";
+import { hash160, hash256 } from "./hashes.ts";
+import { kindOf, p2pkh, push, pushes } from "./script.ts";
 import { isKeySpend, splitAnnex } from "./taproot.ts";
 import {
-  hash256,
   type Input,
   littleEndian,
+  NO_AMOUNT,
   parseTransaction,
   parseWitness,
   serialize,
@@ -28,8 +29,8 @@ export type Variant = "smp" | "ful" | "pof";
 /** What a signature is that this verifier does not check to its end. */
 export type Unchecked = "proof-of-funds" | "script";
 
+/** A version, sequence, lock time or output number of 0. */
 const ZERO = new Uint8Array(4);
-const NO_AMOUNT = new Uint8Array(8);
 const SIGHASH_ALL = 1;
 /** An output of nothing, to OP_RETURN. */
 const NOTHING = concat(NO_AMOUNT, Uint8Array.of(1, 0x6a));
@@ -147,8 +148,9 @@ function checkScriptHash(transaction: Transaction, input: Input, hash: Uint8Arra
 
 function checkWitnessScriptHash(input: Input, hash: Uint8Array): Unchecked {
   const revealed = input.witness.at(-1);
-  if (revealed === undefined || !equal(sha256(revealed), hash))
+  if (revealed === undefined || !equal(sha256(revealed), hash)) {
     throw invalid("it does not reveal the script of the address");
+  }
   return "script";
 }
 

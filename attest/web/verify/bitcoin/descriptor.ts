@@ -4,9 +4,11 @@
  */
 
 import { compare, concat, sha256, toHex } from "../ground/bytes.ts";
+import { BECH32_ALPHABET } from "./bech32.ts";
 import { childOf, type ExtendedKey, parseExtendedKey } from "./bip32.ts";
+import { hash160 } from "./hashes.ts";
 import { network } from "./networks.ts";
-import { hash160, p2pkh } from "./script.ts";
+import { p2pkh, p2sh, push, witnessScript } from "./script.ts";
 
 const STEP = "(?:0|[1-9][0-9]{0,8})";
 const ORIGIN = `\\[[0-9a-f]{8}(?:/${STEP}[h']?){0,10}\\]`;
@@ -62,23 +64,20 @@ function singleScript(kind: string, parent: ExtendedKey, index: number): string 
   if (child === null) return null;
   const hash = hash160(child.key);
   if (kind === "pkh") return toHex(p2pkh(hash));
-  const witness = concat(Uint8Array.of(0, 20), hash);
-  if (kind === "wpkh") return toHex(witness);
-  return toHex(concat(Uint8Array.of(0xa9, 20), hash160(witness), Uint8Array.of(0x87)));
+  const witness = witnessScript(0, hash);
+  return toHex(kind === "wpkh" ? witness : p2sh(hash160(witness)));
 }
 
 function multiScript(isSorted: boolean, needed: number, parents: readonly ExtendedKey[], index: number): string | null {
   const keys = parents.flatMap((parent) => childOf(parent, index)?.key ?? []);
   if (index > MAX_INDEX || keys.length !== parents.length) return null;
   if (isSorted) keys.sort(compare);
-  const pushed = keys.map((key) => concat(Uint8Array.of(key.length), key));
   // OP_k <key> … OP_n OP_CHECKMULTISIG
-  const script = concat(Uint8Array.of(0x50 + needed), ...pushed, Uint8Array.of(0x50 + keys.length, 0xae));
-  return toHex(concat(Uint8Array.of(0, 32), sha256(script)));
+  const script = concat(Uint8Array.of(0x50 + needed), ...keys.map(push), Uint8Array.of(0x50 + keys.length, 0xae));
+  return toHex(witnessScript(0, sha256(script)));
 }
 
 const CHARACTERS = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
-const CHECKSUM_CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR = [0xf5dee51989n, 0xa9fdca3312n, 0x1bab10e32dn, 0x3706b1677an, 0x644d626ffdn];
 
 /** The checksum of a descriptor's text before the # (BIP-380); null where a character may not stand in one. */
@@ -101,5 +100,5 @@ function checksumOf(text: string): string | null {
   }
   state ^= 1n;
   const digits = [7n, 6n, 5n, 4n, 3n, 2n, 1n, 0n].map((place) => Number((state >> (5n * place)) & 31n));
-  return digits.map((digit) => CHECKSUM_CHARACTERS.charAt(digit)).join("");
+  return digits.map((digit) => BECH32_ALPHABET.charAt(digit)).join("");
 }

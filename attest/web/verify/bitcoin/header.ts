@@ -1,15 +1,16 @@
 /** What a Bitcoin block header of 80 bytes says by itself. */
 
-import { sha256, toHex } from "../ground/bytes.ts";
+import { toHex } from "../ground/bytes.ts";
+import { hash256 } from "./hashes.ts";
 import { BITCOIN } from "./networks.ts";
 
 const TIME_AT = 68;
-/** Every block of the main network since 2018 has more than 70 leading zero bits: what nobody pays for a forgery. */
+/** At least 70 leading zero bits, as every block of the main network since 2018 has: nobody pays so much for a forgery. */
 const WORK_DIGITS = /^0{17}[0-3]/;
 
 /** The block hash, in the byte order that explorers show, as hex. */
 export function headerHash(header: Uint8Array): string {
-  return toHex(sha256(sha256(header)).reverse());
+  return toHex(hash256(header).reverse());
 }
 
 /** The time its miner gave the block, in seconds since 1970. */

@@ -1,23 +1,28 @@
 /** The kinds of scripts that have addresses, and what a script pushes. */
 
-import { ripemd160 } from "@noble/hashes/legacy.js";
-import { concat, equal, sha256 } from "../ground/bytes.ts";
+import { concat, equal } from "../ground/bytes.ts";
 
 export type ScriptKind = "p2pkh" | "p2sh" | "p2wpkh" | "p2wsh" | "p2tr";
 
-const P2PKH_HEAD = Uint8Array.of(0x76, 0xa9, 20);
-const P2PKH_TAIL = Uint8Array.of(0x88, 0xac);
+const HASH_BYTES = 20;
 const OP_PUSHDATA1 = 0x4c;
 const OP_PUSHDATA4 = 0x4e;
+const OP_1 = 0x51;
 const OP_16 = 0x60;
 
-/** The hash by which addresses name keys and scripts. */
-export function hash160(bytes: Uint8Array): Uint8Array {
-  return ripemd160(sha256(bytes));
+/** OP_DUP OP_HASH160 <hash of the key> OP_EQUALVERIFY OP_CHECKSIG. */
+export function p2pkh(hash: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(0x76, 0xa9), push(hash), Uint8Array.of(0x88, 0xac));
 }
 
-export function p2pkh(hash: Uint8Array): Uint8Array {
-  return concat(P2PKH_HEAD, hash, P2PKH_TAIL);
+/** OP_HASH160 <hash of the script> OP_EQUAL. */
+export function p2sh(hash: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(0xa9), push(hash), Uint8Array.of(0x87));
+}
+
+/** The script of a witness program: its version, and the program (BIP-141). */
+export function witnessScript(version: 0 | 1, program: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(version === 0 ? 0 : OP_1), push(program));
 }
 
 /** What kind a script is that an address stands for, and the hash or key in it; null of any other script. */
@@ -30,14 +35,14 @@ export function kindOf(script: Uint8Array): { readonly kind: ScriptKind; readonl
 }
 
 const KINDS: readonly (readonly [ScriptKind, number, number, (payload: Uint8Array) => Uint8Array])[] = [
-  ["p2pkh", 3, 20, p2pkh],
-  ["p2sh", 2, 20, (hash) => concat(Uint8Array.of(0xa9, 20), hash, Uint8Array.of(0x87))],
-  ["p2wpkh", 2, 20, (hash) => concat(Uint8Array.of(0, 20), hash)],
-  ["p2wsh", 2, 32, (hash) => concat(Uint8Array.of(0, 32), hash)],
-  ["p2tr", 2, 32, (key) => concat(Uint8Array.of(0x51, 32), key)],
+  ["p2pkh", 3, HASH_BYTES, p2pkh],
+  ["p2sh", 2, HASH_BYTES, p2sh],
+  ["p2wpkh", 2, HASH_BYTES, (hash) => witnessScript(0, hash)],
+  ["p2wsh", 2, 32, (hash) => witnessScript(0, hash)],
+  ["p2tr", 2, 32, (key) => witnessScript(1, key)],
 ];
 
-/** A short text of bytes, pushed as one command. */
+/** At most 75 bytes, pushed by one command. */
 export function push(bytes: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(bytes.length), bytes);
 }
@@ -46,7 +51,7 @@ export function push(bytes: Uint8Array): Uint8Array {
 export function pushes(script: Uint8Array): { readonly last: Uint8Array; readonly only: boolean } | null {
   let last = new Uint8Array();
   let only = true;
-  for (let at = 0; at < script.length;) {
+  for (let at = 0; at < script.length; ) {
     const command = script[at] ?? 0;
     at += 1;
     let length = command < OP_PUSHDATA1 ? command : 0;

@@ -2,13 +2,12 @@
 
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { concat, sha256, tagged } from "../ground/bytes.ts";
-import { type Input, littleEndian, sized, type Transaction, type Witness } from "./transaction.ts";
+import { type Input, littleEndian, NO_AMOUNT, sized, type Transaction, type Witness } from "./transaction.ts";
 
 const ANNEX = 0x50;
 const DEFAULT = 0;
 const ALL = 1;
 const SIGNATURE_BYTES = 64;
-const NO_AMOUNT = new Uint8Array(8);
 
 /** The witness of a taproot input without its annex, and the annex. */
 export function splitAnnex(witness: Witness): { readonly stack: Witness; readonly annex: Uint8Array | null } {
@@ -20,7 +19,7 @@ export function splitAnnex(witness: Witness): { readonly stack: Witness; readonl
 
 /**
  * Whether the key in the taproot `script` made `signature` over all of a transaction of one input, which spends an
- * output of no value. A byte behind the 64 of the signature says so, and may be left out.
+ * output of no value. A byte behind the 64 of the signature may say SIGHASH_ALL, which without it is meant too.
  */
 export function isKeySpend(
   transaction: Transaction,

@@ -1,6 +1,6 @@
 /** Bitcoin's transactions as bytes: those of which a signature of BIP-322 is made, and nothing more of them. */
 
-import { concat, equal, sha256, toNumber, unsigned } from "../ground/bytes.ts";
+import { concat, equal, toNumber, unsigned } from "../ground/bytes.ts";
 import { type AttestError, malformed } from "../ground/errors.ts";
 
 export interface Input {
@@ -25,12 +25,9 @@ export type Witness = readonly Uint8Array[];
 
 const OUTPOINT_BYTES = 36;
 const MAX_SIZE = 0x02000000;
+/** The amount of an output of no value. */
+export const NO_AMOUNT = new Uint8Array(8);
 const SEGWIT = Uint8Array.of(0, 1);
-
-/** The double SHA-256 that names transactions and that signatures before taproot sign. */
-export function hash256(bytes: Uint8Array): Uint8Array {
-  return sha256(sha256(bytes));
-}
 
 /** `length` bytes of a number, the least first. */
 export function littleEndian(value: number, length: number): Uint8Array {
@@ -70,8 +67,9 @@ export function parseTransaction(bytes: Uint8Array): Transaction {
   }));
   const outputs = reader.list(() => concat(reader.take(8), sized(reader.sized())));
   const inputs = bare.map((input) => ({ ...input, witness: hasWitness ? reader.witness() : [] }));
-  if (hasWitness && inputs.every(({ witness }) => witness.length === 0))
+  if (hasWitness && inputs.every(({ witness }) => witness.length === 0)) {
     throw refuse("it announces a witness, and has none");
+  }
   const lockTime = reader.take(4);
   reader.end();
   if (inputs.length === 0 || outputs.length === 0) throw refuse("it spends nothing, or pays nothing");

@@ -40,10 +40,12 @@ export function challengeBlocks(records: Records, terms: Terms): ChallengeBlocks
 /** The place of a challenge that keeps the `terms` and names one of `blocks`. */
 export function checkedPlace(challenge: Challenge, blocks: ChallengeBlocks, terms: Terms): Place {
   const { entity, period, nonce } = challenge;
-  if (entity !== terms.entity)
+  if (entity !== terms.entity) {
     throw failed("control/challenge", `the challenge is for the entity ${entity}, not ${terms.entity}`);
-  if (period !== terms.period)
+  }
+  if (period !== terms.period) {
     throw failed("control/challenge", `the challenge is for the period ${period}, not ${terms.period}`);
+  }
   if (terms.nonce !== null && nonce !== terms.nonce) {
     const said = nonce === NO_NONCE ? "no nonce" : `the nonce ${nonce}`;
     throw failed("control/nonce", `the challenge names ${said}, the auditor drew ${terms.nonce}`);

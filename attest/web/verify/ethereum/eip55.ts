@@ -1,12 +1,12 @@
 /** How an Ethereum address is spelled (EIP-55): which of its letters are capitals is a checksum. */
 
-import { keccak_256 } from "@noble/hashes/sha3.js";
-import { toHex, utf8 } from "../ground/bytes.ts";
+import { utf8 } from "../ground/bytes.ts";
+import { keccakHex } from "./keccak.ts";
 
 /** The EIP-55 spelling of `0x` and 40 hex digits of whatever case. */
 export function checksumSpelling(address: string): string {
   const digits = address.slice(2).toLowerCase();
-  const hash = toHex(keccak_256(utf8(digits)));
+  const hash = keccakHex(utf8(digits));
   const spelled = [...digits].map((digit, i) => (hash.charAt(i) >= "8" ? digit.toUpperCase() : digit));
   return `0x${spelled.join("")}`;
 }

@@ -39,7 +39,6 @@ export function decodeHeader(header: Uint8Array): EthereumHead {
   return { blockHash: keccakHex(header), stateRoot, number: Number(height), time: Number(time) };
 }
 
-
 function listOf(header: Uint8Array): readonly Rlp[] {
   if (header.length > MAX_BYTES) throw refuse(`it has more than ${MAX_BYTES} bytes`);
   try {

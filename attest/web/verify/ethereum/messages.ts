@@ -53,7 +53,7 @@ export function personalDigest(message: Uint8Array): Uint8Array {
 }
 
 /** The 32 bytes that are signed for a challenge as typed data (EIP-712). */
-export function eip712Digest(challenge: TypedChallenge): Uint8Array {
+function eip712Digest(challenge: TypedChallenge): Uint8Array {
   const domain = concat(hashOf(DOMAIN_TYPE), hashOf("attest"), hashOf("1"), chainNumber(challenge.chain));
   const message = concat(
     hashOf(CHALLENGE_TYPE),

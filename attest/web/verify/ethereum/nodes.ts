@@ -9,7 +9,7 @@ const MAX_NODE_BYTES = 1024; // a branch has at most 532; the bound keeps RLP fr
 /** The nodes that all records of a chain share; each is hashed once, however many readings go through it. */
 export class SharedNodes {
   readonly nodes = new Map<string, Uint8Array>();
-  /** What `skipRow` of trie.ts has found. */
+  /** Where a shared node leads that consumes nothing of the key, as `skipRow` in trie.ts found; by its hash. */
   readonly rows = new Map<string, Rlp>();
 
   add(nodes: readonly Uint8Array[]): void {
@@ -17,7 +17,7 @@ export class SharedNodes {
   }
 }
 
-/** The nodes of one record, and those that it shares. */
+/** The nodes of one record, and those that it shares with others. */
 export class Nodes {
   private readonly own: ReadonlyMap<string, Uint8Array>;
 

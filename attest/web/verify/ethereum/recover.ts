@@ -35,8 +35,9 @@ export function recoverSigner(digest: Uint8Array, signature: Uint8Array): string
   }
   const [r, s] = [toNumber(signature.subarray(0, WORD)), toNumber(signature.subarray(WORD, 2 * WORD))];
   const v = signature[2 * WORD] ?? 0;
-  if (v !== V && v !== V + 1)
+  if (v !== V && v !== V + 1) {
     throw malformed("control/signature", `a signature ends in v, 27 or 28, and this one in ${v}`);
+  }
   if (r === 0n || s === 0n || r >= ORDER || s >= ORDER) {
     throw malformed("control/signature", "a signature with an r or s that secp256k1 does not have");
   }

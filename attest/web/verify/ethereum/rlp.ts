@@ -1,4 +1,4 @@
-/** Recursive length prefix (Yellow Paper, appendix B): bytes, or lists of such, each with one spelling. */
+/** Recursive length prefix (Yellow Paper, appendix B): bytes, or lists of items, each with one spelling. */
 
 import { failed } from "../ground/errors.ts";
 
