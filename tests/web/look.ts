@@ -1,14 +1,14 @@
 /** What the page would show: files and what a reader types come in, and the plain values of the screen go out. */
 
 import { fromBase64, utf8 } from "../../attest/web/verify/ground/bytes.ts";
-import { base32, compareWith, pointerOf, words } from "../../attest/web/verify/page/fingerprint.ts";
-import { amountText, clipped, inFours, type Lang, moment, percentText, typedAmount, zoneHere } from "../../attest/web/verify/page/format.ts";
-import { gather, type Item } from "../../attest/web/verify/page/gather.ts";
-import { plain } from "../../attest/web/verify/page/phrase.ts";
-import { recognise } from "../../attest/web/verify/page/recognise.ts";
-import { en } from "../../attest/web/verify/page/texts.en.ts";
-import { ja } from "../../attest/web/verify/page/texts.ja.ts";
-import { viewOf } from "../../attest/web/verify/page/view.ts";
+import { base32, compareWith, pointerOf, words } from "../../attest/web/verify/view/fingerprint.ts";
+import { amountText, clipped, inFours, type Lang, moment, percentText, typedAmount, zoneHere } from "../../attest/web/verify/view/format.ts";
+import { gather, type Item } from "../../attest/web/verify/view/gather.ts";
+import { plain } from "../../attest/web/verify/view/phrase.ts";
+import { recognise } from "../../attest/web/verify/view/recognise.ts";
+import { en } from "../../attest/web/verify/view/texts.en.ts";
+import { ja } from "../../attest/web/verify/view/texts.ja.ts";
+import { viewOf } from "../../attest/web/verify/view/view.ts";
 import { Trust } from "../../attest/web/verify/signing/trust.ts";
 import { verify } from "../../attest/web/verify/verify.ts";
 

@@ -1,6 +1,6 @@
 /** Elements made one by one. No text is ever read as markup: the browser refuses it here, and nothing asks for it. */
 
-import type { Phrase } from "./phrase.ts";
+import type { Phrase } from "../view/phrase.ts";
 
 export type Child = Node | string | null;
 

@@ -1,11 +1,11 @@
 /** The parts of the result that have fields to type in: what is owed, and the fingerprint. They answer while one types. */
 
 import { amount, button, type Child, code, h, nodesOf } from "./dom.ts";
-import { compareWith } from "./fingerprint.ts";
-import { compared, type OwedRow } from "./mine.ts";
+import { compareWith } from "../view/fingerprint.ts";
+import { compared, type OwedRow } from "../view/mine.ts";
 import { leafDetails, section, statusTag, tag } from "./render.ts";
-import type { Texts } from "./texts.en.ts";
-import type { MineView, ResultView } from "./view.ts";
+import type { Texts } from "../view/texts.en.ts";
+import type { MineView, ResultView } from "../view/view.ts";
 
 export interface Typing {
   readonly expected: ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
 /** The part of the page that takes files, and says what each of them is. */
 
 import { button, type Child, h, nodesOf } from "./dom.ts";
-import { clipped } from "./format.ts";
-import type { Gathered, Item } from "./gather.ts";
-import type { Texts } from "./texts.en.ts";
+import { clipped } from "../view/format.ts";
+import type { Gathered, Item } from "../view/gather.ts";
+import type { Texts } from "../view/texts.en.ts";
 
 export interface FilesHandlers {
   readonly pick: () => void;

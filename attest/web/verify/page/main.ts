@@ -5,11 +5,11 @@ import { AttestError } from "../ground/errors.ts";
 import { Trust } from "../signing/trust.ts";
 import { verify } from "../verify.ts";
 import type { Typing } from "./fields.ts";
-import { isPointer } from "./fingerprint.ts";
-import type { Lang } from "./format.ts";
-import { gather } from "./gather.ts";
+import { isPointer } from "../view/fingerprint.ts";
+import type { Lang } from "../view/format.ts";
+import { gather } from "../view/gather.ts";
 import { listen, readFiles, readFragment, readText, type Received, type Taken } from "./inputs.ts";
-import { type Recognised, recognise, recogniseSent } from "./recognise.ts";
+import { type Recognised, recognise, recogniseSent } from "../view/recognise.ts";
 import { type Handlers, Screen, type State, TEXTS } from "./screen.ts";
 
 /** From so many bytes on, checking takes long enough to say so first. */

@@ -1,14 +1,14 @@
 /** The result as elements. Every value was decided in the view; here it only gets its place. */
 
 import type { Status } from "../ground/step.ts";
-import { BAR_END, type CoverageView } from "./covered.ts";
+import { BAR_END, type CoverageView } from "../view/covered.ts";
 import { amount, type Child, code, h, nodesOf, svg } from "./dom.ts";
-import type { Lang, Moment } from "./format.ts";
-import { inFours } from "./format.ts";
-import type { Act, Tone, Verdict } from "./judge.ts";
-import type { Owed } from "./mine.ts";
-import type { Texts } from "./texts.en.ts";
-import type { FreshnessView, ResultView, RootView, SignersView } from "./view.ts";
+import type { Lang, Moment } from "../view/format.ts";
+import { inFours } from "../view/format.ts";
+import type { Act, Tone, Verdict } from "../view/judge.ts";
+import type { Owed } from "../view/mine.ts";
+import type { Texts } from "../view/texts.en.ts";
+import type { FreshnessView, ResultView, RootView, SignersView } from "../view/view.ts";
 
 /** A sign beside the word, never instead of it. */
 const SIGNS: Readonly<Record<Status, string>> = { VERIFIED: "✓", FAILED: "✗", "NOT CHECKED": "–", "NOT MET": "!" };

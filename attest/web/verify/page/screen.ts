@@ -4,15 +4,15 @@ import type { Verification } from "../verify.ts";
 import { button, type Child, h } from "./dom.ts";
 import { adviceSection, mineSection, printSection, type Typing } from "./fields.ts";
 import { type FilesHandlers, filesNodes, remarkNodes } from "./files.ts";
-import { amountText, clipped, type Lang, zoneHere } from "./format.ts";
-import type { Gathered, Item } from "./gather.ts";
+import { amountText, clipped, type Lang, zoneHere } from "../view/format.ts";
+import type { Gathered, Item } from "../view/gather.ts";
 import { MAX_FILES, type Problem } from "./inputs.ts";
-import type { Act } from "./judge.ts";
-import { type Phrase, plain } from "./phrase.ts";
+import type { Act } from "../view/judge.ts";
+import { type Phrase, plain } from "../view/phrase.ts";
 import { coverageSection, freshnessSection, limitsSection, rootBlock, signersSection, stepsSection, verdictNodes } from "./render.ts";
-import { en, type Texts } from "./texts.en.ts";
-import { ja } from "./texts.ja.ts";
-import { type View, viewOf } from "./view.ts";
+import { en, type Texts } from "../view/texts.en.ts";
+import { ja } from "../view/texts.ja.ts";
+import { type View, viewOf } from "../view/view.ts";
 
 export const TEXTS: Readonly<Record<Lang, Texts>> = { en, ja };
 
@@ -160,8 +160,8 @@ export class Screen {
   private resultNodes({ result, root }: View, texts: Texts): readonly Child[] {
     if (result === null) return [limitsSection({ scope: null }, texts)];
     return [
-      mineSection(result.mine, this.typing, texts),
       signersSection(result.signers, root, texts),
+      mineSection(result.mine, this.typing, texts),
       coverageSection(result.coverage, texts),
       freshnessSection(result.freshness, texts),
       result.print === null ? null : printSection(result.print, this.typing, texts),
