@@ -10,21 +10,23 @@ import { hash160 } from "./hashes.ts";
 import { network } from "./networks.ts";
 import { p2pkh, p2sh, push, witnessScript } from "./script.ts";
 
+const MAX_STEPS = 4;
 const STEP = "(?:0|[1-9][0-9]{0,8})";
 const ORIGIN = `\\[[0-9a-f]{8}(?:/${STEP}[h']?){0,10}\\]`;
-const KEY = new RegExp(`^(?:${ORIGIN})?([1-9A-HJ-NP-Za-km-z]{111})((?:/${STEP}){0,4})/\\*$`);
+const KEY = new RegExp(`^(?:${ORIGIN})?([1-9A-HJ-NP-Za-km-z]{111})((?:/${STEP}){0,${MAX_STEPS}})/\\*$`);
 const SINGLE = /^(pkh|wpkh|sh\(wpkh)\(([^(),]+)\)+$/;
 const MULTI = /^wsh\((multi|sortedmulti)\(([1-9][0-9]?),([^()]+)\)\)$/;
 const MAX_KEYS = 15;
 const MAX_INDEX = 2 ** 31 - 1;
 
-/** The scripts by index, as hex; null where an index has none. */
-export type Scripts = (index: number) => string | null;
-
+/** A descriptor whose scripts can be derived. */
 export interface Simple {
-  readonly scripts: Scripts;
+  /** The script at an index, as hex; null where an index has none. */
+  readonly scripts: (index: number) => string | null;
   /** How many keys are derived for one script. */
   readonly keys: number;
+  /** How many keys were derived at the most to come to the steps with a `*`. */
+  readonly parents: number;
 }
 
 /** The scripts of a descriptor on a chain; null when it is none of the simple ones. */
@@ -35,28 +37,38 @@ export function simpleDescriptor(text: string, chain: string): Simple | null {
   if (single !== null) {
     const [, kind = "", key = ""] = single;
     const closing = kind === "sh(wpkh" ? "))" : ")";
-    const parent = `${kind}(${key}${closing}` === body ? parentKey(key, chain) : null;
-    return parent === null ? null : { scripts: (index) => singleScript(kind, parent, index), keys: 1 };
+    const found = `${kind}(${key}${closing}` === body ? spelledKey(key, chain) : null;
+    const parent = found === null ? null : parentOf(found);
+    return parent === null ? null : { scripts: (index) => singleScript(kind, parent, index), keys: 1, parents: MAX_STEPS };
   }
   const [, kind = "", needed = "", list = ""] = MULTI.exec(body) ?? [];
-  const parents = list.split(",").map((key) => parentKey(key, chain));
-  const known = parents.filter((parent) => parent !== null);
-  const isSound = known.length === parents.length && known.length <= MAX_KEYS && Number(needed) <= known.length;
-  if (kind === "" || !isSound) return null;
+  const spelled = list.split(",");
+  if (kind === "" || spelled.length > MAX_KEYS || Number(needed) > spelled.length) return null;
+  // Every key is read before any is derived, which takes far longer.
+  const found = spelled.map((key) => spelledKey(key, chain)).filter((key) => key !== null);
+  const parents = found.length < spelled.length ? [] : found.map(parentOf).filter((parent) => parent !== null);
+  if (parents.length < spelled.length) return null;
   return {
-    scripts: (index) => multiScript(kind === "sortedmulti", Number(needed), known, index),
-    keys: known.length,
+    scripts: (index) => multiScript(kind === "sortedmulti", Number(needed), parents, index),
+    keys: parents.length,
+    parents: parents.length * MAX_STEPS,
   };
 }
 
-/** The key whose children the `*` stands for. */
-function parentKey(text: string, chain: string): ExtendedKey | null {
+/** A key as it is spelled, and the steps from it to those whose children the `*` stands for. */
+interface SpelledKey {
+  readonly key: ExtendedKey;
+  readonly steps: readonly number[];
+}
+
+function spelledKey(text: string, chain: string): SpelledKey | null {
   const [, spelled = "", path = ""] = KEY.exec(text) ?? [];
-  let key = spelled === "" ? null : parseExtendedKey(spelled, network(chain).xpub);
-  for (const step of path.split("/").slice(1)) {
-    if (key !== null) key = childOf(key, Number(step));
-  }
-  return key;
+  const key = spelled === "" ? null : parseExtendedKey(spelled, network(chain).xpub);
+  return key === null ? null : { key, steps: path.split("/").slice(1).map(Number) };
+}
+
+function parentOf({ key, steps }: SpelledKey): ExtendedKey | null {
+  return steps.reduce<ExtendedKey | null>((parent, step) => (parent === null ? null : childOf(parent, step)), key);
 }
 
 function singleScript(kind: string, parent: ExtendedKey, index: number): string | null {

@@ -1,4 +1,4 @@
-/** The outputs of a wallet pay to scripts of its descriptor, where that is here and is a simple one. */
+/** The outputs of a wallet pay to scripts of its descriptor, where that is available and is a simple one. */
 
 import { simpleDescriptor } from "../bitcoin/descriptor.ts";
 import { failed } from "../ground/errors.ts";
@@ -11,7 +11,12 @@ const MAX_RANGE = 100_000;
 /** So many keys are derived for all descriptors together: some seconds of work. */
 const MAX_KEYS = 6_000;
 
-/** Returns the wallets whose descriptor this page cannot derive. Throws where an output is not of its wallet's. */
+/** How many keys may still be derived. What is used for a descriptor in vain is used too. */
+interface Budget {
+  keys: number;
+}
+
+/** The wallets whose descriptor this page cannot derive. Throws where an output does not pay to its wallet's scripts. */
 export function checkDescriptors(
   records: Records,
   readings: Iterable<Reading>,
@@ -19,7 +24,7 @@ export function checkDescriptors(
   const holding = scriptsHeld(readings);
   const described = new Set<string>();
   const unknown = new Set<string>();
-  let left = MAX_KEYS;
+  const budget: Budget = { keys: MAX_KEYS };
   for (const [index, record] of records) {
     if (record.type !== "bitcoin-descriptor") continue;
     naming(index, record, () => {
@@ -28,9 +33,7 @@ export function checkDescriptors(
       }
       described.add(record.wallet);
       for (const [chain, scripts] of holding.get(record.wallet) ?? []) {
-        const derived = checkScripts(record, chain, new Set(scripts), left);
-        if (derived === null) unknown.add(record.wallet);
-        else left -= derived;
+        if (!checkScripts(record, chain, new Set(scripts), budget)) unknown.add(record.wallet);
       }
     });
   }
@@ -50,20 +53,21 @@ function scriptsHeld(readings: Iterable<Reading>): ReadonlyMap<string, ReadonlyM
   return wallets;
 }
 
-/** How many keys were derived to find all `wanted` scripts, each of which is taken out; null when that is too much. */
-function checkScripts(record: BitcoinDescriptor, chain: string, wanted: Set<string>, most: number): number | null {
+/** Take out of `wanted` every script that the descriptor has; false where this page cannot derive so much. */
+function checkScripts(record: BitcoinDescriptor, chain: string, wanted: Set<string>, budget: Budget): boolean {
   const [first, last] = record.range ?? [0, 0];
-  const simple = simpleDescriptor(record.descriptor, chain);
-  if (simple === null || first > last || last - first >= MAX_RANGE || last >= 2 ** 31) return null;
-  let keys = 0;
+  const isSound = first <= last && last - first < MAX_RANGE && last < 2 ** 31;
+  const simple = isSound && budget.keys > 0 ? simpleDescriptor(record.descriptor, chain) : null;
+  if (simple === null) return false;
+  budget.keys -= simple.parents;
   for (let index = first; index <= last && wanted.size > 0; index += 1) {
-    keys += simple.keys;
-    const script = keys > most ? null : simple.scripts(index);
-    if (script === null) return null;
+    budget.keys -= simple.keys;
+    const script = budget.keys < 0 ? null : simple.scripts(index);
+    if (script === null) return false;
     wanted.delete(script);
   }
   if (wanted.size > 0) {
     throw failed("recheck/descriptor", `it is not behind all outputs of wallet ${record.wallet}`);
   }
-  return keys;
+  return true;
 }
