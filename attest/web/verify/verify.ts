@@ -6,7 +6,7 @@
  * Steps 12 and 14 need nodes and policies, which a page does not have; what only a timestamp can decide is not checked.
  */
 
-import { checkControl, type Controlled } from "./control/step.ts";
+import { checkControl } from "./control/recheck.ts";
 import { refuseTwoDescriptions } from "./control/wallets.ts";
 import { type Rechecked, recheckEvidence } from "./evidence/recheck.ts";
 import { sha256, toHex } from "./ground/bytes.ts";
@@ -62,7 +62,6 @@ export interface Verification {
   readonly account: string | null;
   readonly holdings: readonly Holding[];
   readonly rechecked: Rechecked | null;
-  readonly controlled: Controlled | null;
 }
 
 type Found = { -readonly [K in keyof Verification]: Verification[K] };
@@ -80,7 +79,6 @@ export function verify(given: Given): Verification {
     account: null,
     holdings: [],
     rechecked: null,
-    controlled: null,
   };
   try {
     runSteps(given, found, (number, run) => runStep(steps, number, run));
@@ -143,10 +141,9 @@ function runSteps(given: Given, found: Found, step: RunStep): void {
   });
   found.rechecked = step(11, (findings) => recheckEvidence(statement, records, known.windowNonce, findings));
   step(12, (findings) => findings.open(sentences.noNodeAsked));
-  found.controlled = step(13, (findings) => {
-    const controlled = checkControl(statement, records, known, keysOf(anchors, "root", "exchange"), findings);
+  step(13, (findings) => {
+    checkControl(statement, records, known, keysOf(anchors, "root", "exchange"), findings);
     refuseTwoDescriptions(records);
-    return controlled;
   });
   step(14, (findings) => findings.beyond(sentences.policiesNotEvaluated));
   step(15, (findings) => checkFreshness(statement, now, findings));

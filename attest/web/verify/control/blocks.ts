@@ -89,6 +89,6 @@ function blockOf({ chain, height, header }: ControlBlock): Block {
     throw failed("control/block", `a Bitcoin header has ${BITCOIN_HEADER_BYTES} bytes`);
   }
   const hash = headerHash(header);
-  if (!hasWork(chain, hash)) throw failed("control/block", "nobody has mined its header: its hash is too large");
+  if (!hasWork(chain, hash)) throw failed("control/block", "the hash of its header is too large for a block that was mined");
   return { hash, time: headerTime(header) };
 }

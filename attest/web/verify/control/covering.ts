@@ -1,6 +1,6 @@
 /** What a balance's control is, how much of its value keys and custodians speak for, and that lines claim no more. */
 
-import { lineKey as groupKey, lineOf } from "../evidence/line-sums.ts";
+import { groupKey, groupOf } from "../evidence/line-sums.ts";
 import { failed } from "../ground/errors.ts";
 import { amountsOf, type Place } from "../records/places.ts";
 import { deniedOf, pinnedReadings, type Reading } from "../records/readings.ts";
@@ -9,9 +9,10 @@ import type { Control, ReserveLine } from "../statement/statement.ts";
 import { drawnPlaces, type DrawnSample } from "./sample.ts";
 import type { SignedPlaces } from "./signatures.ts";
 
-/** The places whose keys signed, those that a custodian confirmed, by its name, and the sample that was drawn. */
+/** What shows control of places. */
 export interface Shown {
   readonly signed: SignedPlaces;
+  /** The names of the custodians that confirmed places. */
   readonly confirmed: ReadonlyMap<Place, string>;
   readonly sample: DrawnSample | null;
 }
@@ -25,21 +26,21 @@ interface Sum {
 
 const NONE: Sum = { wallets: 0, amount: 0n, denied: 0n };
 
-/**
- * How much of the coins at hand keys signed for, and custodians alone, in base units; and how much lies at others whose
- * signatures this page does not check.
- */
+/** Amounts in base units. */
 export interface Value {
+  /** At places whose keys signed. */
   readonly signed: bigint;
+  /** At other places that a custodian confirmed. */
   readonly custodian: bigint;
+  /** At places whose signatures this page does not check to their end. */
   readonly unchecked: bigint;
 }
 
 export const NOTHING: Value = { signed: 0n, custodian: 0n, unchecked: 0n };
 
 /**
- * The lines whose balances are all at hand, by their keys. Throws `control/line` where the signatures cover others than
- * such a line states.
+ * The lines whose balances are all disclosed, by their keys. Throws `control/line` where the signatures cover others
+ * than such a line states.
  */
 export function recheckLines(
   records: Records,
@@ -49,7 +50,7 @@ export function recheckLines(
   const sums = new Map<string, Sum>();
   const disclosed = new Map<string, number>();
   for (const reading of pinnedReadings(records)) {
-    const group = groupKey(lineOf(reading));
+    const group = groupKey(groupOf(reading));
     const key = `${group} ${controlOf(reading, shown)}`;
     const sum = sums.get(key) ?? NONE;
     sums.set(key, {
@@ -81,12 +82,12 @@ export function recheckLines(
   return checked;
 }
 
-/** What makes two lines the same line. */
+/** The key of a line: that of its group, and its control. */
 export function lineKey(line: ReserveLine): string {
   return `${groupKey(line)} ${line.control}`;
 }
 
-/** How much of the customers' coins at hand keys and custodians speak for, by asset. */
+/** How much of the customers' disclosed coins keys and custodians speak for, by asset. */
 export function customersValues(records: Records, shown: Shown): ReadonlyMap<string, Value> {
   const values = new Map<string, Value>();
   for (const reading of pinnedReadings(records)) {

@@ -10,9 +10,9 @@ import { evidenceRoot } from "../records/tree.ts";
 
 type Sample = ControlSample["sample"];
 
-/** What was drawn, and whether the records of the reading that it was drawn from are all at hand. */
 export interface DrawnSample {
   readonly sample: Sample;
+  /** Whether all records of the reading that it was drawn from are available, and have its root. */
   readonly isReadingSeen: boolean;
 }
 
@@ -51,7 +51,7 @@ export function sampleOf(records: Records, nonce: string | null): DrawnSample | 
   return { sample, isReadingSeen };
 }
 
-/** Whether the whole reading that `sample` was drawn from is at hand. Throws for another one. */
+/** Whether the whole reading that `sample` was drawn from is available. Throws for another one. */
 function isDrawnFrom(records: Records, sample: Sample): boolean {
   const leaves: Uint8Array[] = [];
   for (let i = 0; i < Math.min(sample.readingCount, records.size); i++) {

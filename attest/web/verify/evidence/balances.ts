@@ -22,7 +22,7 @@ export function checkReading(reading: Reading, blocks: Blocks, decimals: Readonl
     throw failed("recheck/header", `there is no header for ${reading.chain}`);
   }
   if (reading.level === "agreed" && (block.nodes === null || block.nodes.needed < SEVERAL)) {
-    throw failed("recheck/level", "it claims that nodes agreed, and no record says which");
+    throw failed("recheck/level", "its level is agreed, and no record says that two nodes or more agreed");
   }
   const shown = recompute(reading, block, block.header);
   if (shown !== reading.amount) {
@@ -70,7 +70,7 @@ function checkOutputs(reading: BitcoinUtxos, block: Block): void {
     throw failed("recheck/height", "an output is younger than the block that it was read at");
   }
   if (reading.level === "proven" && !block.hasUtxoSet) {
-    throw failed("recheck/level", "it claims to be proven, and no record names the set of unspent outputs");
+    throw failed("recheck/level", "its level is proven, and no record names the set of unspent outputs");
   }
 }
 

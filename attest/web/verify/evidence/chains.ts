@@ -55,7 +55,7 @@ function subjectOf(record: RecordFields): string {
   return `${record.type}${of}${where}`;
 }
 
-/** Keep what a record says of a chain as a whole. */
+/** Keep what a record says of a chain as a whole in `blocks`. */
 export function note(record: AnyRecord, blocks: Blocks): void {
   switch (record.type) {
     case "ethereum-header":
@@ -97,7 +97,7 @@ function blockOf(record: AnyRecord & { readonly chain: string }, window: number 
 }
 
 function once(isSecond: boolean): void {
-  if (isSecond) throw failed("recheck/twice", "a chain has one such record, and this is the second");
+  if (isSecond) throw failed("recheck/twice", "a block has one record of this type, and this is the second");
 }
 
 function checkNodes(record: Nodes): void {
@@ -115,7 +115,7 @@ function checkedHeader(record: EthereumHeader | BitcoinHeader, pin: Pin): Ethere
   } else if (headerHash(record.header) === pin.blockHash && headerTime(record.header) === pin.time) {
     // The header does not carry its height: the hash alone names the block.
     if (!hasWork(record.chain, pin.blockHash)) {
-      throw failed("recheck/work", "nobody has mined that header: its hash is too large");
+      throw failed("recheck/work", "the hash of its header is too large for a block that was mined");
     }
     return "bitcoin";
   }

@@ -1,33 +1,87 @@
-/** Contracts of cover, price lists, and what is declared, held against the statement's lines. */
+/** Documents that lines of money, held and cover name by leaf, and lists of prices, held against these lines. */
 
 import { failed } from "../ground/errors.ts";
-import type { DeclarationRecord } from "../records/documents.ts";
-import type { Reading } from "../records/readings.ts";
+import { tuple } from "../ground/texts.ts";
+import type { DeclaredBalance, Money } from "../records/documents.ts";
 import type { AnyRecord } from "../records/record.ts";
-import type { Cover, Declaration, Price } from "../statement/statement.ts";
-import { texts } from "./line-sums.ts";
+import type { Cover, HeldLine, MoneyLine, Price } from "../statement/statement.ts";
 
-const HIDDEN = "not public";
+/** The leaves of the lines of money whose document is available; each says what its line says, and counts once. */
+export function checkMoney(records: readonly AnyRecord[], lines: readonly MoneyLine[]): ReadonlySet<string> {
+  const said = (item: Money | MoneyLine): string => tuple(item.currency, item.purpose, item.amount);
+  return matched(
+    records.filter((record) => record.type === "money").map((record) => ({
+      leaf: record.leaf,
+      counts: tuple(record.sha256, record.currency),
+      said: said(record),
+      name: record.document,
+    })),
+    new Map(lines.map((line) => [line.evidenceLeaf, said(line)])),
+    "recheck/money",
+  );
+}
 
-/** The leaves of the lines of `cover` whose contract is here; prices have one list, and no document counts twice. */
+/** As `checkMoney`, of the documents in which custodians say what they hold. */
+export function checkHeld(records: readonly AnyRecord[], lines: readonly HeldLine[]): ReadonlySet<string> {
+  const said = (item: DeclaredBalance | HeldLine): string =>
+    tuple(item.asset, item.chain, item.purpose, item.custodian, item.amount);
+  return matched(
+    records.filter((record) => record.type === "declared-balance").map((record) => ({
+      leaf: record.leaf,
+      counts: tuple(record.sha256, record.asset),
+      said: said(record),
+      name: record.document,
+    })),
+    new Map(lines.map((line) => [line.evidenceLeaf, said(line)])),
+    "recheck/held",
+  );
+}
+
+interface Document {
+  readonly leaf: string;
+  /** Its digest, and the currency or asset that it counts in: no two documents count alike. */
+  readonly counts: string;
+  /** What it says, as its line must say it. */
+  readonly said: string;
+  readonly name: string;
+}
+
+function matched(
+  documents: readonly Document[],
+  lines: ReadonlyMap<string, string>,
+  code: string,
+): ReadonlySet<string> {
+  const byLeaf = new Map(documents.map((document) => [document.leaf, document]));
+  if (new Set([...byLeaf.values()].map((document) => document.counts)).size !== byLeaf.size) {
+    throw failed(code, "one document is counted twice");
+  }
+  for (const [leaf, document] of byLeaf) {
+    const line = lines.get(leaf);
+    if (line === undefined) throw failed(code, `the document ${document.name} belongs to no line of the statement`);
+    if (line !== document.said) throw failed(code, `the document ${document.name} says something else than its line`);
+  }
+  return new Set(byLeaf.keys());
+}
+
+/** The leaves of the lines of `cover` whose contract is available; prices have one list, no document counts twice. */
 export function checkContracts(
   records: readonly AnyRecord[],
   cover: readonly Cover[],
   prices: readonly Price[],
 ): ReadonlySet<string> {
-  const lines = new Map(cover.map((line) => [line.evidenceLeaf, texts(line.form, line.currency, line.limit)]));
+  const lines = new Map(cover.map((line) => [line.evidenceLeaf, tuple(line.form, line.currency, line.limit)]));
   const counted = new Set<string>();
   for (const record of records) {
-    if (record.type === "money") counted.add(texts(record.sha256, record.currency));
+    if (record.type === "money") counted.add(tuple(record.sha256, record.currency));
   }
   const found = new Set<string>();
   let lists = 0;
   for (const record of records) {
     if (record.type === "declared-balance") {
-      countOnce(counted, texts(record.sha256, record.asset), record.document, "recheck/held");
+      countOnce(counted, tuple(record.sha256, record.asset), record.document, "recheck/held");
     } else if (record.type === "cover") {
-      countOnce(counted, texts(record.sha256, record.currency), record.document, "policy/cover");
-      if (lines.get(record.leaf) !== texts(record.form, record.currency, record.limit)) {
+      countOnce(counted, tuple(record.sha256, record.currency), record.document, "policy/cover");
+      if (lines.get(record.leaf) !== tuple(record.form, record.currency, record.limit)) {
         throw failed("policy/cover", `the statement says something else than the contract ${record.document}`);
       }
       found.add(record.leaf);
@@ -45,132 +99,4 @@ export function checkContracts(
 function countOnce(counted: Set<string>, counts: string, document: string, code: string): void {
   if (counted.has(counts)) throw failed(code, `the document ${document} is counted twice`);
   counted.add(counts);
-}
-
-export interface Declared {
-  /** How many declarations of management have their form here. */
-  readonly forms: number;
-  /** How many figures follow from the readings. */
-  readonly figures: number;
-}
-
-/**
- * Compare the declarations with their records, and those that follow from readings with these. `whole` are the assets
- * of which every reading of customers' coins is here, `readings` those of the pins.
- */
-export function checkDeclarations(
-  records: readonly AnyRecord[],
-  readings: readonly Reading[],
-  stated: readonly Declaration[],
-  whole: ReadonlySet<string>,
-): Declared {
-  const byLeaf = new Map<string, DeclarationRecord>();
-  for (const record of records) if (record.type === "declaration") byLeaf.set(record.leaf, record);
-  const computed = concentration(readings);
-  let forms = 0;
-  let figures = 0;
-  for (const line of stated) {
-    const record = byLeaf.get(line.evidenceLeaf);
-    byLeaf.delete(line.evidenceLeaf);
-    if (record !== undefined && saidBy(record) !== saidBy(line)) {
-      throw failed("declaration/record", `the record of ${nameOf(line)} says something else`);
-    }
-    if (line.kind !== "custodian" && line.kind !== "largest-wallet" && line.kind !== "window") {
-      if (record === undefined) continue;
-      if (record.signatory === null || record.document === null || record.sha256 === null) {
-        throw failed("declaration/form", `the record of ${nameOf(line)} names no signed form and who signed it`);
-      }
-      forms += 1;
-    } else if (line.kind !== "window" && line.unit !== null && whole.has(line.unit)) {
-      figures += 1;
-      if (!isComputed(line, line.unit, computed)) {
-        throw failed("declaration/figure", `the readings add up to something else than ${nameOf(line)}`);
-      }
-    }
-  }
-  if (byLeaf.size > 0) {
-    throw failed("declaration/record", "the record of a declaration belongs to none in the statement");
-  }
-  const expected = computed.units.filter((unit) => whole.has(unit)).length;
-  if (figures !== expected) {
-    throw failed(
-      "declaration/figure",
-      `the statement has ${figures} figures of concentration, the readings ${expected}`,
-    );
-  }
-  return { forms, figures };
-}
-
-interface Concentration {
-  /** What is to be declared, as `saidBy` has it. */
-  readonly said: ReadonlySet<string>;
-  /** The unit of each of these declarations. */
-  readonly units: readonly string[];
-  /** What the largest wallet of an asset has. */
-  readonly largest: ReadonlyMap<string, bigint>;
-}
-
-interface Wallet {
-  readonly id: string;
-  readonly amount: bigint;
-}
-
-/** By the readings of the pins: per asset the largest wallet of customers' coins, and what each custodian keeps. */
-function concentration(readings: readonly Reading[]): Concentration {
-  const wallets = new Map<string, Map<string, bigint>>();
-  const custodians = new Map<string, Map<string, bigint>>();
-  for (const reading of readings) {
-    if (reading.purpose !== "customer") continue;
-    add(wallets, reading.asset, reading.wallet, reading.amount);
-    if (reading.custodian !== null) add(custodians, reading.asset, reading.custodian, reading.amount);
-  }
-  const said = new Set<string>();
-  const units: string[] = [];
-  const largest = new Map<string, bigint>();
-  const declare = (kind: string, name: string, unit: string, amount: bigint): void => {
-    said.add(saidBy({ kind, name, unit, amount, tier: null, since: null, until: null }));
-    units.push(unit);
-  };
-  for (const [asset, amounts] of wallets) {
-    const wallet = largestOf(amounts);
-    if (wallet.amount > 0n) {
-      declare("largest-wallet", wallet.id, asset, wallet.amount);
-      largest.set(asset, wallet.amount);
-    }
-    for (const [name, amount] of custodians.get(asset) ?? []) {
-      if (amount > 0n) declare("custodian", name, asset, amount);
-    }
-  }
-  return { said, units, largest };
-}
-
-function add(amounts: Map<string, Map<string, bigint>>, asset: string, name: string, amount: bigint): void {
-  const ofAsset = amounts.get(asset) ?? new Map<string, bigint>();
-  ofAsset.set(name, (ofAsset.get(name) ?? 0n) + amount);
-  amounts.set(asset, ofAsset);
-}
-
-/** Of wallets with equally much, that whose id is the last in order. */
-function largestOf(amounts: ReadonlyMap<string, bigint>): Wallet {
-  let largest: Wallet = { id: "", amount: 0n };
-  for (const [id, amount] of amounts) {
-    if (amount > largest.amount || (amount === largest.amount && id > largest.id)) largest = { id, amount };
-  }
-  return largest;
-}
-
-function isComputed(line: Declaration, unit: string, computed: Concentration): boolean {
-  if (line.kind === "largest-wallet" && line.name === HIDDEN) return computed.largest.get(unit) === line.amount;
-  // Of which tier a custodian is, the readings do not say: that is management's word.
-  return computed.said.has(saidBy(line.kind === "custodian" ? { ...line, tier: null } : line));
-}
-
-type Said = Pick<DeclarationRecord, "kind" | "name" | "unit" | "amount" | "tier" | "since" | "until">;
-
-function saidBy(item: Said): string {
-  return texts(item.kind, item.name, item.unit, item.amount, item.tier, item.since, item.until);
-}
-
-function nameOf(line: Declaration): string {
-  return [line.kind, line.name, line.unit ?? ""].join(" ").trim();
 }

@@ -8,10 +8,11 @@ import type { Predicate, Statement } from "../statement/statement.ts";
 import { checkReading } from "./balances.ts";
 import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
 import { checkCoins, refuseDoubleCounting, refuseOwn, refuseTwoAssets, refuseTwoPurposes } from "./counting.ts";
+import { checkDeclarations } from "./declared.ts";
 import { checkDescriptors } from "./descriptors.ts";
-import { checkContracts, checkDeclarations } from "./documents.ts";
+import { checkContracts, checkHeld, checkMoney } from "./documents.ts";
 import { type Documents, type Found, statedLeaves } from "./found.ts";
-import { checkHeld, checkLines, checkMoney, isDisclosed, needsDump, type Shown } from "./line-sums.ts";
+import { checkLines, isDisclosed, needsDump, type ShownGroup } from "./line-sums.ts";
 import { checkSafes } from "./safes.ts";
 import { tell } from "./telling.ts";
 import { type Rest, restOf, type UncheckedLine, uncheckedLines } from "./unchecked.ts";
@@ -25,20 +26,14 @@ import {
   refuseDoubleCountingAt,
 } from "./windows.ts";
 
-export { lineKey } from "./line-sums.ts";
 export type { Rest, UncheckedLine, Why } from "./unchecked.ts";
 
 /** What step 11 found. */
 export interface Rechecked {
-  /** The lines, as `lineKey` names them, of which every balance was recomputed. */
-  readonly lines: ReadonlySet<string>;
   readonly unchecked: readonly UncheckedLine[];
   /** The assets whose lowest count around the pins was not recomputed. */
   readonly lowest: ReadonlySet<string>;
   readonly recordsAvailable: number;
-  readonly recordsWithheld: number;
-  /** What this page does not know and `attest verify` does, by name. */
-  readonly beyond: readonly string[];
 }
 
 /** What the coverage of an asset rests on that step 11 did not check. */
@@ -107,7 +102,7 @@ function checkDocuments(
   records: Records,
   readings: readonly Reading[],
   predicate: Predicate,
-  lines: ReadonlyMap<string, Shown>,
+  lines: ReadonlyMap<string, ShownGroup>,
   windows: ReadonlyMap<string, RecheckedWindow>,
 ): Documents {
   const every = [...records.values()];
@@ -122,7 +117,7 @@ function checkDocuments(
 }
 
 /** The assets of which every reading of customers' coins is disclosed. */
-function wholeAssets(lines: ReadonlyMap<string, Shown>): ReadonlySet<string> {
+function wholeAssets(lines: ReadonlyMap<string, ShownGroup>): ReadonlySet<string> {
   const customers = [...lines.values()].filter((line) => line.purpose === "customer");
   const missing = new Set(customers.filter((line) => !isDisclosed(line)).map((line) => line.asset));
   return new Set(customers.map((line) => line.asset).filter((asset) => !missing.has(asset)));
@@ -131,17 +126,13 @@ function wholeAssets(lines: ReadonlyMap<string, Shown>): ReadonlySet<string> {
 function requireDocuments(predicate: Predicate, documents: Documents): void {
   const hasAll = statedLeaves(predicate).every((leaf) => documents.leaves.has(leaf));
   if (!hasAll || !documents.hasPrices) {
-    throw failed("recheck/documents", "a line has none of the records behind it, all of which are here");
+    throw failed("recheck/documents", "a line has no record behind it, and all records are available");
   }
 }
 
 function conclude(found: Found): Rechecked {
   const { predicate, records, readings, lines, documents, described } = found;
   const beyond = readings.filter((reading) => described.has(reading.wallet) && !needsDump(reading));
-  const isBeyond = new Set(beyond.map((reading) => `${reading.asset} ${reading.chain}`));
-  const whole = [...lines].filter(
-    ([, line]) => isDisclosed(line) && line.waiting === 0 && !isBeyond.has(`${line.asset} ${line.chain}`),
-  );
   const lowest = new Set(found.lowestUnknown.map((item) => item.unit ?? ""));
   for (const reading of records.values()) {
     if (reading.type === "bitcoin-utxos" && reading.window !== null && described.has(reading.wallet)) {
@@ -149,11 +140,8 @@ function conclude(found: Found): Rechecked {
     }
   }
   return {
-    lines: new Set(whole.map(([key]) => key)),
     unchecked: uncheckedLines(predicate, lines, documents.money, beyond),
     lowest,
     recordsAvailable: records.size,
-    recordsWithheld: predicate.evidence.count - records.size,
-    beyond: described.size > 0 ? ["bitcoin-descriptor"] : [],
   };
 }

@@ -1,10 +1,10 @@
 /** What step 11 says of what it found, and what of it is open. */
 
-import type { Findings } from "../ground/step.ts";
+import type { Findings, Sentence } from "../ground/step.ts";
 import { compareTexts } from "../ground/texts.ts";
 import { isReading } from "../records/readings.ts";
 import { type Found, statedLeaves } from "./found.ts";
-import { isDisclosed, needsDump, type Shown } from "./line-sums.ts";
+import { isDisclosed, needsDump, type ShownGroup } from "./line-sums.ts";
 import { sentences } from "./sentences.ts";
 
 /** So many lines are told one by one. */
@@ -80,6 +80,6 @@ function tellWithheld(found: Found, findings: Findings): void {
   if (papers > 0) findings.open(sentences.papers(papers));
 }
 
-function hiddenLine(line: Shown, decimals: ReadonlyMap<string, number>): ReturnType<typeof sentences.hiddenLine> {
+function hiddenLine(line: ShownGroup, decimals: ReadonlyMap<string, number>): Sentence {
   return sentences.hiddenLine({ ...line, decimals: decimals.get(line.asset) ?? 0 });
 }

@@ -2,9 +2,9 @@
 
 import type { Reading } from "../records/readings.ts";
 import type { Predicate } from "../statement/statement.ts";
-import { isDisclosed, lineKey, lineOf, type Shown } from "./line-sums.ts";
+import { groupKey, groupOf, isDisclosed, type ShownGroup } from "./line-sums.ts";
 
-/** Records that are not here, outputs that only a dump of all unspent ones shows, or what this page does not know. */
+/** Records that are not available, outputs that only a dump of all unspent ones shows, or what this page cannot check. */
 export type Why = "unavailable" | "dump" | "beyond";
 
 /** An amount in base units that was not checked; money has no chain and no storage. */
@@ -25,10 +25,10 @@ export interface Rest {
   readonly lowest: boolean;
 }
 
-/** `money` has the leaves of the bank documents that are here, `beyond` the readings that this page checks in part. */
+/** `money` has the leaves of the bank documents that are available, `beyond` the readings that this page checks in part. */
 export function uncheckedLines(
   predicate: Predicate,
-  lines: ReadonlyMap<string, Shown>,
+  lines: ReadonlyMap<string, ShownGroup>,
   money: ReadonlySet<string>,
   beyond: readonly Reading[],
 ): readonly UncheckedLine[] {
@@ -53,7 +53,7 @@ function addedUp(readings: readonly Reading[]): Iterable<UncheckedLine> {
   const lines = new Map<string, UncheckedLine>();
   for (const reading of readings) {
     const { asset, chain, purpose, storage } = reading;
-    const key = lineKey(lineOf(reading));
+    const key = groupKey(groupOf(reading));
     const amount = (lines.get(key)?.amount ?? 0n) + reading.amount;
     lines.set(key, { asset, chain, purpose, storage, amount, why: "beyond" });
   }

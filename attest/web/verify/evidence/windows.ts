@@ -1,13 +1,14 @@
 /** The readings at the blocks of windows: of the same wallets as at the pin, and what these held at the lowest. */
 
 import { failed } from "../ground/errors.ts";
+import { tuple } from "../ground/texts.ts";
 import { challengedPlace, placesOf } from "../records/places.ts";
 import { isOfToken, isReading, type Reading } from "../records/readings.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
 import type { Declaration, Predicate } from "../statement/statement.ts";
 import { blockKey, naming, type Pin } from "./chains.ts";
 import { refuseDoubleCounting } from "./counting.ts";
-import { isDisclosed, lineKey, type Shown, texts } from "./line-sums.ts";
+import { groupKey, isDisclosed, type ShownGroup } from "./line-sums.ts";
 
 /**
  * See that each block has the customers' balances that are disclosed of the pin, and no other, and that an output which
@@ -69,7 +70,7 @@ function slotsDiffer(one: Reading, other: Reading): boolean {
 function balanceOf(reading: Reading): string {
   const { wallet, asset, purpose, storage, custodian } = reading;
   const place = reading.type === "bitcoin-utxos" ? null : reading.address.toLowerCase();
-  return texts(wallet, asset, purpose, storage, custodian, place, isOfToken(reading) ? reading.contract.toLowerCase() : null);
+  return tuple(wallet, asset, purpose, storage, custodian, place, isOfToken(reading) ? reading.contract.toLowerCase() : null);
 }
 
 /** At no block are coins counted twice. */
@@ -100,7 +101,7 @@ export interface RecheckedWindow {
 export function recheckedWindows(
   records: Records,
   predicate: Predicate,
-  lines: ReadonlyMap<string, Shown>,
+  lines: ReadonlyMap<string, ShownGroup>,
   blocks: ReadonlyMap<string, Pin>,
 ): ReadonlyMap<string, RecheckedWindow> {
   const found = new Map<string, RecheckedWindow>();
@@ -109,7 +110,7 @@ export function recheckedWindows(
   const counts = lowestCounts(every.filter((record) => isReading(record)));
   const unknown = strange(every);
   for (const line of predicate.reserves) {
-    const shown = lines.get(lineKey(line));
+    const shown = lines.get(groupKey(line));
     if (line.purpose === "customer" && (shown === undefined || !isDisclosed(shown))) {
       unknown.add(`${line.chain} ${line.asset}`);
     }
@@ -146,8 +147,8 @@ function lowestCounts(readings: readonly Reading[]): ReadonlyMap<string, Readonl
 }
 
 /**
- * The chains and assets with outputs in a window that nothing at hand shows to be of the wallet: their script holds
- * none of its coins at the pin and signed no challenge as its own, and its descriptor is not here.
+ * The chains and assets with outputs in a window that nothing available shows to be of the wallet: their script holds
+ * none of its coins at the pin and signed no challenge as its own, and its descriptor is withheld.
  */
 function strange(records: readonly AnyRecord[]): Set<string> {
   const described = new Set<string>();

@@ -25,6 +25,11 @@ function rank(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
+/** Several values as one text, by which they are compared: equal texts are equal values. */
+export function tuple(...values: readonly (string | number | bigint | null)[]): string {
+  return JSON.stringify(values.map((value) => (typeof value === "bigint" ? value.toString() : value)));
+}
+
 /** The order of two keys of equally many parts: that of the first parts that differ. */
 export function compareKeys(one: readonly string[], other: readonly string[]): number {
   for (const [i, part] of one.entries()) {
