@@ -2,6 +2,7 @@
  * How an attestation is verified in a browser: the steps of protocol.md, section 9, in their order and with their
  * numbers. Bytes and the time come in, a value goes out; nothing here knows of a page, a file or a network.
  *
+ * Each step is a function of the folder that has its noun: signing, statement, records, liabilities, evidence, control.
  * Nothing about how to check comes from what is being checked: keys, threshold, time and files are the caller's.
  * Steps 12 and 14 need nodes and policies, which a page does not have; what only a timestamp can decide is not checked.
  */

@@ -13,8 +13,8 @@ const COMPRESSED = 31;
 const LAST = 34;
 
 /**
- * Check that the key of the P2PKH `script` made the 65 bytes `signature` of `message`, on a network whose messages begin
- * with the name `coin`. The first byte says whether the script's hash is that of the key in its compressed form.
+ * Check that the key of the P2PKH `script` made the 65 bytes `signature` of `message`, on a network whose messages
+ * begin with the name `coin`. The first byte says whether the script's hash is that of the key in its compressed form.
  */
 export function checkBip137(coin: string, script: Uint8Array, message: Uint8Array, signature: Uint8Array): void {
   const found = kindOf(script);

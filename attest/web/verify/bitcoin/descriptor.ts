@@ -39,7 +39,8 @@ export function simpleDescriptor(text: string, chain: string): Simple | null {
     const closing = kind === "sh(wpkh" ? "))" : ")";
     const found = `${kind}(${key}${closing}` === body ? spelledKey(key, chain) : null;
     const parent = found === null ? null : parentOf(found);
-    return parent === null ? null : { scripts: (index) => singleScript(kind, parent, index), keys: 1, parents: MAX_STEPS };
+    if (parent === null) return null;
+    return { scripts: (index) => singleScript(kind, parent, index), keys: 1, parents: MAX_STEPS };
   }
   const [, kind = "", needed = "", list = ""] = MULTI.exec(body) ?? [];
   const spelled = list.split(",");

@@ -5,7 +5,7 @@ import { hash256 } from "./hashes.ts";
 import { BITCOIN } from "./networks.ts";
 
 const TIME_AT = 68;
-/** At least 70 leading zero bits, as every block of the main network since 2018 has: nobody pays so much for a forgery. */
+/** At least 70 leading zero bits, as every block of the main network has since 2018. Nobody pays so much to forge one. */
 const WORK_DIGITS = /^0{17}[0-3]/;
 
 /** The block hash, in the byte order that explorers show, as hex. */

@@ -2,9 +2,9 @@
 
 import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
 import { decodeHeader } from "../ethereum/header.ts";
-import { naming } from "../evidence/chains.ts";
 import { failed } from "../ground/errors.ts";
 import type { Challenge, ControlBlock } from "../records/control.ts";
+import { naming } from "../records/naming.ts";
 import { challengedPlace, type Place } from "../records/places.ts";
 import type { Records } from "../records/record.ts";
 import { isBitcoin } from "../records/values.ts";
@@ -89,6 +89,8 @@ function blockOf({ chain, height, header }: ControlBlock): Block {
     throw failed("control/block", `a Bitcoin header has ${BITCOIN_HEADER_BYTES} bytes`);
   }
   const hash = headerHash(header);
-  if (!hasWork(chain, hash)) throw failed("control/block", "the hash of its header is too large for a block that was mined");
+  if (!hasWork(chain, hash)) {
+    throw failed("control/block", "the hash of its header is too large for a block that was mined");
+  }
   return { hash, time: headerTime(header) };
 }

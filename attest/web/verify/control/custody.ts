@@ -1,13 +1,13 @@
 /** What custodians confirm: that they hold the keys of addresses for the exchange (protocol.md, section 8). */
 
-import { naming } from "../evidence/chains.ts";
 import { failed } from "../ground/errors.ts";
 import { canonical } from "../ground/json.ts";
 import type { CustodyConfirmation } from "../records/control.ts";
+import { naming } from "../records/naming.ts";
 import { type Place, placesOf } from "../records/places.ts";
 import { pinnedReadings } from "../records/readings.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
-import { pae } from "../signing/envelope.ts";
+import { notSignedBy, pae } from "../signing/envelope.ts";
 import { PublicKey } from "../signing/keys.ts";
 import { type ChallengeBlocks, checkedPlace, type Terms } from "./blocks.ts";
 
@@ -38,12 +38,7 @@ export function recheckCustody(
   exchangeKeys: readonly PublicKey[],
 ): Custody {
   const places = new Map<Place, string>();
-  const signed: {
-    readonly index: number;
-    readonly record: AnyRecord;
-    readonly name: string;
-    readonly key: PublicKey;
-  }[] = [];
+  const signed: Signed[] = [];
   for (const [index, record] of records) {
     if (record.type !== "custody-confirmation") continue;
     const key = naming(index, record, () => addConfirmed(record, blocks, terms, places));
@@ -68,6 +63,14 @@ export function recheckCustody(
   return { places, unknown: [...unknown.values()] };
 }
 
+/** A confirmation that a key signed, whoever has that key. */
+interface Signed {
+  readonly index: number;
+  readonly record: AnyRecord;
+  readonly name: string;
+  readonly key: PublicKey;
+}
+
 /** Check a confirmation but for whose key it is, and add its places to `places`. Returns the key that signed it. */
 function addConfirmed(
   record: CustodyConfirmation,
@@ -78,10 +81,7 @@ function addConfirmed(
   const { custodian, challenges } = record.confirmation;
   const key = PublicKey.fromSpki(record.publicKey, "its public key");
   if (!key.verify(pae(PAYLOAD_TYPE, payloadOf(record)), record.sig)) {
-    throw failed(
-      "signature/invalid",
-      `the signature under key ${key.fingerprint.slice(0, 16)}… is not that key's over this payload`,
-    );
+    throw notSignedBy(key);
   }
   for (const challenge of challenges) {
     const place = checkedPlace(challenge, blocks, terms);

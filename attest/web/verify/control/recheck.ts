@@ -9,7 +9,7 @@ import type { Challenge } from "../records/control.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
 import type { PublicKey } from "../signing/keys.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
-import { blockTime, challengeBlocks, type ChallengeBlocks, type Terms } from "./blocks.ts";
+import { blockTime, type ChallengeBlocks, challengeBlocks, type Terms } from "./blocks.ts";
 import { customersValues, NOTHING, recheckLines, type Shown } from "./covering.ts";
 import { recheckCustody, refuseOtherCustodians } from "./custody.ts";
 import type { KnownControl, Spoken } from "./found.ts";
@@ -47,8 +47,9 @@ export function checkControl(
   const challenges = [...records.values()].flatMap(challengesOf);
   const contracts = [...records.values()].filter((record) => record.type === "control-contract");
   const confirmed = [...custody.places.keys()].filter((place) => !signed.all.has(place)).length;
-  const found = { predicate, records, known, isSilent, signed, custody, sample, lines, confirmed, challenges, contracts };
-  tell(found, spokenFor(predicate, records, shown, timesOf(challenges, blocks)), findings);
+  const spoken = spokenFor(predicate, records, shown, timesOf(challenges, blocks));
+  const seen = { signed, custody, sample, lines, confirmed, challenges, contracts };
+  tell({ predicate, records, known, isSilent, ...seen }, spoken, findings);
 }
 
 function termsOf({ entity, period, snapshotAt, issuedAt }: Predicate, { nonce }: KnownControl): Terms {

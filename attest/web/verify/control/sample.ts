@@ -44,7 +44,8 @@ export function sampleOf(records: Records, nonce: string | null): DrawnSample | 
     if (isReading(record) && number >= sample.readingCount) {
       throw failed(
         "control/sample",
-        `record ${number}: ${record.asset} of wallet ${record.wallet} is not of the reading that the sample was drawn from`,
+        `record ${number}: ${record.asset} of wallet ${record.wallet} is not of the reading that the sample was drawn ` +
+          "from",
       );
     }
   }
@@ -66,8 +67,8 @@ function isDrawnFrom(records: Records, sample: Sample): boolean {
 }
 
 /**
- * The places of a wallet that must sign; all of them when they are no more than the draws. Units of value are drawn, not
- * addresses: a thousand addresses of dust would hide one with all the coins.
+ * The places of a wallet that must sign; all of them when they are no more than the draws. Units of value are drawn,
+ * not addresses, because a thousand addresses of dust would hide one with all the coins.
  */
 export function drawnPlaces(amounts: ReadonlyMap<Place, bigint>, wallet: string, sample: Sample): readonly Place[] {
   // The places of one wallet differ only in the hex of their scripts, which stands in the order of their bytes.

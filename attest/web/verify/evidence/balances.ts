@@ -1,7 +1,6 @@
 /** A balance recomputed from its own evidence. */
 
 import { provenBalance, provenStorageRoot, provenWord } from "../ethereum/account.ts";
-import type { EthereumHead } from "../ethereum/header.ts";
 import { Nodes } from "../ethereum/nodes.ts";
 import { balanceSlot, DENY_BIT } from "../ethereum/token.ts";
 import { sumOf } from "../ground/amounts.ts";
@@ -24,7 +23,7 @@ export function checkReading(reading: Reading, blocks: Blocks, decimals: Readonl
   if (reading.level === "agreed" && (block.nodes === null || block.nodes.needed < SEVERAL)) {
     throw failed("recheck/level", "its level is agreed, and no record says that two nodes or more agreed");
   }
-  const shown = recompute(reading, block, block.header);
+  const shown = recompute(reading, block, block.header.stateRoot);
   if (shown !== reading.amount) {
     throw failed("recheck/amount", `the evidence shows ${shown}, the record says ${reading.amount}`);
   }
@@ -34,20 +33,20 @@ export function checkReading(reading: Reading, blocks: Blocks, decimals: Readonl
   }
 }
 
-function recompute(reading: Reading, block: Block, header: EthereumHead | "bitcoin"): bigint {
+function recompute(reading: Reading, block: Block, stateRoot: Uint8Array | null): bigint {
   if (reading.type === "bitcoin-utxos") {
-    if (header !== "bitcoin") throw misplaced(reading);
+    if (stateRoot !== null) throw misplaced(reading);
     checkOutputs(reading, block);
     return sumOf(reading.utxos.map((utxo) => utxo.amount));
   }
-  if (header === "bitcoin") throw misplaced(reading);
+  if (stateRoot === null) throw misplaced(reading);
   switch (reading.type) {
     case "ethereum-token-answer":
       return reading.amount; // there is nothing but the nodes' word
     case "ethereum-balance":
-      return provenBalance(header.stateRoot, reading.address, new Nodes(reading.proof, block.trie));
+      return provenBalance(stateRoot, reading.address, new Nodes(reading.proof, block.trie));
     case "ethereum-token-balance":
-      return tokenBalance(reading, block, header.stateRoot);
+      return tokenBalance(reading, block, stateRoot);
   }
 }
 

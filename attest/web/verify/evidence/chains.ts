@@ -1,11 +1,11 @@
 /** What the records say of each chain as a whole: its header, the nodes that agreed, the trie nodes that it shares. */
 
 import { hasWork, headerHash, headerTime } from "../bitcoin/header.ts";
-import { decodeHeader, type EthereumHead } from "../ethereum/header.ts";
+import { decodeHeader } from "../ethereum/header.ts";
 import { SharedNodes } from "../ethereum/nodes.ts";
-import { AttestError, failed } from "../ground/errors.ts";
+import { failed } from "../ground/errors.ts";
 import type { BitcoinHeader, EthereumHeader, Nodes } from "../records/chain.ts";
-import type { AnyRecord, RecordFields } from "../records/record.ts";
+import type { AnyRecord } from "../records/record.ts";
 import { isBitcoin } from "../records/values.ts";
 
 /** The block of a chain at which balances are read. */
@@ -16,13 +16,19 @@ export interface Pin {
   readonly time: number;
 }
 
+/** What balances need of a header. */
+export interface Head {
+  /** Null on Bitcoin, whose headers have none. */
+  readonly stateRoot: Uint8Array | null;
+}
+
 /** One chain at its pin, or at a block of its window; all of its blocks share the trie nodes. */
 export interface Block {
   readonly pin: Pin;
   readonly trie: SharedNodes;
   /** The roots of contracts' storage that were proven, by the contract as it is spelled. */
   readonly storageRoots: Map<string, Uint8Array>;
-  header: EthereumHead | "bitcoin" | null;
+  header: Head | null;
   nodes: Nodes | null;
   hasUtxoSet: boolean;
 }
@@ -36,23 +42,6 @@ export function blockKey(chain: string, window: number | null): string {
 
 export function newBlock(pin: Pin, trie = new SharedNodes()): Block {
   return { pin, trie, storageRoots: new Map(), header: null, nodes: null, hasUtxoSet: false };
-}
-
-/** Run `check`, and name the record in an error about it. */
-export function naming<T>(index: number, record: RecordFields, check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    if (!(error instanceof AttestError)) throw error;
-    throw failed(error.code, `record ${index} (${subjectOf(record)}): ${error.message}`);
-  }
-}
-
-function subjectOf(record: RecordFields): string {
-  const window = "window" in record ? record.window : null;
-  const where = window === null ? "" : ` at block ${window}`;
-  const of = "asset" in record && "wallet" in record ? `, ${record.asset} of wallet ${record.wallet}` : "";
-  return `${record.type}${of}${where}`;
 }
 
 /** Keep what a record says of a chain as a whole in `blocks`. */
@@ -108,7 +97,7 @@ function checkNodes(record: Nodes): void {
   if (record.agreed.length < record.needed) throw failed("recheck/nodes", "fewer nodes agreed than had to");
 }
 
-function checkedHeader(record: EthereumHeader | BitcoinHeader, pin: Pin): EthereumHead | "bitcoin" {
+function checkedHeader(record: EthereumHeader | BitcoinHeader, pin: Pin): Head {
   if (record.type === "ethereum-header") {
     const head = decodeHeader(record.header);
     if (head.blockHash === pin.blockHash && head.number === pin.height && head.time === pin.time) return head;
@@ -117,7 +106,7 @@ function checkedHeader(record: EthereumHeader | BitcoinHeader, pin: Pin): Ethere
     if (!hasWork(record.chain, pin.blockHash)) {
       throw failed("recheck/work", "the hash of its header is too large for a block that was mined");
     }
-    return "bitcoin";
+    return { stateRoot: null };
   }
   throw failed("recheck/header", "the header is not that of the pinned block");
 }

@@ -2,10 +2,10 @@
 
 import { simpleDescriptor } from "../bitcoin/descriptor.ts";
 import { failed } from "../ground/errors.ts";
+import { naming } from "../records/naming.ts";
 import type { Reading } from "../records/readings.ts";
 import type { Records } from "../records/record.ts";
 import type { BitcoinDescriptor } from "../records/wallets.ts";
-import { naming } from "./chains.ts";
 
 const MAX_RANGE = 100_000;
 /** So many keys are derived for all descriptors together: some seconds of work. */
@@ -16,7 +16,7 @@ interface Budget {
   keys: number;
 }
 
-/** The wallets whose descriptor this page cannot derive. Throws where an output does not pay to its wallet's scripts. */
+/** The wallets whose descriptor this page cannot derive. Throws where an output pays to a script of another. */
 export function checkDescriptors(
   records: Records,
   readings: Iterable<Reading>,

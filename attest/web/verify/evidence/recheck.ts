@@ -2,11 +2,12 @@
 
 import { failed } from "../ground/errors.ts";
 import type { Findings } from "../ground/step.ts";
+import { naming } from "../records/naming.ts";
 import { isReading, type Reading } from "../records/readings.ts";
 import type { Records } from "../records/record.ts";
 import type { Predicate, Statement } from "../statement/statement.ts";
 import { checkReading } from "./balances.ts";
-import { type Block, blockKey, naming, newBlock, note, type Pin } from "./chains.ts";
+import { type Block, blockKey, newBlock, note, type Pin } from "./chains.ts";
 import { checkCoins, refuseDoubleCounting, refuseOwn, refuseTwoAssets, refuseTwoPurposes } from "./counting.ts";
 import { checkDeclarations } from "./declared.ts";
 import { checkDescriptors } from "./descriptors.ts";
@@ -18,9 +19,9 @@ import { tell } from "./telling.ts";
 import { type Rest, restOf, type UncheckedLine, uncheckedLines } from "./unchecked.ts";
 import { drawnBlocks } from "./window-draw.ts";
 import {
+  checkBalancesAt,
   checkLowest,
   checkNonce,
-  checkWallets,
   type RecheckedWindow,
   recheckedWindows,
   refuseDoubleCountingAt,
@@ -83,7 +84,7 @@ function checkBalances(
   const every = new Map<number, Reading>();
   for (const [index, record] of records) if (isReading(record)) every.set(index, record);
   const described = checkDescriptors(records, every.values());
-  checkWallets(every, drawn);
+  checkBalancesAt(every, drawn);
   const decimals = new Map(predicate.assets.map((item) => [item.asset, item.decimals]));
   for (const [index, reading] of every) naming(index, reading, () => checkReading(reading, blocks, decimals));
   checkSafes(records, blocks);

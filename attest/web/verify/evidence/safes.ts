@@ -3,10 +3,11 @@
 import { Nodes } from "../ethereum/nodes.ts";
 import { provenSafe } from "../ethereum/safe.ts";
 import { failed } from "../ground/errors.ts";
+import { naming } from "../records/naming.ts";
 import { evmPlace, type Place } from "../records/places.ts";
 import type { Records } from "../records/record.ts";
 import type { EthereumSafe } from "../records/wallets.ts";
-import { type Blocks, naming } from "./chains.ts";
+import type { Blocks } from "./chains.ts";
 
 export function checkSafes(records: Records, blocks: Blocks): void {
   const seen = new Set<Place>();
@@ -23,10 +24,11 @@ export function checkSafes(records: Records, blocks: Blocks): void {
 
 function checkSafe(record: EthereumSafe, blocks: Blocks): void {
   const block = blocks.get(record.chain);
-  if (block === undefined || block.header === null || block.header === "bitcoin") {
+  const stateRoot = block?.header?.stateRoot ?? null;
+  if (block === undefined || stateRoot === null) {
     throw failed("recheck/header", `there is no header for ${record.chain}`);
   }
-  const safe = provenSafe(block.header.stateRoot, record.address, new Nodes(record.proof, block.trie));
+  const safe = provenSafe(stateRoot, record.address, new Nodes(record.proof, block.trie));
   if (safe === null) throw failed("recheck/safe", "its proof shows that there is no known Safe");
   const { owners } = record;
   const hasOwners = owners.length === safe.owners.length && owners.every((one, i) => one === safe.owners[i]);

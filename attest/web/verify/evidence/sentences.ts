@@ -1,4 +1,4 @@
-/** What steps 9 and 11 say, in both languages. */
+/** What step 11 says, in both languages. */
 
 import type { Sentence } from "../ground/step.ts";
 import type { RecheckedWindow } from "./windows.ts";
@@ -39,14 +39,6 @@ export interface HiddenLine {
 }
 
 export const sentences = {
-  recordsBound: (there: number, all: number): Sentence => ({
-    en: `${there} of ${all} records of evidence are here${there === 0 ? "" : ", and are those that were signed for"}`,
-    ja: `証拠の記録${all}件のうち${there}件が手元にあり${there === 0 ? "ます" : "、署名されたものと一致します"}`,
-  }),
-  filesMissing: (names: readonly string[]): Sentence => ({
-    en: `these files were not given: ${names.join(", ")}`,
-    ja: `次のファイルが渡されていません：${names.join("、")}`,
-  }),
   balances: (recomputed: number, stated: number): Sentence => ({
     en: `${recomputed} of ${stated} balances recomputed from their evidence`,
     ja: `残高${stated}件のうち${recomputed}件を証拠から再計算しました`,

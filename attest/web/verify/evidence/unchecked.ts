@@ -4,7 +4,7 @@ import type { Reading } from "../records/readings.ts";
 import type { Predicate } from "../statement/statement.ts";
 import { groupKey, groupOf, isDisclosed, type ShownGroup } from "./line-sums.ts";
 
-/** Records that are not available, outputs that only a dump of all unspent ones shows, or what this page cannot check. */
+/** Records that are withheld, outputs that only a dump of all unspent ones shows, or what this page cannot check. */
 export type Why = "unavailable" | "dump" | "beyond";
 
 /** An amount in base units that was not checked; money has no chain and no storage. */
@@ -25,7 +25,7 @@ export interface Rest {
   readonly lowest: boolean;
 }
 
-/** `money` has the leaves of the bank documents that are available, `beyond` the readings that this page checks in part. */
+/** `money` has the leaves of available bank documents, `beyond` the readings that this page checks in part. */
 export function uncheckedLines(
   predicate: Predicate,
   lines: ReadonlyMap<string, ShownGroup>,

@@ -5,9 +5,10 @@ import { decodeHeader } from "../ethereum/header.ts";
 import { concat, fromHex, tagged, toNumber, u32, utf8 } from "../ground/bytes.ts";
 import { failed } from "../ground/errors.ts";
 import type { BitcoinHeader, EthereumHeader, Window } from "../records/chain.ts";
+import { naming } from "../records/naming.ts";
 import { isReading } from "../records/readings.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
-import { blockKey, naming, type Pin } from "./chains.ts";
+import { blockKey, type Pin } from "./chains.ts";
 
 /**
  * The blocks of all windows, as their headers have them. Throws when a record belongs to a block that was not drawn,

@@ -2,11 +2,12 @@
 
 import { failed } from "../ground/errors.ts";
 import { tuple } from "../ground/texts.ts";
+import { naming } from "../records/naming.ts";
 import { challengedPlace, placesOf } from "../records/places.ts";
 import { isOfToken, isReading, type Reading } from "../records/readings.ts";
 import type { AnyRecord, Records } from "../records/record.ts";
 import type { Declaration, Predicate } from "../statement/statement.ts";
-import { blockKey, naming, type Pin } from "./chains.ts";
+import { blockKey, type Pin } from "./chains.ts";
 import { refuseDoubleCounting } from "./counting.ts";
 import { groupKey, isDisclosed, type ShownGroup } from "./line-sums.ts";
 
@@ -14,7 +15,7 @@ import { groupKey, isDisclosed, type ShownGroup } from "./line-sums.ts";
  * See that each block has the customers' balances that are disclosed of the pin, and no other, and that an output which
  * is in several readings is the same one in all.
  */
-export function checkWallets(readings: ReadonlyMap<number, Reading>, blocks: ReadonlyMap<string, Pin>): void {
+export function checkBalancesAt(readings: ReadonlyMap<number, Reading>, blocks: ReadonlyMap<string, Pin>): void {
   const sets = new Map<string, Map<string, Reading>>();
   const outputs = new Map<string, string>();
   for (const [index, reading] of readings) {
@@ -31,7 +32,7 @@ export function checkWallets(readings: ReadonlyMap<number, Reading>, blocks: Rea
   for (const [key, block] of blocks) {
     const here = sets.get(key) ?? new Map<string, Reading>();
     const pinned = [...(sets.get(block.chain) ?? [])].filter(([, reading]) => reading.purpose === "customer");
-    comparePlaces(new Map(pinned), here, block);
+    compareBalances(new Map(pinned), here, block);
   }
 }
 
@@ -46,7 +47,7 @@ function checkSameOutputs(reading: Reading, outputs: Map<string, string>): void 
   }
 }
 
-function comparePlaces(pinned: ReadonlyMap<string, Reading>, here: ReadonlyMap<string, Reading>, block: Pin): void {
+function compareBalances(pinned: ReadonlyMap<string, Reading>, here: ReadonlyMap<string, Reading>, block: Pin): void {
   for (const [balance, reading] of [...pinned, ...here]) {
     const [atPin, atBlock] = [pinned.get(balance), here.get(balance)];
     if (atPin === undefined || atBlock === undefined || slotsDiffer(atPin, atBlock)) {
@@ -66,11 +67,12 @@ function slotsDiffer(one: Reading, other: Reading): boolean {
   return one.slot !== other.slot || one.layout !== other.layout;
 }
 
-/** What must be the same of a balance at every block. */
+/** What may not differ in one balance between blocks, as one text. */
 function balanceOf(reading: Reading): string {
   const { wallet, asset, purpose, storage, custodian } = reading;
   const place = reading.type === "bitcoin-utxos" ? null : reading.address.toLowerCase();
-  return tuple(wallet, asset, purpose, storage, custodian, place, isOfToken(reading) ? reading.contract.toLowerCase() : null);
+  const contract = isOfToken(reading) ? reading.contract.toLowerCase() : null;
+  return tuple(wallet, asset, purpose, storage, custodian, place, contract);
 }
 
 /** At no block are coins counted twice. */
@@ -85,15 +87,16 @@ export function refuseDoubleCountingAt(readings: Iterable<Reading>): void {
   for (const set of sets.values()) refuseDoubleCounting(set);
 }
 
-/** A chain whose window is here: the leaf of its record, its blocks, and the lowest counts that could be recomputed. */
+/** The window of one chain, as its record has it. */
 export interface RecheckedWindow {
   readonly chain: string;
+  /** Of its record. */
   readonly leaf: string;
   readonly nonce: string;
   readonly before: number;
   readonly after: number;
   readonly blocks: readonly Pin[];
-  /** By asset. */
+  /** The lowest counts that could be recomputed, by asset. */
   readonly lowest: ReadonlyMap<string, bigint>;
 }
 
@@ -108,7 +111,7 @@ export function recheckedWindows(
   if (blocks.size === 0) return found;
   const every = [...records.values()];
   const counts = lowestCounts(every.filter((record) => isReading(record)));
-  const unknown = strange(every);
+  const unknown = unexplained(every);
   for (const line of predicate.reserves) {
     const shown = lines.get(groupKey(line));
     if (line.purpose === "customer" && (shown === undefined || !isDisclosed(shown))) {
@@ -150,7 +153,7 @@ function lowestCounts(readings: readonly Reading[]): ReadonlyMap<string, Readonl
  * The chains and assets with outputs in a window that nothing available shows to be of the wallet: their script holds
  * none of its coins at the pin and signed no challenge as its own, and its descriptor is withheld.
  */
-function strange(records: readonly AnyRecord[]): Set<string> {
+function unexplained(records: readonly AnyRecord[]): Set<string> {
   const described = new Set<string>();
   const known = new Set<string>();
   for (const record of records) {

@@ -1,4 +1,4 @@
-/** Bytes and their spellings on the wire (protocol.md, section 1). Every reader takes one spelling and refuses others. */
+/** Bytes and their spellings on the wire (protocol.md, section 1). Every reader takes one spelling and no other. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { malformed } from "./errors.ts";

@@ -17,7 +17,7 @@ export function isObject(value: Json): value is JsonObject {
 }
 
 export const MAX_DEPTH = 32;
-export const MAX_FIELDS = 1 << 14;
+const MAX_FIELDS = 1 << 14;
 const MANY = 1 << 14;
 
 /** Parse strict JSON. `what` names the document in errors; only `malformed` errors leave. */

@@ -1,6 +1,5 @@
 /** Step 9: the files beside the bundle have the digests that were signed, and their records lead to the root. */
 
-import { sentences } from "../evidence/sentences.ts";
 import { sha256, toHex } from "../ground/bytes.ts";
 import { failed, malformed } from "../ground/errors.ts";
 import { array, digest, object, type Reader, requireCanonical } from "../ground/fields.ts";
@@ -11,6 +10,7 @@ import { count } from "../statement/values.ts";
 import { linesOf, MAX_LINE_BYTES, MAX_LINES, refuseLargeFile } from "./lines.ts";
 import { type AnyRecord, recordFields, type Records } from "./record.ts";
 import { Room } from "./room.ts";
+import { sentences } from "./sentences.ts";
 import { evidenceRoot, evidenceRootAlong, recordLeaf } from "./tree.ts";
 
 const PUBLIC = "evidence-public.jsonl";

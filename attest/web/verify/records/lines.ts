@@ -2,7 +2,7 @@
 
 import { malformed } from "../ground/errors.ts";
 
-export const MAX_FILE_BYTES = 512 * 1024 * 1024;
+const MAX_FILE_BYTES = 512 * 1024 * 1024;
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 export const MAX_LINES = 2 ** 20;
 const LINE_FEED = 10;

@@ -47,9 +47,9 @@ export function decodeKey(raw: Uint8Array): Point | WeakKey {
 export function verifyEd25519(raw: Uint8Array, key: Point, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64) return false;
   const r = signature.subarray(0, 32);
-  const s = littleEndian(signature.subarray(32));
+  const s = fromLittleEndian(signature.subarray(32));
   if (s >= L) return false;
-  const k = littleEndian(sha512(concat(r, raw, message))) % L;
+  const k = fromLittleEndian(sha512(concat(r, raw, message))) % L;
   const expected = Point.BASE.multiplyUnsafe(s).subtract(key.multiplyUnsafe(k));
   return equal(expected.toBytes(), r);
 }
@@ -62,6 +62,6 @@ function decodePoint(raw: Uint8Array): Point | null {
   }
 }
 
-function littleEndian(bytes: Uint8Array): bigint {
+function fromLittleEndian(bytes: Uint8Array): bigint {
   return toNumber(Uint8Array.from(bytes).reverse());
 }

@@ -1,7 +1,7 @@
 /** The DSSE envelope: exact bytes, their type, and any number of signatures (protocol.md, section 7). */
 
 import { concat, utf8 } from "../ground/bytes.ts";
-import { failed } from "../ground/errors.ts";
+import { type AttestError, failed } from "../ground/errors.ts";
 import { anyString, array, base64, object, type Read, text } from "../ground/fields.ts";
 import { type PublicKey, SIGNATURE_BYTES } from "./keys.ts";
 
@@ -67,10 +67,14 @@ function checkSignature(key: PublicKey, message: Uint8Array, signature: Signatur
   if (key.scheme === "ecdsa-p256-sha256" && signature.sig.length !== SIGNATURE_BYTES) {
     throw failed("signature/length", "an ECDSA P-256 signature has 64 bytes, r and s");
   }
-  if (!holds(key, message, signature)) {
-    const name = key.fingerprint.slice(0, 16);
-    throw failed("signature/invalid", `the signature under key ${name}… is not that key's over this payload`);
-  }
+  if (!holds(key, message, signature)) throw notSignedBy(key);
+}
+
+export function notSignedBy({ fingerprint }: PublicKey): AttestError {
+  return failed(
+    "signature/invalid",
+    `the signature under key ${fingerprint.slice(0, 16)}… is not that key's over this payload`,
+  );
 }
 
 /** Signatures that were verified: those of a trust root are by the keys of two versions, and most are in both. */

@@ -6,7 +6,7 @@ import { array, digestText, object, oneOf, type Read, readCanonical, text, time 
 import { PAYLOAD_TYPE } from "../statement/statement.ts";
 import type { Bundle } from "./bundle.ts";
 import { type Envelope, verifySignatures } from "./envelope.ts";
-import { standing, type Standing } from "./standing.ts";
+import { type Standing, standing } from "./standing.ts";
 import type { Trust } from "./trust.ts";
 
 const MAX_REPORT_BYTES = 256 * 1024;

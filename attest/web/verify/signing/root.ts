@@ -20,7 +20,7 @@ import {
 } from "../ground/fields.ts";
 import { isObject, parseJson } from "../ground/json.ts";
 import { origin } from "../statement/values.ts";
-import { envelope, type Envelope, MAX_SIGNATURES } from "./envelope.ts";
+import { type Envelope, envelope, MAX_SIGNATURES } from "./envelope.ts";
 import { PublicKey } from "./keys.ts";
 
 const TRUST_ROOT_TYPE = "application/vnd.attest.trust-root+json";

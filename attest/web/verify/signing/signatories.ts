@@ -145,7 +145,8 @@ function evadedRole(root: Root, trust: Trust, count: SignatureCount): LaterRole 
     const later = trust.roots.find((one) => one.version > root.version && one.roles.has(role));
     if (root.roles.has(role) || later === undefined) continue;
     const since = later.document.issuedAt;
-    if (!stands(trust, { role, issuedAt: since }, count.signed, new Set())) return { role, version: later.version, since };
+    const isSigned = stands(trust, { role, issuedAt: since }, count.signed, new Set());
+    if (!isSigned) return { role, version: later.version, since };
   }
   return null;
 }

@@ -1,7 +1,7 @@
 /** What is owed to customers and what is held for them, per asset: the reader derives it, a statement never says it. */
 
 import { addTo, sumOf } from "../ground/amounts.ts";
-import { customersCoins, placeOf } from "./customers.ts";
+import { coinsKey, customersCoins } from "./customers.ts";
 import type { Level, Predicate, Statement } from "./statement.ts";
 
 /** How something that is held is shown; money is `declared`, by a document alone. */
@@ -81,7 +81,7 @@ function fewerAround(predicate: Predicate): ReadonlyMap<string, bigint> {
   const found = new Map<string, bigint>();
   for (const { kind, name, unit, amount } of predicate.declarations) {
     if (kind !== "window" || unit === null) continue;
-    addTo(found, unit, (customers.get(placeOf(name, unit))?.amount ?? 0n) - (amount ?? 0n));
+    addTo(found, unit, (customers.get(coinsKey(name, unit))?.amount ?? 0n) - (amount ?? 0n));
   }
   return found;
 }

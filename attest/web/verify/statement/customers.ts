@@ -10,17 +10,17 @@ export interface Coins {
 }
 
 /** One text for a chain and an asset, whose name has no space. */
-export function placeOf(chain: string, asset: string): string {
+export function coinsKey(chain: string, asset: string): string {
   return `${asset} ${chain}`;
 }
 
-/** By `placeOf`, what the customer lines of reserves of a chain and asset add up to. */
+/** By `coinsKey`, what the customer lines of reserves of a chain and asset add up to. */
 export function customersCoins(predicate: Predicate): ReadonlyMap<string, Coins> {
   const found = new Map<string, Coins>();
   for (const { chain, asset, purpose, amount } of predicate.reserves) {
     if (purpose !== "customer") continue;
-    const place = placeOf(chain, asset);
-    found.set(place, { chain, asset, amount: (found.get(place)?.amount ?? 0n) + amount });
+    const key = coinsKey(chain, asset);
+    found.set(key, { chain, asset, amount: (found.get(key)?.amount ?? 0n) + amount });
   }
   return found;
 }

@@ -3,7 +3,7 @@
 import { addTo } from "../ground/amounts.ts";
 import { formatTime } from "../ground/fields.ts";
 import { demand, demandAscending } from "./contradiction.ts";
-import { type Coins, placeOf } from "./customers.ts";
+import { type Coins, coinsKey } from "./customers.ts";
 import type { Declaration } from "./statement.ts";
 
 /** That what is declared fits what customers hold, and rests on other records than the lines that `leaves` are of. */
@@ -59,14 +59,14 @@ function checkWindows(windows: readonly Declaration[], customers: ReadonlyMap<st
   for (const { name, unit, amount, tier, since, until } of windows) {
     const isBare = tier === null && since === null && until === null;
     demand(isBare, `the window of ${name} has other fields than a window has`);
-    const place = placeOf(name, unit ?? "");
-    const coins = customers.get(place);
-    demand(coins !== undefined, `it has a window for ${place}, where customers have no wallet`);
-    demand((amount ?? 0n) <= (coins?.amount ?? 0n), `the lowest count of ${place} is above that at the pin`);
-    said.add(place);
+    const key = coinsKey(name, unit ?? "");
+    const coins = customers.get(key);
+    demand(coins !== undefined, `it has a window for ${key}, where customers have no wallet`);
+    demand((amount ?? 0n) <= (coins?.amount ?? 0n), `the lowest count of ${key} is above that at the pin`);
+    said.add(key);
   }
-  for (const [place, { chain, asset }] of customers) {
-    const isSaid = !chains.has(chain) || said.has(place);
+  for (const [key, { chain, asset }] of customers) {
+    const isSaid = !chains.has(chain) || said.has(key);
     demand(isSaid, `it has a window on ${chain}, and does not say the lowest count of ${asset} there`);
   }
 }

@@ -52,7 +52,7 @@ export const statedPin = object({
 });
 
 /** What is stated of the tree of one asset's liabilities. */
-export const statedTree = object({
+const statedTree = object({
   asset: assetName,
   size: count,
   root: digestText,

@@ -1,4 +1,4 @@
-/** The statement: one month's liabilities, reserves and money, bound together (protocol.md, section 5; steps 4 and 5). */
+/** The statement: one month's liabilities, reserves and money, bound together (protocol.md, section 5). */
 
 import { failed } from "../ground/errors.ts";
 import {
