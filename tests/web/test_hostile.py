@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
+from attest.canonical import dumps
+from attest.reserves.evidence import EvidenceTree
+from attest.reserves.records import record_leaf
 from tests.web.given import Given, corpus
 from tests.web.mutated import Maker, bundle, pem
 from tests.web.page import PageInNode
@@ -63,3 +68,25 @@ def test_a_signed_statement_that_is_one_of_them_is_refused_soon(name: str, page:
     outcome = page.judge(replace(GOOD, bundle=outer, keys=[pem("x")]))
     assert outcome.code is not None
     assert len(outcome.steps) == 5
+
+
+KEY = "tpubDEC1g7BQygXnyUw8DoBADUq1zXd1qtW9AVfxJZU1nizgVarwgtVeQqDwBntWNqPtBrp3coxKSqBmrT7snsZJmkAbZAqhXk5fEUEWL8ALUpa"
+
+
+def test_descriptors_that_lead_nowhere_are_given_up_all_together(page: PageInNode, maker: Maker) -> None:
+    base = next(base for base in maker.readable if base.name == "v1: one key")
+    statement, records = deepcopy(base.statement), deepcopy(base.records)
+    reading = next(record for record in records if record["type"] == "bitcoin-utxos")
+    for number in range(50):
+        wallet = {"wallet": f"w{number}", "salt": f"{number:032x}"}
+        utxo = reading["utxos"][0] | {"txid": f"{number:064x}", "script": f"0014{number:040x}"}
+        records.append(reading | wallet | {"utxos": [utxo], "amount": utxo["amount"]})
+        descriptor = f"wsh(multi(1,{','.join([f'{KEY}/{key}/*' for key in range(15)])}))"
+        records.append({"type": "bitcoin-descriptor", "descriptor": descriptor, "range": [0, 99_999], **wallet})
+    lines = [dumps(record) for record in records]
+    tree = EvidenceTree.build([record_leaf(line) for line in lines])
+    statement["predicate"]["evidence"] = {"root": tree.root.hex(), "count": tree.count}
+    statement["subject"] = [{"name": "evidence-public.jsonl", "digest": {"sha256": sha256(b"").hexdigest()}}]
+    files = {"evidence-public.jsonl": b"", "evidence.jsonl": b"".join(line + b"\n" for line in lines)}
+    made = Given(bundle=dumps(bundle(dumps(statement))), at=base.given.at, keys=[pem("x")], files=files)
+    assert len(page.judge(made).steps) == 12
