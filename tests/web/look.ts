@@ -1,8 +1,9 @@
 /** What the page would show: files and what a reader types come in, and the plain values of the screen go out. */
 
+import { amountText } from "../../attest/web/verify/ground/amounts.ts";
 import { fromBase64, utf8 } from "../../attest/web/verify/ground/bytes.ts";
 import { base32, compareWith, pointerOf, words } from "../../attest/web/verify/view/fingerprint.ts";
-import { amountText, clipped, inFours, type Lang, moment, percentText, typedAmount, zoneHere } from "../../attest/web/verify/view/format.ts";
+import { clipped, inFours, type Lang, moment, percentText, typedAmount, zoneHere } from "../../attest/web/verify/view/format.ts";
 import { gather, type Item } from "../../attest/web/verify/view/gather.ts";
 import { plain } from "../../attest/web/verify/view/phrase.ts";
 import { recognise } from "../../attest/web/verify/view/recognise.ts";

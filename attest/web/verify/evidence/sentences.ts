@@ -1,5 +1,6 @@
 /** What step 11 says, in both languages. */
 
+import { amountText } from "../ground/amounts.ts";
 import type { Sentence } from "../ground/step.ts";
 import type { RecheckedWindow } from "./windows.ts";
 
@@ -13,13 +14,6 @@ const STORAGES: Readonly<Record<string, Sentence>> = {
   hot: { en: "hot wallets", ja: "ホットウォレット" },
   other: { en: "other wallets", ja: "その他のウォレット" },
 };
-
-/** `amount` base units of 10^-decimals, every decimal shown. */
-function decimal(amount: bigint, decimals: number): string {
-  const digits = amount.toString().padStart(decimals + 1, "0");
-  const whole = digits.slice(0, digits.length - decimals).replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
-  return decimals === 0 ? whole : `${whole}.${digits.slice(-decimals)}`;
-}
 
 function word(words: Readonly<Record<string, Sentence>>, name: string): Sentence {
   return words[name] ?? { en: name, ja: name };
@@ -83,7 +77,7 @@ export const sentences = {
     ja: `証拠の記録${count}件のうち${missing}件は手元にありません`,
   }),
   hiddenLine: (line: HiddenLine): Sentence => {
-    const [amount, stated] = [decimal(line.amount, line.decimals), decimal(line.stated, line.decimals)];
+    const [amount, stated] = [amountText(line.amount, line.decimals), amountText(line.stated, line.decimals)];
     const [purpose, storage] = [word(PURPOSES, line.purpose), word(STORAGES, line.storage)];
     return {
       en:

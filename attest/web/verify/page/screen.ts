@@ -1,10 +1,11 @@
 /** What stands on the screen, and when it is made anew. Where the reader was, the focus stays, and what was open is open. */
 
+import { amountText } from "../ground/amounts.ts";
 import type { Verification } from "../verify.ts";
 import { button, type Child, h } from "./dom.ts";
 import { adviceSection, mineSection, printSection, type Typing } from "./fields.ts";
 import { type FilesHandlers, filesNodes, remarkNodes } from "./files.ts";
-import { amountText, clipped, type Lang, zoneHere } from "../view/format.ts";
+import { clipped, type Lang, zoneHere } from "../view/format.ts";
 import type { Gathered, Item } from "../view/gather.ts";
 import { MAX_FILES, type Problem } from "./inputs.ts";
 import type { Act } from "../view/judge.ts";

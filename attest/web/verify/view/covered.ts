@@ -1,9 +1,10 @@
 /** What is held for what is owed, asset by asset: figures, bar, levels of evidence, and how much was not checked. */
 
+import { amountText } from "../ground/amounts.ts";
 import { type Rest, restsOn } from "../evidence/recheck.ts";
 import type { Coverage } from "../statement/coverage.ts";
 import type { Verification } from "../verify.ts";
-import { amountText, type Lang, percentText, shareText } from "./format.ts";
+import { type Lang, percentText, shareText } from "./format.ts";
 import { isStanding, isWhole, listed, type Seen, type Tone } from "./judge.ts";
 import { unknownNetworks } from "./networks.ts";
 import { type Phrase, quoted } from "./phrase.ts";

@@ -1,5 +1,7 @@
 /** How values are spelled for people: exact amounts, percentages rounded down, digests in fours, times in two zones. */
 
+import { amountText } from "../ground/amounts.ts";
+
 export type Lang = "en" | "ja";
 
 /** The longest foreign text that is shown whole, in characters. */
@@ -14,18 +16,6 @@ export function clipped(text: string, most = MAX_SHOWN): string {
   const characters = [...text.slice(0, 2 * most + 2)];
   const shown = characters.length <= most ? text : `${characters.slice(0, most).join("")}…`;
   return shown.replace(BLANKS, " ").replace(MARKS, "$1");
-}
-
-function grouped(digits: string): string {
-  return digits.replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
-}
-
-/** `amount` base units of 10^-decimals, every decimal shown. */
-export function amountText(amount: bigint, decimals: number): string {
-  const sign = amount < 0n ? "-" : "";
-  const digits = (amount < 0n ? -amount : amount).toString().padStart(decimals + 1, "0");
-  const whole = digits.slice(0, digits.length - decimals);
-  return `${sign}${grouped(whole)}${decimals === 0 ? "" : `.${digits.slice(-decimals)}`}`;
 }
 
 /** `hundredths` of a percent, which the caller has rounded down; no line ends before the sign. */

@@ -1,11 +1,12 @@
 /** What a customer is owed, and what comes of comparing it with what the customer expects. */
 
+import { amountText } from "../ground/amounts.ts";
 import { fromHex, toHex } from "../ground/bytes.ts";
 import { accountDigest, normaliseAccount } from "../liabilities/accounts.ts";
 import type { Holding, OwnedLeaf } from "../liabilities/proof.ts";
 import { leafOf } from "../liabilities/tree.ts";
 import type { Verification } from "../verify.ts";
-import { amountText, clipped, typedAmount } from "./format.ts";
+import { clipped, typedAmount } from "./format.ts";
 import type { Phrase } from "./phrase.ts";
 import type { Texts } from "./texts.en.ts";
 
