@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--qr", metavar="SVG", type=click.Path(path_type=Path, dir_okay=False),
-    help="Instead of a proof: the pointer to the statement, the same for all customers, as a QR code for paper.",
+    help="Instead of a proof: draw the pointer to the statement as a QR code, for paper. It is one for all customers.",
 )  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The proof's file, or with --all a folder.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")

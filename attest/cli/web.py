@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ def build(trust_root: Path, *, out: Path, force: bool, as_json: bool) -> Result:
     added = write_once(out, page, mode=PUBLIC_MODE, force=force)
     said = f"page          {out}" if added else f"the page is there already: nothing was written  {out}"
     done = {"command": "web build", "status": "done", "page": str(out), "added": int(added)}
-    return Result({**done, **_document(page, root)}, f"{said}\n{_text(page, root)}")
+    found = _found(page, root)
+    return Result({**done, **found}, f"{said}\n{_text(found)}")
 
 
 @web.command("check")
@@ -71,12 +73,13 @@ def check(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 
     page = read_bounded(file, max_page_bytes())
     root = check_page(page, what=str(file))
-    document = {"command": "web check", "status": "verified", **_document(page, root)}
+    found = _found(page, root)
     of = "with this trust root" if root is not None else "without a trust root: whoever opens it is asked for one"
-    return Result(document, f"the page of attest {__version__}, {of}\n\n{_text(page, root)}")
+    document = {"command": "web check", "status": "verified", **found}
+    return Result(document, f"the page of attest {__version__}, {of}\n\n{_text(found)}")
 
 
-def _document(page: bytes, root: Root | None) -> dict[str, Any]:
+def _found(page: bytes, root: Root | None) -> dict[str, Any]:
     from datetime import UTC, datetime
     from hashlib import sha256
 
@@ -99,8 +102,7 @@ def _document(page: bytes, root: Root | None) -> dict[str, Any]:
     }
 
 
-def _text(page: bytes, root: Root | None) -> str:
-    found = _document(page, root)
+def _text(found: Mapping[str, Any]) -> str:
     rows = [f"SHA-256       {found['sha256']}", f"without root  {found['withoutRoot']}"]
     if (pinned := found["trustRoot"]) is not None:
         fingerprint = pinned["fingerprint"]
