@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -228,16 +228,11 @@ class Maker:
         if not records:
             return base.given
         lines = [_spelled(record) for record in records]
-        tree = EvidenceTree.build([record_leaf(line) for line in lines])
-        statement["predicate"]["evidence"] = {"root": tree.root.hex(), "count": tree.count}
+        tree = state_evidence(statement, lines)
         if random.random() < 0.8:
             restate(statement, lines, declarations=random.random() < 0.8)
         withheld = {number for number in range(len(lines)) if random.random() < 0.1} if random.random() < 0.3 else set()
-        public = [
-            {"index": number, "path": [node.hex() for node in tree.path(number)], "record": record}
-            for number, record in enumerate(records)
-            if number not in withheld
-        ]
+        public = public_lines(tree, records, withheld)
         if random.random() < 0.05:
             self._plausible(random, random.choice(public or [{}]))
         files = {name: data for name, data in base.given.files.items() if name != AUDITOR_EVIDENCE}
@@ -248,7 +243,6 @@ class Maker:
 
     def proven(self, random: Random) -> Given:
         """An inclusion proof that was changed."""
-        base = random.choice(self.readable)
         with_proof = [one for one in self.readable if one.given.proof is not None]
         base = random.choice(with_proof)
         made = self._signed(random, base, deepcopy(base.statement), dict(base.given.files))
@@ -477,6 +471,22 @@ def _tidy(statement: Any) -> None:
         for part, keys in _ORDER.items():
             items = (statement if part == "subject" else statement["predicate"])[part]
             items.sort(key=lambda item, keys=keys: [item.get(key) or "" for key in keys])
+
+
+def state_evidence(statement: Any, lines: list[bytes]) -> EvidenceTree:
+    """Have the statement name the tree over the records in `lines`, which is returned."""
+    tree = EvidenceTree.build([record_leaf(line) for line in lines])
+    statement["predicate"]["evidence"] = {"root": tree.root.hex(), "count": tree.count}
+    return tree
+
+
+def public_lines(tree: EvidenceTree, records: list[Any], withheld: Collection[int] = ()) -> list[Any]:
+    """The lines of the public edition of `records`, but for those at the indexes `withheld`."""
+    return [
+        {"index": number, "path": [node.hex() for node in tree.path(number)], "record": record}
+        for number, record in enumerate(records)
+        if number not in withheld
+    ]
 
 
 def restate(statement: Any, lines: list[bytes], *, declarations: bool = True) -> None:

@@ -8,10 +8,8 @@ from hashlib import sha256
 import pytest
 
 from attest.canonical import dumps
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import record_leaf
 from tests.web.given import Given, differences
-from tests.web.mutated import Maker, bundle, pem, restate
+from tests.web.mutated import Maker, bundle, pem, public_lines, restate, state_evidence
 from tests.web.page import PageInNode
 from tests.web.trying import hold_against_python
 
@@ -37,12 +35,9 @@ def test_a_wallet_that_two_records_describe_in_two_ways_fails_in_both(
     first = next(record for record in records if record.get("wallet") == "eth-guarantee")
     first |= changed
     lines = [dumps(record) for record in records]
-    tree = EvidenceTree.build([record_leaf(line) for line in lines])
-    statement["predicate"] |= {"evidence": {"root": tree.root.hex(), "count": tree.count}, "policies": []}
-    public = b"".join(
-        dumps({"index": number, "path": [node.hex() for node in tree.path(number)], "record": record}) + b"\n"
-        for number, record in enumerate(records)
-    )
+    tree = state_evidence(statement, lines)
+    statement["predicate"]["policies"] = []
+    public = b"".join(dumps(line) + b"\n" for line in public_lines(tree, records))
     restate(statement, lines)
     statement["subject"] = [{"name": "evidence-public.jsonl", "digest": {"sha256": sha256(public).hexdigest()}}]
     made = Given(

@@ -10,10 +10,8 @@ from hashlib import sha256
 import pytest
 
 from attest.canonical import dumps
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import record_leaf
 from tests.web.given import Given, corpus
-from tests.web.mutated import Maker, bundle, pem
+from tests.web.mutated import Maker, bundle, pem, state_evidence
 from tests.web.page import PageInNode
 from tests.web.trying import try_anyhow
 
@@ -84,8 +82,7 @@ def test_descriptors_that_lead_nowhere_are_given_up_all_together(page: PageInNod
         descriptor = f"wsh(multi(1,{','.join([f'{KEY}/{key}/*' for key in range(15)])}))"
         records.append({"type": "bitcoin-descriptor", "descriptor": descriptor, "range": [0, 99_999], **wallet})
     lines = [dumps(record) for record in records]
-    tree = EvidenceTree.build([record_leaf(line) for line in lines])
-    statement["predicate"]["evidence"] = {"root": tree.root.hex(), "count": tree.count}
+    state_evidence(statement, lines)
     statement["subject"] = [{"name": "evidence-public.jsonl", "digest": {"sha256": sha256(b"").hexdigest()}}]
     files = {"evidence-public.jsonl": b"", "evidence.jsonl": b"".join(line + b"\n" for line in lines)}
     made = Given(bundle=dumps(bundle(dumps(statement))), at=base.given.at, keys=[pem("x")], files=files)
