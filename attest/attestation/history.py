@@ -131,7 +131,7 @@ def check_history(
         else:
             see(name, verified)
             # What is said wallet by wallet may be large, and nothing in a history asks for it.
-            months.append(Month(name, replace(verified, wallets=(), controlled=None)))
+            months.append(Month(name, replace(verified, records={}, wallets=(), controlled=None)))
     months.sort(key=lambda month: (month.sequence, month.period, month.name))
     if not bundles:
         findings.append(Finding("history/empty", "there is no bundle"))

@@ -204,6 +204,15 @@ def _sentence(root: Root, signed: frozenset[str], roles: Sequence[RoleName]) -> 
     return f"{'; '.join(found)} (trust root {root.version})"
 
 
+def said_to_come(report: VerifiedReport, now: datetime) -> str:
+    """That a report which is to come does not count, in a sentence."""
+    predicate = report.report.predicate
+    return (
+        f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, more than ten minutes "
+        f"after the time of verification, {format_time(now)}, and does not count"
+    )
+
+
 def describe(
     found: Signatories,
     bundle: Bundle,
@@ -231,11 +240,7 @@ def describe(
             f"{predicate.auditor} reports {len(predicate.procedures)} findings, {report.exceptions} of them exceptions"
         )
     for report in found.to_come:
-        predicate = report.report.predicate
-        detail.append(
-            f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, more than ten minutes "
-            f"after the time of verification, {format_time(now)}, and does not count"
-        )
+        detail.append(said_to_come(report, now))
     if not bundle.timestamps:
         detail.open("the bundle carries no timestamp")
     elif not authorities:

@@ -18,6 +18,7 @@ from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
 from attest.attestation.envelope import Envelope
 from attest.attestation.evidence_step import (
+    Beside,
     EvidenceStep,
     Files,
     basis_of,
@@ -101,10 +102,13 @@ class Step(NamedTuple):
 class Verified:
     """A statement whose signatures hold, what follows from it, and every step that was run.
 
-    `unchecked` is what step 11 left unchecked. `checks` are those of segregation; `wallets` tell who controls each
-    wallet whose records are available; `controlled` is None when the evidence holds no proof of control.
+    `at` is the time of verification. `missing` names the subject files that were not beside the bundle, and `records`
+    has the evidence that was, by index. `unchecked` is what step 11 left unchecked. `checks` are those of segregation;
+    `wallets` tell who controls each wallet whose records are available; `controlled` is None when the evidence holds no
+    proof of control.
     """
 
+    at: datetime
     statement: Statement
     digest: bytes
     trust: Trust | None
@@ -113,6 +117,8 @@ class Verified:
     checks: tuple[Check, ...]
     wallets: tuple[WalletRow, ...]
     evaluations: tuple[Evaluation, ...]
+    records: Mapping[int, Any]
+    missing: tuple[str, ...]
     rechecked: Rechecked
     unchecked: Unchecked
     controlled: Controlled | None
@@ -138,7 +144,7 @@ def with_signatures(checked: Verified, signed: Verified) -> Verified:
     """All that `checked` says of a statement, but whose signatures count, which `signed` says of the same statement."""
     of_signatures = {1, 2, 3, 6}
     steps = (signed.steps[step.number] if step.number in of_signatures else step for step in checked.steps)
-    return replace(checked, trust=signed.trust, signatories=signed.signatories, steps=tuple(steps))
+    return replace(checked, at=signed.at, trust=signed.trust, signatories=signed.signatories, steps=tuple(steps))
 
 
 class _Detail(list[str]):
@@ -272,7 +278,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.extend((f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves", *far))
         detail.unmet = bool(far)
 
-    records = _check_files(report, statement, files)
+    records, missing = _check_files(report, statement, files)
 
     holdings = _check_inclusion(report, predicate, digest, no_proof if proof is None else proof, rebuild)
     evidence = _recheck_evidence(report, predicate, records, window_nonce)
@@ -304,6 +310,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         report.add(15, "NOT MET", f"at {format_time(now)} the statement {when}")
 
     return Verified(
+        now,
         statement,
         digest,
         trust,
@@ -314,6 +321,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         ),
         wallets,
         evaluations,
+        records,
+        missing,
         evidence.rechecked,
         evidence.unchecked,
         controlled,
@@ -322,8 +331,8 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     )
 
 
-def _check_files(report: _Report, statement: Statement, files: Files) -> dict[int, Any]:
-    """Step 9. Returns the records by index, those of the auditor's edition where it is available."""
+def _check_files(report: _Report, statement: Statement, files: Files) -> Beside:
+    """Step 9. Returns the records by index, those of the auditor's edition where it is available, and what is not."""
     count = statement.predicate.evidence.count
     with report.step(9) as detail:
         records, missing = read_beside_bundle(statement, files)
@@ -334,7 +343,7 @@ def _check_files(report: _Report, statement: Statement, files: Files) -> dict[in
             detail.open(said)
         if missing:
             detail.open(f"not beside the bundle: {', '.join(missing)}")
-    return records
+    return Beside(records, missing)
 
 
 def _check_inclusion(

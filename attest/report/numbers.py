@@ -13,6 +13,7 @@ from attest.policy.terms import format_rational
 
 HUNDREDTHS: Final = 10_000  # hundredths of a percent in the whole
 _JST: Final = timedelta(hours=9)
+_READABLE: Final = 12  # characters of a ratio
 
 
 class Number(NamedTuple):
@@ -50,6 +51,11 @@ def count(value: int) -> Number:
     return Number(f"{value:,}", str(value))
 
 
+def height(value: int) -> Number:
+    """The height of a block, as explorers take it."""
+    return Number(str(value), str(value))
+
+
 def required(value: Fraction, decimals: int) -> Number:
     """What is asked for, in base units, rounded up."""
     return Number(format_amount(ceil(value), decimals), format_rational(value))
@@ -67,6 +73,14 @@ def share(part: int | Fraction, whole: int | Fraction) -> Share:
     exact = Fraction(part) / Fraction(whole)
     text = ratio_percent(exact.numerator, exact.denominator)
     return Share(Number(text or "", format_rational(exact)), floor(exact * HUNDREDTHS))
+
+
+def ratio(value: Fraction, *, up: bool) -> Number:
+    """A ratio as it is, and in percent with two decimals, rounded `up` or down; a long one in percent alone."""
+    hundredths = ceil(value * HUNDREDTHS) if up else floor(value * HUNDREDTHS)
+    percent = f"{hundredths // 100}.{hundredths % 100:02d} %"
+    exact = format_rational(value)
+    return Number(f"{exact} ({percent})" if len(exact) <= _READABLE else percent, exact)
 
 
 def instant(time: datetime) -> Instant:

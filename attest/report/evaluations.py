@@ -1,0 +1,92 @@
+"""Policies as a reader is shown them: what their rules ask, what there is, and what was not checked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+from attest.attestation.unchecked import Rest as Unseen
+from attest.attestation.unchecked import Unchecked
+from attest.policy.explain import asks
+from attest.policy.results import RATIO, Evaluation, Figure, Line, Result
+from attest.policy.source import ruleset_digests
+from attest.policy.terms import format_rational
+from attest.report.numbers import Number, amount, available, ratio, required
+from attest.report.view import FigureView, LineView, PolicyView, Rest, RuleView
+
+REQUIREMENTS: Final = frozenset({"required", "exposure"})  # figures that are rounded up, as in the comparison
+
+
+def policy_view(evaluation: Evaluation, unchecked: Unchecked) -> PolicyView:
+    """A policy and its rules, in the policy's order."""
+    policy = evaluation.policy
+    return PolicyView(
+        policy.id,
+        policy.version,
+        policy.title,
+        policy.jurisdiction,
+        str(policy.as_of),
+        policy.authority_status,
+        policy.sha256 in ruleset_digests(),
+        policy.sha256.hex(),
+        policy.note,
+        tuple(_rule(result, evaluation, unchecked) for result in evaluation.results),
+    )
+
+
+def rest_view(rest: Unseen, decimals: Mapping[str, int]) -> Rest | None:
+    """What a verdict rests on that was not checked; None when all of it was."""
+    if not rest:
+        return None
+    amounts = tuple((asset, why, amount(value, decimals[asset])) for asset, why, value in rest.amounts)
+    return Rest(amounts, rest.documents, rest.lowest)
+
+
+def _rule(result: Result, evaluation: Evaluation, unchecked: Unchecked) -> RuleView:
+    decimals = evaluation.decimals
+    return RuleView(
+        result.rule.id,
+        result.rule.kind,
+        asks(result.rule, evaluation.policy),
+        result.rule.citation,
+        result.authority_status,
+        result.verdict,
+        tuple(_line(line, result, decimals, unchecked) for line in result.lines),
+        tuple(_figure_view(item, decimals) for item in result.figures),
+        result.notes,
+        rest_view(unchecked.of_verdict(result.sources), decimals),
+    )
+
+
+def _line(line: Line, result: Result, decimals: Mapping[str, int], unchecked: Unchecked) -> LineView:
+    def side(value: Fraction | None, *, up: bool) -> Number | None:
+        return None if value is None else _figure(value, line.unit, decimals, up=up)
+
+    rest = unchecked.of_verdict(result.sources, line.subject if result.per_asset else None)
+    return LineView(
+        line.subject,
+        line.unit,
+        side(line.required, up=not line.at_most),
+        side(line.available, up=line.at_most),
+        side(line.shortfall, up=True),
+        line.at_most,
+        line.only_shown,
+        line.verdict,
+        not rest,
+    )
+
+
+def _figure_view(item: Figure, decimals: Mapping[str, int]) -> FigureView:
+    number = _figure(item.value, item.unit, decimals, up=item.name in REQUIREMENTS)
+    return FigureView(item.name, item.text, number, item.unit, item.source)
+
+
+def _figure(value: Fraction, unit: str, decimals: Mapping[str, int], *, up: bool) -> Number:
+    """A figure in an asset, a currency, a ratio, or so many times."""
+    if unit in decimals:
+        return required(value, decimals[unit]) if up else available(value, decimals[unit])
+    if unit == RATIO:
+        return ratio(value, up=up)
+    exact = format_rational(value)
+    return Number(exact, exact)

@@ -1,0 +1,67 @@
+"""The required reserves of a month, and what counts towards each, by the figures of its own evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from attest.attestation.unchecked import Unchecked
+from attest.policy.results import Evaluation, Result
+from attest.policy.terms import Accepted
+from attest.report.evaluations import rest_view
+from attest.report.numbers import available, required, share
+from attest.report.view import Part, ReserveView
+
+
+def reserve_views(evaluation: Evaluation, unchecked: Unchecked) -> tuple[ReserveView, ...]:
+    """A row for each rule that asks for a reserve and whose two sides are known, in the policy's order."""
+    rows = (_reserve(result, evaluation, unchecked) for result in evaluation.results)
+    return tuple(row for row in rows if row is not None)
+
+
+def split(result: Result) -> tuple[tuple[str, Fraction], ...] | None:
+    """What counts towards a rule, by kind, in minor units of the policy's currency; None where it is not known.
+
+    The parts add up to the rule's figure `available`. What a rule accepts and there is nothing of is a part of 0.
+    """
+    accepts: Accepted | None = getattr(result.rule, "accepts", None)
+    total = result.figure("available")
+    if accepts is None or total is None:
+        return None
+    figures = {item.name: item.value for item in result.figures}
+    parts = tuple((kind, figures[name]) for kind, name in _named(accepts) if name in figures)
+    # An exchange names the figures of its accounts, and might name one as another figure is.
+    return parts if sum((value for _, value in parts), Fraction(0)) == total else None
+
+
+def _named(accepts: Accepted) -> Iterator[tuple[str, str]]:
+    """Each part that a rule accepts, and the name of its figure."""
+    if accepts.coins is not None:
+        yield "coins", "coins credit"
+    if accepts.deposits:
+        yield "deposits", "deposits credit"
+    yield from ((name, name) for name in accepts.accounts)
+    yield from ((terms.form, f"{terms.form} credit") for terms in accepts.contracts)
+
+
+def _reserve(result: Result, evaluation: Evaluation, unchecked: Unchecked) -> ReserveView | None:
+    parts = split(result)
+    line = result.deciding
+    asked, there = result.figure("required"), result.figure("available")
+    if parts is None or line is None or asked is None or there is None or line.only_shown:
+        return None
+    policy = evaluation.policy
+    decimals = evaluation.decimals[policy.currency]
+    return ReserveView(
+        policy.id,
+        policy.title,
+        result.rule.id,
+        result.authority_status,
+        policy.currency,
+        required(asked, decimals),
+        available(there, decimals),
+        share(line.available or 0, line.required or 0),
+        tuple(Part(kind, available(value, decimals), share(value, there)) for kind, value in parts),
+        result.verdict,
+        rest_view(unchecked.of_verdict(result.sources), evaluation.decimals),
+    )
