@@ -73,11 +73,15 @@ def challenge(number: int, **fields: Any) -> Challenge:
 
 @cache
 def proof(number: int) -> ControlProof:
-    asked = challenge(number)
+    return signed(number, "vault")
+
+
+def signed(number: int, wallet: str, **fields: Any) -> ControlProof:
+    asked = challenge(number, **fields)
     wif = wallycore.wif_from_bytes((number + 1).to_bytes(32), 0xEF, wallycore.WALLY_WIF_FLAG_COMPRESSED)
     signature = bip322.sign(asked.text.encode(), prv_key_data_from_wif(wif), asked.address).b64encode()
     return ControlProof(
-        type="control", salt=bytes(16), wallet="vault", challenge=asked, method="bip322-simple", signature=signature
+        type="control", salt=bytes(16), wallet=wallet, challenge=asked, method="bip322-simple", signature=signature
     )
 
 
