@@ -150,7 +150,7 @@ def step_document(step: Step) -> dict[str, Any]:
 
 
 def verified_document(verified: Verified) -> dict[str, Any]:
-    """All that a verification found."""
+    """All that a verification found; `subject` and `predicate` stand as they were signed."""
     predicate = verified.statement.predicate
     document: dict[str, Any] = {
         "statement": verified.digest.hex(),
@@ -167,6 +167,8 @@ def verified_document(verified: Verified) -> dict[str, Any]:
         "unknownCustodians": [] if verified.controlled is None else list(verified.controlled.strangers),
         "wallets": wallets_document(verified),
         "policies": [evaluation_document(item, verified.unchecked) for item in verified.evaluations],
+        "subject": [item.to_value() for item in verified.statement.subject],
+        "predicate": predicate.to_value(),
     }
     if verified.holdings:
         document["holdings"] = [{"asset": asset, "amount": str(amount)} for asset, amount in verified.holdings]
@@ -205,6 +207,7 @@ def signatories_document(verified: Verified) -> dict[str, Any]:
             {"version": root.version, "fingerprint": root.fingerprint} for root in verified.trust.roots
         ]
         document["inForce"] = found.root.version
+        document["thresholds"] = {role: holders.threshold for role, holders in found.root.roles.items()}
         document["signed"] = {role: sorted(counted) for role, counted in found.counted.items()}
         document["auditorReports"] = [report.report.predicate.to_value() for report in found.reports]
     return document

@@ -124,12 +124,19 @@ def evaluation_document(evaluation: Evaluation, unchecked: Unchecked | None = No
 
     `unchecked` is what step 11 did not check of a statement; None where the figures are no statement's.
     """
+    policy = evaluation.policy
     return {
         **policy_results(evaluation).to_value(),
+        "title": policy.title,
+        "jurisdiction": policy.jurisdiction,
+        "asOf": str(policy.as_of),
+        **({} if policy.note is None else {"note": policy.note}),
         "snapshotAt": format_time(evaluation.snapshot_at),
         "decimals": dict(evaluation.decimals),
-        "ruleSet": evaluation.policy.sha256 in ruleset_digests(),
-        "rules": [result_document(result, unchecked) for result in evaluation.results],
+        "ruleSet": policy.sha256 in ruleset_digests(),
+        "rules": [
+            {"asks": asks(result.rule, policy), **result_document(result, unchecked)} for result in evaluation.results
+        ],
     }
 
 
