@@ -1,0 +1,109 @@
+"""Pages as files of their own: no script, no request to anywhere, and the same bytes for the same month."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from attest.report.charts import look
+from attest.report.pieces import Pieces
+from attest.report.view import CoverageRow, MonthView, PolicyView, RuleView
+from attest.report.words import LANGUAGES, Language
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_RULES_STEP: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where a page of a site leads, as relative addresses: nowhere, for a page that stands alone.
+
+    `other` is this page in the other language, `files` are what can be fetched of a month, by name and address.
+    """
+
+    other: str | None = None
+    index: str | None = None
+    verify: str | None = None
+    pdf: str | None = None
+    feed: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
+
+
+ALONE: Final = Links()
+
+
+class Verdict(NamedTuple):
+    """What the first sentences of a month say: `covered` is whether every asset is, the rest is what is not met."""
+
+    covered: bool
+    below: tuple[CoverageRow, ...]
+    rules: tuple[tuple[PolicyView, RuleView], ...]
+    steps: tuple[int, ...]
+    rest: tuple[str, ...]
+
+
+def month_page(view: MonthView, lang: Language, *, links: Links = ALONE) -> bytes:
+    """A month as a page of HTML; the auditor's edition where the view has it."""
+    return page("month.html.jinja", lang, links, view=view, verdict=_verdict(view), look=look)
+
+
+def page(template: str, lang: Language, links: Links, **values: Any) -> bytes:
+    """A page of one of our templates, which has its style in it and lets a browser load nothing else.
+
+    Templates get `p`, the pieces of the language, `w`, its words, and `links`.
+    """
+    pieces = Pieces(lang)
+    style, policy = _style()
+    (other,) = (one for one in LANGUAGES if one != lang)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(p=pieces, w=pieces.w, lang=lang, other=other, links=links, style=style, policy=policy, **values)
+    )
+    return re.sub(r"\n\s*\n+", "\n", text).encode()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+@cache
+def _style() -> tuple[Markup, str]:
+    """The style without comments and needless space, and the rule that lets a browser follow it and load nothing."""
+    text = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).replace(";}", "}").replace(": ", ":").strip()
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    return Markup(text), policy  # noqa: S704 (our own file)
+
+
+def _verdict(view: MonthView) -> Verdict:
+    rules = tuple((policy, rule) for policy in view.policies for rule in policy.rules if rule.verdict == "NOT_MET")
+    return Verdict(
+        covered=all(row.met for row in view.coverage),
+        below=tuple(row for row in view.coverage if not row.met),
+        rules=rules,
+        steps=tuple(
+            step.number
+            for step in view.steps
+            if step.status == "NOT MET" and not (rules and step.number == _RULES_STEP)
+        ),
+        rest=tuple(row.asset for row in view.coverage if row.rest is not None),
+    )

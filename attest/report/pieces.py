@@ -1,0 +1,159 @@
+"""Pieces of pages: figures, times and texts in the elements by which readers and programs tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from attest.policy.results import Verdict
+from attest.report.charts import Segment, coverage_bar, stacked
+from attest.report.numbers import Instant, Number, Share, share
+from attest.report.view import CoverageRow, Part, ReserveView, Rest, Shares
+from attest.report.words import Language, words
+
+_NOTHING: Final = "\N{EN DASH}"
+_LONG: Final = 9  # digits after the point, from which on an amount may be broken there
+_TAGS: Final = {
+    "VERIFIED": "good",
+    "MET": "good",
+    "NOT MET": "bad",
+    "NOT_MET": "bad",
+    "FAILED": "bad",
+    "NOT CHECKED": "warn",
+    "INSUFFICIENT_DATA": "warn",
+    "NOT_APPLICABLE": "idle",
+}
+
+
+class Pieces:
+    """Pieces of the pages of one language; `w` are its words."""
+
+    def __init__(self, lang: Language) -> None:
+        self.lang = lang
+        self.w = words(lang)
+
+    def fill(self, key: str, **values: object) -> Markup:
+        """The words of a key with their placeholders filled; what is no markup of ours is shown as text."""
+        return escape(self.w[key]).format(**values)
+
+    def plain(self, key: str, **values: str) -> str:
+        """The same as text, for what holds no elements."""
+        return self.w[key].format(**values)
+
+    def word(self, place: str, name: str) -> str:
+        """The word for `name`, or `name` itself where an exchange chose it."""
+        return self.w.get(f"{place}.{name}", name)
+
+    def text(self, said: str) -> Markup:
+        """What somebody else wrote, whose direction of writing reaches no further."""
+        return Markup("<bdi>{}</bdi>").format(said)
+
+    def texts(self, said: Iterable[str]) -> tuple[Markup, ...]:
+        """Several such texts."""
+        return tuple(self.text(one) for one in said)
+
+    def english(self, said: str) -> Markup:
+        """A sentence of the verifier, which is in English on every page."""
+        return escape(said) if self.lang == "en" else Markup('<span lang="en">{}</span>').format(said)
+
+    def number(self, number: Number, unit: str = "") -> Markup:
+        """A figure with its exact value; one of many decimals may be broken after its point."""
+        whole, point, rest = number.text.partition(".")
+        broken = Markup("<wbr>") if len(rest) >= _LONG and rest.isdigit() else ""
+        told = Markup('<data value="{}">{}{}{}{}</data>').format(number.exact, whole, point, broken, rest)
+        return Markup("{} {}").format(told, unit) if unit else told
+
+    def percent(self, of: Share) -> Markup:
+        """A share in percent; that of nothing is a dash."""
+        if of.number is None:
+            return Markup(_NOTHING)  # noqa: S704 (a dash)
+        return Markup('<data class="p" value="{}">{}</data>').format(of.number.exact, of.number.text)
+
+    def time(self, time: Instant) -> Markup:
+        """A time in UTC; for Japanese readers, first as it is in Japan."""
+        said = time.utc if self.lang == "en" else f"{time.jst}（{time.utc}）"  # noqa: RUF001 (as Japanese writes it)
+        return Markup('<time datetime="{}">{}</time>').format(time.iso, said)
+
+    def code(self, said: str) -> Markup:
+        """A digest, an address or the name of a file."""
+        return Markup("<code>{}</code>").format(said)
+
+    def tag(self, status: str, said: str) -> Markup:
+        """A verdict, marked by what it means."""
+        return Markup('<span class="tag {}">{}</span>').format(_TAGS[status], said)
+
+    def rule_tag(self, verdict: Verdict, *, checked: bool) -> Markup:
+        """The verdict on a rule; one that is met by figures of which not all were checked says so."""
+        if verdict == "MET" and not checked:
+            return Markup('<span class="tag warn">{}</span>').format(self.w["rule.MET.unchecked"])
+        return self.tag(verdict, self.w[f"rule.{verdict}"])
+
+    def joined(self, items: Iterable[str]) -> Markup:
+        """Several things in a row."""
+        return escape(self.w["list.and"]).join(items)
+
+    def rest(self, rest: Rest) -> tuple[Markup, ...]:
+        """What a verdict rests on that was not checked, one thing after another."""
+        said = [
+            self.fill(f"rest.{why}", amount=self.number(number), asset=asset) for asset, why, number in rest.amounts
+        ]
+        if rest.documents:
+            said.append(self.fill("rest.documents", count=rest.documents))
+        if rest.lowest:
+            said.append(self.fill("rest.lowest", assets=self.joined(rest.lowest)))
+        return tuple(said)
+
+    def coverage_chart(self, row: CoverageRow, ident: str) -> Markup:
+        """The bar of one asset."""
+        said = self.w["coverage.none-owed"] if row.coverage.number is None else row.coverage.number.text
+        title = self.plain("coverage.chart", asset=row.asset)
+        desc = self.plain("coverage.chart.desc", asset=row.asset, coverage=said)
+        return Markup(coverage_bar(ident, row.coverage.hundredths, met=row.met, title=title, desc=desc))  # noqa: S704
+
+    def shares_chart(self, shares: Shares, place: str, ident: str) -> Markup:
+        """The parts of one asset side by side; `place` is where their words stand."""
+        parts = self.parts_of(shares.parts)
+        said = [
+            Segment(part.kind, self.w[f"{place}.{part.kind}"], _said(part.share), part.share.hundredths)
+            for part in parts
+        ]
+        title = self.plain("shares.chart", heading=self.w[f"heading.{place}"], asset=shares.asset)
+        return Markup(stacked(ident, said, marked=False, title=title, desc=self._listed(said)))  # noqa: S704
+
+    def reserve_chart(self, row: ReserveView, ident: str) -> Markup:
+        """What counts towards one requirement, with the mark at the whole of it."""
+        said = [
+            Segment(part.kind, self.word("part", part.kind), part.number.text, self.of_required(part, row).hundredths)
+            for part in self.parts_of(row.parts)
+        ]
+        title = self.plain("reserve.chart", title=row.title, rule=row.rule)
+        desc = self.plain(
+            "reserve.chart.desc",
+            available=row.available.text,
+            required=row.required.text,
+            currency=row.currency,
+            covered=_said(row.covered),
+        )
+        return Markup(stacked(ident, said, marked=True, title=title, desc=f"{desc} {self._listed(said)}"))  # noqa: S704
+
+    @staticmethod
+    def parts_of(parts: Iterable[Part]) -> tuple[Part, ...]:
+        """The parts that are something."""
+        return tuple(part for part in parts if part.number.exact != "0")
+
+    @staticmethod
+    def of_required(part: Part, row: ReserveView) -> Share:
+        """A part of what is required, where `part.share` is of what there is."""
+        return share(Fraction(part.number.exact), Fraction(row.required.exact))
+
+    def _listed(self, segments: Iterable[Segment]) -> str:
+        return self.w["list.and"].join(
+            self.plain("shares.part", label=segment.label, share=segment.text) for segment in segments
+        )
+
+
+def _said(of: Share) -> str:
+    return _NOTHING if of.number is None else of.number.text
