@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import click
 
@@ -13,10 +14,17 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
-    from attest.attestation.history import History, Month
+    from attest.attestation.history import Finding, History, Month
+    from attest.report.series import Series
 
 
 _BUNDLE: Final = ".attest.json"
+_VERDICTS: Final = {
+    "failed": "FAILED",
+    "unchecked": "NOT CHECKED",
+    "adverse": "VERIFIED, but NOT MET",
+    "verified": "VERIFIED",
+}
 
 
 @click.group()
@@ -26,40 +34,140 @@ def history() -> None:
 
 @history.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--chart", is_flag=True,
+    help="Draw the coverage of each asset over the months, as plain text. Months against which something was found "
+    "have no figure in it.",
+)  # fmt: skip
 @with_options(trust_root_option, *later_options)
 @json_option
-def check(folder: Path, *, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
     """Verify every *.attest.json in DIR and its folders, and how they follow one another.
 
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
     time, months that came late or are dated ahead, and what is not met. Shown month by month are coverage, and which
     steps of `attest verify` could not be run.
     """
-    from attest.attestation.history import check_history
-    from attest.lines import open_beside
+    from attest.report.plot import plot, plot_document
 
-    anchors = Anchors(**options)
-    if anchors.trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
-    found = check_history(
-        _bundles(folder),
-        now=anchors.now(),
-        files=lambda name, file: open_beside((folder / name).parent, file),
-        **anchors.values(),
-    )
-    broken = any(not finding.adverse for finding in found.findings)
-    code = EXIT_CODES[VerificationError] if broken else EXIT_ADVERSE if found.findings else 0
-    status = "failed" if broken else "adverse" if found.findings else "verified"
-    verdict = {"failed": "FAILED", "adverse": "VERIFIED, but NOT MET (see below)", "verified": "VERIFIED"}[status]
-    lines = [f"{'NOT MET' if finding.adverse else 'FAILED'}  {finding.sentence}" for finding in found.findings]
-    lines = [line.replace("\n", "\\n") for line in lines]  # a file's name may have several lines
-    hints = dict.fromkeys(finding.hint for finding in found.findings if finding.hint is not None)
-    lines += [f"hint: {hint}" for hint in hints]
+    anchors = _anchors(options)
+    found, series = _checked(folder, anchors, with_series=chart)
+    status, code = _outcome(found)
+    verdict = _VERDICTS[status] + (" (see below)" if status == "adverse" else "")
+    lines = _lines(found.findings)
     text = "\n".join([f"{verdict}: {_counted(found)} in {folder}", "", _table(found), *([""] if lines else []), *lines])
     document = {"command": "history check", "status": status, **_document(found)}
+    if series is not None:
+        document["chart"] = plot_document(series)
+        text += f"\n\n{plot(series)}"
     if anchors.at is not None:
         document["at"] = anchors.at
     return Result(document, text + anchors.as_of(), code)
+
+
+@history.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@with_options(trust_root_option)
+@click.option(
+    "-o", "--out", required=True, metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write, which ends in .csv or .parquet.",
+)  # fmt: skip
+@click.option(
+    "--table", type=click.Choice(["assets", "reserves"]), default="assets", show_default=True,
+    help="A row for each month and asset; or for each month and each rule that asks for a reserve.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@with_options(*later_options)
+@json_option
+def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+    """Write the figures of all months in DIR as a table for analysts, after checking them as `history check` does.
+
+    Amounts are whole numbers of base units. A month that is missing, did not verify or is in doubt has rows that say so
+    and no figures; the file is written all the same, and the exit code says what was found.
+    """
+    from attest.files import PUBLIC_MODE
+    from attest.report.table_files import FORMATS
+    from attest.report.tables import assets_table, reserves_table
+    from attest.writing import write_once
+
+    if out.suffix not in FORMATS:
+        raise click.UsageError(f"{out} ends in neither .csv nor .parquet")
+    anchors = _anchors(options)
+    found, series = _checked(folder, anchors, with_series=True)
+    made = {"assets": assets_table, "reserves": reserves_table}[table](series)
+    added = write_once(out, FORMATS[out.suffix](made), mode=PUBLIC_MODE, force=force)
+    status, code = _outcome(found)
+    said = f"{len(made.rows):,} rows of {len(made.columns)} columns"
+    lines = [
+        f"{_VERDICTS[status]}: {_counted(found)} in {folder}",
+        f"table      {out}, {said}" if added else f"the table is there already: nothing was written  {out}",
+        *_lines(found.findings),
+    ]
+    document = {
+        "command": "history export",
+        "status": status,
+        "table": table,
+        "file": str(out),
+        "added": int(added),
+        "rows": len(made.rows),
+        "months": [{"period": row.period, "state": row.state, "file": row.name} for row in series.rows],
+        "findings": [_finding_document(finding) for finding in found.findings],
+    }
+    if anchors.at is not None:
+        document["at"] = anchors.at
+    return Result(document, "\n".join(lines) + anchors.as_of(), code)
+
+
+def _anchors(options: dict[str, Any]) -> Anchors:
+    anchors = Anchors(**options)
+    if anchors.trust_root is None:
+        raise click.UsageError("say whom you trust: --trust-root FILE")
+    return anchors
+
+
+@overload
+def _checked(folder: Path, anchors: Anchors, *, with_series: Literal[True]) -> tuple[History, Series]: ...
+@overload
+def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[History, Series | None]: ...
+def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[History, Series | None]:
+    """The history in a folder, and its months as rows of the calendar."""
+    from attest.attestation.history import check_history
+    from attest.lines import open_beside
+    from attest.report.series import read_series
+
+    bundles = _bundles(folder)
+    known = {
+        "now": anchors.now(),
+        "files": lambda name, file: open_beside((folder / name).parent, file),
+        **anchors.values(),
+    }
+    return read_series(bundles, **known) if with_series else (check_history(bundles, **known), None)
+
+
+def _outcome(found: History) -> tuple[str, int]:
+    """The status and the exit code.
+
+    Where all that is wrong comes of bundles that could not be read to their end here, nobody is accused.
+    """
+    against = [finding for finding in found.findings if not finding.adverse]
+    unread = {name for finding in against if finding.unavailable for name in finding.names}
+    if not against:
+        return ("adverse", EXIT_ADVERSE) if found.findings else ("verified", 0)
+    if all(finding.names and unread.issuperset(finding.names) for finding in against):
+        return UnavailableError.status, EXIT_CODES[UnavailableError]
+    return VerificationError.status, EXIT_CODES[VerificationError]
+
+
+def _lines(findings: Sequence[Finding]) -> list[str]:
+    """What was found, a line each, and what to do about it."""
+    lines = [f"{_word(finding)}  {finding.sentence}" for finding in findings]
+    lines = [line.replace("\n", "\\n") for line in lines]  # a file's name may have several lines
+    hints = dict.fromkeys(finding.hint for finding in findings if finding.hint is not None)
+    return lines + [f"hint: {hint}" for hint in hints]
+
+
+def _word(finding: Finding) -> str:
+    return "NOT MET" if finding.adverse else "NOT CHECKED" if finding.unavailable else "FAILED"
 
 
 def _bundles(folder: Path) -> dict[str, bytes]:
@@ -178,9 +286,13 @@ def _document(found: History) -> dict[str, Any]:
             }
             for month in found.months
         ],
-        "findings": [
-            {"code": finding.code, "message": finding.sentence, "adverse": finding.adverse}
-            | ({} if finding.hint is None else {"hint": finding.hint})
-            for finding in found.findings
-        ],
+        "findings": [_finding_document(finding) for finding in found.findings],
     }
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    return (
+        {"code": finding.code, "message": finding.sentence, "adverse": finding.adverse}
+        | ({} if finding.hint is None else {"hint": finding.hint})
+        | ({"months": list(finding.periods)} if finding.periods else {})
+    )

@@ -52,7 +52,7 @@ def read_series(bundles: Mapping[str, bytes], **known: Any) -> tuple[History, Se
     views: dict[str, MonthView] = {}
 
     def see(name: str, verified: Verified) -> None:
-        from attest.report.month import month_view  # type: ignore[import-untyped, unused-ignore]
+        from attest.report.month import month_view
 
         views[name] = month_view(verified, bundles[name], auditor=False)
 
