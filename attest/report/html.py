@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from attest.report.charts import look
 from attest.report.pieces import Pieces
-from attest.report.view import CoverageRow, MonthView, PolicyView, RuleView
+from attest.report.verdict import verdict_of
+from attest.report.view import MonthView
 from attest.report.words import LANGUAGES, Language
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_RULES_STEP: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,9 @@ class Links:
 ALONE: Final = Links()
 
 
-class Verdict(NamedTuple):
-    """What the first sentences of a month say: `covered` is whether every asset is, the rest is what is not met."""
-
-    covered: bool
-    below: tuple[CoverageRow, ...]
-    rules: tuple[tuple[PolicyView, RuleView], ...]
-    steps: tuple[int, ...]
-    rest: tuple[str, ...]
-
-
 def month_page(view: MonthView, lang: Language, *, links: Links = ALONE) -> bytes:
     """A month as a page of HTML; the auditor's edition where the view has it."""
-    return page("month.html.jinja", lang, links, view=view, verdict=_verdict(view), look=look)
+    return page("month.html.jinja", lang, links, view=view, verdict=verdict_of(view), look=look)
 
 
 def page(template: str, lang: Language, links: Links, **values: Any) -> bytes:
@@ -92,18 +82,3 @@ def _style() -> tuple[Markup, str]:
     digest = b64encode(sha256(text.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     return Markup(text), policy  # noqa: S704 (our own file)
-
-
-def _verdict(view: MonthView) -> Verdict:
-    rules = tuple((policy, rule) for policy in view.policies for rule in policy.rules if rule.verdict == "NOT_MET")
-    return Verdict(
-        covered=all(row.met for row in view.coverage),
-        below=tuple(row for row in view.coverage if not row.met),
-        rules=rules,
-        steps=tuple(
-            step.number
-            for step in view.steps
-            if step.status == "NOT MET" and not (rules and step.number == _RULES_STEP)
-        ),
-        rest=tuple(row.asset for row in view.coverage if row.rest is not None),
-    )

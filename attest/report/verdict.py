@@ -1,0 +1,39 @@
+"""The verdict on a month in parts, of which every form of a report makes its first sentences."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from attest.report.view import CoverageRow, MonthView, PolicyView, RuleView
+
+_RULES_STEP: Final = 14
+
+
+class Verdict(NamedTuple):
+    """What the first sentences of a month say: `covered` is whether every asset is, the rest is what is not met.
+
+    `steps` are without the one that evaluates the rules where it is not met by `rules`; `rest` are the assets whose
+    reserves were not checked, or not all of them.
+    """
+
+    covered: bool
+    below: tuple[CoverageRow, ...]
+    rules: tuple[tuple[PolicyView, RuleView], ...]
+    steps: tuple[int, ...]
+    rest: tuple[str, ...]
+
+
+def verdict_of(view: MonthView) -> Verdict:
+    """The parts of the verdict on a month."""
+    rules = tuple((policy, rule) for policy in view.policies for rule in policy.rules if rule.verdict == "NOT_MET")
+    return Verdict(
+        covered=all(row.met for row in view.coverage),
+        below=tuple(row for row in view.coverage if not row.met),
+        rules=rules,
+        steps=tuple(
+            step.number
+            for step in view.steps
+            if step.status == "NOT MET" and not (rules and step.number == _RULES_STEP)
+        ),
+        rest=tuple(row.asset for row in view.coverage if row.rest is not None),
+    )
