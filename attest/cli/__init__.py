@@ -25,6 +25,7 @@ from attest.cli.liabilities import liabilities
 from attest.cli.policy import policy
 from attest.cli.prove import prove
 from attest.cli.redaction import credentials, without
+from attest.cli.report import report
 from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, json_text, printable
 from attest.cli.run import run
@@ -66,7 +67,7 @@ def group() -> None:
 
 
 for command in (
-    *(run, verify, prove, liabilities, reserves, evidence, control, policy),
+    *(run, verify, prove, report, liabilities, reserves, evidence, control, policy),
     *(sign, countersign, auditor_report, timestamp, history, inspect, key, trust, web, demo),
 ):
     group.add_command(command)

@@ -1,0 +1,102 @@
+"""`attest report`: a verified month as a page or as a PDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.kinds import BUNDLE, TRUST_ROOT, explained
+from attest.cli.known import Known, known_options
+from attest.cli.result import Result, json_option
+from attest.errors import EXIT_ADVERSE, AttestError
+
+if TYPE_CHECKING:
+    from attest.report.pdf import Edition
+    from attest.report.view import MonthView
+    from attest.report.words import Language
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path, dir_okay=False))
+@with_options(trust_root_option)
+@click.option(
+    "-o", "--out", required=True, metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write, which ends in .html or .pdf.",
+)  # fmt: skip
+@click.option("--lang", type=click.Choice(["en", "ja"]), default="en", show_default=True, help="The language.")
+@click.option(
+    "--edition", type=click.Choice(["public", "auditor"]), default="public", show_default=True,
+    help="For everybody, or with tie-out, findings, wallets, control and an index of the evidence.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@with_options(*later_options, *known_options)
+@json_option
+def report(
+    bundle: Path,
+    *,
+    trust_root: Path | None,
+    next_roots: tuple[Path, ...],
+    tsa_roots: tuple[Path, ...],
+    at: str | None,
+    out: Path,
+    lang: Language,
+    edition: str,
+    force: bool,
+    as_json: bool,
+    **known: Any,
+) -> Result:
+    """Verify BUNDLE and draw it as a page or a PDF, for people who open no terminal.
+
+    A month that does not verify has no report. It is drawn from the signed statement alone, without a clock: the same
+    month gives the same bytes.
+    """
+    from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.cli.render import verified_document
+    from attest.files import PUBLIC_MODE, read_bounded
+    from attest.report.month import month_view
+    from attest.writing import write_once
+
+    if trust_root is None:
+        raise click.UsageError("say whom you trust: --trust-root FILE")
+    if out.suffix not in {".html", ".pdf"}:
+        raise click.UsageError(f"{out} ends in neither .html nor .pdf: a report is a page or a PDF")
+    data = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    anchors = Anchors(trust_root, next_roots, tsa_roots, at)
+    try:
+        verified = anchors.verify(bundle, data, **Known(**known).values(as_json=as_json))
+    except AttestError as error:
+        raise explained(error, (bundle, BUNDLE), (trust_root, TRUST_ROOT)) from None
+    view = month_view(verified, data, auditor=edition == "auditor")
+    added = write_once(out, _drawn(view, lang, data, as_pdf=out.suffix == ".pdf"), mode=PUBLIC_MODE, force=force)
+    said = f"report     {out}" if added else f"the report is there already: nothing was written  {out}"
+    not_met = view.verdict == "NOT MET"
+    document = {
+        "command": "report",
+        "status": "adverse" if not_met else "verified",
+        "report": str(out),
+        "added": int(added),
+        **verified_document(verified),
+    }
+    text = f"{_verdict(view)}\n{said}{anchors.as_of()}"
+    return Result(document, text, EXIT_ADVERSE if not_met else 0)
+
+
+def _drawn(view: MonthView, lang: Language, bundle: bytes, *, as_pdf: bool) -> bytes:
+    if as_pdf:
+        from attest.report.pdf import month_pdf
+
+        edition: Edition = "public" if view.auditor is None else "auditor"
+        return month_pdf(view, lang, edition=edition, bundle=bundle, bundle_name=f"{view.period}.attest.json")
+    from attest.report.html import month_page
+
+    return month_page(view, lang)
+
+
+def _verdict(view: MonthView) -> str:
+    """The verdict in a line, as the report has it, with how much of the verification could not be done."""
+    left = f", {len(view.unchecked_steps)} of {len(view.steps)} steps NOT CHECKED" if view.unchecked_steps else ""
+    adverse = ", but NOT MET" if view.verdict == "NOT MET" else ""
+    return f"VERIFIED{left}{adverse}: {view.entity} ({view.origin}) for {view.period}"
