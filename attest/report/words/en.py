@@ -17,6 +17,9 @@ EN: Final[dict[str, str]] = {
     "page.pdf": "This report as PDF",
     "page.made": "Made by attest from the signed attestation and the files beside it. {tool} wrote the statement.",
     "page.nothing": "This page is a rendering. What counts is the signed file, which anyone can check.",
+    "pdf.footer": "The signed attestation is attached to this file.",
+    "pdf.page": "Page {page} of {pages}",
+    "pdf.attached": "The attestation is attached to this PDF as {name}, byte for byte.",
     "page.auditor": "Auditor's edition: it shows records that are not public",
     "page.navigation": "Site",
     "language.other": "日本語",
@@ -256,7 +259,7 @@ EN: Final[dict[str, str]] = {
     "reserve.chart": "{title}, {rule}",
     "reserve.chart.desc": "{available} {currency} available, which is {covered} of the {required} {currency} required.",
     "reserve.covered": "Available of what is required",
-    "unit.times": "{number} times",
+    "unit.times": "{number}×",
     # Declarations, checks, signers
     "declaration.encumbrance": "pledged coins",
     "declaration.borrowing": "borrowed coins",
