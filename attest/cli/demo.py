@@ -29,8 +29,8 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
 
     from attest.attestation import monthly
     from attest.attestation.config import read_config
-    from attest.attestation.keys import PublicKey
     from attest.attestation.snapshot import prove_account
+    from attest.attestation.trust import Trust, parse_root_file
     from attest.attestation.verify import verify
     from attest.cli.render import rules_text, verified_document
     from attest.cli.render_coverage import coverage_table
@@ -55,11 +55,10 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         proof_path = out / "hanako.proof.json"
         say(f"proving the balances of {exchange.ACCOUNT}")
         write_file(proof_path, prove_account(outcome.private, exchange.ACCOUNT).to_bytes(), mode=SECRET_MODE)
-        public_key = out / exchange.PUBLIC_KEY_FILE
+        trust_root = out / exchange.TRUST_ROOT_FILE
         verified = verify(
             outcome.bundle.read_bytes(),
-            exchange_keys=[PublicKey.from_pem(public_key.read_bytes(), what=str(public_key))],
-            threshold=1,
+            trust=Trust.pin(parse_root_file(trust_root.read_bytes())),
             now=datetime.now(UTC),
             files=lambda name: path.read_bytes() if (path := outcome.publication / name).exists() else None,
             proof_bytes=proof_path.read_bytes(),
@@ -75,10 +74,11 @@ The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of
   {outcome.publication / "evidence-public.jsonl"}   block headers, proofs and outputs behind each balance
   {outcome.private}   the liability snapshot and all evidence, for exchange and auditor
   {proof_path}   one customer's proof
+  {trust_root}   whose signatures count, for everyone who verifies
   {out / exchange.CONFIG_FILE}   the config to start your own from
 
 Go on with
-  {program()} verify {outcome.bundle} --key {public_key} --proof {proof_path}
+  {program()} verify {outcome.bundle} --trust-root {trust_root} --proof {proof_path}
   {program()} prove {outcome.private} --account holder-of-one-satoshi@example.jp"""
         if serve:
             click.echo(text)
@@ -89,7 +89,8 @@ Go on with
         "status": "adverse" if verified.adverse else "done",
         "bundle": str(outcome.bundle),
         "private": str(outcome.private),
-        "key": str(public_key),
+        "key": str(out / exchange.PUBLIC_KEY_FILE),
+        "trustRoot": str(trust_root),
         "proof": str(proof_path),
         **verified_document(verified),
     }

@@ -1,13 +1,15 @@
-"""The demo exchange as files: its config, ledger, bank document and key, and the nodes it reads."""
+"""The demo exchange as files: its config, ledger, documents, keys and trust root, and the nodes it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from attest.attestation.keys import Signer
+from attest.attestation.keys import PublicKey, Signer
+from attest.attestation.trust_change import Keys, new_root, sign_draft
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
 from attest.files import PUBLIC_MODE, SECRET_MODE, write_file
@@ -19,9 +21,15 @@ ACCOUNT: Final = "hanako@example.jp"
 CONFIG_FILE: Final = "attest.toml"
 KEY_FILE: Final = "keys/exchange.pem"
 PUBLIC_KEY_FILE: Final = "keys/exchange.pem.pub"
+ROOT_KEY_FILES: Final = ("keys/cfo.pem", "keys/coo.pem")
+TRUST_ROOT_FILE: Final = "trust/1.root.json"
 BITCOIN_VARIABLES: Final = ("ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_BITCOIN_2")
 ETHEREUM_VARIABLES: Final = ("ATTEST_DEMO_ETHEREUM", "ATTEST_DEMO_ETHEREUM_2")
 POLICY_FILE: Final = "policies/reserve-without-insurance.toml"
+_ORIGIN: Final = "exchange.example"
+# Before the month, as a trust root has to be; one made afterwards does not speak for a statement from before it.
+_TRUSTED_FROM: Final = datetime(2026, 10, 1, tzinfo=UTC)
+_TRUSTED_FOR: Final = timedelta(days=3650)
 _FILES: Final = {
     CONFIG_FILE: "demo/attest.toml",
     "ledger.csv": "demo/ledger.csv",
@@ -40,15 +48,36 @@ _FILES: Final = {
 
 
 def write_exchange(folder: Path) -> None:
-    """Write the exchange's files and a new key into `folder`, which must not exist. Raises `UnavailableError`."""
-    signer = Signer.generate("ed25519")
+    """Write the exchange's files into `folder`, which must not exist, with new keys and a trust root that names them.
+
+    Raises `UnavailableError`.
+    """
+    signers = {name: Signer.generate("ed25519") for name in (KEY_FILE, *ROOT_KEY_FILES)}
     with new_folder(folder, 0o755) as partial:
-        for subfolder in ("documents", "keys", "policies"):
+        for subfolder in ("documents", "keys", "policies", "trust"):
             (partial / subfolder).mkdir()
         for name, fixture in _FILES.items():
             write_file(partial / name, fixture_path(fixture).read_bytes(), mode=_mode(name))
-        write_file(partial / KEY_FILE, signer.to_pem(None), mode=SECRET_MODE)
-        write_file(partial / PUBLIC_KEY_FILE, signer.public.to_pem())
+        for name, signer in signers.items():
+            write_file(partial / name, signer.to_pem(None), mode=SECRET_MODE)
+            write_file(partial / f"{name}.pub", signer.public.to_pem())
+        write_file(partial / TRUST_ROOT_FILE, _trust_root(signers))
+
+
+def _trust_root(signers: Mapping[str, Signer]) -> bytes:
+    """The exchange's first trust root, which both holders of its root keys signed."""
+    keys: Keys = {"root": _public(signers, *ROOT_KEY_FILES), "exchange": _public(signers, KEY_FILE)}
+    root = new_root(
+        _ORIGIN, keys, {"root": len(ROOT_KEY_FILES)}, issued_at=_TRUSTED_FROM, expires_at=_TRUSTED_FROM + _TRUSTED_FOR
+    )
+    for name in ROOT_KEY_FILES:
+        root = sign_draft(root, signers[name]).to_bytes()
+    return root
+
+
+def _public(signers: Mapping[str, Signer], *files: str) -> dict[str, PublicKey]:
+    """Public keys by the names that `attest trust new` gives them."""
+    return {Path(name).name: signers[name].public for name in files}
 
 
 def _mode(name: str) -> int:

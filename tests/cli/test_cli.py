@@ -31,7 +31,7 @@ def test_demo_shows_what_it_made_and_it_verifies(attest: Any, tmp_path: Path) ->
     verified = attest("verify", *line.split(" verify ")[1].split())
     assert verified.code == 0
     assert verified.out.startswith(
-        "VERIFIED, 4 of 16 steps NOT CHECKED: Demo Exchange KK (exchange.example) for 2026-10\n"
+        "VERIFIED, 3 of 16 steps NOT CHECKED: Demo Exchange KK (exchange.example) for 2026-10\n"
     )
     assert "owed to you" in verified.out
     (line,) = [line for line in ran.out.splitlines() if " prove " in line]
@@ -40,6 +40,18 @@ def test_demo_shows_what_it_made_and_it_verifies(attest: Any, tmp_path: Path) ->
     for name in ran.out.split():
         if name.startswith(str(out)):
             assert Path(name).exists()
+
+
+def test_the_demo_has_a_trust_root_from_before_its_month(attest: Any, tmp_path: Path) -> None:
+    write_exchange(tmp_path / "demo")
+    shown = attest("trust", "show", tmp_path / "demo" / "trust" / "1.root.json", "--json").document
+    assert (shown["complete"], shown["signed"]) == (True, ["cfo.pem", "coo.pem"])
+    assert shown["root"]["issuedAt"] == "2026-10-01T00:00:00Z"
+    assert shown["root"]["roles"]["root"] == {"keyids": ["cfo.pem", "coo.pem"], "threshold": 2}
+    keys = (tmp_path / "demo" / "keys").iterdir()
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in keys if path.suffix == ".pem"} == {
+        "cfo.pem": 0o600, "coo.pem": 0o600, "exchange.pem": 0o600
+    }  # fmt: skip
 
 
 def test_the_readme_shows_what_demo_prints(attest: Any, tmp_path: Path) -> None:
