@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -69,9 +69,14 @@ def real_path(path: Path) -> Path:
 
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
     """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
+    write_chunks(path, (data,), mode=mode, force=force)
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes], *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
+    """Write all of `chunks` or nothing. Raises what `write_file` and `chunks` raise."""
     try:
         with _unfinished_file(path, mode) as (partial, file):
-            file.write(data)
+            file.writelines(chunks)
             sync(file)
             if force:
                 partial.replace(path)

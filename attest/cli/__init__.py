@@ -30,6 +30,7 @@ from attest.cli.reserves import reserves
 from attest.cli.result import Result, error_document, error_text, json_text, printable
 from attest.cli.run import run
 from attest.cli.sign import auditor_report, countersign, sign, timestamp
+from attest.cli.site import site
 from attest.cli.trust import trust
 from attest.cli.verify import verify
 from attest.cli.web import web
@@ -68,7 +69,7 @@ def group() -> None:
 
 for command in (
     *(run, verify, prove, report, liabilities, reserves, evidence, control, policy),
-    *(sign, countersign, auditor_report, timestamp, history, inspect, key, trust, web, demo),
+    *(sign, countersign, auditor_report, timestamp, history, site, inspect, key, trust, web, demo),
 ):
     group.add_command(command)
 

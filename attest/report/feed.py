@@ -1,0 +1,72 @@
+"""The feed of a site, as RFC 4287 (Atom) has it: an entry for each month with a statement, the newest first.
+
+Its times are those of the statements, its ids follow from origin and digest alone, so that a reader's program knows an
+entry again wherever the site lies. Links are absolute where the site's address is known, else relative to the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from attest.report.published import SiteMonth, printable
+from attest.report.words import LANGUAGES
+from attest.report.words.site import verdict
+
+_ATOM: Final = "http://www.w3.org/2005/Atom"
+_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def feed(months: Sequence[SiteMonth], origin: str, entity: str, url: str | None) -> bytes:
+    """The feed of `months`, ascending, of which at least one has a statement; `url` is that of the site's folder."""
+    ET.register_namespace("", _ATOM)
+    told = [month for month in reversed(months) if month.files]
+    root = ET.Element(f"{{{_ATOM}}}feed", {_LANG: "ja"})
+    _text(root, "id", f"urn:attest-por:exchange:{origin}")
+    _text(root, "title", f"{entity} ({origin})")
+    _text(root, "updated", max(_updated(month) for month in told))
+    author = ET.SubElement(root, f"{{{_ATOM}}}author")
+    _text(author, "name", entity)
+    _link(root, "alternate", "index.html", url, {"type": "text/html"})
+    if url is not None:
+        _link(root, "self", "feed.xml", url, {"type": "application/atom+xml"})
+    for month in told:
+        _entry(root, month, url)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _entry(root: ET.Element, month: SiteMonth, url: str | None) -> None:
+    view = month.row.view
+    entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
+    named = f"bundle:{month.files[0].sha256}" if view is None else f"statement:{view.digest}"
+    _text(entry, "id", f"urn:attest-por:{named}")
+    _text(entry, "title", f"{month.period}: {verdict(month.row.state, 'ja')} / {verdict(month.row.state, 'en')}")
+    _text(entry, "updated", _updated(month))
+    for lang in LANGUAGES:
+        page = f"{lang}/{month.period}/index.html"
+        _link(entry, "alternate", page, url, {"type": "text/html", "hreflang": lang})
+    if view is None:
+        said = "; ".join(item.sentence for item in month.said)
+    else:
+        rows = ((item.asset, item.coverage.number) for item in view.coverage)
+        said = ", ".join(f"{asset} {number.text}" for asset, number in rows if number is not None)
+    _text(entry, "summary", said, {_LANG: "en"})
+
+
+def _updated(month: SiteMonth) -> str:
+    """When a statement was issued; of a month without one that verifies, the first moment after that month."""
+    if month.row.view is not None:
+        return month.row.view.issued_at.iso
+    year, number = int(month.period[:4]), int(month.period[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}-01T00:00:00Z"
+
+
+def _text(parent: ET.Element, name: str, text: str, attributes: dict[str, str] | None = None) -> None:
+    ET.SubElement(parent, f"{{{_ATOM}}}{name}", attributes or {}).text = printable(text)
+
+
+def _link(parent: ET.Element, rel: str, path: str, url: str | None, attributes: dict[str, str]) -> None:
+    href = path if url is None else f"{url}{path}"
+    ET.SubElement(parent, f"{{{_ATOM}}}link", {"rel": rel, "href": href, **attributes})

@@ -1,0 +1,228 @@
+"""The figures of all months of a site as charts, each with a table of the same figures.
+
+A month without figures is a gap in a line and an empty row of a table. The charts and the tables say one thing: both
+are made from the numbers of the months' views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from math import ceil, floor
+from typing import Final, NamedTuple
+
+from markupsafe import Markup
+
+from attest.report.charts import (
+    MOST_LINES,
+    Axis,
+    Line,
+    amount_axis,
+    lines,
+    percent_axis,
+    share_axis,
+    small_lines,
+)
+from attest.report.numbers import Number, Share
+from attest.report.view import CoverageRow, MonthView, ReserveView
+
+Words = Mapping[str, str]
+_LEVELS: Final = ("proven", "agreed", "single", "declared")
+_CONTROLS: Final = ("signed", "confirmed", "sampled", "nothing", "unavailable")
+
+
+class Cell(NamedTuple):
+    """A figure of a table; `below` says that it is less than it must be."""
+
+    number: Number
+    below: bool = False
+
+
+class Column(NamedTuple):
+    """A column of figures: what they are of, a value for the chart and a cell for the table for each month, or None."""
+
+    label: str
+    values: tuple[int | None, ...]
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def line(self) -> Line:
+        """The column as a line of a chart."""
+        return Line(self.label, self.values, tuple("" if cell is None else cell.number.text for cell in self.cells))
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any month has a figure."""
+        return any(cell is not None for cell in self.cells)
+
+
+class Plot(NamedTuple):
+    """Pictures, what they show, and the columns of the table below them; a picture of its own for each, if `small`."""
+
+    title: str
+    pictures: tuple[Markup, ...]
+    columns: tuple[Column, ...]
+    small: bool
+
+
+class Shown(NamedTuple):
+    """One month, like `2026-10`, and its view where figures may be shown."""
+
+    period: str
+    view: MonthView | None
+
+
+class History(NamedTuple):
+    """The months in their order, with the words of a language, from which charts are drawn."""
+
+    months: tuple[Shown, ...]
+    words: Words
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """The months, ascending."""
+        return tuple(month.period for month in self.months)
+
+
+def coverage_plot(history: History, assets: Sequence[str]) -> Plot:
+    """Coverage of all assets: lines in one picture, or a small picture each where there are many."""
+    columns = [_column(history, asset, partial(_covered, asset)) for asset in assets]
+    axis = percent_axis(value for column in columns for value in column.values)
+    return _plot(history, "coverage", history.words["heading.coverage"], columns, axis)
+
+
+def reserve_plots(history: History) -> tuple[Plot, ...]:
+    """Required and available reserve of each rule that asks for one."""
+    views = (month.view for month in history.months if month.view is not None)
+    found = {_key(item): item for view in views for item in view.reserves}
+    return tuple(_reserve_plot(history, f"reserve{number}", found[key]) for number, key in enumerate(sorted(found)))
+
+
+def asset_plots(history: History, ident: str, asset: str) -> tuple[Plot, ...]:
+    """Owed and held, evidence and control of one asset; `ident` begins the names of its charts."""
+    words = history.words
+    rows = (_row(month.view, asset) for month in history.months if month.view is not None)
+    decimals = max((row.decimals for row in rows if row is not None), default=0)
+    amounts = [
+        _column(history, words["field.owed"], partial(_owed, asset, decimals)),
+        _column(history, words["field.held"], partial(_held, asset, decimals)),
+    ]
+    levels = [_column(history, words[f"level.{level}"], partial(_level, asset, level)) for level in _LEVELS]
+    controls = [_column(history, words[f"control.{kind}"], partial(_control, asset, kind)) for kind in _CONTROLS]
+    axis = amount_axis((value for column in amounts for value in column.values), decimals)
+    plots = (("amounts", amounts, axis), ("evidence", levels, share_axis()), ("control", controls, share_axis()))
+    drawn = (
+        _plot(history, f"{ident}-{name}", words[f"site.{name}"].format(asset=asset), columns, of)
+        for name, columns, of in plots
+    )
+    return tuple(plot for plot in drawn if plot.columns)
+
+
+Read = Callable[[MonthView], tuple[int, Cell] | None]
+
+
+def _column(history: History, label: str, read: Read) -> Column:
+    found = [None if month.view is None else read(month.view) for month in history.months]
+    return Column(
+        label,
+        tuple(None if item is None else item[0] for item in found),
+        tuple(None if item is None else item[1] for item in found),
+    )
+
+
+def _plot(history: History, ident: str, title: str, columns: Iterable[Column], axis: Axis) -> Plot:
+    """The plot of those columns that say something."""
+    told = tuple(column for column in columns if column.says_something)
+    if not told:
+        return Plot(title, (), (), small=False)
+    desc = history.words["site.chart.desc"].format(
+        months=len(history.periods), first=history.periods[0], last=history.periods[-1]
+    )
+    if len(told) <= MOST_LINES:
+        drawn = [column.line for column in told]
+        picture = lines(ident, history.periods, drawn, axis, title=title, desc=desc)
+        return Plot(title, (Markup(picture),), told, small=False)  # noqa: S704 (our own)
+    pictures = tuple(
+        Markup(  # noqa: S704 (our own)
+            small_lines(f"{ident}{number}", history.periods, column.line, axis, title=column.label, desc=desc)
+        )
+        for number, column in enumerate(told)
+    )
+    return Plot(title, pictures, told, small=True)
+
+
+def _row(view: MonthView, asset: str) -> CoverageRow | None:
+    return next((row for row in view.coverage if row.asset == asset), None)
+
+
+def _covered(asset: str, view: MonthView) -> tuple[int, Cell] | None:
+    row = _row(view, asset)
+    if row is None or row.coverage.number is None:
+        return None
+    return row.coverage.hundredths, Cell(row.coverage.number, below=not row.met)
+
+
+def _owed(asset: str, decimals: int, view: MonthView) -> tuple[int, Cell] | None:
+    row = _row(view, asset)
+    return None if row is None else _amount(row.owed, decimals - row.decimals)
+
+
+def _held(asset: str, decimals: int, view: MonthView) -> tuple[int, Cell] | None:
+    row = _row(view, asset)
+    return None if row is None else _amount(row.held, decimals - row.decimals)
+
+
+def _amount(number: Number, shift: int) -> tuple[int, Cell]:
+    return int(number.exact) * 10**shift, Cell(number)
+
+
+def _level(asset: str, level: str, view: MonthView) -> tuple[int, Cell] | None:
+    row = _row(view, asset)
+    levels = () if row is None else row.levels
+    return _share(next((item.share for item in levels if item.level == level), None))
+
+
+def _control(asset: str, kind: str, view: MonthView) -> tuple[int, Cell] | None:
+    found = next((item for item in view.control if item.asset == asset), None)
+    parts = () if found is None else found.parts
+    return _share(next((part.share for part in parts if part.kind == kind), None))
+
+
+def _share(share: Share | None) -> tuple[int, Cell] | None:
+    return None if share is None or share.number is None else (share.hundredths, Cell(share.number))
+
+
+def _reserve_plot(history: History, ident: str, of: ReserveView) -> Plot:
+    key = _key(of)
+    columns = [
+        _column(history, history.words["field.required"], partial(_required, key)),
+        _column(history, history.words["field.available"], partial(_available, key)),
+    ]
+    decimals = len(of.required.text.partition(".")[2])
+    axis = amount_axis((value for column in columns for value in column.values), decimals)
+    title = history.words["reserve.chart"].format(title=of.title, rule=of.rule)
+    return _plot(history, ident, f"{title} ({of.currency})", columns, axis)
+
+
+Key = tuple[str, str, str]
+
+
+def _key(item: ReserveView) -> Key:
+    return item.policy, item.rule, item.currency
+
+
+def _reserve(key: Key, view: MonthView) -> ReserveView | None:
+    return next((item for item in view.reserves if _key(item) == key), None)
+
+
+def _required(key: Key, view: MonthView) -> tuple[int, Cell] | None:
+    item = _reserve(key, view)
+    return None if item is None else (ceil(Fraction(item.required.exact)), Cell(item.required))
+
+
+def _available(key: Key, view: MonthView) -> tuple[int, Cell] | None:
+    item = _reserve(key, view)
+    if item is None:
+        return None
+    return floor(Fraction(item.available.exact)), Cell(item.available, below=item.verdict != "MET")

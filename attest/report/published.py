@@ -1,0 +1,206 @@
+"""What a site hands on of the months in a publication folder: what the statements name, and nothing else there.
+
+An auditor's edition of the evidence that was left there is neither copied nor read: readers of the site must come to
+what it says by what they are given.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from attest.attestation.history import Finding
+from attest.attestation.policies import policy_file_name
+from attest.lines import Content, open_beside
+from attest.report.series import MonthRow, Series
+from attest.report.site_folder import Copy, Data, digest_of
+from attest.report.site_roots import SiteRoot
+from attest.reserves.evidence import AUDITOR_EVIDENCE
+
+SUMS: Final = "SHA256SUMS"
+UNAVAILABLE: Final = "unavailable"
+LACKING: Final = "site/lacking"
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NO_CHARACTERS: Final = "\ufffe\uffff"  # which XML lacks
+_SHOWN: Final = 12  # digits of a digest in the name of a bundle that is one of several
+
+
+class Download(NamedTuple):
+    """A file that readers get, by its name in the folder of its month, and its SHA-256 in hex."""
+
+    name: str
+    sha256: str
+    content: Data | Copy
+
+
+class Said(NamedTuple):
+    """What is wrong, as a page shows it: its code, and an English sentence of printable characters.
+
+    `adverse` says that nothing is false.
+    """
+
+    code: str
+    sentence: str
+    adverse: bool
+
+
+class SiteMonth(NamedTuple):
+    """A month of the site: its row, its downloads, the bundle first, and what is wrong.
+
+    `lacking` is what belongs to the month and is not there, which says nothing against it.
+    """
+
+    row: MonthRow
+    files: tuple[Download, ...]
+    said: tuple[Said, ...]
+    lacking: tuple[Said, ...]
+
+    @property
+    def period(self) -> str:
+        """`2026-10`, the name of the folders in which the month lies."""
+        return self.row.period
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a site is made from: the months, ascending, and all that is wrong.
+
+    `entity` and `origin` name the exchange, `assets` are those of any shown month, ascending. `url` is where the site
+    will lie, with a slash at its end, as far as it is known. `pdf` says whether reports are drawn as PDF too.
+    """
+
+    months: tuple[SiteMonth, ...]
+    findings: tuple[Said, ...]
+    roots: tuple[SiteRoot, ...]
+    assets: tuple[str, ...]
+    entity: str
+    origin: str
+    url: str | None
+    pdf: bool
+
+    @property
+    def status(self) -> Literal["failed", "unchecked", "adverse", "verified"]:
+        """`failed` when anything is false or a month is missing, `unchecked` when the site lacks what it needs.
+
+        `adverse` says that all verifies, and that a month is late or not met.
+        """
+        if any(not item.adverse and item.code != UNAVAILABLE for item in self.findings):
+            return "failed"
+        if any(month.lacking for month in self.months) or any(item.code == UNAVAILABLE for item in self.findings):
+            return "unchecked"
+        return "adverse" if self.findings else "verified"
+
+    @property
+    def newest(self) -> SiteMonth | None:
+        """The newest month whose figures are shown."""
+        return next((month for month in reversed(self.months) if month.row.view is not None), None)
+
+
+def beside(publication: Path, bundle: str, name: str) -> Content | None:
+    """A file beside a bundle for its verification, which must rest on what is handed on."""
+    return None if name == AUDITOR_EVIDENCE else open_beside((publication / bundle).parent, name)
+
+
+def site_months(series: Series, bundles: Mapping[str, bytes], publication: Path) -> tuple[SiteMonth, ...]:
+    """The months of a series, ascending, as the site hands them on. Raises `UnavailableError`."""
+    return tuple(_month(row, series, bundles, publication) for row in series.rows)
+
+
+def said(findings: Iterable[Finding], unread: Collection[str]) -> tuple[Said, ...]:
+    """Findings as pages show them: names of files, which stand in their sentences, may have any bytes.
+
+    `unread` are the bundles that could not be read to their end, which is no fault of the months after them either.
+    """
+    return tuple(
+        Said(
+            UNAVAILABLE if item.unavailable or _is_unread(item, unread) else item.code,
+            printable(item.sentence),
+            item.adverse,
+        )
+        for item in findings
+    )
+
+
+def printable(text: str) -> str:
+    """`text` with escapes in place of what no page or feed may hold, and of what would rewrite the text around it."""
+    return "".join(ascii(char)[1:-1] if _is_unprintable(char) else char for char in text)
+
+
+def sums(files: Mapping[str, str]) -> bytes:
+    """SHA-256 by the names of files, as `sha256sum -c` reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()
+
+
+def unread(series: Series) -> frozenset[str]:
+    """The names of the bundles that could not be read to their end."""
+    return frozenset(name for item in series.findings if item.unavailable for name in item.names)
+
+
+def _is_unread(item: Finding, names: Collection[str]) -> bool:
+    return not item.adverse and bool(item.names) and set(item.names) <= set(names)
+
+
+def _month(row: MonthRow, series: Series, bundles: Mapping[str, bytes], publication: Path) -> SiteMonth:
+    wrong = said(row.findings, unread(series))
+    if row.name is None:
+        return SiteMonth(row, (), wrong, ())
+    data = bundles[row.name]
+    bundle = Download(_bundle_name(row, series, data), sha256(data).hexdigest(), Data(data))
+    if row.view is None:
+        return SiteMonth(row, (bundle,), wrong, ())
+    folder = (publication / row.name).parent
+    found, missing = _subjects(row, folder)
+    policies, other = _policies(row, folder)
+    lacking = tuple(Said(LACKING, sentence, adverse=False) for sentence in (*missing, *other))
+    return SiteMonth(row, (bundle, *found, *policies), wrong, lacking)
+
+
+def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
+    """`2026-10.attest.json`, which one bundle of a month has: the one that is shown, or the only one."""
+    others = [other for other in series.rows if other.period == row.period]
+    if row.view is not None or len(others) == 1:
+        return f"{row.period}.attest.json"
+    return f"{row.period}-{sha256(data).hexdigest()[:_SHOWN]}.attest.json"
+
+
+def _subjects(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
+    """The subject files of a month, and a sentence for each that is not there."""
+    found, lacking = [], []
+    for item in row.view.files if row.view is not None else ():
+        if item.name in {SUMS, f"{row.period}.attest.json"}:
+            lacking.append(f"{item.name} of {row.period} has a name that the site itself needs, and is not copied")
+        elif item.there:
+            found.append(Download(item.name, item.sha256, Copy(folder / item.name, item.sha256)))
+        else:
+            lacking.append(f"{item.name} is not beside the bundle of {row.period}")
+    return found, lacking
+
+
+def _policies(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
+    """The policies of a month, and sentences.
+
+    One that came with this release was evaluated from there: its file may be missing, or be another one.
+    """
+    if row.view is None:
+        return [], []
+    lacking = [f"the file of {name} is not beside the bundle of {row.period}" for name in row.view.missing_policies]
+    named = {item.name for item in row.view.files}
+    found = []
+    for policy in row.view.policies:
+        name = policy_file_name(policy.id)
+        if name in named:
+            continue
+        digest = digest_of(folder / name)
+        if digest == policy.sha256:
+            found.append(Download(name, digest, Copy(folder / name, digest)))
+        elif digest is not None:
+            lacking.append(f"{name} beside the bundle of {row.period} is not the policy that was signed for")
+    return found, lacking
+
+
+def _is_unprintable(char: str) -> bool:
+    return char in _NO_CHARACTERS or unicodedata.category(char) in _UNPRINTABLE

@@ -1,0 +1,106 @@
+"""The site of all months of an exchange: which files it has, and what each is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from attest import __version__
+from attest.attestation.envelope import Envelope
+from attest.attestation.timestamp import Authorities
+from attest.attestation.trust import Trust
+from attest.report.feed import feed
+from attest.report.published import SUMS, Site, beside, said, site_months, sums, unread
+from attest.report.series import read_series
+from attest.report.site_folder import Content, Data, Drawn
+from attest.report.site_index import index_bytes, index_document, pdf_path
+from attest.report.site_pages import Pages
+from attest.report.site_roots import site_roots
+from attest.report.words import LANGUAGES
+from attest.web.page import build_page
+
+VERIFIER: Final = "verify.html"
+
+
+def read_site(
+    publication: Path,
+    bundles: Mapping[str, bytes],
+    *,
+    pinned: Envelope,
+    later_roots: Sequence[Envelope],
+    authorities: Authorities,
+    now: datetime,
+    url: str | None,
+    pdf: bool,
+) -> Site:
+    """Verify the `bundles` of a publication folder, which are bytes by name, and what is to be shown of them.
+
+    `pinned` is the trust root that says whose signatures count, with `later_roots` and those in the bundles. Raises
+    `AttestError` when it does not hold, `UnavailableError` when a file beside a bundle cannot be read.
+    """
+    trust = Trust.pin(pinned)
+    _, series = read_series(
+        bundles,
+        trust=trust,
+        later_roots=later_roots,
+        authorities=authorities,
+        now=now,
+        files=partial(beside, publication),
+    )
+    views = [row.view for row in series.rows if row.view is not None]
+    origin = trust.roots[0].document.origin
+    return Site(
+        months=site_months(series, bundles, publication),
+        findings=said(series.findings, unread(series)),
+        roots=site_roots(pinned, later_roots, bundles.values()),
+        assets=series.assets,
+        entity=views[-1].entity if views else origin,
+        origin=origin,
+        url=url,
+        pdf=pdf,
+    )
+
+
+def site_files(site: Site) -> dict[str, Content]:
+    """The files of a site by their paths in it, in the order in which they are written: what names others is last."""
+    verifier = build_page(site.roots[0].envelope)
+    digest = sha256(verifier).hexdigest()
+    pages = Pages(site, verifier=digest)
+    files: dict[str, Content] = {item.path: Data(item.envelope.to_bytes()) for item in site.roots}
+    files[VERIFIER] = Data(verifier)
+    files.update(_downloads(site))
+    if site.pdf:
+        files.update(_reports(site))
+    files.update((path, Data(page)) for path, page in pages.all())
+    if any(month.files for month in site.months):
+        files["feed.xml"] = Data(feed(site.months, site.origin, site.entity, site.url))
+    files["index.json"] = Data(index_bytes(index_document(site, verifier=digest)))
+    return files
+
+
+def _downloads(site: Site) -> Iterator[tuple[str, Content]]:
+    digests: dict[str, dict[str, str]] = {}
+    for month in site.months:
+        for item in month.files:
+            yield f"{month.period}/{item.name}", item.content
+            digests.setdefault(month.period, {})[item.name] = item.sha256
+    for period, files in digests.items():
+        yield f"{period}/{SUMS}", Data(sums(files))
+
+
+def _reports(site: Site) -> Iterator[tuple[str, Content]]:
+    """The reports as PDF, each drawn only where something is new that it is made from."""
+    from attest.report.pdf import month_pdf
+
+    program = f"{__version__} {version('typst')}"
+    for month in site.months:
+        if (view := month.row.view) is not None and isinstance(month.files[0].content, Data):
+            bundle = month.files[0].content.data
+            for lang in LANGUAGES:
+                key = sha256(f"{program} {lang} {view!r} {month.files[0].sha256}".encode()).hexdigest()
+                yield pdf_path(lang, month.period), Drawn(key, partial(month_pdf, view, lang, bundle=bundle))

@@ -1,0 +1,90 @@
+"""`index.json` of a site: the same as its pages say, for programs. The newest month comes first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attest.report.published import Said, Site, SiteMonth
+from attest.report.view import CoverageRow
+from attest.report.words import LANGUAGES
+
+FORMAT: Final = "attest/site/v1"
+
+
+def index_document(site: Site, *, verifier: str) -> dict[str, Any]:
+    """The document; `verifier` is the SHA-256 in hex of the page in which customers verify."""
+    return {
+        "format": FORMAT,
+        "entity": site.entity,
+        "origin": site.origin,
+        "verifier": {"path": "verify.html", "sha256": verifier},
+        "trustRoots": [
+            {"version": item.root.version, "fingerprint": item.root.fingerprint, "path": item.path}
+            for item in site.roots
+        ],
+        "findings": [finding_document(item) for item in site.findings],
+        "months": [month_document(month, pdf=site.pdf) for month in reversed(site.months)],
+    }
+
+
+def month_document(month: SiteMonth, *, pdf: bool) -> dict[str, Any]:
+    """One month; without figures where its row has none. Paths are relative to the folder of the site."""
+    view = month.row.view
+    document: dict[str, Any] = {"period": month.period, "status": month.row.state}
+    if view is not None:
+        document |= {
+            "sequence": view.sequence,
+            "statement": view.digest,
+            "issuedAt": view.issued_at.iso,
+            "coverage": [_coverage(row) for row in view.coverage],
+        }
+    if month.files:
+        document["pages"] = {lang: page_path(lang, month.period) for lang in LANGUAGES}
+    if view is not None and pdf:
+        document["reports"] = {lang: pdf_path(lang, month.period) for lang in LANGUAGES}
+    files = {f"{month.period}/{item.name}": item.sha256 for item in month.files}
+    return document | {
+        "files": [{"path": path, "sha256": digest} for path, digest in files.items()],
+        "findings": [finding_document(item) for item in (*month.said, *month.lacking)],
+    }
+
+
+def index_bytes(document: Mapping[str, Any]) -> bytes:
+    """The document as `index.json` has it."""
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def page_path(lang: str, period: str) -> str:
+    """Where the page of a month lies."""
+    return f"{lang}/{period}/index.html"
+
+
+def pdf_path(lang: str, period: str) -> str:
+    """Where the report of a month as PDF lies."""
+    return f"{lang}/{period}/report.{lang}.pdf"
+
+
+def asset_path(lang: str, asset: str) -> str:
+    """Where the page of an asset over all months lies."""
+    return f"{lang}/assets/{asset}.html"
+
+
+def _coverage(row: CoverageRow) -> dict[str, Any]:
+    """Amounts are base units; `percent` is rounded down, and null where nothing is owed."""
+    counted = row.held if row.counted is None else row.counted
+    return {
+        "asset": row.asset,
+        "decimals": row.decimals,
+        "owed": row.owed.exact,
+        "held": row.held.exact,
+        "counted": counted.exact,
+        "percent": None if row.coverage.number is None else row.coverage.number.text,
+        "met": row.met,
+    }
+
+
+def finding_document(item: Said) -> dict[str, Any]:
+    """One thing that is wrong."""
+    return {"code": item.code, "message": item.sentence, "adverse": item.adverse}

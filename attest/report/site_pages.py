@@ -1,0 +1,143 @@
+"""The pages of a site: the index, the months, and the assets over all months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+from attest.report.html import Links, month_page, page
+from attest.report.months_shown import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
+from attest.report.published import SUMS, Site, SiteMonth
+from attest.report.site_index import asset_path, page_path, pdf_path
+from attest.report.view import CoverageRow, MonthView
+from attest.report.words import LANGUAGES, Language
+from attest.report.words.site import site_words
+
+_ROOM: Final = 144  # months times assets, up to which the index itself has the charts of each asset
+
+
+class Pages:
+    """All pages of a site. `verifier` is the SHA-256 in hex of the page in which customers verify."""
+
+    def __init__(self, site: Site, *, verifier: str) -> None:
+        self._site = site
+        self._verifier = verifier
+        shown: dict[str, MonthView | None] = {}
+        for month in site.months:
+            shown[month.period] = shown.get(month.period) or month.row.view
+        self._shown = tuple(Shown(period, view) for period, view in shown.items())
+        self._are_assets_inline = len(self._shown) * len(site.assets) <= _ROOM
+
+    def all(self) -> Iterator[tuple[str, bytes]]:
+        """Every page by its path; those that name others come last."""
+        for lang in LANGUAGES:
+            history = History(self._shown, site_words(lang))
+            yield from self._months(lang)
+            plots = [asset_plots(history, f"a{number}", asset) for number, asset in enumerate(self._site.assets)]
+            if not self._are_assets_inline:
+                for asset, found in zip(self._site.assets, plots, strict=True):
+                    yield asset_path(lang, asset), self._asset(lang, asset, found)
+            inline = [plot for found in plots for plot in found] if self._are_assets_inline else []
+            index = partial(self._index, history, lang, inline)
+            yield f"{lang}/index.html", index(top="../")
+            if lang == LANGUAGES[0]:
+                yield "index.html", index(top="")
+
+    def _months(self, lang: Language) -> Iterator[tuple[str, bytes]]:
+        for period, view in self._shown:
+            months = [month for month in self._site.months if month.period == period and month.files]
+            if not months:
+                continue
+            path, top = page_path(lang, period), "../../"
+            files = tuple(item for month in months for item in self._files(month, top))
+            pdf = f"report.{lang}.pdf" if self._site.pdf and view is not None else None
+            links = self._links(lang, path, top, pdf=pdf, files=files)
+            if view is not None:
+                yield path, month_page(view, lang, links=links)
+            else:
+                found = [(month, self._files(month, top)) for month in months]
+                title = f"{self._site.entity} {period}"
+                yield path, self._page("failed.html.jinja", lang, links, period=period, found=found, title=title)
+
+    def _index(self, history: History, lang: Language, inline: list[Plot], *, top: str) -> bytes:
+        site = self._site
+        words = site_words(lang)
+        of_rows = {item.sentence for month in site.months for item in month.said}
+        return self._page(
+            "index.html.jinja",
+            lang,
+            self._links(lang, f"{lang}/index.html", top, is_index=True),
+            title=words["site.title"].format(entity=site.entity),
+            top=top,
+            last=site.months[-1] if site.months else None,
+            broken=[item for item in site.findings if not item.adverse or item.sentence not in of_rows],
+            pages={month.period: f"{top}{page_path(lang, month.period)}" for month in site.months},
+            files=[(*self._files(month, top), *self._report(month, top, lang)) for month in site.months],
+            periods=history.periods,
+            coverage=coverage_plot(history, site.assets),
+            reserves=reserve_plots(history),
+            inline=inline,
+            assets=[(asset, f"{top}{asset_path(lang, asset)}") for asset in site.assets],
+            verifier=self._verifier,
+            lowest=_lowest,
+        )
+
+    def _asset(self, lang: Language, asset: str, plots: tuple[Plot, ...]) -> bytes:
+        links = self._links(lang, asset_path(lang, asset), "../../")
+        title = f"{site_words(lang)['site.asset'].format(asset=asset)} - {self._site.entity}"
+        periods = tuple(month.period for month in self._shown)
+        return self._page("asset.html.jinja", lang, links, asset=asset, plots=plots, title=title, periods=periods)
+
+    def _links(
+        self,
+        lang: Language,
+        path: str,
+        top: str,
+        *,
+        pdf: str | None = None,
+        files: tuple[tuple[str, str], ...] = (),
+        is_index: bool = False,
+    ) -> Links:
+        """Where the page at `path` leads; `top` leads from it to the folder of the site."""
+        (other,) = (one for one in LANGUAGES if one != lang)
+        return Links(
+            other=f"{top}{other}/{path.removeprefix(f'{lang}/')}",
+            index=None if is_index else f"{top}{lang}/index.html",
+            verify=f"{top}verify.html",
+            pdf=pdf,
+            feed=f"{top}feed.xml" if any(month.files for month in self._site.months) else None,
+            files=files,
+        )
+
+    @staticmethod
+    def _files(month: SiteMonth, top: str) -> tuple[tuple[str, str], ...]:
+        """The downloads of a month by name and address."""
+        names = [item.name for item in month.files] + ([SUMS] if month.files else [])
+        return tuple((name, f"{top}{month.period}/{name}") for name in names)
+
+    def _report(self, month: SiteMonth, top: str, lang: Language) -> tuple[tuple[str, str], ...]:
+        if month.row.view is None or not self._site.pdf:
+            return ()
+        return ((f"report.{lang}.pdf", f"{top}{pdf_path(lang, month.period)}"),)
+
+    def _page(self, template: str, lang: Language, links: Links, **values: Any) -> bytes:
+        words = site_words(lang)
+
+        def fill(key: str, **texts: object) -> Markup:
+            return escape(words[key]).format(**texts)
+
+        return page(template, lang, links, site=self._site, s=words, fill=fill, word_of=_word_of, **values)
+
+
+def _word_of(month: SiteMonth) -> str:
+    """The verdict of a month with a statement, by its key among the words."""
+    return {"verified": "VERIFIED", "not-met": "NOT MET", "not-checked": "NOT CHECKED"}.get(month.row.state, "FAILED")
+
+
+def _lowest(view: MonthView) -> CoverageRow | None:
+    """The asset of which least is held for what is owed, where anything is owed."""
+    rows = (row for row in view.coverage if row.coverage.number is not None)
+    return min(rows, key=lambda row: row.coverage.hundredths, default=None)

@@ -1,0 +1,80 @@
+"""The trust roots that a site hands on: the pinned one, and those that follow it, whichever bundle carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from attest.attestation.bundle import parse_bundle
+from attest.attestation.envelope import Envelope
+from attest.attestation.keys import words_of
+from attest.attestation.trust import Root, Trust, parse_root
+from attest.errors import AttestError
+from attest.report.numbers import Instant, instant
+
+
+class SiteRoot(NamedTuple):
+    """A trust root, and the envelope that enough keys signed."""
+
+    root: Root
+    envelope: Envelope
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the site."""
+        return f"trust/{self.root.version}.root.json"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its fingerprint as 24 words."""
+        return words_of(self.root.fingerprint)
+
+    @property
+    def issued_at(self) -> Instant:
+        """From when on it was in force."""
+        return instant(self.root.document.issued_at)
+
+    @property
+    def expires_at(self) -> Instant:
+        """Until when."""
+        return instant(self.root.document.expires_at)
+
+
+def site_roots(pinned: Envelope, later: Sequence[Envelope], bundles: Iterable[bytes]) -> tuple[SiteRoot, ...]:
+    """The chain from the pinned root on, as far as `later` roots and those in `bundles` lead.
+
+    Of two that contradict each other neither is let in, nor what follows. Raises `AttestError` when the pinned one does
+    not hold.
+    """
+    trust = Trust.pin(pinned)
+    found = [SiteRoot(trust.roots[0], pinned)]
+    copies = dict.fromkeys([*later, *(envelope for data in bundles for envelope in _carried(data))])
+    by_version: dict[int, list[tuple[Root, Envelope]]] = {}
+    for envelope in copies:
+        with suppress(AttestError):  # a bundle whose roots do not hold was found when its month was verified
+            root = parse_root(envelope)
+            by_version.setdefault(root.version, []).append((root, envelope))
+    for version in sorted(number for number in by_version if number > trust.roots[0].version):
+        following = by_version[version]
+        let_in = [(root, envelope) for root, envelope in following if _leads_to(trust, envelope)]
+        if len({root.fingerprint for root, _ in let_in}) != 1:
+            break
+        root, envelope = let_in[0]
+        trust = trust.then(envelope)
+        found.append(SiteRoot(root, envelope))
+    return tuple(found)
+
+
+def _leads_to(trust: Trust, envelope: Envelope) -> bool:
+    try:
+        trust.then(envelope)
+    except AttestError:
+        return False
+    return True
+
+
+def _carried(data: bytes) -> tuple[Envelope, ...]:
+    with suppress(AttestError):
+        return parse_bundle(data).trust_roots
+    return ()
