@@ -78,8 +78,11 @@ def report(
         "status": "adverse" if not_met else "verified",
         "report": str(out),
         "added": int(added),
+        "bundle": view.bundle_sha256,
         **verified_document(verified),
     }
+    if view.auditor is not None:
+        document["records"] = [row._asdict() for row in view.auditor.records]
     text = f"{_verdict(view)}\n{said}{anchors.as_of()}"
     return Result(document, text, EXIT_ADVERSE if not_met else 0)
 
