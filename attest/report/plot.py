@@ -81,7 +81,7 @@ def plot(series: Series) -> str:
     text = [head, *("\n".join(block) for block in blocks)]
     if left := [asset for asset in low if asset not in drawn]:
         least = min(_of(low[asset]) for asset in left)
-        text.append(f"{len(left)} more assets were never below {_percent(least)}.")
+        text.append(f"{len(left)} more assets are not drawn; none of their figures is below {_percent(least)}.")
     states = {point.state for found in by_asset.values() for point in found[-_SPACE:]}
     marks = {*used} - {" "} | ({" "} if "gap" in states else set())
     text.append(

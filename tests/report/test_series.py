@@ -1,0 +1,119 @@
+"""Which months of a history are shown, and with figures only where nothing was found against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from attest.attestation.history import History
+from attest.errors import UnavailableError
+from attest.report.series import Series, read_series
+from tests.attestation import test_history as broken
+from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
+from tests.conftest import Exchange
+
+Make = Callable[[Exchange], dict[str, bytes]]
+
+
+def read(bundles: Mapping[str, bytes], **options: Any) -> tuple[History, Series]:
+    given: dict[str, Any] = {"trust": FIRST, "later_roots": (), "authorities": (), "now": CHECKED_AT}
+    return read_series(bundles, **{**given, "files": lambda _, __: None, **options})
+
+
+def states(series: Series) -> list[tuple[str, str]]:
+    """Every row's month and state; a row has figures when nothing is wrong with it, and never otherwise."""
+    assert all((row.view is not None) == (row.state in {"verified", "not-met"}) for row in series.rows)
+    assert all(row.view is None or row.view.period == row.period for row in series.rows)
+    return [(row.period[2:], row.state) for row in series.rows]
+
+
+def with_copy(exchange: Exchange) -> dict[str, bytes]:
+    """A second copy of one of two Novembers is as doubtful as the first."""
+    found = broken.fork(exchange)
+    return {**found, "copy/2026-11.attest.json": found[name("2026-11")]}
+
+
+def misnamed_copy(exchange: Exchange) -> dict[str, bytes]:
+    found = months(exchange)
+    return {**found, "0.attest.json": found[name("2026-11")]}
+
+
+OK, BAD = "verified", "failed"
+CASES: dict[str, tuple[Make, list[tuple[str, str]]]] = {
+    "intact": (months, [("26-10", OK), ("26-11", OK), ("26-12", OK)]),
+    "a gap": (broken.month_left_out, [("26-10", OK), ("26-11", "gap"), ("26-12", OK)]),
+    "a number left out": (broken.number_left_out, [("26-10", OK), ("26-11", OK)]),
+    "the first deleted": (broken.delete(0), [("26-11", OK), ("26-12", OK)]),
+    "files swapped": (broken.swap, [("26-10", BAD), ("26-11", BAD), ("26-12", OK)]),
+    "October replaced": (broken.replace, [("26-10", BAD), ("26-11", BAD), ("26-12", OK)]),
+    "two Novembers": (broken.fork, [("26-10", OK), ("26-11", BAD), ("26-11", BAD), ("26-12", OK)]),
+    "two Novembers, one twice": (with_copy, [("26-10", OK), ("26-11", BAD), ("26-11", BAD), ("26-12", OK)]),
+    "December again": (
+        broken.second_statement_of_a_month,
+        [("26-10", OK), ("26-11", OK), ("26-12", BAD), ("26-12", BAD)],
+    ),
+    "another link": (broken.another_link, [("26-10", OK), ("26-11", BAD), ("26-12", BAD)]),
+    "backwards": (broken.backwards, [("26-10", OK), ("26-11", BAD), ("26-12", BAD)]),
+    "a withdrawn key": (broken.stolen, [("26-10", BAD), ("26-11", OK), ("26-12", OK)]),
+    "a forged root": (broken.forged_root, [("26-10", OK), ("26-11", OK), ("26-12", BAD)]),
+    "a copy of another name": (misnamed_copy, [("26-10", OK), ("26-11", OK), ("26-12", OK)]),
+    "nothing": (lambda _: {}, []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_month_in_doubt_has_a_row_and_no_figures(case: str, exchange: Exchange) -> None:
+    make, expected = CASES[case]
+    history, series = read(make(exchange))
+    assert states(series) == expected
+    assert series.findings == history.findings
+    for row in series.rows:
+        assert all(row.period in finding.periods for finding in row.findings)
+        assert (row.state == "failed") == any(not finding.adverse and finding.names for finding in row.findings)
+
+
+def test_a_row_has_the_sentences_that_are_about_it(exchange: Exchange) -> None:
+    _, series = read(broken.stolen(exchange))
+    first, second, _ = series.rows
+    assert [finding.code for finding in first.findings] == ["history/month", "history/unjudged"]
+    assert first.findings[0].sentence.startswith(f"{name('2026-10')}: ")
+    assert second.findings == ()
+    _, gap = read(broken.month_left_out(exchange))
+    assert [finding.sentence for finding in gap.rows[1].findings] == [
+        "1 month has no statement between 2026-10 and 2026-12"
+    ]
+
+
+def test_a_month_that_could_not_be_read_is_not_called_failed(exchange: Exchange) -> None:
+    def files(bundle: str, _: str) -> bytes | None:
+        if bundle == name("2026-11"):
+            raise UnavailableError("file/unreadable", "cannot read it")
+        return None
+
+    _, series = read(months(exchange), files=files)
+    assert states(series) == [("26-10", "verified"), ("26-11", "not-checked"), ("26-12", "verified")]
+
+
+def test_a_file_that_says_no_month_has_no_row_and_one_whose_name_does_has(exchange: Exchange) -> None:
+    found = months(exchange)
+    history, series = read({**found, "x.attest.json": b"{"})
+    assert states(series) == states(read(found)[1])
+    assert [finding.names for finding in history.findings] == [("x.attest.json",)]
+    _, series = read({**found, "2027-02.attest.json": b"{"})
+    assert states(series)[3:] == [("27-01", "gap"), ("27-02", "failed")]
+
+
+def test_a_month_that_is_late_keeps_its_figures(exchange: Exchange) -> None:
+    _, series = read(months(exchange), now=CHECKED_AT + timedelta(days=60))
+    assert states(series) == [("26-10", "verified"), ("26-11", "verified"), ("26-12", "verified")]
+    assert [[finding.code for finding in row.findings] for row in series.rows] == [[], [], ["history/overdue"]]
+
+
+def test_whoever_looks_on_sees_each_month_whole(exchange: Exchange) -> None:
+    seen: dict[str, Any] = {}
+    found = broken.check(months(exchange), see=seen.__setitem__)
+    assert list(seen) == [month.name for month in found.months]
+    assert [month.verified.digest for month in found.months] == [verified.digest for verified in seen.values()]
