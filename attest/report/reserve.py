@@ -30,7 +30,7 @@ def split(result: Result) -> tuple[tuple[str, Fraction], ...] | None:
         return None
     figures = {item.name: item.value for item in result.figures}
     parts = tuple((kind, figures[name]) for kind, name in _named(accepts) if name in figures)
-    # An exchange names the figures of its accounts, and might name one as another figure is.
+    # Rules name the figures of the accounts, and might name one as another figure is.
     return parts if sum((value for _, value in parts), Fraction(0)) == total else None
 
 
@@ -45,22 +45,21 @@ def _named(accepts: Accepted) -> Iterator[tuple[str, str]]:
 
 
 def _reserve(result: Result, evaluation: Evaluation, unchecked: Unchecked) -> ReserveView | None:
-    parts = split(result)
-    line = result.deciding
-    asked, there = result.figure("required"), result.figure("available")
-    if parts is None or line is None or asked is None or there is None or line.only_shown:
+    parts, line = split(result), result.deciding
+    if parts is None or line is None or line.only_shown or line.required is None or line.available is None:
         return None
     policy = evaluation.policy
     decimals = evaluation.decimals[policy.currency]
+    there = sum((value for _, value in parts), Fraction(0))
     return ReserveView(
         policy.id,
         policy.title,
         result.rule.id,
         result.authority_status,
         policy.currency,
-        required(asked, decimals),
+        required(line.required, decimals),
         available(there, decimals),
-        share(line.available or 0, line.required or 0),
+        share(line.available, line.required),
         tuple(Part(kind, available(value, decimals), share(value, there)) for kind, value in parts),
         result.verdict,
         rest_view(unchecked.of_verdict(result.sources), evaluation.decimals),

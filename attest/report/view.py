@@ -284,7 +284,10 @@ class TieLine(NamedTuple):
 
 
 class TieRow(NamedTuple):
-    """Auditor's edition: one asset tied from its tree to the statement's lines of reserves and money."""
+    """Auditor's edition: one asset tied from its tree to the statement's lines of reserves and money.
+
+    The lines whose purpose is `customer` add up to `held`.
+    """
 
     asset: str
     root: str

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from attest.attestation.statement import Coverage, Predicate
 from attest.attestation.verify import Verified
 from attest.report.numbers import amount, count
 from attest.report.view import AuditorView, RecordRow, TieLine, TieRow, WalletView
-from attest.reserves.records import Challenged, CustodyConfirmation, Record
+from attest.reserves.records import CustodyConfirmation, Record
+
+_NAMES: Final = ("wallet", "asset", "currency", "document", "kind", "name", "unit", "chain", "window")
 
 
 def auditor_view(verified: Verified) -> AuditorView:
@@ -63,19 +65,13 @@ def _money(predicate: Predicate, item: Coverage) -> Iterator[TieLine]:
             yield TieLine(None, line.purpose, None, "declared", None, None, number, rechecked=False)
 
 
-def _record(index: int, record: Record) -> RecordRow:
-    return RecordRow(index, str(getattr(record, "type", "")), _subject(record), record.leaf.hex())
+def _record(index: int, record: Any) -> RecordRow:
+    return RecordRow(index, record.type, _subject(record), record.leaf.hex())
 
 
 def _subject(record: Record) -> str:
-    """What a record is of, in names that the exchange gave."""
-    match record:
-        case CustodyConfirmation():
-            return record.confirmation.custodian
-        case Challenged():
-            return record.wallet
-    said: Mapping[str, Any] = {name: getattr(record, name, None) for name in _NAMES}
-    return " ".join(str(value) for value in said.values() if value is not None)
-
-
-_NAMES = ("wallet", "asset", "document", "kind", "name", "unit", "chain", "window")
+    """What a record is of, by the names that it has."""
+    if isinstance(record, CustodyConfirmation):
+        return record.confirmation.custodian
+    said = (getattr(record, name, None) for name in _NAMES)
+    return " ".join(str(value) for value in said if value is not None)

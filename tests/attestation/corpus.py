@@ -10,17 +10,28 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.pack import MAX_PACK_BYTES, Pack
 from attest.attestation.timestamp import parse_authorities
 from attest.attestation.trust import Trust, parse_root_file
-from attest.attestation.verify import Step, verify
+from attest.attestation.verify import Step, Verified, verify
 from attest.documents import parse_time
 from attest.errors import AttestError
 
 
 def outcome(folder: Path, case: Any) -> dict[str, Any]:
-    """The status of every step, and the code of the error or None.
+    """The status of every step, and the code of the error or None; `case` as for `verified`."""
+    steps: list[Step] = []
+    code = None
+    try:
+        verified(folder, case, steps.append)
+    except AttestError as error:
+        code = error.code
+    return {"steps": [step.status for step in steps], "code": code}
+
+
+def verified(folder: Path, case: Any, tell: Callable[[Step], None] = lambda _: None) -> Verified:
+    """What the verification finds.
 
     `case` names files in `folder`: `bundle`, or `pack` in its place and in that of `proof`; `files`, those beside it by
     their names; and as in `attest verify` `trustRoot`, `nextRoots`, `tsaRoots`, `keys`, `proof`, `nonce`,
-    `windowNonce`, `custodians`, and the time `at`.
+    `windowNonce`, `custodians`, and the time `at`. Raises what `verify` raises.
     """
 
     def read(name: str) -> bytes:
@@ -29,31 +40,26 @@ def outcome(folder: Path, case: Any) -> dict[str, Any]:
     def key(name: str) -> PublicKey:
         return PublicKey.from_pem(read(name), what=name)
 
-    steps: list[Step] = []
-    code = None
-    try:
-        if "pack" in case:
-            bundle, proof = read_pack(read(case["pack"]), steps.append)
-        else:
-            bundle, proof = read(case["bundle"]), read(case["proof"]) if "proof" in case else None
-        trust = Trust.pin(parse_root_file(read(case["trustRoot"]))) if "trustRoot" in case else None
-        verify(
-            bundle,
-            exchange_keys=[key(name) for name in case.get("keys", ())],
-            trust=trust,
-            later_roots=[parse_root_file(read(name)) for name in case.get("nextRoots", ())],
-            authorities=[one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)],
-            now=parse_time(case["at"]),
-            files={name: read(path) for name, path in case.get("files", {}).items()}.get,
-            proof_bytes=proof,
-            nonce=case.get("nonce"),
-            window_nonce=case.get("windowNonce"),
-            custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
-            tell=steps.append,
-        )
-    except AttestError as error:
-        code = error.code
-    return {"steps": [step.status for step in steps], "code": code}
+    proof: bytes | None = None
+    if "pack" in case:
+        bundle, proof = read_pack(read(case["pack"]), tell)
+    else:
+        bundle, proof = read(case["bundle"]), read(case["proof"]) if "proof" in case else None
+    trust = Trust.pin(parse_root_file(read(case["trustRoot"]))) if "trustRoot" in case else None
+    return verify(
+        bundle,
+        exchange_keys=[key(name) for name in case.get("keys", ())],
+        trust=trust,
+        later_roots=[parse_root_file(read(name)) for name in case.get("nextRoots", ())],
+        authorities=[one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)],
+        now=parse_time(case["at"]),
+        files={name: read(path) for name, path in case.get("files", {}).items()}.get,
+        proof_bytes=proof,
+        nonce=case.get("nonce"),
+        window_nonce=case.get("windowNonce"),
+        custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
+        tell=tell,
+    )
 
 
 def read_pack(data: bytes, tell: Callable[[Step], None]) -> tuple[bytes, bytes]:
