@@ -159,7 +159,10 @@ def _bar(ident: str, inside: str, hundredths: int, *, marked: bool, title: str, 
             for x in (end // 10 - 90, end // 10 - 60)
         )
     if marked:
-        parts.append(f'<path d="M997 0h6v14h-6zM997 23h6v14h-6zM997 46h6v14h-6z" class="ink" fill="{_INK}"/>')
+        parts.append(
+            f'<path d="M994 0h12v60h-12z" class="paper" fill="{_PAPER}"/>'
+            f'<path d="M997 0h6v14h-6zM997 23h6v14h-6zM997 46h6v14h-6z" class="ink" fill="{_INK}"/>'
+        )
     return "".join((*parts, "</svg>"))
 
 
@@ -299,7 +302,7 @@ def _marked(frame: _Frame, line: Line) -> str:
 
 def _stroke(number: int) -> str:
     dashes = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
-    return f'class="line s{number}" fill="none" stroke="{_LOOKS[number]}" stroke-width="2"{dashes}'
+    return f'class="line k{number}" fill="none" stroke="{_LOOKS[number]}" stroke-width="2"{dashes}'
 
 
 def _t(tenths: int) -> str:

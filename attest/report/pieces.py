@@ -15,6 +15,7 @@ from attest.report.view import CoverageRow, Part, ReserveView, Rest, Shares
 from attest.report.words import Language, words
 
 _NOTHING: Final = "\N{EN DASH}"
+_BRACKETS: Final = "\N{FULLWIDTH LEFT PARENTHESIS}{}\N{FULLWIDTH RIGHT PARENTHESIS}"
 _LONG: Final = 9  # digits after the point, from which on an amount may be broken there
 _TAGS: Final = {
     "VERIFIED": "good",
@@ -74,12 +75,21 @@ class Pieces:
 
     def time(self, time: Instant) -> Markup:
         """A time in UTC; for Japanese readers, first as it is in Japan."""
-        said = time.utc if self.lang == "en" else f"{time.jst}（{time.utc}）"  # noqa: RUF001 (as Japanese writes it)
-        return Markup('<time datetime="{}">{}</time>').format(time.iso, said)
+        said = [time.utc] if self.lang == "en" else [time.jst, _BRACKETS.format(time.utc)]
+        spans = Markup("").join(Markup('<span class="p">{}</span>').format(one) for one in said)
+        return Markup('<time datetime="{}">{}</time>').format(time.iso, spans)
 
     def code(self, said: str) -> Markup:
         """A digest, an address or the name of a file."""
         return Markup("<code>{}</code>").format(said)
+
+    def pair(self, name: str, value: str) -> Markup:
+        """A name and what it is the name of."""
+        return self.fill("pair", name=name, value=value)
+
+    def step(self, number: int) -> Markup:
+        """A step of verification, by number and title."""
+        return self.pair(self.fill("step.number", number=number), self.w[f"step.{number}"])
 
     def tag(self, status: str, said: str) -> Markup:
         """A verdict, marked by what it means."""
