@@ -1,0 +1,150 @@
+"""A month as a PDF: tagged, with the signed bundle attached, and the same bytes for the same month.
+
+Typst sets it from templates of ours, which read the view as data. The fonts come with the package, so that nothing of
+the machine is read; a character that they lack is an error, because typst would leave it out and say nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from attest.errors import MalformedError, UnavailableError
+from attest.report.verdict import verdict_of
+from attest.report.view import MonthView
+from attest.report.words import Language, words
+
+if TYPE_CHECKING:
+    import typst
+
+Edition = Literal["public", "auditor"]
+_HERE: Final = Path(__file__).parent
+_FONTS: Final = _HERE / "fonts"
+_TEMPLATES: Final = _HERE / "templates"
+_MAX_SHOWN: Final = 80  # characters of a text that has one which cannot be drawn
+_STANDARD: Final = "a-3a"  # tagged, and may have files attached
+
+
+def month_pdf(view: MonthView, lang: Language, *, edition: Edition, bundle: bytes, bundle_name: str) -> bytes:
+    """A PDF of a month, with `bundle` attached to it as `bundle_name`.
+
+    `edition` says whether it shows what only an auditor is given, of which `view` must have it then.
+
+    Raises `MalformedError` naming a character that the fonts do not have, and `UnavailableError` without typst.
+    """
+    if edition == "auditor" and view.auditor is None:
+        raise ValueError("this view has nothing of the auditor's edition")
+    shown = view if edition == "auditor" else replace(view, auditor=None)
+    said = words(lang)
+    require_characters(_plain(shown), "view")
+    require_characters(dict(said), "words")
+    return _compiled(shown, lang, said, bundle, bundle_name)
+
+
+def require_characters(value: Any, where: str) -> None:
+    """See that the fonts have every character of the texts in a value of dicts, lists and texts.
+
+    `where` names the value. Raises `MalformedError` with the character and the field of the first that they lack.
+    """
+    has = characters()
+    for field, text in _texts(value, where):
+        for letter in text:
+            if letter not in has:
+                shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+                raise MalformedError(
+                    "report/character",
+                    f"the fonts of the PDF have no character U+{ord(letter):04X}, which is in {field}: {shown!r}",
+                    hint="make the report as HTML, which is shown with the fonts of its reader",
+                )
+
+
+@cache
+def characters() -> frozenset[str]:
+    """The characters that the fonts have, as the list beside them says."""
+    listed = (_FONTS / "characters.txt").read_text(encoding="utf-8")
+    return frozenset(listed.replace("\n", ""))
+
+
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Each text in a value, with the names that lead to it."""
+    match value:
+        case str():
+            yield where, value
+        case dict():
+            for name, inside in value.items():
+                yield from _texts(inside, f"{where}.{name}")
+        case list():
+            for index, inside in enumerate(value):
+                yield from _texts(inside, f"{where}[{index}]")
+
+
+def _plain(value: Any) -> Any:
+    """A value of the view as JSON has it: what has named fields is an object."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {name: _plain(inside) for name, inside in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inside) for inside in value]
+    return value
+
+
+def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: bytes, bundle_name: str) -> bytes:
+    typst = _typst()
+    issued = datetime.fromisoformat(view.issued_at.iso).astimezone(UTC)
+    title = said["page.title"].format(entity=view.entity, period=view.period, verdict=said[f"verdict.{view.verdict}"])
+    data = {
+        "lang": lang,
+        "title": title,
+        "date": {name: getattr(issued, name) for name in ("year", "month", "day", "hour", "minute", "second")},
+        "bundle": bundle_name,
+        "words": dict(said),
+        "verdict": _plain(verdict_of(view)),
+        "view": _plain(view),
+    }
+    made = typst.compile(
+        {**_sources(), "data.json": json.dumps(data).encode(), "bundle": bundle},
+        format="pdf",
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        pdf_standards=[_STANDARD],
+        timestamp=issued,
+    )
+    return bytes(made)
+
+
+def _typst() -> Any:
+    try:
+        import typst
+    except ImportError:
+        raise UnavailableError(
+            "report/typst",
+            "a PDF is set by typst, which is not installed here",
+            hint="pip install 'attest-por[report]'",
+        ) from None
+    return typst
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """The fonts of the package and no others, read once."""
+    made: typst.Fonts = _typst().Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_FONTS)]
+    )
+    return made
+
+
+@cache
+def _sources() -> Mapping[str, bytes]:
+    """The templates by name; `main.typ` is where typst begins."""
+    parts = sorted((_TEMPLATES / "report").glob("*.typ"))
+    return {"main.typ": (_TEMPLATES / "report.typ").read_bytes()} | {
+        f"report/{path.name}": path.read_bytes() for path in parts
+    }
