@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from attest.report.view import CoverageRow, MonthView, PolicyView, RuleView
+from attest.report.view import AuditorReport, CheckRow, CoverageRow, MonthView, PolicyView, RuleView
 
 _RULES_STEP: Final = 14
 
@@ -12,7 +12,8 @@ _RULES_STEP: Final = 14
 class Verdict(NamedTuple):
     """What the first sentences of a month say: `covered` is whether every asset is, the rest is what is not met.
 
-    `steps` are without the one that evaluates the rules where it is not met by `rules`; `rest` are the assets whose
+    `steps` are without the one that evaluates the rules where it is not met by `rules`; `checks` are those of
+    segregation, which are no step; `exceptions` are the auditor's reports that note some; `rest` are the assets whose
     reserves were not checked, or not all of them.
     """
 
@@ -20,6 +21,8 @@ class Verdict(NamedTuple):
     below: tuple[CoverageRow, ...]
     rules: tuple[tuple[PolicyView, RuleView], ...]
     steps: tuple[int, ...]
+    checks: tuple[CheckRow, ...]
+    exceptions: tuple[AuditorReport, ...]
     rest: tuple[str, ...]
 
 
@@ -35,5 +38,7 @@ def verdict_of(view: MonthView) -> Verdict:
             for step in view.steps
             if step.status == "NOT MET" and not (rules and step.number == _RULES_STEP)
         ),
+        checks=tuple(row for row in view.checks if row.verdict == "NOT MET"),
+        exceptions=tuple(report for report in view.reports if any(row.exception for row in report.findings)),
         rest=tuple(row.asset for row in view.coverage if row.rest is not None),
     )

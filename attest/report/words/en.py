@@ -52,6 +52,8 @@ EN: Final[dict[str, str]] = {
     "verdict.steps": "Steps that are not met:",
     "verdict.about": "This is the statement of {origin} for {period}. It has as many signatures as it needs.",
     "verdict.expiry": "It is the latest word until {expires}. After that, look for a newer one.",
+    "verdict.checks": "Of how customers' coins are kept, this is not met:",
+    "verdict.exceptions": "{auditor} reports exceptions: {count}. They stand below.",
     "verdict.open": "{count} of {all} steps were not checked, or not to their end. They are listed below with the reason.",
     "verdict.open.none": "All {all} steps were checked to their end.",
     "verdict.rest": "The evidence for these reserves was not checked here, or not all of it: {assets}",

@@ -52,6 +52,8 @@ JA: Final[dict[str, str]] = {
     "verdict.steps": "満たしていない手順：",
     "verdict.about": "{origin}の{period}分の証明書です。必要な署名がそろっています。",
     "verdict.expiry": "有効期限は{expires}です。期限を過ぎている場合は、新しい証明書を確認してください。",
+    "verdict.checks": "分別管理について満たしていない点：",
+    "verdict.exceptions": "{auditor}が例外を{count}件指摘しています。内容は下にあります。",
     "verdict.open": "{all}の手順のうち{count}つは、検証していないか、最後まで検証できていません。理由は下の一覧にあります。",
     "verdict.open.none": "{all}の手順をすべて最後まで検証しました。",
     "verdict.rest": "次の資産は、準備資産の証拠の一部または全部を、ここで検証していません：{assets}",
