@@ -41,9 +41,14 @@ def month_pdf(view: MonthView, lang: Language, *, edition: Edition, bundle: byte
         raise ValueError("this view has nothing of the auditor's edition")
     shown = view if edition == "auditor" else replace(view, auditor=None)
     said = words(lang)
-    require_characters(_plain(shown), "view")
+    require_drawable(shown)
     require_characters(dict(said), "words")
     return _compiled(shown, lang, said, bundle, bundle_name)
+
+
+def require_drawable(view: MonthView) -> None:
+    """See that the fonts have every character of a month. Raises what `require_characters` raises."""
+    require_characters(_plain(view), "view")
 
 
 def require_characters(value: Any, where: str) -> None:

@@ -49,15 +49,17 @@ class Said(NamedTuple):
 
 
 class SiteMonth(NamedTuple):
-    """A month of the site: its row, its downloads, the bundle first, and what is wrong.
+    """A month of the site: its row, what is wrong with it, and, unless there is no statement, its bundle and downloads.
 
-    `lacking` is what belongs to the month and is not there, which says nothing against it.
+    `lacking` is what belongs to the month and is not there, which says nothing against it. The first of `files` is the
+    bundle.
     """
 
     row: MonthRow
-    files: tuple[Download, ...]
     said: tuple[Said, ...]
-    lacking: tuple[Said, ...]
+    lacking: tuple[Said, ...] = ()
+    bundle: bytes = b""
+    files: tuple[Download, ...] = ()
 
     @property
     def period(self) -> str:
@@ -147,16 +149,16 @@ def _is_unread(item: Finding, names: Collection[str]) -> bool:
 def _month(row: MonthRow, series: Series, bundles: Mapping[str, bytes], publication: Path) -> SiteMonth:
     wrong = said(row.findings, unread(series))
     if row.name is None:
-        return SiteMonth(row, (), wrong, ())
+        return SiteMonth(row, wrong)
     data = bundles[row.name]
     bundle = Download(_bundle_name(row, series, data), sha256(data).hexdigest(), Data(data))
     if row.view is None:
-        return SiteMonth(row, (bundle,), wrong, ())
+        return SiteMonth(row, wrong, (), data, (bundle,))
     folder = (publication / row.name).parent
     found, missing = _subjects(row, folder)
     policies, other = _policies(row, folder)
     lacking = tuple(Said(LACKING, sentence, adverse=False) for sentence in (*missing, *other))
-    return SiteMonth(row, (bundle, *found, *policies), wrong, lacking)
+    return SiteMonth(row, wrong, lacking, data, (bundle, *found, *policies))
 
 
 def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:

@@ -14,6 +14,7 @@ from attest import __version__
 from attest.attestation.envelope import Envelope
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
+from attest.errors import MalformedError
 from attest.report.feed import feed
 from attest.report.published import SUMS, Site, beside, said, site_months, sums, unread
 from attest.report.series import read_series
@@ -21,6 +22,7 @@ from attest.report.site_folder import Content, Data, Drawn
 from attest.report.site_index import index_bytes, index_document, pdf_path
 from attest.report.site_pages import Pages
 from attest.report.site_roots import site_roots
+from attest.report.view import MonthView
 from attest.report.words import LANGUAGES
 from attest.web.page import build_page
 
@@ -99,8 +101,25 @@ def _reports(site: Site) -> Iterator[tuple[str, Content]]:
 
     program = f"{__version__} {version('typst')}"
     for month in site.months:
-        if (view := month.row.view) is not None and isinstance(month.files[0].content, Data):
-            bundle = month.files[0].content.data
-            for lang in LANGUAGES:
-                key = sha256(f"{program} {lang} {view!r} {month.files[0].sha256}".encode()).hexdigest()
-                yield pdf_path(lang, month.period), Drawn(key, partial(month_pdf, view, lang, bundle=bundle))
+        if (view := month.row.view) is None:
+            continue
+        _require_drawable(view)
+        for lang in LANGUAGES:
+            key = sha256(f"{program} {lang} {view!r} {month.files[0].sha256}".encode()).hexdigest()
+            named = month.files[0].name
+            draw = partial(month_pdf, view, lang, edition="public", bundle=month.bundle, bundle_name=named)
+            yield pdf_path(lang, month.period), Drawn(key, draw)
+
+
+def _require_drawable(view: MonthView) -> None:
+    """Raise `MalformedError` where the fonts of the reports lack a character, before anything is written."""
+    from attest.report.pdf import require_drawable
+
+    try:
+        require_drawable(view)
+    except MalformedError as error:
+        raise MalformedError(
+            error.code,
+            f"{view.period}: {error.message}; nothing was written",
+            hint="leave the reports out with --no-pdf: the pages have the fonts of their readers",
+        ) from None
