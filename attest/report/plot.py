@@ -73,7 +73,7 @@ def plot(series: Series) -> str:
     blocks = [_plot(asset, by_asset[asset], low[asset]) for asset in drawn]
     if not blocks:
         return "Coverage by month: there is no figure to be shown."
-    used = "".join(line[_LABEL + 2 :] for block in blocks for line in block[2:-1])
+    used = "".join(line.partition("|")[2] for block in blocks for line in block)
     head = "Coverage of customers' assets by month"
     months = len(by_asset[drawn[0]])
     if months > _SPACE:
@@ -84,9 +84,8 @@ def plot(series: Series) -> str:
         text.append(f"{len(left)} more assets are not drawn; none of their figures is below {_percent(least)}.")
     states = {point.state for found in by_asset.values() for point in found[-_SPACE:]}
     marks = {*used} - {" "} | ({" "} if "gap" in states else set())
-    text.append(
-        "   ".join(f"{mark if mark.strip() else 'blank'} {said}" for mark, said in _LEGEND.items() if mark in marks)
-    )
+    said = [f"{mark if mark.strip() else 'blank'} {meaning}" for mark, meaning in _LEGEND.items() if mark in marks]
+    text.append("\n".join(_filled(said)))
     return "\n\n".join(text)
 
 
@@ -111,10 +110,8 @@ def plot_document(series: Series) -> list[dict[str, Any]]:
 def _plot(asset: str, found: Sequence[Point], low: Point) -> list[str]:
     known = [point for point in found if point.hundredths is not None]
     short = ", BELOW 100 %" if _of(low) < HUNDREDTHS else ""
-    lines = [
-        f"{asset}  lowest {_said(low)}{short}",
-        f"{'':{len(asset)}}  first {_said(known[0])}, last {_said(known[-1])}",
-    ]
+    said = [f"{asset}  lowest {_said(low)}{short}", f"first {_said(known[0])}", f"last {_said(known[-1])}"]
+    lines = [said[0], *(f"  {line}" for line in _filled(said[1:]))]
     shown = found[-_SPACE:]
     wide = min(_WIDEST, _SPACE // len(shown))
     drawn = [point.hundredths for point in shown if point.hundredths is not None]
@@ -144,6 +141,17 @@ def _cell(point: Point, level: int, top: int, bottom: int, wide: int) -> str:
     return (_SHORT if filled else " ") * body + space
 
 
+def _filled(parts: Sequence[str]) -> list[str]:
+    """As many of the parts on each line as have room, but for an indent of two columns."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) + 5 <= WIDTH:
+            lines[-1] += f"   {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
 def _of(point: Point) -> int:
     return point.hundredths or 0
 
@@ -158,4 +166,4 @@ def _percent(hundredths: int) -> str:
 
 def _label(hundredths: int) -> str:
     text = _percent(hundredths)
-    return text if len(text) <= _LABEL else f"1e{len(str(hundredths)) - 3} % up"
+    return text if len(text) <= _LABEL else f">= 1e{len(str(hundredths)) - 3} %"

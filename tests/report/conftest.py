@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from attest.attestation.history import History
+from attest.attestation.trust import Trust, parse_root_file
+from attest.report.series import Series, read_series
 from tests.report.months import Made, write_months
 
 
@@ -17,3 +20,19 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """One month with markup in every text."""
     return write_months(tmp_path_factory.mktemp("hostile") / "hostile", count=1, is_hostile=True)
+
+
+@pytest.fixture(scope="session")
+def read(year: Made) -> tuple[History, Series]:
+    """The history of the year, and its months as rows."""
+
+    def files(name: str, beside: str) -> bytes | None:
+        path = (year.publication / name).parent / beside
+        return path.read_bytes() if path.exists() else None
+
+    bundles = {
+        path.relative_to(year.publication).as_posix(): path.read_bytes()
+        for path in year.publication.glob("*/*.attest.json")
+    }
+    trust = Trust.pin(parse_root_file(year.trust_root.read_bytes()))
+    return read_series(bundles, trust=trust, later_roots=(), authorities=(), now=year.at, files=files)
