@@ -24,6 +24,7 @@ from attest.reserves.evidence import AUDITOR_EVIDENCE
 SUMS: Final = "SHA256SUMS"
 UNAVAILABLE: Final = "unavailable"
 LACKING: Final = "site/lacking"
+NOT_MET: Final = "history/not-met"
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NO_CHARACTERS: Final = "\ufffe\uffff"  # which XML lacks
 _SHOWN: Final = 12  # digits of a digest in the name of a bundle that is one of several
@@ -65,6 +66,12 @@ class SiteMonth(NamedTuple):
     def period(self) -> str:
         """`2026-10`, the name of the folders in which the month lies."""
         return self.row.period
+
+    @property
+    def told(self) -> tuple[Said, ...]:
+        """What its row says in sentences: all but what the view of a month says in words."""
+        of_view = NOT_MET if self.row.view is not None else None
+        return tuple(item for item in (*self.said, *self.lacking) if item.code != of_view)
 
 
 @dataclass(frozen=True, slots=True)

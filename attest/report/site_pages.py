@@ -12,6 +12,7 @@ from attest.report.html import Links, month_page, page
 from attest.report.months_shown import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
 from attest.report.published import SUMS, Site, SiteMonth
 from attest.report.site_index import asset_path, page_path, pdf_path
+from attest.report.verdict import verdict_of
 from attest.report.view import CoverageRow, MonthView
 from attest.report.words import LANGUAGES, Language
 from attest.report.words.site import site_words
@@ -29,6 +30,7 @@ class Pages:
         for month in site.months:
             shown[month.period] = shown.get(month.period) or month.row.view
         self._shown = tuple(Shown(period, view) for period, view in shown.items())
+        self._verdicts = {period: verdict_of(view) for period, view in shown.items() if view is not None}
         self._are_assets_inline = len(self._shown) * len(site.assets) <= _ROOM
 
     def all(self) -> Iterator[tuple[str, bytes]]:
@@ -75,7 +77,8 @@ class Pages:
             last=site.months[-1] if site.months else None,
             broken=[item for item in site.findings if not item.adverse or item.sentence not in of_rows],
             pages={month.period: f"{top}{page_path(lang, month.period)}" for month in site.months},
-            files=[(*self._files(month, top), *self._report(month, top, lang)) for month in site.months],
+            files=[(*self._files(month, top)[:1], *self._report(month, top, lang)) for month in site.months],
+            verdicts=self._verdicts,
             periods=history.periods,
             coverage=coverage_plot(history, site.assets),
             reserves=reserve_plots(history),

@@ -18,6 +18,7 @@ EN: Final[dict[str, str]] = {
     "site.newest.failed": "The attestation of {period} did not verify, so no figures of it are shown. What follows is "
     "of {shown}.",
     "site.newest.none": "There is no month whose figures could be shown.",
+    "site.exceptions": "{auditor} reports exceptions, which stand in the report of the month.",
     "site.wrong": "What is wrong",
     "site.wrong.page": "This month has no report. Nothing but the attestation is handed on, as it was published, so "
     "that others can look into it.",
@@ -37,8 +38,8 @@ EN: Final[dict[str, str]] = {
     "site.assets.note": "What is owed and held, its evidence and who controls it, over the months:",
     "site.asset": "{asset} over the months",
     "site.downloads": "Files",
-    "site.downloads.note": "They are as they were published, byte for byte. SHA256SUMS is checked by sha256sum -c "
-    "SHA256SUMS.",
+    "site.downloads.note": "All files of a month are on its page, as they were published, byte for byte; "
+    "sha256sum -c SHA256SUMS checks them.",
     "site.bundle": "attestation",
     "site.verifier": "Check your own balance",
     "site.verifier.note": "This page verifies an attestation and your own proof on your device, also without a "
@@ -81,6 +82,7 @@ JA: Final[dict[str, str]] = {
     "site.newest.report": "この月の報告",
     "site.newest.failed": "{period}の証明書は検証に失敗したため、数字を載せていません。以下は{shown}のものです。",
     "site.newest.none": "数字を載せられる月がありません。",
+    "site.exceptions": "{auditor}の報告に、例外の指摘があります。その月の報告に載せています。",
     "site.wrong": "問題のある点",
     "site.wrong.page": "この月の報告はありません。ほかの人も調べられるように、証明書だけを、公開されたままの形で載せています。",
     "site.months": "月の一覧",
@@ -99,7 +101,8 @@ JA: Final[dict[str, str]] = {
     "site.assets.note": "顧客預り資産と準備資産の額、根拠、管理の裏付けを、資産ごとに月を追って示します。",
     "site.asset": "{asset}の推移",
     "site.downloads": "ファイル",
-    "site.downloads.note": "どのファイルも、公開されたものと1バイトも変わりません。SHA256SUMSは、sha256sum -c SHA256SUMSで確認できます。",
+    "site.downloads.note": "各月のページには、その月のファイルがすべて、公開されたものと1バイトも変わらない形でそろっています。"
+    "sha256sum -c SHA256SUMSで確認できます。",
     "site.bundle": "証明書",
     "site.verifier": "自分の残高を検証する",
     "site.verifier.note": "証明書とあなたの包含証明を、お使いの端末の中で検証するページです。ネットワークにつながっていなくても使えます。"
