@@ -24,7 +24,7 @@ class Shown(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A section of a report, and what a row of it is about: an asset, a chain or a rule; empty where it is no matter."""
+    """A section of a report, and what a row of it is about, such as an asset; empty where that is no matter."""
 
     section: str
     subject: str = ""

@@ -29,7 +29,8 @@ def maker() -> Maker:
     return Maker()
 
 
-def _started(kind: str) -> Iterator[Browser]:
+def started(kind: str) -> Iterator[Browser]:
+    """A browser of this machine; what needs one that is missing is skipped, but not in CI."""
     if program(kind) is None and "CI" not in os.environ:
         pytest.skip(f"no {kind} here: run tests/install-web")
     with Browser(kind) as browser:
@@ -39,9 +40,9 @@ def _started(kind: str) -> Iterator[Browser]:
 @pytest.fixture(scope="session", params=["chromium", "firefox"])
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """Each browser in turn."""
-    yield from _started(request.param)
+    yield from started(request.param)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    yield from _started("chromium")
+    yield from started("chromium")

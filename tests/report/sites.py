@@ -1,0 +1,69 @@
+"""Sites of invented months, made by the command line, and a server on loopback that has one."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from attest.cli import main
+from attest.documents import format_time
+from tests.report.months import Made
+
+BROKEN: Final = "2026-08"
+
+
+def ran(made: Made, *arguments: object) -> Any:
+    """What a command that verifies invented months says as JSON."""
+    said = io.StringIO()
+    options = ("--trust-root", made.trust_root, "--at", format_time(made.at), "--json")
+    with redirect_stdout(said), redirect_stderr(io.StringIO()), pytest.raises(SystemExit) as exited:
+        main([str(argument) for argument in (*arguments, *options)])
+    document = json.loads(said.getvalue())
+    assert exited.value.code in {0, 1, None, 5}, document
+    assert exited.value.code != 1 or document["status"] == "failed", document
+    return document
+
+
+def with_a_broken_month(made: Made, folder: Path) -> Made:
+    """The same months, in one of which somebody changed the statement after it was signed."""
+    shutil.copytree(made.publication, folder)
+    path = folder / BROKEN / f"{BROKEN}.attest.json"
+    bundle = json.loads(path.read_bytes())
+    payload = bundle["envelope"]["payload"]
+    bundle["envelope"]["payload"] = ("A" if payload[0] != "A" else "B") + payload[1:]
+    path.write_text(json.dumps(bundle), encoding="utf-8")
+    return made._replace(publication=folder)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The URL of a folder on loopback, and what is asked of it meanwhile."""
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def send_head(self) -> Any:
+            asked.append(self.path)
+            return super().send_head()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
