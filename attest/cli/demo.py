@@ -19,7 +19,7 @@ from attest.errors import EXIT_ADVERSE
 @click.option("--serve", is_flag=True, help="Keep the nodes up afterwards, to try `attest run` on the folder.")
 @json_option
 def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
-    """Make a sample exchange, attest its October 2026, verify that, and prove one customer's balance.
+    """Make a sample exchange, attest its October 2026, verify that, prove a customer's balance, and make the site.
 
     The ledger has 1,000 invented customers. The chain data are recorded answers of a real Ethereum and a
     real Bitcoin node, read over HTTP by the same code that reads yours.
@@ -64,12 +64,16 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
             proof_bytes=proof_path.read_bytes(),
         )
         owed = ", ".join(asset for asset, _ in verified.holdings)
+        say("making the site of what was published")
+        site = out / "site"
+        without_pdf = _write_site(site, outcome.bundle, trust_root)
         text = f"""\
 {coverage_table(verified)}
 
 {rules_text(verified)}
 The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of {owed}.
 
+  {site / "index.html"}   what the exchange shows to everyone: open it in a browser{without_pdf}
   {outcome.bundle}   the attestation, for everyone
   {outcome.publication / "evidence-public.jsonl"}   block headers, proofs and outputs behind each balance
   {outcome.private}   the liability snapshot and all evidence, for exchange and auditor
@@ -91,10 +95,36 @@ Go on with
         "private": str(outcome.private),
         "key": str(out / exchange.PUBLIC_KEY_FILE),
         "trustRoot": str(trust_root),
+        "site": str(site),
         "proof": str(proof_path),
         **verified_document(verified),
     }
     return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
+
+
+def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
+    """Write the site of the one month to `folder`; a line that says so where it has no reports as PDF."""
+    from datetime import UTC, datetime
+    from importlib.util import find_spec
+
+    from attest.attestation.trust import parse_root_file
+    from attest.report.site import read_site, site_files
+    from attest.report.site_folder import fill_site
+
+    pdf = find_spec("typst") is not None
+    publication = bundle.parent.parent
+    made = read_site(
+        publication,
+        {bundle.relative_to(publication).as_posix(): bundle.read_bytes()},
+        pinned=parse_root_file(trust_root.read_bytes()),
+        later_roots=(),
+        authorities=(),
+        now=datetime.now(UTC),
+        url=None,
+        pdf=pdf,
+    )
+    fill_site(folder, site_files(made))
+    return "" if pdf else "\n  (reports as PDF were left out, for they need pip install 'attest-por[report]')"
 
 
 def _serve(environment: dict[str, str]) -> None:

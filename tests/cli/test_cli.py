@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -54,10 +55,23 @@ def test_the_demo_has_a_trust_root_from_before_its_month(attest: Any, tmp_path: 
     }  # fmt: skip
 
 
-def test_the_readme_shows_what_demo_prints(attest: Any, tmp_path: Path) -> None:
+def test_the_readme_shows_what_demo_prints(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "typst" else find(name, *rest))
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    shown = attest("demo", "--out", tmp_path / "demo").out.split("\n\nThe statement is signed")[0]
+    shown, rest = attest("demo", "--out", tmp_path / "demo").out.split("\n\nThe statement is signed")
     assert f"```\n{shown}\n```" in readme
+    assert rest.count("pip install 'attest-por[report]'") == 1
+    assert not list((tmp_path / "demo" / "site").rglob("*.pdf"))
+
+
+def test_demo_as_json_says_where_everything_is(attest: Any, tmp_path: Path) -> None:
+    pytest.importorskip("typst")
+    made = attest("demo", "--out", tmp_path / "demo", "--json").document
+    paths = {name: Path(made[name]) for name in ("bundle", "private", "key", "proof", "trustRoot", "site")}
+    assert all(path.exists() for path in paths.values())
+    assert (paths["site"] / "trust" / "1.root.json").read_bytes() == paths["trustRoot"].read_bytes()
+    assert len(list(paths["site"].rglob("*.pdf"))) == 2
 
 
 def test_long_names_do_not_squeeze_the_verdicts_out_of_a_table(attest: Any, exchange: Exchange, tmp_path: Path) -> None:
@@ -168,9 +182,7 @@ def test_an_adverse_attestation_exits_5(attest: Any, exchange: Exchange, tmp_pat
 
 
 def test_a_bad_ledger_is_told_with_all_findings(attest: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert attest("demo", "--out", tmp_path / "demo").code == 0
-    for folder in ("publication", "private"):
-        (tmp_path / "demo" / folder).rename(tmp_path / folder)
+    write_exchange(tmp_path / "demo")
     ledger = tmp_path / "demo" / "ledger.csv"
     ledger.write_text(ledger.read_text(encoding="utf-8") + "a,BTC,x\nb,DOGE,1\n", encoding="utf-8")
     with recorded_nodes() as environment:
