@@ -160,7 +160,7 @@ def _bar(ident: str, inside: str, hundredths: int, *, marked: bool, title: str, 
         )
     if marked:
         parts.append(
-            f'<path d="M994 0h12v60h-12z" class="paper" fill="{_PAPER}"/>'
+            f'<path d="M995 0h10v60h-10z" class="paper" fill="{_PAPER}"/>'
             f'<path d="M997 0h6v14h-6zM997 23h6v14h-6zM997 46h6v14h-6z" class="ink" fill="{_INK}"/>'
         )
     return "".join((*parts, "</svg>"))

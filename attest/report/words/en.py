@@ -53,7 +53,7 @@ EN: Final[dict[str, str]] = {
     "verdict.about": "This is the statement of {origin} for {period}. It has as many signatures as it needs.",
     "verdict.expiry": "It is the latest word until {expires}. After that, look for a newer one.",
     "verdict.checks": "Of how customers' coins are kept, this is not met:",
-    "verdict.exceptions": "{auditor} reports exceptions: {count}. They stand below.",
+    "verdict.exceptions": "{auditor} reports exceptions, which stand below.",
     "verdict.open": "{count} of {all} steps were not checked, or not to their end. They are listed below with the reason.",
     "verdict.open.none": "All {all} steps were checked to their end.",
     "verdict.rest": "The evidence for these reserves was not checked here, or not all of it: {assets}",
@@ -319,7 +319,7 @@ EN: Final[dict[str, str]] = {
     "step.12": "Nodes of the chains say the same",
     "step.13": "Keys of the addresses signed",
     "step.14": "The rules come out as stated",
-    "step.15": "In force today",
+    "step.15": "Dates of issue and expiry",
     # Limits
     "limits.1": "Debts outside the statement: loans, bonds, taxes, or what the exchange owes to others than its customers.",
     "limits.2": "Whether coins were borrowed for that day, unless the statement has counts of other days too.",

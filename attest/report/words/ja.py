@@ -53,7 +53,7 @@ JA: Final[dict[str, str]] = {
     "verdict.about": "{origin}の{period}分の証明書です。必要な署名がそろっています。",
     "verdict.expiry": "有効期限は{expires}です。期限を過ぎている場合は、新しい証明書を確認してください。",
     "verdict.checks": "分別管理について満たしていない点：",
-    "verdict.exceptions": "{auditor}が例外を{count}件指摘しています。内容は下にあります。",
+    "verdict.exceptions": "{auditor}が例外を指摘しています。内容は下にあります。",
     "verdict.open": "{all}の手順のうち{count}つは、検証していないか、最後まで検証できていません。理由は下の一覧にあります。",
     "verdict.open.none": "{all}の手順をすべて最後まで検証しました。",
     "verdict.rest": "次の資産は、準備資産の証拠の一部または全部を、ここで検証していません：{assets}",
@@ -319,7 +319,7 @@ JA: Final[dict[str, str]] = {
     "step.12": "ノードへの照会",
     "step.13": "アドレスの鍵による署名",
     "step.14": "規則の評価結果",
-    "step.15": "有効期間内であること",
+    "step.15": "発行と失効の時刻",
     # Limits
     "limits.1": "証明書の外にある債務（借入金、社債、税金など、顧客以外に対する債務）。",
     "limits.2": "その日のために資産を借りていたかどうか（他の日の残高も記載されている場合を除きます）。",
