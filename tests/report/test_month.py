@@ -159,6 +159,35 @@ def test_coverage_is_of_what_counts_and_rounded_down(month: Drawn) -> None:
         assert rest(row.rest) == said.get("unchecked")
 
 
+def stated(month: Drawn, **changes: Any) -> Drawn:
+    """The same month, as if every line of its reserves were changed so."""
+    predicate = month.verified.statement.predicate
+    lines = tuple(line.model_copy(update=changes) for line in predicate.reserves)
+    statement = month.verified.statement.model_copy(
+        update={"predicate": predicate.model_copy(update={"reserves": lines})}
+    )
+    verified = dataclasses.replace(month.verified, statement=statement)
+    return month._replace(verified=verified, view=month_view(verified, BUNDLE))
+
+
+def test_only_customers_coins_are_denied_to_customers() -> None:
+    month = drawn("v2 denied coins")
+    assert [row.denied.text for row in month.view.coverage if row.denied] == ["5.000000000000000000"]
+    assert all(row.denied is None for row in stated(month, purpose="guarantee").view.coverage)
+
+
+def test_a_window_in_which_nothing_was_fewer_leaves_one_count() -> None:
+    month = drawn("v1 one key")
+    item = month.verified.coverage[0]._replace(fewer={"eip155:1": 0})
+    assert month_view(dataclasses.replace(month.verified, coverage=(item,)), BUNDLE).coverage[0].counted is None
+
+
+def test_an_asset_of_which_nothing_is_held_has_no_shares() -> None:
+    view = stated(drawn("v1 one key"), amount=0).view
+    assert [row.asset for row in view.storage] == ["JPY"]
+    assert view.control == ()
+
+
 def rest(found: Rest | None) -> dict[str, Any] | None:
     if found is None:
         return None
@@ -212,12 +241,7 @@ def test_without_a_proof_of_control_there_is_nothing_and_what_may_have_one_elsew
     month = drawn("v1 one key")
     assert month.verified.controlled is None
     assert {part.kind for row in month.view.control for part in row.parts if part.number.exact != "0"} == {"nothing"}
-    predicate = month.verified.statement.predicate
-    signed = predicate.model_copy(
-        update={"reserves": tuple(it.model_copy(update={"control": "signature"}) for it in predicate.reserves)}
-    )
-    statement = month.verified.statement.model_copy(update={"predicate": signed})
-    view = month_view(dataclasses.replace(month.verified, statement=statement), BUNDLE)
+    view = stated(month, control="signature").view
     assert {part.kind for row in view.control for part in row.parts if part.number.exact != "0"} == {"unavailable"}
 
 
