@@ -113,7 +113,13 @@ def test_a_month_that_is_late_keeps_its_figures(exchange: Exchange) -> None:
 
 
 def test_whoever_looks_on_sees_each_month_whole(exchange: Exchange) -> None:
+    def beside(bundle: str, file: str) -> bytes | None:
+        return exchange.files.get(file) if bundle == name("2026-10") else None
+
     seen: dict[str, Any] = {}
-    found = broken.check(months(exchange), see=seen.__setitem__)
+    found = broken.check(months(exchange), see=seen.__setitem__, files=beside)
     assert list(seen) == [month.name for month in found.months]
     assert [month.verified.digest for month in found.months] == [verified.digest for verified in seen.values()]
+    october = seen[name("2026-10")]
+    assert (bool(october.wallets), bool(october.records)) == (True, True)
+    assert {month.verified.wallets for month in found.months} == {()}

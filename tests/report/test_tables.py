@@ -48,6 +48,9 @@ def test_every_month_has_a_row_of_every_asset_and_none_has_a_figure_that_is_not_
     assert [(row["period"], row["asset"]) for row in rows] == [
         (period, asset) for period in periods for asset in ("BTC", "DUSD", "ETH", "JPY", "KUMO", "OLDC")
     ]
+    states = {str(row["period"]): row["state"] for row in rows}
+    odd = {"2026-01": "not-met", "2026-05": "gap", "2026-09": "not-met"}
+    assert states == {period: odd.get(period, "verified") for period in periods}
     withdrawn = {row["period"]: row for row in rows if row["asset"] == "OLDC"}
     assert [period for period, row in withdrawn.items() if row["stated"]] == periods[:6]
     assert [period for period, row in withdrawn.items() if row["stated"] is None] == ["2026-05"]
