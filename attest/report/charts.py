@@ -32,7 +32,7 @@ _SOFT: Final = "#4a5361"
 _GROUND: Final = "#dfe3e8"
 _PAPER: Final = "#fff"
 _THINNEST: Final = 5  # tenths of a percent, so that a share of almost nothing is seen
-_STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # between two marks of an axis of percents
+_STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)  # between two marks of an axis of percents
 _MOST_MARKS: Final = 6
 _MOST_MONTHS: Final = 5  # named below the axis
 _MOST_DOTS: Final = 24  # months of which each has its dot
@@ -89,7 +89,7 @@ def stacked(ident: str, segments: Sequence[Segment], *, marked: bool, title: str
     wide: list[str] = []
     thin: list[str] = []
     for segment, left, right in zip(segments, edges, edges[1:], strict=False):
-        x, width = min(left, end) // 10, (min(right, end) - min(left, end)) // 10
+        x, width = min(left, end) // 10, min(right, end) // 10 - min(left, end) // 10
         if segment.hundredths and left < end:
             told = f"<title>{escape(f'{segment.label}: {segment.text}')}</title>"
             number = look(segment.kind)
