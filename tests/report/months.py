@@ -83,6 +83,8 @@ def write_months(
     publication, trust = folder / "publication", folder / "trust"
     said = words(sound=sound, is_hostile=is_hostile)
     plan = list(months(count, assets, sound=sound))
+    if is_hostile:
+        plan = [month._replace(held=True, reported=True) for month in plan]  # whose texts others wrote
     roots = _roots(plan)
     trust.mkdir(parents=True)
     for version, root in enumerate(roots, start=1):
