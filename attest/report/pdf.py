@@ -27,7 +27,7 @@ _HERE: Final = Path(__file__).parent
 _FONTS: Final = _HERE / "fonts"
 _TEMPLATES: Final = _HERE / "templates"
 _MAX_SHOWN: Final = 80  # characters of a text that has one which cannot be drawn
-_STANDARD: Final = "a-3a"  # tagged, and may have files attached
+_STANDARDS: Final = ("a-3a",)  # tagged, and may have files attached
 
 
 def month_pdf(view: MonthView, lang: Language, *, edition: Edition, bundle: bytes, bundle_name: str) -> bytes:
@@ -119,7 +119,7 @@ def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: 
         format="pdf",
         font_paths=_fonts(),
         ignore_system_fonts=True,
-        pdf_standards=[_STANDARD],
+        pdf_standards=list(_STANDARDS),
         timestamp=issued,
     )
     return bytes(made)
