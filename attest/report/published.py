@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import Final, Literal, NamedTuple
 
 from attest.attestation.history import Finding
 from attest.attestation.policies import policy_file_name
+from attest.errors import AttestError
+from attest.files import read_beside
 from attest.lines import Content, open_beside
+from attest.policy.source import MAX_POLICY_BYTES, parse_policy
 from attest.report.series import MonthRow, Series
-from attest.report.site_folder import Copy, Data, digest_of
+from attest.report.site_folder import Copy, Data
 from attest.report.site_roots import SiteRoot
 from attest.reserves.evidence import AUDITOR_EVIDENCE
 
@@ -190,25 +194,36 @@ def _subjects(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
 
 
 def _policies(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
-    """The policies of a month, and sentences.
+    """The policies of a month whose files are not among its subjects, and sentences.
 
     One that came with this release was evaluated from there: its file may be missing, or be another one.
     """
     if row.view is None:
         return [], []
-    lacking = [f"the file of {name} is not beside the bundle of {row.period}" for name in row.view.missing_policies]
     named = {item.name for item in row.view.files}
+    lacking = [
+        f"the file of {name} is not beside the bundle of {row.period}"
+        for name in row.view.missing_policies
+        if policy_file_name(name) not in named
+    ]
     found = []
     for policy in row.view.policies:
         name = policy_file_name(policy.id)
         if name in named:
             continue
-        digest = digest_of(folder / name)
-        if digest == policy.sha256:
-            found.append(Download(name, digest, Copy(folder / name, digest)))
-        elif digest is not None:
+        data = read_beside(folder, name, MAX_POLICY_BYTES)
+        if data is not None and _is_policy(data, name, policy.sha256):
+            found.append(Download(name, sha256(data).hexdigest(), Data(data)))
+        elif data is not None:
             lacking.append(f"{name} beside the bundle of {row.period} is not the policy that was signed for")
     return found, lacking
+
+
+def _is_policy(data: bytes, name: str, digest: str) -> bool:
+    """Whether a file holds the policy of this digest, which is that of its rules and not of the file."""
+    with suppress(AttestError):
+        return parse_policy(data, name).sha256.hex() == digest
+    return False
 
 
 def _is_unprintable(char: str) -> bool:

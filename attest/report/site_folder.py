@@ -124,7 +124,7 @@ def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
         unchanged: list[str] = []
         made: dict[str, Made] = {}
         for path, content in files.items():
-            found = digest_of(folder / path)
+            found = _digest_of(folder / path)
             is_new, made[path] = _put(folder / path, content, found, before.get(path))
             (written if is_new else unchanged).append(path)
         stale = {path: item for path, item in before.items() if path not in files}
@@ -133,7 +133,7 @@ def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
     return Filled(tuple(written), tuple(unchanged), removed)
 
 
-def digest_of(path: Path) -> str | None:
+def _digest_of(path: Path) -> str | None:
     """The SHA-256 of a file in hex; None where no file has that name. Raises `UnavailableError`."""
     file = open_beside(path.parent, path.name)
     if file is None:
@@ -266,7 +266,7 @@ def _is_removed(folder: Path, path: str, item: Made) -> bool:
     One that somebody changed since is left to them.
     """
     file = folder / path
-    if not (_leads_there(folder, path) and _is_plain(file)) or item.sha256 not in {None, digest_of(file)}:
+    if not (_leads_there(folder, path) and _is_plain(file)) or item.sha256 not in {None, _digest_of(file)}:
         return False
     with writing(file):
         file.unlink()
