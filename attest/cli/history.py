@@ -97,7 +97,7 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
     made = {"assets": assets_table, "reserves": reserves_table}[table](series)
     added = write_once(out, FORMATS[out.suffix](made), mode=PUBLIC_MODE, force=force)
     status, code = _outcome(found)
-    said = f"{len(made.rows):,} rows of {len(made.columns)} columns"
+    said = f"{len(made.rows):,} row{'s' * (len(made.rows) != 1)} of {len(made.columns)} columns"
     lines = [
         f"{_VERDICTS[status]}: {_counted(found)} in {folder}",
         f"table      {out}, {said}" if added else f"the table is there already: nothing was written  {out}",
