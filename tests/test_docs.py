@@ -14,7 +14,7 @@ from attest.cli import group
 from tests.attestation.test_pack import linked
 
 DOCS = Path(__file__).parents[1] / "docs"
-OF_THE_PAGE = ("check-your-balance.md", "host-the-page.md", "the-page-in-an-app.md")
+OF_THE_PAGE = ("check-your-balance.md", "host-the-page.md", "the-page-in-an-app.md", "publish-a-site.md")
 
 
 def blocks(name: str, language: str) -> list[str]:
