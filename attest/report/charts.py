@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 from typing import Final, NamedTuple
+from unicodedata import east_asian_width
 
 from attest.amounts import format_amount
 
@@ -36,7 +37,7 @@ _STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)  # between t
 _MOST_MARKS: Final = 6
 _MOST_MONTHS: Final = 5  # named below the axis
 _MOST_DOTS: Final = 24  # months of which each has its dot
-_LONGEST: Final = 14  # characters of a name in a legend
+_LEGENDS: Final = ((3, 205, 14), (2, 310, 26))  # columns, how wide each is, and how long a name in it, as `_long` says
 
 
 class Segment(NamedTuple):
@@ -188,7 +189,7 @@ class _Frame(NamedTuple):
     def of(cls, months: Sequence[str], axis: Axis, legend: Sequence[Line], *, small: bool = False) -> _Frame:
         """The frame whose left margin holds the longest mark, and whose upper one the legend."""
         width, height = (320, 150) if small else (640, 240)
-        top = 14 + 26 * -(-len(legend) // 3)
+        top = 14 + 26 * -(-len(legend) // _legend_columns(legend)[0])
         left = 14 + max((len(text) for _, text in axis.ticks), default=0) * 11
         height += top
         return cls(months, axis, legend, width, height, left * 10, top * 10, (width - 14) * 10, (height - 34) * 10)
@@ -264,13 +265,33 @@ def _month_names(frame: _Frame) -> Iterable[str]:
 
 
 def _legend(frame: _Frame) -> Iterable[str]:
+    columns, width, longest = _legend_columns(frame.legend)
     for number, line in enumerate(frame.legend):
-        x, y = number % 3 * 205, 16 + number // 3 * 26
-        label = line.label if len(line.label) <= _LONGEST else f"{line.label[: _LONGEST - 1]}…"
+        x, y = number % columns * width, 16 + number // columns * 26
         yield (
             f'<path d="M{x} {y}h28" {_stroke(number)}/>'
-            f'<text x="{x + 36}" y="{y}" dy=".35em" class="ink" fill="{_INK}" font-size="12">{escape(label)}</text>'
+            f'<text x="{x + 36}" y="{y}" dy=".35em" class="ink" fill="{_INK}" font-size="12">'
+            f"{escape(_cut(line.label, longest))}</text>"
         )
+
+
+def _legend_columns(legend: Sequence[Line]) -> tuple[int, int, int]:
+    """The first of `_LEGENDS` in which all names are whole, else the last; letters are larger on a phone."""
+    fit = (item for item in _LEGENDS if all(_long(line.label) <= item[2] for line in legend))
+    return next(fit, _LEGENDS[-1])
+
+
+def _long(text: str) -> int:
+    """How long a text is, in letters of which those of Japanese count twice."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning of a text that is too long."""
+    if _long(text) <= longest:
+        return text
+    ends = (end for end in range(len(text), 0, -1) if _long(text[:end]) < longest)
+    return f"{text[: next(ends, 0)]}…"
 
 
 def _line(frame: _Frame, line: Line, number: int) -> str:
