@@ -13,10 +13,12 @@ from typing import Any, Final
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import escape
 
 from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import verify
-from attest.report.html import ALONE, Links, month_page, page
+from attest.report import html
+from attest.report.html import ALONE, Links, month_page
 from attest.report.month import month_view
 from attest.report.numbers import Number, Share, amount, count, height, share
 from attest.report.pieces import Pieces
@@ -304,6 +306,13 @@ def test_a_policy_without_its_file_is_named(view: MonthView) -> None:
     assert "some-policy" in section(drawn(month), "policies").text
 
 
-def test_a_value_that_a_template_lacks_is_an_error(view: MonthView) -> None:
+def test_a_value_that_a_template_lacks_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        page("month.html.jinja", "en", ALONE, view=view)
+        html._environment().from_string("{{ words.missing }}{{ missing }}").render(words={})
+
+
+def test_what_fills_a_sentence_is_text_unless_it_is_ours() -> None:
+    p = Pieces("en")
+    said = str(escape(p.w["page.made"]))
+    assert str(p.fill("page.made", tool="<b>")) == said.replace("{tool}", "&lt;b&gt;")
+    assert str(p.fill("page.made", tool=p.code("<b>"))) == said.replace("{tool}", "<code>&lt;b&gt;</code>")
