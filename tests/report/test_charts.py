@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import Final
+from unicodedata import east_asian_width
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -225,14 +226,46 @@ def test_the_axis_of_amounts_begins_at_nothing(values: list[int | None], decimal
     assert axis.mark is None
 
 
-def test_no_more_months_are_named_than_fit() -> None:
-    months = [f"{year}-{month:02}" for year in range(2021, 2026) for month in range(1, 13)]
-    one = line(*[10_100] * 60)
-    for draw, most in ((lines("l", months, [one], percent_axis([]), title="t", desc="d"), 5),
-                       (small_lines("l", months, one, percent_axis([]), title="t", desc="d"), 2)):  # fmt: skip
-        named = [text.text for text in parsed(draw).iter(f"{SVG}text") if text.text in months]
-        assert len(named) == most
-        assert (named[0], named[-1]) == (months[0], months[-1])
+LETTER: Final = 11  # units that a letter takes on a phone; one of Japanese takes 20
+
+
+def extent(text: ET.Element) -> tuple[float, float]:
+    """From where to where a text reaches on a phone."""
+    wide = sum(20 if east_asian_width(letter) == "W" else LETTER for letter in text.text or "")
+    x = float(text.attrib["x"])
+    before = {"start": 0.0, "middle": wide / 2, "end": float(wide)}[text.attrib.get("text-anchor", "start")]
+    return x - before, x - before + wide
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 12, 24, 60])
+def test_no_more_months_are_named_than_fit(count: int) -> None:
+    months = [f"{2021 + number // 12}-{number % 12 + 1:02}" for number in range(count)]
+    one = line(*[10_100] * count)
+    for draw, most in (
+        (lines("l", months, [one], percent_axis([]), title="t", desc="d"), 4),
+        (small_lines("l", months, one, percent_axis([]), title="t", desc="d"), 2),
+    ):
+        root = parsed(draw)
+        named = [text for text in root.iter(f"{SVG}text") if text.text in months]
+        assert 2 <= len(named) <= most
+        assert (named[0].text, named[-1].text) == (months[0], months[-1])
+        places = [extent(text) for text in named]
+        assert all(end <= start for (_, end), (start, _) in pairwise(places))
+        assert places[-1][1] <= float(root.attrib["viewBox"].split()[2])
+
+
+def test_names_in_a_legend_do_not_reach_each_other() -> None:
+    names = ["担保に入れた暗号資産の合計額", "顧客預り資産", "準備資産", "A" * 32]
+    root = drawn(*(line(10_100, label=name) for name in names))
+    found = [text for text in root.iter(f"{SVG}text") if text.attrib["class"] == "ink"]
+    assert [text.text for text in found][1:3] == names[1:3]
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for text in found:
+        rows.setdefault(text.attrib["y"], []).append(extent(text))
+    assert len(rows) > 1
+    for places in rows.values():
+        assert all(end <= start for (_, end), (start, _) in pairwise(places))
+        assert places[-1][1] <= 640
 
 
 def test_one_month_alone_is_drawn() -> None:
