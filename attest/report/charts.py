@@ -35,7 +35,10 @@ _PAPER: Final = "#fff"
 _THINNEST: Final = 5  # tenths of a percent, so that a share of almost nothing is seen
 _STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)  # between two marks of an axis of percents
 _MOST_MARKS: Final = 6
-_MOST_MONTHS: Final = 5  # named below the axis
+_MOST_MONTHS: Final = 4  # named below the axis
+_MONTH_ROOM: Final = (
+    1250  # tenths between the first or last of them and the next, so that none is over another on a phone
+)
 _MOST_DOTS: Final = 24  # months of which each has its dot
 _LEGENDS: Final = ((3, 205, 14), (2, 310, 26))  # columns, how wide each is, and how long a name in it, as `_long` says
 
@@ -253,8 +256,13 @@ def _ticks(frame: _Frame) -> Iterable[str]:
 
 def _month_names(frame: _Frame) -> Iterable[str]:
     last = len(frame.months) - 1
-    most = _MOST_MONTHS if frame.width > 400 else 2  # noqa: PLR2004 (the small one has room for the ends)
-    shown = sorted({number * last // max(most - 1, 1) for number in range(most)}) if last > 0 else range(last + 1)
+    spans = _MOST_MONTHS - 1 if frame.width > 400 else 1  # noqa: PLR2004 (the small one has room for the ends)
+    even = {(2 * number * last + spans) // (2 * spans) for number in range(spans + 1)}
+    shown = sorted(
+        index
+        for index in even
+        if index in {0, last} or min(frame.x(index) - frame.x(0), frame.x(last) - frame.x(index)) >= _MONTH_ROOM
+    )
     for index in shown:
         anchor = "middle" if last == 0 else "start" if index == 0 else "end" if index == last else "middle"
         x = frame.left if anchor == "start" else frame.right if anchor == "end" else frame.x(index)

@@ -34,13 +34,17 @@ VIEWS: Final = (
     ("phone", True, _JAPANESE),
     ("desktop", False, (*_JAPANESE, ODD[2])),
 )
-# What lies beyond the edge of the screen, and is not in a box of its own that can be moved; and what a picture cuts.
+# What lies beyond the edge of the screen, but for boxes that can be moved, and what pictures cut or write over.
 _CUT: Final = """
   const right = (one) => one.getBoundingClientRect().right;
   const edge = document.documentElement.clientWidth + 1;
   const wide = [...document.querySelectorAll("body *")].filter((one) => right(one) > edge && !one.closest(".scroll"));
   const cut = [...document.querySelectorAll("svg text")].filter((one) => right(one) > right(one.closest("svg")) + 1);
-  [...new Set([...wide, ...cut])].map((one) => `<${one.tagName}> ${one.textContent.trim().slice(0, 80)}`)
+  const boxes = (picture) => [...picture.querySelectorAll("text")].map((one) => [one, one.getBoundingClientRect()]);
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+  const over = [...document.querySelectorAll("svg")].map(boxes).flatMap((all) =>
+    all.filter(([one, box], at) => all.some(([, other], next) => next < at && meet(box, other))).map(([one]) => one));
+  [...new Set([...wide, ...cut, ...over])].map((one) => `<${one.tagName}> ${one.textContent.trim().slice(0, 80)}`)
 """
 ATOM: Final = "{http://www.w3.org/2005/Atom}"
 _NAMESPACES: Final = {"http://www.w3.org/2000/svg"}
