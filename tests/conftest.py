@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,27 @@ hypothesis.settings.load_profile("untimed")
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
 SECRET = bytes(range(32))
+
+LONGEST = tuple(
+    """
+    faults/test_errors.py faults/test_kills.py faults/test_hostile_ledgers.py nodes/test_ethereum_reader.py
+    faults/test_hostile_documents.py web/test_browsers.py web/test_differential.py faults/test_pairs.py
+    attestation/test_ceremony.py liabilities/test_ledger_silence.py nodes/test_live.py cli/test_together.py
+    liabilities/test_build.py nodes/test_geth.py nodes/test_three_nodes.py liabilities/test_ledger_kills.py
+    faults/test_bundles.py cli/test_machine.py nodes/test_control_round.py test_wheel.py
+    """.split()
+)
+"""The files that take longest. They come first where several go side by side, or the last one would be waited for."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not hasattr(config, "workerinput"):  # of pytest-xdist
+        return
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONGEST)}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (places.get(item.path, len(places)), -sizes[item.path], item.path))
 
 
 def signed_bundle(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TYPE) -> bytes:
