@@ -6,14 +6,14 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from attest.attestation.unchecked import Unchecked
+from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.policy.results import RATIO, TIMES, Evaluation, Figure, Line, Result
 from attest.policy.rules import evaluate
 from attest.policy.source import load_ruleset
 from attest.report.evaluations import policy_view
 from attest.report.numbers import Number
-from attest.report.view import RuleView
-from tests.policy.build import figures
+from attest.report.view import Rest, RuleView
+from tests.policy.build import coins, figures, prices
 
 
 def shown(**changes: Any) -> RuleView:
@@ -63,3 +63,17 @@ def test_figures_are_rounded_down_but_for_requirements() -> None:
         "available": Number("1.50", "301/2"),
         "coins credit": Number("1.50", "301/2"),
     }
+
+
+def test_of_a_rule_for_each_asset_only_the_line_of_what_was_not_checked_says_so() -> None:
+    given = figures(
+        owed={"A": "1", "B": "1"}, held=coins("customer", "hot", A="5", B="5"), at=prices("JPY", "spot", A="1", B="1")
+    )
+    unchecked = Unchecked(lines=(UncheckedLine("A", "eip155:1", "customer", "hot", 5, "unavailable"),))
+    view = policy_view(evaluate(load_ruleset("jp-psa-in-force"), given), unchecked)
+    rules = {rule.id: rule for rule in view.rules}
+    assert [(line.subject, line.checked) for line in rules["jp.cover"].lines] == [("A", False), ("B", True)]
+    assert [(line.subject, line.checked) for line in rules["jp.hot"].lines] == [("all assets", False)]
+    assert [rules[name].rest for name in ("jp.cover", "jp.hot")] == [
+        Rest((("A", "unavailable", Number("5", "5")),), 0, ())
+    ] * 2

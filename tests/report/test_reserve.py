@@ -51,6 +51,14 @@ def test_parts_are_rounded_down_and_miss_the_total_by_less_than_a_unit_each(base
             assert 0 <= units(row.available.text, places) - sum(parts) < max(1, len(parts))
             assert sum(Fraction(part.number.exact) for part in row.parts) == Fraction(row.available.exact)
             assert sum(part.share.hundredths for part in row.parts) <= 10_000
+            if units(row.available.text, places):
+                shares = [Fraction(part.share.number.exact) for part in row.parts if part.share.number is not None]
+                assert sum(shares) == 1
+            assert line.required is not None
+            assert line.available is not None
+            if line.required:
+                assert row.covered.number is not None
+                assert Fraction(row.covered.number.exact) == line.available / line.required
 
 
 def units(text: str, decimals: int) -> int:
