@@ -24,6 +24,9 @@ from tests.report.reading import Element, read_page
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "ja")
 AUDITOR_ALONE: Final = frozenset({"ties", "records"})
 _NUMBER: Final = re.compile(r"[0-9]+(?:/[0-9]+)?")
+_SUBJECTS: Final = {  # in Japanese, of those that are no name
+    said: words("en")[key] for key, said in words("ja").items() if key.startswith("subject.")
+}
 _DIGIT: Final = re.compile(r"[0-9]")
 _WORD: Final = re.compile(r"[!-~]*[0-9][!-~]*")  # with a digit, also within Japanese, which has no spaces
 _DATE: Final = re.compile(r"[0-9][0-9: -]+[A-Z]+")
@@ -64,7 +67,8 @@ def place_of(element: Element) -> Place:
     section = next((one.attributes["id"] for one in element.around if one.tag == "section"), "")
     row = next((one for one in element.around if one.tag in {"tr", "article"}), None)
     heads = [] if row is None else list(row.all("th", "h3"))
-    return Place(section, heads[0].text.replace("\N{FULLWIDTH COLON}", ": ") if heads else "")
+    subject = heads[0].text.replace("\N{FULLWIDTH COLON}", ": ") if heads else ""
+    return Place(section, _SUBJECTS.get(subject, subject))
 
 
 def shown(page: Element) -> Iterator[tuple[Element, Place, Shown]]:

@@ -78,6 +78,13 @@ def test_every_check_of_segregation_has_a_word() -> None:
     assert {name for name in named if f'"{name}"' not in source} == set()
 
 
+def test_every_subject_that_is_no_name_has_a_word() -> None:
+    source = (REPORT.parent / "policy" / "coins.py").read_text(encoding="utf-8")
+    named = {key.removeprefix("subject.") for key in EN if key.startswith("subject.")}
+    assert len(named) == 2
+    assert {name for name in named if f'"{name}"' not in source} == set()
+
+
 def test_no_word_is_without_use() -> None:
     files = [
         path for path in REPORT.rglob("*") if path.suffix in {".jinja", ".typ", ".py"} and "words" not in path.parts
@@ -89,7 +96,7 @@ def test_no_word_is_without_use() -> None:
         for key in EN.keys() - dynamic
         if f'"{key}"' not in said
         and not (key.startswith(("field.", "heading.", "note.")) and f'"{_name(key)}"' in said)
-        and not key.startswith(("check.", "limits."))
+        and not key.startswith(("check.", "limits.", "subject."))
         and not (key.startswith("level.") and key.endswith(".long"))
     }
     assert sorted(unused) == []

@@ -226,6 +226,8 @@ EN: Final[dict[str, str]] = {
     "rule.NOT_MET": "NOT MET",
     "rule.NOT_APPLICABLE": "NOT APPLICABLE",
     "rule.INSUFFICIENT_DATA": "INSUFFICIENT DATA",
+    "subject.all assets": "all assets",
+    "subject.the exchange itself": "the exchange itself",
     "rule.unknown": "not known",
     "rule.only-shown": "only shown",
     "kind.coverage": "coverage of what is owed",

@@ -226,6 +226,8 @@ JA: Final[dict[str, str]] = {
     "rule.NOT_MET": "不適合",
     "rule.NOT_APPLICABLE": "該当なし",
     "rule.INSUFFICIENT_DATA": "資料不足",
+    "subject.all assets": "すべての資産",
+    "subject.the exchange itself": "取引所自身",
     "rule.unknown": "不明",
     "rule.only-shown": "表示のみ",
     "kind.coverage": "顧客預り資産に対する比率",
