@@ -63,15 +63,17 @@ class Pieces:
     def number(self, number: Number, unit: str = "") -> Markup:
         """A figure with its exact value; one of many decimals may be broken after its point."""
         whole, point, rest = number.text.partition(".")
-        broken = Markup("<wbr>") if len(rest) >= _LONG and rest.isdigit() else ""
-        told = Markup('<data value="{}">{}{}{}{}</data>').format(number.exact, whole, point, broken, rest)
-        return Markup("{} {}").format(told, unit) if unit else told
+        broken = "<wbr>" if len(rest) >= _LONG and rest.isdigit() else ""
+        # Not by `format`, which takes four times as long: a page of many assets has a thousand figures.
+        told = f'<data value="{escape(number.exact)}">{escape(whole)}{point}{broken}{escape(rest)}</data>'
+        return Markup(f"{told} {escape(unit)}" if unit else told)  # noqa: S704 (escaped)
 
     def percent(self, of: Share) -> Markup:
         """A share in percent; that of nothing is a dash."""
         if of.number is None:
             return Markup(_NOTHING)  # noqa: S704 (a dash)
-        return Markup('<data class="p" value="{}">{}</data>').format(of.number.exact, of.number.text)
+        told = f'<data class="p" value="{escape(of.number.exact)}">{escape(of.number.text)}</data>'
+        return Markup(told)  # noqa: S704 (escaped)
 
     def time(self, time: Instant) -> Markup:
         """A time in UTC; for Japanese readers, first as it is in Japan."""

@@ -23,6 +23,7 @@ from attest.policy.source import MAX_POLICY_BYTES, parse_policy
 from attest.report.series import MonthRow, Series
 from attest.report.site_folder import Copy, Data
 from attest.report.site_roots import SiteRoot
+from attest.report.view import MonthView
 from attest.reserves.evidence import AUDITOR_EVIDENCE
 
 SUMS: Final = "SHA256SUMS"
@@ -166,8 +167,8 @@ def _month(row: MonthRow, series: Series, bundles: Mapping[str, bytes], publicat
     if row.view is None:
         return SiteMonth(row, wrong, (), data, (bundle,))
     folder = (publication / row.name).parent
-    found, missing = _subjects(row, folder)
-    policies, other = _policies(row, folder)
+    found, missing = _subjects(row.view, folder)
+    policies, other = _policies(row.view, folder)
     lacking = tuple(Said(LACKING, sentence, adverse=False) for sentence in (*missing, *other))
     return SiteMonth(row, wrong, lacking, data, (bundle, *found, *policies))
 
@@ -180,34 +181,32 @@ def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
     return f"{row.period}-{sha256(data).hexdigest()[:_SHOWN]}.attest.json"
 
 
-def _subjects(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
+def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
     """The subject files of a month, and a sentence for each that is not there."""
     found, lacking = [], []
-    for item in row.view.files if row.view is not None else ():
-        if item.name in {SUMS, f"{row.period}.attest.json"}:
-            lacking.append(f"{item.name} of {row.period} has a name that the site itself needs, and is not copied")
+    for item in view.files:
+        if item.name in {SUMS, f"{view.period}.attest.json"}:
+            lacking.append(f"{item.name} of {view.period} has a name that the site itself needs, and is not copied")
         elif item.there:
             found.append(Download(item.name, item.sha256, Copy(folder / item.name, item.sha256)))
         else:
-            lacking.append(f"{item.name} is not beside the bundle of {row.period}")
+            lacking.append(f"{item.name} is not beside the bundle of {view.period}")
     return found, lacking
 
 
-def _policies(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
+def _policies(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
     """The policies of a month whose files are not among its subjects, and sentences.
 
     One that came with this release was evaluated from there: its file may be missing, or be another one.
     """
-    if row.view is None:
-        return [], []
-    named = {item.name for item in row.view.files}
+    named = {item.name for item in view.files}
     lacking = [
-        f"the file of {name} is not beside the bundle of {row.period}"
-        for name in row.view.missing_policies
+        f"the file of {name} is not beside the bundle of {view.period}"
+        for name in view.missing_policies
         if policy_file_name(name) not in named
     ]
     found = []
-    for policy in row.view.policies:
+    for policy in view.policies:
         name = policy_file_name(policy.id)
         if name in named:
             continue
@@ -215,7 +214,7 @@ def _policies(row: MonthRow, folder: Path) -> tuple[list[Download], list[str]]:
         if data is not None and _is_policy(data, name, policy.sha256):
             found.append(Download(name, sha256(data).hexdigest(), Data(data)))
         elif data is not None:
-            lacking.append(f"{name} beside the bundle of {row.period} is not the policy that was signed for")
+            lacking.append(f"{name} beside the bundle of {view.period} is not the policy that was signed for")
     return found, lacking
 
 

@@ -298,7 +298,7 @@ def test_the_newest_month_that_failed_is_said_first(own: Made, tmp_path: Path) -
     made(own, tmp_path / "site")
     index = (tmp_path / "site" / "en" / "index.html").read_text(encoding="utf-8")
     newest = index[index.index('id="newest"') : index.index('id="history"')]
-    assert f"The attestation of {LAST} did not verify" in newest
+    assert f"No figures of {LAST} are shown" in newest
     assert f"What follows is of {BEFORE}" in " ".join(newest.split())
     for period in (FIRST, BEFORE):
         break_month(own, period)

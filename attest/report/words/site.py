@@ -15,8 +15,8 @@ EN: Final[dict[str, str]] = {
     "them again.",
     "site.newest": "Newest month: {period}",
     "site.newest.report": "Report of this month",
-    "site.newest.failed": "The attestation of {period} did not verify, so no figures of it are shown. What follows is "
-    "of {shown}.",
+    "site.newest.failed": "No figures of {period} are shown; its row among the months says why. What follows is of "
+    "{shown}.",
     "site.newest.none": "There is no month whose figures could be shown.",
     "site.exceptions": "{auditor} reports exceptions, which stand in the report of the month.",
     "site.wrong": "What is wrong",
@@ -80,7 +80,7 @@ JA: Final[dict[str, str]] = {
     "このサイトを作成したときにすべて検証したものです。ファイルもそろっているので、どなたでも改めて検証できます。",
     "site.newest": "最新の月：{period}",
     "site.newest.report": "この月の報告",
-    "site.newest.failed": "{period}の証明書は検証に失敗したため、数字を載せていません。以下は{shown}のものです。",
+    "site.newest.failed": "{period}の数字は載せていません。理由は「月の一覧」にあります。以下は{shown}のものです。",
     "site.newest.none": "数字を載せられる月がありません。",
     "site.exceptions": "{auditor}の報告に、例外の指摘があります。その月の報告に載せています。",
     "site.wrong": "問題のある点",
