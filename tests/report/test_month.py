@@ -13,7 +13,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from attest.attestation.verify import Verified
+from attest.attestation.history import check_history
+from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.verify import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
 from attest.report.month import month_view
@@ -546,3 +548,27 @@ def test_records_are_named_by_wallet_asset_document_or_custodian() -> None:
     named = {row.type: row.of for row in auditor_of(drawn("v1 one key")).records}
     assert named["money"].startswith("JPY ")
     assert named["bitcoin-header"] == "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
+
+
+def test_a_history_shows_each_month_whole_and_keeps_none_of_its_records() -> None:
+    case = CASES["v1 trust root"]
+    seen: list[Verified] = []
+    found = check_history(
+        {"2026-10.attest.json": (case.folder / case.case["bundle"]).read_bytes()},
+        trust=Trust.pin(parse_root_file((case.folder / case.case["trustRoot"]).read_bytes())),
+        later_roots=(),
+        authorities=(),
+        now=parse_time(case.case["at"]),
+        files=lambda _, name: (
+            (case.folder / case.case["files"][name]).read_bytes() if name in case.case["files"] else None
+        ),
+        see=lambda _, verified: seen.append(verified),
+    )
+    assert month_view(seen[0], BUNDLE).coverage == drawn("v1 trust root").view.coverage
+    assert [bool(seen[0].records), found.months[0].verified.records] == [True, {}]
+
+
+def test_signatures_that_are_looked_at_later_are_of_that_time() -> None:
+    checked = drawn("v1 trust root").verified
+    later = dataclasses.replace(checked, at=checked.at + timedelta(days=1))
+    assert with_signatures(checked, later).at == later.at
