@@ -119,7 +119,7 @@ def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
         _refuse_strangers(folder, files, before)
         planned = {path: _planned(content, before.get(path)) for path, content in files.items()}
         _write_record(folder, before | planned)
-        _remove_unfinished(folder, (before | planned).keys())
+        _remove_unfinished(folder, [RECORD, *before, *planned])
         written: list[str] = []
         unchanged: list[str] = []
         made: dict[str, Made] = {}

@@ -256,6 +256,9 @@ def test_a_run_that_was_killed_leaves_what_the_next_one_completes(
         assert stop == 7
     index = (folder / "index.json").read_text()
     assert index == "old" or all((folder / path).is_file() for path in index.split())
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    fill_site(other, earlier)
+    assert set(files(other)) == {*earlier, ".attest-site.json"}
     fill_site(folder, later)
     assert set(files(folder)) == {*later, ".attest-site.json"}
     assert (folder / "ja" / "a.html").read_bytes() == b"a"
