@@ -31,7 +31,11 @@ class Place(NamedTuple):
 
 
 class Figures:
-    """By place: `may` has what can stand there, `must` those of them that may not be left out."""
+    """By place: `may` has what can stand there, `must` those of them that may not be left out.
+
+    `coverage` has what is owed, held and covered by asset, `named` what stands under one word, by the asset or the title
+    and rule that it is of, and the key of the word.
+    """
 
     def __init__(self, document: Any) -> None:
         self.document = document
@@ -40,6 +44,7 @@ class Figures:
         self.may: dict[Place, set[Shown]] = defaultdict(set)
         self.must: dict[Place, set[Shown]] = defaultdict(set)
         self.coverage: dict[str, tuple[Shown, Shown, Shown | None]] = {}
+        self.named: dict[tuple[str, str], Shown | None] = {}
         self._coverage()
         self._storage()
         self._control()
@@ -70,6 +75,8 @@ class Figures:
             self.coverage[asset] = main
             counted_too = [self._units(row[name], asset) for name in ("counted", "denied") if name in row]
             levels = [item for amount in row["held"].values() if (item := share(int(amount), held))]
+            self.named |= {(asset, "field.owed"): main[0], (asset, "field.held"): main[1]}
+            self.named |= {(asset, f"level.{name}"): share(int(item), held) for name, item in row["held"].items()}
             place = Place("coverage", asset)
             self._add(place, *(item for item in main if item), *counted_too, may=[*levels, *self._rest(row)])
             if len(levels) > 1:
@@ -105,11 +112,13 @@ class Figures:
         """Where no proof of control came at all, the statement says of which lines nothing shows control."""
         proven = any(int(row["held"]) for row in self.document["control"])
         for row in self.document["control"]:
-            total, held = int(row["customer"]), int(row["held"])
-            shown = [int(row[name]) for name in ("signed", "confirmed", "sampled")]
-            here = held if proven else self._customers(row["asset"], control="none")
+            asset, total, held = row["asset"], int(row["customer"]), int(row["held"])
+            shown = {name: int(row[name]) for name in ("signed", "confirmed", "sampled")}
+            here = held if proven else self._customers(asset, control="none")
+            shown |= {"nothing": here - sum(shown.values()), "unavailable": total - here}
             if total:
-                self._divided(Place("control", row["asset"]), row["asset"], [*shown, here - sum(shown), total - here])
+                self._divided(Place("control", asset), asset, shown.values())
+                self.named |= {(asset, f"control.{name}"): share(size, total) for name, size in shown.items()}
 
     def _reserves(self) -> None:
         for policy in self.document["policies"]:
@@ -122,6 +131,8 @@ class Figures:
                 places = self.decimals[currency]
                 place = Place("reserves", f"{policy['title']}: {rule['rule']}")
                 self._add(place, up(required, places), down(available, places), may=self._rest(rule))
+                self.named[place.subject, "field.required"] = up(required, places)
+                self.named[place.subject, "field.available"] = down(available, places)
                 of_lines = [
                     share(Fraction(line["available"]), Fraction(line["required"]))
                     for line in rule["lines"]
@@ -146,7 +157,8 @@ class Figures:
                             self._add(place, *([] if shown.exact == "0" else [shown]), may=[shown])
                 for item in rule["figures"]:
                     rounds_up = item["name"] in _ROUNDED_UP
-                    self._add(Place("policies"), may=[self._figure(item["value"], item["unit"], rounds_up=rounds_up)])
+                    place = Place("policies", " ".join(item["text"].split()))
+                    self._add(place, may=[self._figure(item["value"], item["unit"], rounds_up=rounds_up)])
 
     def _figure(self, value: str, unit: str, *, rounds_up: bool) -> Shown:
         exact = Fraction(value)
