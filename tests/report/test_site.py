@@ -20,7 +20,8 @@ import pytest
 import attest.report.published
 import attest.report.site
 from attest.attestation.envelope import Envelope
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import Trust, parse_root, parse_root_file
+from attest.attestation.trust_change import next_root
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
@@ -32,7 +33,7 @@ from attest.report.site_folder import Content, Copy, Data, Drawn, fill_site
 from attest.report.site_roots import site_roots
 from attest.report.words.site import EN, JA, site_words
 from attest.web.page import check_page
-from tests.report.months import Made, _roots, write_months
+from tests.report.months import Made, _roots, _signed_root, write_months
 from tests.report.plan import months
 
 LAST, BEFORE, FIRST = "2026-10", "2026-09", "2026-08"
@@ -564,6 +565,10 @@ def test_trust_roots_are_those_that_follow_and_of_two_that_contradict_each_other
         trust.then(unsigned)
     assert [item.root.version for item in site_roots(first, [unsigned], [])] == [1]
     assert site_roots(first, [unsigned, second], [])[1].envelope == second
+    times = {name: getattr(parse_root(second).document, name) for name in ("issued_at", "expires_at")}
+    other = _signed_root(next_root(parse_root(first), add={}, withdraw=["z"], thresholds={}, **times))
+    assert [item.root.version for item in site_roots(first, [other], [])] == [1, 2]
+    assert [item.root.version for item in site_roots(first, [second, other], [])] == [1]
 
 
 def test_words_have_one_set_of_keys_and_placeholders() -> None:
