@@ -33,7 +33,7 @@ class Place(NamedTuple):
 class Figures:
     """By place: `may` has what can stand there, `must` those of them that may not be left out.
 
-    `coverage` has what is owed, held and covered by asset, `named` what stands under one word, by the asset or the title
+    `coverage` has what is owed, held and covered by asset, `named` what stands under a word, by the asset or the title
     and rule that it is of, and the key of the word.
     """
 
