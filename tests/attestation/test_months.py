@@ -72,7 +72,6 @@ def write_root(folder: Path, version: int, key: str, issued: datetime) -> Envelo
 def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     folder = tmp_path_factory.mktemp("year") / "x"
     demo.write_exchange(folder)
-    (folder / "trust").mkdir()
     config = folder / demo.CONFIG_FILE
     # The recorded nodes know the end of October only.
     replace(config, 'native = "BTC"\npin = "period-end"', 'native = "BTC"\npin = { height = 144 }\nreason = "drill"')

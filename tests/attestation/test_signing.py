@@ -39,7 +39,6 @@ def nodes() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     demo.write_exchange(tmp_path / "x")
-    (tmp_path / "x" / "trust").mkdir()
     (tmp_path / "x" / "keys" / "x.pem").write_bytes(signer("x").to_pem(None))
     return tmp_path / "x"
 

@@ -132,7 +132,6 @@ def test_a_private_folder_that_is_not_where_the_config_says_is_asked_for(folder:
 
 
 def rooted(folder: Path) -> None:
-    (folder / "trust").mkdir()
     for key in "xy":
         (folder / "keys" / f"{key}.pem").write_bytes(signer(key).to_pem(None))
     write_root(folder, 1, {"root": ("ab", 2), "exchange": ("x", 1)})
