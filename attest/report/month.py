@@ -42,6 +42,22 @@ from attest.reserves.covering import Value
 _ROOTS: Final = 1
 _TIMESTAMPS: Final = 6
 _FRESHNESS: Final = 15
+_EVM_MAIN: Final = (
+    "1",
+    "10",
+    "56",
+    "137",
+    "8453",
+    "42161",
+    "43114",
+)  # Ethereum, OP, BNB, Polygon, Base, Arbitrum One, Avalanche
+_MAIN_NETWORKS: Final = frozenset(
+    [
+        "bip122:000000000019d6689c085ae165831e93",  # Bitcoin
+        "bip122:12a765e31ffd4059bada1e25190f6e98",  # Litecoin
+        *(f"eip155:{chain}" for chain in _EVM_MAIN),
+    ]
+)
 
 
 def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> MonthView:
@@ -72,6 +88,7 @@ def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> M
         storage=tuple(_storage(verified)),
         control=tuple(_control(verified)),
         strangers=() if verified.controlled is None else verified.controlled.strangers,
+        other_networks=_other_networks(predicate),
         reserves=tuple(row for item in verified.evaluations for row in reserve_views(item, verified.unchecked)),
         policies=tuple(policy_view(item, verified.unchecked) for item in verified.evaluations),
         missing_policies=tuple(item.id for item in predicate.policies if item.id not in evaluated),
@@ -191,6 +208,11 @@ def _without_control(predicate: Predicate, asset: str) -> int:
         for line in predicate.reserves
         if (line.asset, line.purpose, line.control) == (asset, "customer", "none")
     )
+
+
+def _other_networks(predicate: Predicate) -> tuple[str, ...]:
+    chains = {line.chain for line in predicate.reserves if line.purpose == "customer"}
+    return tuple(sorted(chains - _MAIN_NETWORKS))
 
 
 def _lowest(verified: Verified) -> Iterator[LowestRow]:

@@ -14,7 +14,7 @@ class Verdict(NamedTuple):
 
     `steps` are without the one that evaluates the rules where it is not met by `rules`; `checks` are those of
     segregation, which are no step; `exceptions` are the auditor's reports that note some; `rest` are the assets whose
-    reserves were not checked, or not all of them.
+    reserves were not checked, or not all of them; `networks` are chains where coins may be worth nothing.
     """
 
     covered: bool
@@ -24,6 +24,12 @@ class Verdict(NamedTuple):
     checks: tuple[CheckRow, ...]
     exceptions: tuple[AuditorReport, ...]
     rest: tuple[str, ...]
+    networks: tuple[str, ...]
+
+    @property
+    def is_qualified(self) -> bool:
+        """Whether a month that is met has something beside it that a reader must not miss."""
+        return bool(self.checks or self.exceptions or self.rest or self.networks)
 
 
 def verdict_of(view: MonthView) -> Verdict:
@@ -41,4 +47,5 @@ def verdict_of(view: MonthView) -> Verdict:
         checks=tuple(row for row in view.checks if row.verdict == "NOT MET"),
         exceptions=tuple(report for report in view.reports if any(row.exception for row in report.findings)),
         rest=tuple(row.asset for row in view.coverage if row.rest is not None),
+        networks=view.other_networks,
     )

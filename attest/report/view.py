@@ -334,7 +334,8 @@ class MonthView:
 
     `verdict` is NOT MET when a coverage, a rule or another step but freshness is: whoever reads the page compares
     `expires_at` with the own clock. `unchecked_steps` are the numbers of the steps that could not be run to their end.
-    `strangers` are custodians whose confirmations count though nobody vouched for their keys.
+    `strangers` are custodians whose confirmations count though nobody vouched for their keys; `other_networks` are
+    chains of customers' coins that are none of the main networks that attest knows: anybody can make a network.
     """
 
     entity: str
@@ -354,6 +355,7 @@ class MonthView:
     storage: tuple[Shares, ...]
     control: tuple[Shares, ...]
     strangers: tuple[str, ...]
+    other_networks: tuple[str, ...]
     reserves: tuple[ReserveView, ...]
     policies: tuple[PolicyView, ...]
     missing_policies: tuple[str, ...]

@@ -55,6 +55,8 @@ EN: Final[dict[str, str]] = {
     "verdict.open": "{count} of {all} steps were not checked, or not to their end. They are listed below with the reason.",
     "verdict.open.none": "All {all} steps were checked to their end.",
     "verdict.rest": "The evidence for these reserves was not checked here, or not all of it: {assets}",
+    "verdict.networks": "Some of the reserves lie outside the main networks that attest knows, where coins may be worth nothing: "
+    "{networks}",
     "verdict.root": "All of this rests on the trust root whose fingerprint stands below.",
     "verdict.key": "No trust root was given: all of this rests on one key, which was named by hand.",
     # Headings
@@ -120,7 +122,7 @@ EN: Final[dict[str, str]] = {
     "field.citation": "Source",
     "field.version": "Version",
     "field.as-of": "As of",
-    "field.policy-file": "File (SHA-256)",
+    "field.policy-file": "Rules as signed (SHA-256)",
     "field.figure": "Figure",
     "field.value": "Value",
     "field.source": "Comes from",

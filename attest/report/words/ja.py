@@ -55,6 +55,7 @@ JA: Final[dict[str, str]] = {
     "verdict.open": "{all}の手順のうち{count}つは、検証していないか、最後まで検証できていません。理由は下の一覧にあります。",
     "verdict.open.none": "{all}の手順をすべて最後まで検証しました。",
     "verdict.rest": "次の資産は、準備資産の証拠の一部または全部を、ここで検証していません：{assets}",
+    "verdict.networks": "準備資産の一部は、attestが知る主要なネットワーク以外にあり、そこではコインに価値がない可能性があります：{networks}",
     "verdict.root": "以上は、下に指紋を示すトラストルートに基づいています。",
     "verdict.key": "トラストルートが渡されていません。以上は、手動で指定された1つの公開鍵に基づいています。",
     # Headings
@@ -120,7 +121,7 @@ JA: Final[dict[str, str]] = {
     "field.citation": "出典",
     "field.version": "版",
     "field.as-of": "確認日",
-    "field.policy-file": "ファイル（SHA-256）",
+    "field.policy-file": "署名された規則（SHA-256）",
     "field.figure": "数値",
     "field.value": "値",
     "field.source": "出所",
