@@ -135,7 +135,7 @@ def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[Hist
     from attest.lines import open_beside
     from attest.report.series import read_series
 
-    bundles = _bundles(folder)
+    bundles = bundles_in(folder)
     known = {
         "now": anchors.now(),
         "files": lambda name, file: open_beside((folder / name).parent, file),
@@ -170,7 +170,7 @@ def _word(finding: Finding) -> str:
     return "NOT MET" if finding.adverse else "NOT CHECKED" if finding.unavailable else "FAILED"
 
 
-def _bundles(folder: Path) -> dict[str, bytes]:
+def bundles_in(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_HISTORY_BYTES, MAX_MONTHS

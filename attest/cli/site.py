@@ -92,12 +92,12 @@ def _require_pdf() -> None:
 
 def _site(anchors: Anchors, publication: Path, *, url: str | None, pdf: bool) -> Site:
     """Verify all months. Raises `AttestError` where there is none, or where a file is no bundle."""
-    from attest.cli.history import _bundles
+    from attest.cli.history import bundles_in
     from attest.report.site import read_site
 
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
-    bundles = _bundles(publication)
+    bundles = bundles_in(publication)
     if not bundles:
         raise UnavailableError(
             "site/empty", f"there is no bundle in {publication}", hint="name the folder that attest run publishes into"

@@ -193,13 +193,36 @@ def test_a_page_alone_leads_nowhere_and_one_of_a_site_does(view: MonthView) -> N
 
 def test_the_verdict_says_how_much_was_not_checked_and_until_when_it_holds(view: MonthView) -> None:
     found = section(drawn(public(view)), "verdict")
-    assert found.attributes["class"] == "verdict good"
     assert f"{len(view.unchecked_steps)} of 16 steps were not checked" in found.text
     assert f"until {view.expires_at.utc}" in found.text
     assert "rests on the trust root" in found.text
     alone = section(drawn(public(view, roots=(), unchecked_steps=(), strangers=())), "verdict").text
     assert "rests on one key" in alone
     assert "All 16 steps were checked" in alone
+
+
+QUALIFIED: Final = ("checks", "reports", "coverage", "other_networks")
+
+
+def plain(view: MonthView, **changes: Any) -> MonthView:
+    """The month with nothing beside its verdict."""
+    checks = tuple(row._replace(verdict="VERIFIED") for row in view.checks)
+    coverage = tuple(row._replace(rest=None) for row in view.coverage)
+    return public(view, **({"checks": checks, "reports": (), "coverage": coverage, "other_networks": ()} | changes))
+
+
+@pytest.mark.parametrize("name", QUALIFIED)
+def test_a_month_that_is_met_is_green_only_with_nothing_beside_it(view: MonthView, name: str) -> None:
+    beside = {
+        "checks": (view.checks[0]._replace(verdict="NOT MET"),),
+        "reports": view.reports,
+        "coverage": (view.coverage[0]._replace(rest=Rest((), 1, ())),),
+        "other_networks": ("eip155:31337",),
+    }
+    assert section(drawn(plain(view)), "verdict").attributes["class"] == "verdict good"
+    found = section(drawn(plain(view, **{name: beside[name]})), "verdict")
+    assert found.attributes["class"] == "verdict warn"
+    assert ("eip155:31337" in found.text) == (name == "other_networks")
 
 
 def short(view: MonthView) -> MonthView:

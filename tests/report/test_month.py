@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
@@ -18,14 +19,15 @@ from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
-from attest.report.month import month_view
+from attest.report.month import _MAIN_NETWORKS, month_view
 from attest.report.numbers import Number
 from attest.report.view import AuditorView, MonthView, Part, PolicyView, Rest, StepRow
 from tests.attestation.corpus import verified as verify_case
 
 # Their months are those of other cases: what they are about is the proof, or who signed what how often.
 ALIKE: Final = ("account ", "a report ", "a trust root twice,", "the statement among", "timestamps twice")
-CORPUS: Final = Path(__file__).parent.parent.parent / "fixtures" / "corpus"
+ROOT: Final = Path(__file__).parent.parent.parent
+CORPUS: Final = ROOT / "fixtures" / "corpus"
 BUNDLE: Final = b"the bytes of a bundle"
 
 
@@ -572,3 +574,14 @@ def test_signatures_that_are_looked_at_later_are_of_that_time() -> None:
     checked = drawn("v1 trust root").verified
     later = dataclasses.replace(checked, at=checked.at + timedelta(days=1))
     assert with_signatures(checked, later).at == later.at
+
+
+def test_other_networks_are_all_that_the_customers_page_does_not_know_either(month: Drawn) -> None:
+    source = (ROOT / "attest" / "web" / "verify" / "view" / "networks.ts").read_text(encoding="utf-8")
+    numbers = re.search(r"const EVM = \[(.*?)\]", source)
+    assert numbers is not None
+    known = {"bip122:000000000019d6689c085ae165831e93", *re.findall(r'"(bip122:[0-9a-f]+)"', source)}
+    known |= {f"eip155:{found}" for found in re.findall(r'"([0-9]+)"', numbers[1])}
+    chains = {line.chain for line in month.verified.statement.predicate.reserves if line.purpose == "customer"}
+    assert set(month.view.other_networks) == chains - known
+    assert {"eip155:1", "eip155:137"} <= known == _MAIN_NETWORKS
