@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from attest.cli import main
-from attest.documents import format_time
 from attest.report.words import Language, words
 from tests.report.figures import Figures, Place, Shown
 from tests.report.months import Made
 from tests.report.reading import Element, read_page
+from tests.report.sites import ran
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "ja")
 AUDITOR_ALONE: Final = frozenset({"ties", "records"})
@@ -44,12 +40,8 @@ class Report(NamedTuple):
 def drawn(made: Made, period: str, folder: Path, *, lang: Language, edition: str = "public") -> Report:
     out = folder / f"{period}-{edition}.{lang}.html"
     bundle = made.publication / period / f"{period}.attest.json"
-    arguments = ["report", bundle, "--trust-root", made.trust_root, "-o", out, "--lang", lang, "--edition", edition]
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(io.StringIO()), pytest.raises(SystemExit) as exited:
-        main([*map(str, arguments), "--at", format_time(made.at), "--json"])
-    assert exited.value.code in {0, None, 5}, said.getvalue()
-    return Report(read_page(out), json.loads(said.getvalue()), lang)
+    document = ran(made, "report", bundle, "-o", out, "--lang", lang, "--edition", edition)
+    return Report(read_page(out), document, lang)
 
 
 @pytest.fixture(scope="module")
