@@ -108,8 +108,8 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     from importlib.util import find_spec
 
     from attest.attestation.trust import parse_root_file
-    from attest.report.site import read_site, site_files
-    from attest.report.site_folder import fill_site
+    from attest.report.site.files import read_site, site_files
+    from attest.report.site.folder import fill_site
 
     pdf = find_spec("typst") is not None
     publication = bundle.parent.parent

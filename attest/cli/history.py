@@ -15,7 +15,7 @@ from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableE
 
 if TYPE_CHECKING:
     from attest.attestation.history import Finding, History, Month
-    from attest.report.series import Series
+    from attest.report.history.series import Series
 
 
 _BUNDLE: Final = ".attest.json"
@@ -48,7 +48,7 @@ def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result
     time, months that came late or are dated ahead, and what is not met. Shown month by month are coverage, and which
     steps of `attest verify` could not be run.
     """
-    from attest.report.plot import plot, plot_document
+    from attest.report.history.plot import plot, plot_document
 
     anchors = _anchors(options)
     found, series = _checked(folder, anchors, with_series=chart)
@@ -86,8 +86,8 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
     and no figures; the file is written all the same, and the exit code says what was found.
     """
     from attest.files import PUBLIC_MODE
-    from attest.report.table_files import FORMATS
-    from attest.report.tables import assets_table, reserves_table
+    from attest.report.history.table_files import FORMATS
+    from attest.report.history.tables import assets_table, reserves_table
     from attest.writing import write_once
 
     if out.suffix not in FORMATS:
@@ -133,7 +133,7 @@ def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[Hist
     """The history in a folder, and its months as rows of the calendar."""
     from attest.attestation.history import check_history
     from attest.lines import open_beside
-    from attest.report.series import read_series
+    from attest.report.history.series import read_series
 
     bundles = bundles_in(folder)
     known = {

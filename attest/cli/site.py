@@ -13,8 +13,8 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
-    from attest.report.published import Site
-    from attest.report.site_folder import Filled
+    from attest.report.site.folder import Filled
+    from attest.report.site.published import Site
 
 _URL: Final = re.compile(r"https://[a-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~-]+)*/?")
 _CODES: Final = {
@@ -59,8 +59,8 @@ def site(
     It is plain files for any web server, and opens from a disk too. A month that does not verify, and one that is
     missing, has a red row that says what is wrong. Run it again after each month: what is the same stays as it is.
     """
-    from attest.report.site import site_files
-    from attest.report.site_folder import fill_site, require_site
+    from attest.report.site.files import site_files
+    from attest.report.site.folder import fill_site, require_site
 
     anchors = Anchors(**options)
     if anchors.trust_root is None:
@@ -93,7 +93,7 @@ def _require_pdf() -> None:
 def _site(anchors: Anchors, publication: Path, *, url: str | None, pdf: bool) -> Site:
     """Verify all months. Raises `AttestError` where there is none, or where a file is no bundle."""
     from attest.cli.history import bundles_in
-    from attest.report.site import read_site
+    from attest.report.site.files import read_site
 
     if anchors.trust_root is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
@@ -116,7 +116,7 @@ def _site(anchors: Anchors, publication: Path, *, url: str | None, pdf: bool) ->
 
 
 def _document(made: Site, filled: Filled) -> dict[str, Any]:
-    from attest.report.site_index import finding_document, month_document
+    from attest.report.site.index import finding_document, month_document
 
     return {
         "written": list(filled.written),
@@ -129,7 +129,7 @@ def _document(made: Site, filled: Filled) -> dict[str, Any]:
 
 def _text(made: Site, filled: Filled, out: Path) -> str:
     """The verdict in a line, then every month that is not as it should be, and where to look."""
-    from attest.report.published import UNAVAILABLE
+    from attest.report.site.published import UNAVAILABLE
 
     counted = "1 month" if len(made.months) == 1 else f"{len(made.months)} months"
     lines = [f"{_VERDICTS[made.status]}: {counted} of {made.entity} ({made.origin})", ""]

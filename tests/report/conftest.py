@@ -6,7 +6,7 @@ import pytest
 
 from attest.attestation.history import History
 from attest.attestation.trust import Trust, parse_root_file
-from attest.report.series import Series, read_series
+from attest.report.history.series import Series, read_series
 from tests.report.months import Made, write_months
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from attest.report.history.plot import MAX_PLOTS, WIDTH, plot, plot_document
+from attest.report.history.series import MonthRow, Series, State
 from attest.report.numbers import share
-from attest.report.plot import MAX_PLOTS, WIDTH, plot, plot_document
-from attest.report.series import MonthRow, Series, State
 from attest.report.view import CoverageRow, MonthView
 from tests.report.test_tables import DOCS
 

@@ -10,7 +10,7 @@ import pytest
 
 from attest.attestation.history import History
 from attest.errors import UnavailableError
-from attest.report.series import Series, read_series
+from attest.report.history.series import Series, read_series
 from tests.attestation import test_history as broken
 from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
 from tests.conftest import Exchange

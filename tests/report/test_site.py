@@ -17,20 +17,20 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-import attest.report.published
-import attest.report.site
+import attest.report.site.files
+import attest.report.site.published
 from attest.attestation.envelope import Envelope
 from attest.attestation.trust import Trust, parse_root, parse_root_file
 from attest.attestation.trust_change import next_root
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
-from attest.report import site_folder
-from attest.report.published import beside, site_months
-from attest.report.series import Series
-from attest.report.site import read_site
-from attest.report.site_folder import Content, Copy, Data, Drawn, fill_site
-from attest.report.site_roots import site_roots
+from attest.report.history.series import Series
+from attest.report.site import folder as site_folder
+from attest.report.site.files import read_site
+from attest.report.site.folder import Content, Copy, Data, Drawn, fill_site
+from attest.report.site.published import beside, site_months
+from attest.report.site.roots import site_roots
 from attest.report.words.site import EN, JA, site_words
 from attest.web.page import check_page
 from tests.report.months import Made, _roots, _signed_root, write_months
@@ -403,14 +403,14 @@ def test_policies_that_are_no_subjects_are_handed_on_as_signed(own: Made) -> Non
 def test_a_month_that_could_not_be_read_accuses_nobody(
     own: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = attest.report.published.open_beside
+    real = attest.report.site.published.open_beside
 
     def failing(folder: Path, name: str) -> Any:
         if folder.name == BEFORE and name == "evidence-public.jsonl":
             raise UnavailableError("file/unreadable", "the disk is at its end")
         return real(folder, name)
 
-    monkeypatch.setattr(attest.report.published, "open_beside", failing)
+    monkeypatch.setattr(attest.report.site.published, "open_beside", failing)
     code, document = made(own, tmp_path / "site")
     assert (code, document["status"]) == (4, "unchecked")
     assert document["months"][1]["status"] == "not-checked"
@@ -475,7 +475,7 @@ def test_reports_are_drawn_once_and_again_only_when_something_is_new(
     drawn.clear()
     for period in (BEFORE, LAST):
         shutil.rmtree(own.publication / period)
-    monkeypatch.setattr(attest.report.site, "__version__", "99")
+    monkeypatch.setattr(attest.report.site.files, "__version__", "99")
     made(own, site, pdf=True)
     assert drawn == [f"ja {FIRST}", f"en {FIRST}"]
     made(own, site)
@@ -583,7 +583,7 @@ def test_many_months_and_assets_give_each_asset_a_page_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = write_months(tmp_path / "many", count=2, assets=9)
-    monkeypatch.setattr("attest.report.site_pages._ROOM", 17)
+    monkeypatch.setattr("attest.report.site.pages._ROOM", 17)
     assert made(many, tmp_path / "site")[0] == 0
     index = (tmp_path / "site" / "en" / "index.html").read_text(encoding="utf-8")
     pages = sorted((tmp_path / "site" / "en" / "assets").iterdir())

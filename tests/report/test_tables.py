@@ -20,10 +20,10 @@ from attest.amounts import MAX_AMOUNT
 from attest.attestation.history import Finding, History
 from attest.attestation.verify import Verified
 from attest.errors import UnavailableError
-from attest.report import tables
-from attest.report.series import MonthRow, Series
-from attest.report.table_files import to_csv, to_parquet
-from attest.report.tables import ASSETS, RESERVES, Cell, Column, Table, assets_table, reserves_table
+from attest.report.history import tables
+from attest.report.history.series import MonthRow, Series
+from attest.report.history.table_files import to_csv, to_parquet
+from attest.report.history.tables import ASSETS, RESERVES, Cell, Column, Table, assets_table, reserves_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "history-figures.md"
 OF_ASSETS = [column.name for column in ASSETS[ASSETS.index(next(c for c in ASSETS if c.name == "decimals")) :]]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attest.report.published import Said, Site, SiteMonth
+from attest.report.site.published import Said, Site, SiteMonth
 from attest.report.view import CoverageRow
 from attest.report.words import LANGUAGES
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attest.documents import format_time
 from attest.errors import UnavailableError
-from attest.report.tables import Cell, Column, Kind, Table
+from attest.report.history.tables import Cell, Column, Kind, Table
 
 _DIGITS: Final = 38  # of a DECIMAL that tools other than ours read
 _HARMLESS: Final = frozenset("._-/: ")

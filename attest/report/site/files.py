@@ -15,13 +15,13 @@ from attest.attestation.envelope import Envelope
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.errors import MalformedError
-from attest.report.feed import feed
-from attest.report.published import SUMS, Site, beside, said, site_months, sums, unread
-from attest.report.series import read_series
-from attest.report.site_folder import Content, Data, Drawn
-from attest.report.site_index import index_bytes, index_document, pdf_path
-from attest.report.site_pages import Pages
-from attest.report.site_roots import site_roots
+from attest.report.history.series import read_series
+from attest.report.site.feed import feed
+from attest.report.site.folder import Content, Data, Drawn
+from attest.report.site.index import index_bytes, index_document, pdf_path
+from attest.report.site.pages import Pages
+from attest.report.site.published import SUMS, Site, beside, said, site_months, sums, unread
+from attest.report.site.roots import site_roots
 from attest.report.view import MonthView
 from attest.report.words import LANGUAGES
 from attest.web.page import build_page

@@ -20,9 +20,9 @@ from attest.errors import AttestError
 from attest.files import read_beside
 from attest.lines import Content, open_beside
 from attest.policy.source import MAX_POLICY_BYTES, parse_policy
-from attest.report.series import MonthRow, Series
-from attest.report.site_folder import Copy, Data
-from attest.report.site_roots import SiteRoot
+from attest.report.history.series import MonthRow, Series
+from attest.report.site.folder import Copy, Data
+from attest.report.site.roots import SiteRoot
 from attest.report.view import MonthView
 from attest.reserves.evidence import AUDITOR_EVIDENCE
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from attest.errors import UnavailableError
+from attest.report.history.series import MonthRow, Series
 from attest.report.numbers import Number
-from attest.report.series import MonthRow, Series
 from attest.report.view import CoverageRow, MonthView, Part, ReserveView, Shares
 
 MAX_ROWS: Final = 1_000_000

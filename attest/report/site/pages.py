@@ -9,9 +9,9 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 from attest.report.html import Links, month_page, page
-from attest.report.months_shown import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
-from attest.report.published import SUMS, Site, SiteMonth
-from attest.report.site_index import asset_path, page_path, pdf_path
+from attest.report.site.index import asset_path, page_path, pdf_path
+from attest.report.site.months import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
+from attest.report.site.published import SUMS, Site, SiteMonth
 from attest.report.verdict import verdict_of
 from attest.report.view import CoverageRow, MonthView
 from attest.report.words import LANGUAGES, Language

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from attest.report.history.series import Series, State
 from attest.report.numbers import HUNDREDTHS
-from attest.report.series import Series, State
 
 WIDTH: Final = 80
 MAX_PLOTS: Final = 12

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from attest.report.published import SiteMonth, printable
+from attest.report.site.published import SiteMonth, printable
 from attest.report.words import LANGUAGES
 from attest.report.words.site import verdict
 

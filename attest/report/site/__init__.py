@@ -1,0 +1,1 @@
+"""The site of all months: plain files for any web server."""
