@@ -43,11 +43,12 @@ SECRET = bytes(range(32))
 
 LONGEST = tuple(
     """
-    faults/test_errors.py faults/test_kills.py faults/test_hostile_ledgers.py nodes/test_ethereum_reader.py
-    faults/test_hostile_documents.py web/test_browsers.py web/test_differential.py faults/test_pairs.py
-    attestation/test_ceremony.py liabilities/test_ledger_silence.py nodes/test_live.py cli/test_together.py
-    liabilities/test_build.py nodes/test_geth.py nodes/test_three_nodes.py liabilities/test_ledger_kills.py
-    faults/test_bundles.py cli/test_machine.py nodes/test_control_round.py test_wheel.py
+    faults/test_errors.py faults/test_hostile_documents.py faults/test_kills.py nodes/test_ethereum_reader.py
+    faults/test_hostile_ledgers.py web/test_browsers.py web/test_differential.py attestation/test_ceremony.py
+    nodes/test_bitcoin_damage.py web/test_hostile.py liabilities/test_ledger_silence.py liabilities/test_build.py
+    nodes/test_three_nodes.py nodes/test_geth.py cli/test_together.py nodes/test_live.py faults/test_pairs.py
+    cli/test_machine.py nodes/test_control_round.py liabilities/test_ledger_kills.py web/test_accessible.py
+    faults/test_chaos.py test_wheel.py faults/test_bundles.py liabilities/test_ledger_csv.py attacks/test_parsers.py
     """.split()
 )
 """The files that take longest. They come first where several go side by side, or the last one would be waited for."""

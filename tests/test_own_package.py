@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 REPOSITORY = Path(__file__).parents[1]
 COLLECT = ["--collect-only", "--quiet", "-p", "no:cacheprovider"]
 
@@ -49,3 +51,7 @@ def test_pytest_collects_ours_wherever_it_is_started(start: str, environment: di
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "tests/test_locks.py::test_each_list_fits_pyproject[tests]" in ran.stdout
+
+
+def test_what_is_tried_first_is_there() -> None:
+    assert [name for name in LONGEST if not (REPOSITORY / "tests" / name).is_file()] == []
