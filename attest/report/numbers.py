@@ -66,6 +66,11 @@ def available(value: Fraction, decimals: int) -> Number:
     return Number(format_amount(floor(value), decimals), format_rational(value))
 
 
+def units(number: Number) -> int:
+    """The base units that an amount's text shows, so that one which is a fraction is rounded once."""
+    return int(number.text.replace(",", "").replace(".", ""))
+
+
 def share(part: int | Fraction, whole: int | Fraction) -> Share:
     """`part` of `whole` in percent with two decimals, rounded down."""
     if whole == 0:

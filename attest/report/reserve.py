@@ -57,6 +57,7 @@ def _reserve(result: Result, evaluation: Evaluation, unchecked: Unchecked) -> Re
         result.rule.id,
         result.authority_status,
         policy.currency,
+        decimals,
         required(line.required, decimals),
         available(there, decimals),
         share(line.available, line.required),

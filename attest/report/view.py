@@ -136,8 +136,9 @@ class PolicyView(NamedTuple):
 class ReserveView(NamedTuple):
     """One rule's required reserve, against what counts of coins, money and contracts by its haircuts and caps.
 
-    The parts are named `coins`, `deposits`, `insurance`, `bank-guarantee`, `trust-deposit`, `escrow`, or as the figure
-    of the accounts is. Each is rounded down by itself, so that they may add up to less than `available` by some units.
+    `decimals` are the currency's. The parts are named `coins`, `deposits`, `insurance`, `bank-guarantee`,
+    `trust-deposit`, `escrow`, or as the figure of the accounts is. Each is rounded down by itself, so that they may
+    add up to less than `available` by some units.
     """
 
     policy: str
@@ -145,6 +146,7 @@ class ReserveView(NamedTuple):
     rule: str
     standing: AuthorityStatus
     currency: str
+    decimals: int
     required: Number
     available: Number
     covered: Share

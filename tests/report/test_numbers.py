@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
-from attest.report.numbers import Number, amount, available, count, height, instant, ratio, required, share
+from attest.report.numbers import Number, amount, available, count, height, instant, ratio, required, share, units
 
 AMOUNTS: Final = st.integers(0, MAX_AMOUNT)
 DECIMALS: Final = st.integers(0, MAX_DECIMALS)
@@ -38,7 +38,7 @@ def hundredths(text: str) -> int:
 @given(AMOUNTS, DECIMALS)
 def test_an_amount_is_all_of_its_base_units(value: int, decimals: int) -> None:
     found = amount(value, decimals)
-    assert read(found.text, decimals) == value == int(found.exact)
+    assert read(found.text, decimals) == value == int(found.exact) == units(found)
 
 
 @given(VALUES, DECIMALS)
@@ -47,6 +47,7 @@ def test_a_requirement_is_rounded_up_and_what_there_is_down_by_less_than_a_unit(
     assert Fraction(asked.exact) == Fraction(there.exact) == value
     assert 0 <= read(asked.text, decimals) - value < 1
     assert 0 <= value - read(there.text, decimals) < 1
+    assert (units(asked), units(there)) == (read(asked.text, decimals), read(there.text, decimals))
 
 
 @given(AMOUNTS, st.integers(1, MAX_AMOUNT))

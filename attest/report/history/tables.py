@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from attest.errors import UnavailableError
 from attest.report.history.series import MonthRow, Series
-from attest.report.numbers import Number
+from attest.report.numbers import Number, units
 from attest.report.view import CoverageRow, MonthView, Part, ReserveView, Shares
 
 MAX_ROWS: Final = 1_000_000
@@ -181,9 +181,9 @@ def _reserves(view: MonthView) -> Iterator[Cells]:
             "rule": item.rule,
             "standing": item.standing,
             "currency": item.currency,
-            "decimals": len(item.required.text.partition(".")[2]),
-            "required": _shown(item.required),
-            "available": _shown(item.available),
+            "decimals": item.decimals,
+            "required": units(item.required),
+            "available": units(item.available),
             "covered_percent": _percent(item),
             **_parts(item.parts),
             "verdict": item.verdict,
@@ -206,15 +206,10 @@ def _parts(parts: Sequence[Part]) -> dict[str, Cell]:
     """What counts towards a rule, by kind; None where the rule accepts none of a kind."""
     found: dict[str, Cell] = {}
     for kind in (*_PARTS, _ACCOUNTS):
-        counted = [_shown(part.number) for part in parts if (part.kind if part.kind in _PARTS else _ACCOUNTS) == kind]
+        counted = [units(part.number) for part in parts if (part.kind if part.kind in _PARTS else _ACCOUNTS) == kind]
         found[f"part_{kind.replace('-', '_')}"] = sum(counted) if counted else None
     return found
 
 
 def _exact(number: Number) -> int:
     return int(number.exact)
-
-
-def _shown(number: Number) -> int:
-    """The base units that readers are shown of a figure that may be a fraction, so that nothing is rounded twice."""
-    return int(number.text.replace(",", "").replace(".", ""))

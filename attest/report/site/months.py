@@ -7,9 +7,7 @@ are made from the numbers of the months' views.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
 from functools import partial
-from math import ceil, floor
 from typing import Final, NamedTuple
 
 from markupsafe import Markup
@@ -24,7 +22,7 @@ from attest.report.charts import (
     share_axis,
     small_lines,
 )
-from attest.report.numbers import Number, Share
+from attest.report.numbers import Number, Share, units
 from attest.report.view import CoverageRow, MonthView, ReserveView
 
 Words = Mapping[str, str]
@@ -199,8 +197,7 @@ def _reserve_plot(history: History, ident: str, of: ReserveView) -> Plot:
         _column(history, history.words["field.required"], partial(_required, key)),
         _column(history, history.words["field.available"], partial(_available, key)),
     ]
-    decimals = len(of.required.text.partition(".")[2])
-    axis = amount_axis((value for column in columns for value in column.values), decimals)
+    axis = amount_axis((value for column in columns for value in column.values), of.decimals)
     title = history.words["reserve.chart"].format(title=of.title, rule=of.rule)
     return _plot(history, ident, f"{title} ({of.currency})", columns, axis)
 
@@ -218,11 +215,11 @@ def _reserve(key: Key, view: MonthView) -> ReserveView | None:
 
 def _required(key: Key, view: MonthView) -> tuple[int, Cell] | None:
     item = _reserve(key, view)
-    return None if item is None else (ceil(Fraction(item.required.exact)), Cell(item.required))
+    return None if item is None else (units(item.required), Cell(item.required))
 
 
 def _available(key: Key, view: MonthView) -> tuple[int, Cell] | None:
     item = _reserve(key, view)
     if item is None:
         return None
-    return floor(Fraction(item.available.exact)), Cell(item.available, below=item.verdict != "MET")
+    return units(item.available), Cell(item.available, below=item.verdict != "MET")
