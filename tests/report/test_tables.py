@@ -117,7 +117,9 @@ def test_a_fraction_of_a_unit_is_rounded_once(series: Series) -> None:
     row = series.rows[0]
     assert row.view is not None
     item = row.view.reserves[0]._replace(
-        required=tables.Number("1,234.57", "3703699/3"), available=tables.Number("1,234.56", "3703699/3")
+        decimals=2,
+        required=tables.Number("1,234.57", "3703699/3"),
+        available=tables.Number("1,234.56", "3703699/3"),
     )
     changed = row._replace(view=replace(row.view, reserves=(item,)))
     (made,) = dicts(reserves_table(Series((changed,), (), ())))
