@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -143,9 +143,13 @@ class Anchors(NamedTuple):
         *,
         roles: tuple[RoleName, ...] = ("exchange", "auditor"),
         tell: Callable[[Step], None] = lambda _: None,
+        unread: Collection[str] = (),
         **known: Any,
     ) -> Verified:
-        """Verify the bundle `data`, with the files that lie beside its path; `known` is what else `verify` takes."""
+        """Verify the bundle `data`, with the files that lie beside its path, but for those whose names are `unread`.
+
+        `known` is what else `verify` takes.
+        """
         from attest.attestation.verify import verify
         from attest.lines import open_beside
 
@@ -154,7 +158,7 @@ class Anchors(NamedTuple):
             exchange_keys=() if self.key is None else (self.key,),
             roles=roles,
             now=self.now(),
-            files=lambda name: open_beside(bundle.parent, name),
+            files=lambda name: None if name in unread else open_beside(bundle.parent, name),
             tell=tell,
             **self.values(),
             **known,

@@ -51,12 +51,14 @@ def report(
     """Verify BUNDLE and draw it as a page or a PDF, for people who open no terminal.
 
     A month that does not verify has no report. It is drawn from the signed statement alone, without a clock: the same
-    month gives the same bytes.
+    month gives the same bytes. The public edition looks at nothing that is for auditors, also where it lies beside
+    BUNDLE.
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.cli.render import verified_document
     from attest.files import PUBLIC_MODE, read_bounded
     from attest.report.month import month_view
+    from attest.reserves.evidence import AUDITOR_EVIDENCE
     from attest.writing import write_once
 
     if trust_root is None:
@@ -65,8 +67,10 @@ def report(
         raise click.UsageError(f"{out} ends in neither .html nor .pdf: a report is a page or a PDF")
     data = read_bounded(bundle, MAX_BUNDLE_BYTES)
     anchors = Anchors(trust_root, next_roots, tsa_roots, at)
+    # Everybody must come to what a public report says by what everybody has.
+    unread = () if edition == "auditor" else (AUDITOR_EVIDENCE,)
     try:
-        verified = anchors.verify(bundle, data, **Known(**known).values(as_json=as_json))
+        verified = anchors.verify(bundle, data, unread=unread, **Known(**known).values(as_json=as_json))
     except AttestError as error:
         raise explained(error, (bundle, BUNDLE), (trust_root, TRUST_ROOT)) from None
     view = month_view(verified, data, auditor=edition == "auditor")

@@ -1,0 +1,24 @@
+"""A report for everybody says what everybody can find, whatever lies beside the bundle of the one who draws it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from attest.reserves.evidence import AUDITOR_EVIDENCE
+from tests.report.months import Made
+from tests.report.sites import ran
+
+WITHHELD = "2026-07"  # a wallet, and what its custodian says, are for auditors
+
+
+def test_a_public_report_is_the_same_with_and_without_what_is_for_auditors(year: Made, tmp_path: Path) -> None:
+    folder = tmp_path / WITHHELD
+    shutil.copytree(year.publication / WITHHELD, folder)
+    bundle = folder / f"{WITHHELD}.attest.json"
+    without = ran(year, "report", bundle, "-o", tmp_path / "without.html")
+    shutil.copy(year.publication.parent / "private" / WITHHELD / AUDITOR_EVIDENCE, folder)
+    beside = ran(year, "report", bundle, "-o", tmp_path / "beside.html")
+    auditors = ran(year, "report", bundle, "-o", tmp_path / "auditor.html", "--edition", "auditor")
+    assert (tmp_path / "beside.html").read_bytes() == (tmp_path / "without.html").read_bytes()
+    assert beside["steps"] == without["steps"] != auditors["steps"]
