@@ -13,7 +13,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from attest.report.charts import look
+from attest.report.charts.svg import look
 from attest.report.pieces import Pieces
 from attest.report.verdict import verdict_of
 from attest.report.view import MonthView

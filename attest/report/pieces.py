@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from attest.policy.results import Verdict
-from attest.report.charts import Segment, coverage_bar, stacked
+from attest.report.charts.bars import Segment, coverage_bar, stacked
 from attest.report.numbers import Instant, Number, Share, share
 from attest.report.view import CoverageRow, Part, ReserveView, Rest, Shares
 from attest.report.words import Language, words

@@ -10,20 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attest.report.charts import (
-    MOST_LINES,
-    Axis,
-    Line,
-    Segment,
-    amount_axis,
-    coverage_bar,
-    lines,
-    look,
-    percent_axis,
-    share_axis,
-    small_lines,
-    stacked,
-)
+from attest.report.charts.axes import Axis, amount_axis, percent_axis, share_axis
+from attest.report.charts.bars import Segment, coverage_bar, stacked
+from attest.report.charts.lines import MOST_LINES, Line, lines, small_lines
+from attest.report.charts.svg import look
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 HOSTILE: Final = "<script>alert('x')</script> & \"quoted\" </title></svg>"

@@ -12,16 +12,8 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from attest.report.charts import (
-    MOST_LINES,
-    Axis,
-    Line,
-    amount_axis,
-    lines,
-    percent_axis,
-    share_axis,
-    small_lines,
-)
+from attest.report.charts.axes import Axis, amount_axis, percent_axis, share_axis
+from attest.report.charts.lines import MOST_LINES, Line, lines, small_lines
 from attest.report.numbers import Number, Share, units
 from attest.report.view import CoverageRow, MonthView, ReserveView
 
