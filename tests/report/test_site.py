@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-import attest.report.site.files
+import attest.report.site.keys
+import attest.report.site.pages
 import attest.report.site.published
 from attest.attestation.envelope import Envelope
 from attest.attestation.trust import Trust, parse_root, parse_root_file
@@ -37,6 +38,9 @@ from tests.report.months import Made, _roots, _signed_root, write_months
 from tests.report.plan import months
 
 LAST, BEFORE, FIRST = "2026-10", "2026-09", "2026-08"
+ALL_PAGES = sorted(
+    [f"{lang} {what}" for lang in ("en", "ja") for what in (FIRST, BEFORE, LAST, "index")] + ["ja index"]
+)
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -449,6 +453,92 @@ def test_what_is_no_bundle_ends_it_and_nothing_is_written(own: Made, tmp_path: P
     assert not (tmp_path / "site").exists()
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is drawn of pages from now on: the language, and the month or the template."""
+    found: list[str] = []
+    month_page, page = attest.report.site.pages.month_page, attest.report.site.pages.page
+
+    def month(view: Any, lang: Any, **more: Any) -> bytes:
+        found.append(f"{lang} {view.period}")
+        return month_page(view, lang, **more)
+
+    def other(template: str, lang: Any, *rest: Any, **values: Any) -> bytes:
+        found.append(f"{lang} {template.partition('.')[0]}")
+        return page(template, lang, *rest, **values)
+
+    monkeypatch.setattr(attest.report.site.pages, "month_page", month)
+    monkeypatch.setattr(attest.report.site.pages, "page", other)
+    return found
+
+
+def test_a_second_run_draws_no_page_and_another_month_only_its_own_and_the_index(
+    own: Made, tmp_path: Path, drawn: list[str]
+) -> None:
+    site = tmp_path / "site"
+    made(own, site)
+    assert sorted(drawn) == ALL_PAGES
+    drawn.clear()
+    assert made(own, site)[1]["written"] == []
+    assert drawn == []
+    (own.publication / BEFORE / "evidence-public.jsonl").unlink()
+    made(own, site)
+    changed = sorted(drawn)
+    assert changed == ["en 2026-09", "en index", "ja 2026-09", "ja index", "ja index"]
+    drawn.clear()
+    break_month(own, BEFORE)
+    made(own, site)
+    assert sorted(drawn) == ["en failed", "en index", "ja failed", "ja index", "ja index"]
+    drawn.clear()
+    made(own, site)
+    assert drawn == []
+    kept = files(site)
+    assert made(own, tmp_path / "anew")[0] == 1
+    assert files(tmp_path / "anew") == kept
+
+
+def test_a_page_that_was_changed_or_is_not_the_recorded_one_is_drawn_again(
+    three: Made, site: Path, tmp_path: Path, drawn: list[str]
+) -> None:
+    own = Path(shutil.copytree(site, tmp_path / "site"))
+    (own / "ja" / LAST / "index.html").write_text("changed by somebody")
+    (own / "en" / FIRST / "index.html").unlink()
+    made(three, own)
+    assert sorted(drawn) == [f"en {FIRST}", f"ja {LAST}"]
+    assert files(own) == files(site)
+    drawn.clear()
+    record = json.loads((own / ".attest-site.json").read_bytes())
+    record["files"][f"en/{BEFORE}/index.html"]["key"] = "00" * 32
+    record["files"][f"ja/{BEFORE}/index.html"]["sha256"] = "00" * 32
+    del record["files"]["en/index.html"]["sha256"]
+    (own / ".attest-site.json").write_text(json.dumps(record))
+    made(three, own)
+    assert sorted(drawn) == [f"en {BEFORE}", "en index", f"ja {BEFORE}"]
+    assert files(own) == files(site)
+
+
+def test_another_release_of_attest_or_of_a_library_and_another_template_draw_all_pages(
+    three: Made, site: Path, tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path(shutil.copytree(site, tmp_path / "site"))
+    report = Path(shutil.copytree(attest.report.site.keys._REPORT, tmp_path / "report"))
+    monkeypatch.setattr(attest.report.site.keys, "_REPORT", report)
+    made(three, own)
+    assert drawn == []
+    with (report / "templates" / "month" / "how.jinja").open("ab") as template:
+        template.write(b"\n")
+    made(three, own)
+    assert sorted(drawn) == ALL_PAGES
+    drawn.clear()
+    for name, value in {"__version__": "99", "version": lambda _: "99"}.items():
+        monkeypatch.setattr(attest.report.site.keys, name, value)
+        made(three, own)
+        assert sorted(drawn) == ALL_PAGES, name
+        drawn.clear()
+    made(three, own)
+    assert drawn == []
+
+
 def test_reports_are_drawn_once_and_again_only_when_something_is_new(
     own: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -475,7 +565,7 @@ def test_reports_are_drawn_once_and_again_only_when_something_is_new(
     drawn.clear()
     for period in (BEFORE, LAST):
         shutil.rmtree(own.publication / period)
-    monkeypatch.setattr(attest.report.site.files, "__version__", "99")
+    monkeypatch.setattr(attest.report.site.keys, "__version__", "99")
     made(own, site, pdf=True)
     assert drawn == [f"ja {FIRST}", f"en {FIRST}"]
     made(own, site)

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from attest import __version__
 from attest.attestation.envelope import Envelope
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
@@ -19,6 +17,7 @@ from attest.report.history.series import read_series
 from attest.report.site.feed import feed
 from attest.report.site.folder import Content, Data, Drawn
 from attest.report.site.index import index_bytes, index_document, pdf_path
+from attest.report.site.keys import Keys
 from attest.report.site.pages import Pages
 from attest.report.site.published import SUMS, Site, beside, said, site_months, sums, unread
 from attest.report.site.roots import site_roots
@@ -72,13 +71,13 @@ def site_files(site: Site) -> dict[str, Content]:
     """The files of a site by their paths in it, in the order in which they are written: what names others is last."""
     verifier = build_page(site.roots[0].envelope)
     digest = sha256(verifier).hexdigest()
-    pages = Pages(site, verifier=digest)
+    keys = Keys(site, verifier=digest)
     files: dict[str, Content] = {item.path: Data(item.envelope.to_bytes()) for item in site.roots}
     files[VERIFIER] = Data(verifier)
     files.update(_downloads(site))
     if site.pdf:
-        files.update(_reports(site))
-    files.update((path, Data(page)) for path, page in pages.all())
+        files.update(_reports(site, keys))
+    files.update(Pages(site, keys, verifier=digest).all())
     if any(month.files for month in site.months):
         files["feed.xml"] = Data(feed(site.months, site.origin, site.entity, site.url))
     files["index.json"] = Data(index_bytes(index_document(site, verifier=digest)))
@@ -95,20 +94,18 @@ def _downloads(site: Site) -> Iterator[tuple[str, Content]]:
         yield f"{period}/{SUMS}", Data(sums(files))
 
 
-def _reports(site: Site) -> Iterator[tuple[str, Content]]:
-    """The reports as PDF, each drawn only where something is new that it is made from."""
+def _reports(site: Site, keys: Keys) -> Iterator[tuple[str, Drawn]]:
+    """The reports as PDF."""
     from attest.report.pdf import month_pdf
 
-    program = f"{__version__} {version('typst')}"
     for month in site.months:
         if (view := month.row.view) is None:
             continue
         _require_drawable(view)
         for lang in LANGUAGES:
-            key = sha256(f"{program} {lang} {view!r} {month.files[0].sha256}".encode()).hexdigest()
-            named = month.files[0].name
+            path, named = pdf_path(lang, month.period), month.files[0].name
             draw = partial(month_pdf, view, lang, edition="public", bundle=month.bundle, bundle_name=named)
-            yield pdf_path(lang, month.period), Drawn(key, draw)
+            yield path, Drawn(keys.of_report(path, month, view), draw)
 
 
 def _require_drawable(view: MonthView) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
 from attest.report.html import Links, month_page, page
+from attest.report.site.folder import Drawn
 from attest.report.site.index import asset_path, page_path, pdf_path
+from attest.report.site.keys import Keys
 from attest.report.site.months import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
 from attest.report.site.published import SUMS, Site, SiteMonth
-from attest.report.verdict import verdict_of
+from attest.report.verdict import Verdict, verdict_of
 from attest.report.view import CoverageRow, MonthView
 from attest.report.words import LANGUAGES, Language
 from attest.report.words.site import site_words
@@ -23,32 +25,29 @@ _ROOM: Final = 144  # months times assets, up to which the index itself has the 
 class Pages:
     """All pages of a site. `verifier` is the SHA-256 in hex of the page in which customers verify."""
 
-    def __init__(self, site: Site, *, verifier: str) -> None:
+    def __init__(self, site: Site, keys: Keys, *, verifier: str) -> None:
         self._site = site
+        self._keys = keys
         self._verifier = verifier
         shown: dict[str, MonthView | None] = {}
         for month in site.months:
             shown[month.period] = shown.get(month.period) or month.row.view
         self._shown = tuple(Shown(period, view) for period, view in shown.items())
-        self._verdicts = {period: verdict_of(view) for period, view in shown.items() if view is not None}
         self._are_assets_inline = len(self._shown) * len(site.assets) <= _ROOM
 
-    def all(self) -> Iterator[tuple[str, bytes]]:
+    def all(self) -> Iterator[tuple[str, Drawn]]:
         """Every page by its path; those that name others come last."""
         for lang in LANGUAGES:
-            history = History(self._shown, site_words(lang))
             yield from self._months(lang)
-            plots = [asset_plots(history, f"a{number}", asset) for number, asset in enumerate(self._site.assets)]
             if not self._are_assets_inline:
-                for asset, found in zip(self._site.assets, plots, strict=True):
-                    yield asset_path(lang, asset), self._asset(lang, asset, found)
-            inline = [plot for found in plots for plot in found] if self._are_assets_inline else []
-            index = partial(self._index, history, lang, inline)
-            yield f"{lang}/index.html", index(top="../")
-            if lang == LANGUAGES[0]:
-                yield "index.html", index(top="")
+                for number, asset in enumerate(self._site.assets):
+                    path = asset_path(lang, asset)
+                    yield path, Drawn(self._keys.of_site(path), partial(self._asset, lang, number, asset))
+            indices = {f"{lang}/index.html": "../"} | ({"index.html": ""} if lang == LANGUAGES[0] else {})
+            for path, top in indices.items():
+                yield path, Drawn(self._keys.of_site(path), partial(self._index, lang, top=top))
 
-    def _months(self, lang: Language) -> Iterator[tuple[str, bytes]]:
+    def _months(self, lang: Language) -> Iterator[tuple[str, Drawn]]:
         for period, view in self._shown:
             months = [month for month in self._site.months if month.period == period and month.files]
             if not months:
@@ -58,15 +57,31 @@ class Pages:
             pdf = f"report.{lang}.pdf" if self._site.pdf and view is not None else None
             links = self._links(lang, path, top, pdf=pdf, files=files)
             if view is not None:
-                yield path, month_page(view, lang, links=links)
+                yield path, Drawn(self._keys.of_view(path, view, links), partial(month_page, view, lang, links=links))
             else:
-                found = [(month, self._files(month, top)) for month in months]
-                title = f"{self._site.entity} {period}"
-                yield path, self._page("failed.html.jinja", lang, links, period=period, found=found, title=title)
+                draw = partial(self._failed, lang, links, period, months)
+                yield path, Drawn(self._keys.of_months(path, months, links), draw)
 
-    def _index(self, history: History, lang: Language, inline: list[Plot], *, top: str) -> bytes:
+    def _failed(self, lang: Language, links: Links, period: str, months: list[SiteMonth]) -> bytes:
+        found = [(month, self._files(month, "../../")) for month in months]
+        title = f"{self._site.entity} {period}"
+        return self._page("failed.html.jinja", lang, links, period=period, found=found, title=title)
+
+    @cached_property
+    def _verdicts(self) -> dict[str, Verdict]:
+        return {period: verdict_of(view) for period, view in self._shown if view is not None}
+
+    def _history(self, lang: Language) -> History:
+        return History(self._shown, site_words(lang))
+
+    def _plots(self, lang: Language, number: int, asset: str) -> tuple[Plot, ...]:
+        return asset_plots(self._history(lang), f"a{number}", asset)
+
+    def _index(self, lang: Language, *, top: str) -> bytes:
         site = self._site
         words = site_words(lang)
+        history = self._history(lang)
+        assets = enumerate(site.assets) if self._are_assets_inline else ()
         of_rows = {item.sentence for month in site.months for item in month.said}
         return self._page(
             "index.html.jinja",
@@ -82,16 +97,17 @@ class Pages:
             periods=history.periods,
             coverage=coverage_plot(history, site.assets),
             reserves=reserve_plots(history),
-            inline=inline,
+            inline=[plot for number, asset in assets for plot in self._plots(lang, number, asset)],
             assets=[(asset, f"{top}{asset_path(lang, asset)}") for asset in site.assets],
             verifier=self._verifier,
             lowest=_lowest,
         )
 
-    def _asset(self, lang: Language, asset: str, plots: tuple[Plot, ...]) -> bytes:
+    def _asset(self, lang: Language, number: int, asset: str) -> bytes:
         links = self._links(lang, asset_path(lang, asset), "../../")
         title = f"{site_words(lang)['site.asset'].format(asset=asset)} - {self._site.entity}"
-        periods = tuple(month.period for month in self._shown)
+        periods = self._history(lang).periods
+        plots = self._plots(lang, number, asset)
         return self._page("asset.html.jinja", lang, links, asset=asset, plots=plots, title=title, periods=periods)
 
     def _links(
