@@ -105,13 +105,15 @@ def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: 
     typst = _typst()
     issued = datetime.fromisoformat(view.issued_at.iso).astimezone(UTC)
     title = said["page.title"].format(entity=view.entity, period=view.period, verdict=said[f"verdict.{view.verdict}"])
+    verdict = verdict_of(view)
     data = {
         "lang": lang,
         "title": title,
         "date": {name: getattr(issued, name) for name in ("year", "month", "day", "hour", "minute", "second")},
         "bundle": bundle_name,
         "words": dict(said),
-        "verdict": _plain(verdict_of(view)),
+        "verdict": _plain(verdict),
+        "is_qualified": verdict.is_qualified,
         "view": _plain(view),
     }
     made = typst.compile(

@@ -17,7 +17,7 @@ from attest.policy.results import Verdict
 from attest.policy.terms import AuthorityStatus
 from attest.report.numbers import Instant, Number, Share
 
-Storage = Literal["cold", "hot", "other", "trust", "money"]
+Storage = Literal["cold", "hot", "other", "trust"]
 ControlShown = Literal["signed", "confirmed", "sampled", "nothing", "unavailable"]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 LOOKS: Final = ("#17663a", "#2f7fb8", "#9a6a1c", "#77808c", "#7b4ea8", "#0f7b7d", "#a9b1bb")
 _LOOK_OF: Final = {
     "proven": 0, "agreed": 1, "single": 2, "declared": 3,
-    "cold": 1, "hot": 2, "other": 3, "trust": 0, "money": 5,
+    "cold": 1, "hot": 2, "other": 3, "trust": 0,
     "signed": 0, "confirmed": 1, "sampled": 2, "nothing": 3, "unavailable": 6,
     "coins": 0, "deposits": 1, "insurance": 2, "bank-guarantee": 4, "trust-deposit": 5, "escrow": 3,
 }  # fmt: skip

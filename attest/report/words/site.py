@@ -49,7 +49,6 @@ EN: Final[dict[str, str]] = {
     "site.roots.note": "They say whose signatures count. Compare the fingerprint, or its 24 words, with one that you "
     "got elsewhere, such as from the auditor or on paper.",
     "site.root": "Trust root {version}",
-    "site.root.dates": "issued {issued}, expires {expires}",
     "site.how": "How to check it yourself",
     "site.how.month": "One month, with its files in one folder:",
     "site.how.history": "All months, and how they follow one another:",
@@ -111,7 +110,6 @@ JA: Final[dict[str, str]] = {
     "site.roots": "トラストルート",
     "site.roots.note": "誰の署名を有効とするかを定めたものです。監査人や紙の資料など、ほかの場所から入手した指紋、または24の単語と見比べてください。",
     "site.root": "トラストルート（第{version}版）",
-    "site.root.dates": "{issued}発行、{expires}失効",
     "site.how": "自分で検証する方法",
     "site.how.month": "1か月分（ファイルは1つのフォルダにまとめてください）：",
     "site.how.history": "すべての月と、そのつながり：",
