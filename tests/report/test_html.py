@@ -17,12 +17,13 @@ from markupsafe import escape
 
 from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import verify
+from attest.policy.results import Verdict
 from attest.report import html
 from attest.report.html import ALONE, Links, month_page
 from attest.report.month import month_view
 from attest.report.numbers import Number, Share, amount, count, height, share
 from attest.report.pieces import Pieces
-from attest.report.view import CoverageRow, HeldRow, LowestRow, MonthView, Rest
+from attest.report.view import CoverageRow, HeldRow, LowestRow, MonthView, PolicyView, Rest
 from attest.report.words import LANGUAGES, Language, words
 from tests.report.months import Made
 from tests.report.reading import Element, read_page
@@ -201,28 +202,43 @@ def test_the_verdict_says_how_much_was_not_checked_and_until_when_it_holds(view:
     assert "All 16 steps were checked" in alone
 
 
-QUALIFIED: Final = ("checks", "reports", "coverage", "other_networks")
+QUALIFIED: Final = ("checks", "reports", "coverage", "undecided", "unseen", "missing_policies", "other_networks")
 
 
 def plain(view: MonthView, **changes: Any) -> MonthView:
     """The month with nothing beside its verdict."""
     checks = tuple(row._replace(verdict="VERIFIED") for row in view.checks)
     coverage = tuple(row._replace(rest=None) for row in view.coverage)
-    return public(view, **({"checks": checks, "reports": (), "coverage": coverage, "other_networks": ()} | changes))
+    sound: dict[str, Any] = {"checks": checks, "reports": (), "coverage": coverage, "other_networks": ()}
+    return public(view, **(sound | {"policies": ruled(view, "MET"), "missing_policies": ()} | changes))
+
+
+def ruled(view: MonthView, verdict: Verdict, rest: Rest | None = None) -> tuple[PolicyView, ...]:
+    """The first policy with one rule of this verdict."""
+    policy = view.policies[0]
+    return (policy._replace(rules=(policy.rules[0]._replace(verdict=verdict, rest=rest),)),)
 
 
 @pytest.mark.parametrize("name", QUALIFIED)
 def test_a_month_that_is_met_is_green_only_with_nothing_beside_it(view: MonthView, name: str) -> None:
-    beside = {
+    rest, id_ = Rest((), 1, ()), view.policies[0].rules[0].id
+    beside: dict[str, Any] = {
         "checks": (view.checks[0]._replace(verdict="NOT MET"),),
         "reports": view.reports,
-        "coverage": (view.coverage[0]._replace(rest=Rest((), 1, ())),),
+        "coverage": (view.coverage[0]._replace(rest=rest),),
+        "undecided": ruled(view, "INSUFFICIENT_DATA"),
+        "unseen": ruled(view, "MET", rest),
+        "missing_policies": ("own-rule",),
         "other_networks": ("eip155:31337",),
     }
     assert section(drawn(plain(view)), "verdict").attributes["class"] == "verdict good"
-    found = section(drawn(plain(view, **{name: beside[name]})), "verdict")
+    field = "policies" if name in {"undecided", "unseen"} else name
+    found = section(drawn(plain(view, **{field: beside[name]})), "verdict")
     assert found.attributes["class"] == "verdict warn"
     assert ("eip155:31337" in found.text) == (name == "other_networks")
+    assert (id_ in found.text) == (field == "policies")
+    assert ("lack figures" in found.text) == (name == "undecided")
+    assert ("own-rule" in found.text) == (name == "missing_policies")
 
 
 def short(view: MonthView) -> MonthView:

@@ -82,6 +82,7 @@ def _coverage(row: CoverageRow) -> dict[str, Any]:
         "counted": counted.exact,
         "percent": None if row.coverage.number is None else row.coverage.number.text,
         "met": row.met,
+        "checked": row.rest is None,
     }
 
 

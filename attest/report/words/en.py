@@ -55,6 +55,9 @@ EN: Final[dict[str, str]] = {
     "verdict.open": "{count} of {all} steps were not checked, or not to their end. They are listed below with the reason.",
     "verdict.open.none": "All {all} steps were checked to their end.",
     "verdict.rest": "The evidence for these reserves was not checked here, or not all of it: {assets}",
+    "verdict.undecided": "Rules that lack figures, so that nobody can say whether they are met:",
+    "verdict.unseen": "Rules that are met by figures of which not all were checked here: {rules}",
+    "verdict.missing": "Rule sets that could not be computed again, because their files are not here: {names}",
     "verdict.networks": "Some of the reserves lie outside the main networks that attest knows, where coins may be worth nothing: "
     "{networks}",
     "verdict.root": "All of this rests on the trust root whose fingerprint stands below.",
@@ -188,7 +191,6 @@ EN: Final[dict[str, str]] = {
     "storage.hot": "hot wallets",
     "storage.other": "other storage",
     "storage.trust": "money in trust",
-    "storage.money": "money at a bank",
     "control.signed": "signatures of its keys",
     "control.confirmed": "a custodian's confirmation",
     "control.sampled": "signatures, of some by sample",

@@ -1,0 +1,124 @@
+"""The index of a site says nothing better of a month than the month's own report does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest.attestation.trust import parse_root_file
+from attest.cli.history import bundles_in
+from attest.report.site.files import read_site, site_files
+from attest.report.site.folder import Copy, Data
+from attest.report.site.published import Site
+from attest.report.view import MonthView, Rest
+from attest.report.words import words
+from tests.report.months import Made, write_months
+from tests.report.reading import Element, read_page
+
+LAST = "2026-10"
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One month; nobody writes into its folders."""
+    return write_months(tmp_path_factory.mktemp("one") / "month", count=1, assets=3, sound=True)
+
+
+def site_of(publication: Path, made: Made, now: datetime) -> Site:
+    return read_site(
+        publication,
+        bundles_in(publication),
+        pinned=parse_root_file(made.trust_root.read_bytes()),
+        later_roots=(),
+        authorities=(),
+        now=now,
+        url=None,
+        pdf=False,
+    )
+
+
+def of_main_networks(site: Site, **changes: Any) -> Site:
+    """The site with nothing beside the verdict of its months but `changes` of their views."""
+    months = [
+        month._replace(row=month.row._replace(view=replace(view, other_networks=(), **changes)))
+        for month in site.months
+        if isinstance(view := month.row.view, MonthView)
+    ]
+    return replace(site, months=tuple(months))
+
+
+def index_of(site: Site) -> Element:
+    """The English index."""
+    content = site_files(site)["en/index.html"]
+    assert not isinstance(content, Copy)
+    return read_page(content.data if isinstance(content, Data) else content.draw())
+
+
+def section(page: Element, name: str) -> Element:
+    return next(one for one in page.all("section") if one.attributes.get("id") == name)
+
+
+def box(page: Element) -> Element:
+    """The verdict on the newest month."""
+    return next(one for one in section(page, "newest").all("div") if "verdict" in one.attributes["class"])
+
+
+def test_the_newest_month_is_green_only_with_nothing_beside_it(one: Made) -> None:
+    good = of_main_networks(site_of(one.publication, one, one.at))
+    assert box(index_of(good)).attributes["class"] == "verdict good"
+    late = box(index_of(of_main_networks(site_of(one.publication, one, one.at + timedelta(days=200)))))
+    assert late.attributes["class"] == "verdict warn"
+    assert "is the last month, and it expired at" in late.text
+
+
+def test_what_was_not_checked_or_could_not_be_judged_is_said_of_each_month(one: Made) -> None:
+    site = site_of(one.publication, one, one.at)
+    view = site.months[0].row.view
+    assert view is not None
+    lowest = min(view.coverage, key=lambda row: row.coverage.hundredths)
+    coverage = tuple(row._replace(rest=Rest((), 1, ())) if row is lowest else row for row in view.coverage)
+    rules = view.policies[0].rules
+    policies = (view.policies[0]._replace(rules=(rules[0]._replace(verdict="INSUFFICIENT_DATA"), *rules[1:])),)
+    page = index_of(of_main_networks(site, coverage=coverage, policies=policies, missing_policies=("other-rule",)))
+    said = words("en")
+    assert box(page).attributes["class"] == "verdict warn"
+    for part in (box(page), section(page, "months")):
+        assert said["verdict.rest"].format(assets=lowest.asset) in part.text
+        assert said["verdict.undecided"] in part.text
+        assert rules[0].id in part.text
+        assert said["verdict.missing"].format(names="other-rule") in part.text
+    assert lowest.coverage.number is not None
+    assert f"{lowest.coverage.number.text} {said['rest.not-checked']}" in section(page, "months").text
+    plain = index_of(of_main_networks(site)).text
+    assert said["rest.not-checked"] not in plain
+    assert said["verdict.undecided"] not in plain
+
+
+def test_the_index_for_programs_says_which_coverage_was_checked(one: Made) -> None:
+    site = site_of(one.publication, one, one.at)
+    view = site.months[0].row.view
+    assert view is not None
+    coverage = (view.coverage[0]._replace(rest=Rest((), 1, ())), *view.coverage[1:])
+    content = site_files(of_main_networks(site, coverage=coverage))["index.json"]
+    assert isinstance(content, Data)
+    (month,) = json.loads(content.data)["months"]
+    assert [item["checked"] for item in month["coverage"]] == [False, True, True]
+
+
+def test_a_false_copy_of_the_newest_month_does_not_say_that_its_figures_are_left_out(one: Made, tmp_path: Path) -> None:
+    publication = Path(shutil.copytree(one.publication, tmp_path / "publication"))
+    bundle = json.loads((publication / LAST / f"{LAST}.attest.json").read_bytes())
+    bundle["envelope"]["signatures"] = bundle["envelope"]["signatures"][:1]
+    (publication / "z").mkdir()
+    (publication / "z" / f"{LAST}.attest.json").write_text(json.dumps(bundle), encoding="utf-8")
+    site = site_of(publication, one, one.at)
+    assert [month.row.state for month in site.months] == ["verified", "failed"]
+    page = index_of(site)
+    assert f"No figures of {LAST}" not in section(page, "newest").text
+    assert "too few signatures" in section(page, "months").text
