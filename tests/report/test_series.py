@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from attest.attestation.history import History
 from attest.errors import UnavailableError
-from attest.report.history.series import Series, read_series
+from attest.report.history.series import Series, _missing, read_series, series
 from tests.attestation import test_history as broken
 from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
 from tests.conftest import Exchange
@@ -104,6 +106,35 @@ def test_a_file_that_says_no_month_has_no_row_and_one_whose_name_does_has(exchan
     assert [finding.names for finding in history.findings] == [("x.attest.json",)]
     _, series = read({**found, "2027-02.attest.json": b"{"})
     assert states(series)[3:] == [("27-01", "gap"), ("27-02", "failed")]
+
+
+def test_a_month_that_nobody_signed_does_not_make_hundreds_of_rows(exchange: Exchange) -> None:
+    found = months(exchange)
+    _, series = read({**found, "2999-12.attest.json": b"{", "2000-01.attest.json": b"{"})
+    assert states(series) == [("00-01", "failed"), *states(read(found)[1]), ("99-12", "failed")]
+    _, series = read({"2999-12.attest.json": b"{", "2000-01.attest.json": b"{"})
+    assert states(series) == [("00-01", "failed"), ("99-12", "failed")]
+
+
+def test_a_year_without_statements_has_rows_where_the_months_around_it_verified() -> None:
+    def month(period: str) -> Any:
+        return SimpleNamespace(period=period)
+
+    history = History((month("2026-01"), month("2028-01")), ())
+    assert len([*_missing({"2026-01", "2026-06", "2028-01"}, history)]) == 4 + 18
+
+
+def test_of_two_copies_the_one_with_its_files_is_shown(exchange: Exchange) -> None:
+    found = months(exchange)
+    copy = "0/2026-11.attest.json"
+    history, shown = read({**found, copy: found[name("2026-11")]})
+    assert shown.rows[1].name == copy
+    lacking = tuple(
+        month._replace(verified=replace(month.verified, missing=("a", "b") if month.name == copy else ("a",)))
+        for month in history.months
+    )
+    views = {month.name: row.view for month in lacking for row in shown.rows if row.period == month.period and row.view}
+    assert series(replace(history, months=lacking), views).rows[1].name == name("2026-11")
 
 
 def test_a_month_that_is_late_keeps_its_figures(exchange: Exchange) -> None:

@@ -6,14 +6,16 @@ replaced, told twice, out of order or under another name, has a row and no view.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from attest.attestation.history import Finding, History, check_history
 from attest.attestation.months import months_between
 from attest.attestation.verify import Verified
 from attest.report.view import MonthView
+
+_LEAP: Final = 12  # months that may be missing before one that did not verify, or after it
 
 State = Literal["verified", "not-met", "gap", "failed", "not-checked"]
 
@@ -38,8 +40,9 @@ class Series(NamedTuple):
     """The months of one exchange.
 
     `rows` are ascending and have every month of the calendar from the first to the last, gaps too, and one month
-    several times where several statements of it were found. `findings` are all of the history, also those that belong
-    to no row. `assets` are all that any shown month has, ascending.
+    several times where several statements of it were found. A bundle that did not verify may say any month: what lies
+    between it and the others has rows only where that is a year at most. `findings` are all of the history, also those
+    that belong to no row. `assets` are all that any shown month has, ascending.
     """
 
     rows: tuple[MonthRow, ...]
@@ -63,21 +66,29 @@ def read_series(bundles: Mapping[str, bytes], **known: Any) -> tuple[History, Se
 def series(history: History, views: Mapping[str, MonthView]) -> Series:
     """The rows of a history, with the views of the months that verified, by the names of their bundles.
 
-    Of several copies of one statement there is one row, of a copy against which nothing was found, where there is one.
-    A bundle that says no month has no row; its finding stands among those of the series.
+    Of several copies of one statement there is one row: of one against which nothing was found, where there is one, and
+    of those, of one beside which most of its files lie. A bundle that says no month has no row; its finding stands
+    among those of the series.
     """
     rows = [*_verified(history, views), *_unverified(history.findings)]
-    periods = sorted({row.period for row in rows})
-    for before, after in pairwise(periods):
-        rows += [_gap(period, history.findings) for period in months_between(before, after)]
+    rows += [_gap(period, history.findings) for period in _missing({row.period for row in rows}, history)]
     rows.sort(key=lambda row: (row.period, row.name or ""))
     assets = {item.asset for row in rows if row.view is not None for item in row.view.coverage}
     return Series(tuple(rows), history.findings, tuple(sorted(assets)))
 
 
+def _missing(there: Collection[str], history: History) -> Iterator[str]:
+    """The months between those that are `there`, but not all that a bundle which did not verify may leap over."""
+    verified = sorted(month.period for month in history.months)
+    for before, after in pairwise(sorted(there)):
+        months = months_between(before, after)
+        if len(months) <= _LEAP or (verified and verified[0] <= before and after <= verified[-1]):
+            yield from months
+
+
 def _verified(history: History, views: Mapping[str, MonthView]) -> list[MonthRow]:
     found: dict[bytes, MonthRow] = {}
-    for month in sorted(history.months, key=lambda month: month.name):
+    for month in sorted(history.months, key=lambda month: (len(month.verified.missing), month.name)):
         said = tuple(finding for finding in history.findings if month.name in finding.names)
         doubtful = any(not finding.adverse for finding in said)
         view = None if doubtful else views[month.name]
