@@ -32,6 +32,7 @@ LACKING: Final = "site/lacking"
 NOT_MET: Final = "history/not-met"
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NO_CHARACTERS: Final = "\ufffe\uffff"  # which XML lacks
+_BUNDLE: Final = ".attest.json"
 _SHOWN: Final = 12  # digits of a digest in the name of a bundle that is one of several
 
 
@@ -184,10 +185,15 @@ def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
 def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
     """The subject files of a month, and a sentence for each that is not there."""
     found, lacking = [], []
+    taken = {SUMS.casefold()}
     for item in view.files:
-        if item.name in {SUMS, f"{view.period}.attest.json"}:
-            lacking.append(f"{item.name} of {view.period} has a name that the site itself needs, and is not copied")
+        name = item.name.casefold()  # some disks do not tell capitals from small letters
+        if name in taken or name.endswith(_BUNDLE):
+            lacking.append(
+                f"{item.name} of {view.period} has a name that the site gives to another file, and is not copied"
+            )
         elif item.there:
+            taken.add(name)
             found.append(Download(item.name, item.sha256, Copy(folder / item.name, item.sha256)))
         else:
             lacking.append(f"{item.name} is not beside the bundle of {view.period}")
