@@ -59,7 +59,8 @@ class Keys:
 def program(*, with_pdf: bool) -> str:
     """The digest of what draws: the releases of attest and of libraries, and the reports' own files."""
     names = (*_LIBRARIES, "typst") if with_pdf else _LIBRARIES
-    files = sorted(path for path in _REPORT.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    # Python compiles into __pycache__ at any time, under names that last for a moment.
+    files = sorted(path for path in _REPORT.rglob("*") if "__pycache__" not in path.parts and path.is_file())
     return digest(
         __version__,
         [version(name) for name in names],
