@@ -105,13 +105,13 @@ Go on with
 def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     """Write the site of the one month to `folder`; a line that says so where it has no reports as PDF."""
     from datetime import UTC, datetime
-    from importlib.util import find_spec
 
     from attest.attestation.trust import parse_root_file
+    from attest.report.pdf import INSTALL, can_draw
     from attest.report.site.files import read_site, site_files
     from attest.report.site.folder import fill_site
 
-    pdf = find_spec("typst") is not None
+    pdf = can_draw()
     publication = bundle.parent.parent
     made = read_site(
         publication,
@@ -124,7 +124,7 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
         pdf=pdf,
     )
     fill_site(folder, site_files(made))
-    return "" if pdf else "\n  (reports as PDF were left out, for they need pip install 'attest-por[report]')"
+    return "" if pdf else f"\n  (reports as PDF were left out, for they need {INSTALL})"
 
 
 def _serve(environment: dict[str, str]) -> None:

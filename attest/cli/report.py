@@ -14,7 +14,6 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
 if TYPE_CHECKING:
-    from attest.report.pdf import Edition
     from attest.report.view import MonthView
     from attest.report.words import Language
 
@@ -58,6 +57,7 @@ def report(
     from attest.cli.render import verified_document
     from attest.files import PUBLIC_MODE, read_bounded
     from attest.report.month import month_view
+    from attest.report.pdf import require_typst
     from attest.reserves.evidence import AUDITOR_EVIDENCE
     from attest.writing import write_once
 
@@ -65,6 +65,8 @@ def report(
         raise click.UsageError("say whom you trust: --trust-root FILE")
     if out.suffix not in {".html", ".pdf"}:
         raise click.UsageError(f"{out} ends in neither .html nor .pdf: a report is a page or a PDF")
+    if out.suffix == ".pdf":
+        require_typst()
     data = read_bounded(bundle, MAX_BUNDLE_BYTES)
     anchors = Anchors(trust_root, next_roots, tsa_roots, at)
     # Everybody must come to what a public report says by what everybody has.
@@ -95,8 +97,7 @@ def _drawn(view: MonthView, lang: Language, bundle: bytes, *, as_pdf: bool) -> b
     if as_pdf:
         from attest.report.pdf import month_pdf
 
-        edition: Edition = "public" if view.auditor is None else "auditor"
-        return month_pdf(view, lang, edition=edition, bundle=bundle, bundle_name=f"{view.period}.attest.json")
+        return month_pdf(view, lang, bundle=bundle, bundle_name=f"{view.period}.attest.json")
     from attest.report.html import month_page
 
     return month_page(view, lang)

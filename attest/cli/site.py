@@ -80,13 +80,13 @@ def site(
 
 def _require_pdf() -> None:
     """Raise `UnavailableError` where reports cannot be drawn as PDF, before a site is begun."""
-    from importlib.util import find_spec
+    from attest.report.pdf import INSTALL, can_draw
 
-    if find_spec("typst") is None:
+    if not can_draw():
         raise UnavailableError(
-            "report/extra",
-            "reports as PDF need the extra [report], which is not installed; nothing was written",
-            hint="pip install 'attest-por[report]', or leave the reports out with --no-pdf",
+            "report/typst",
+            "reports as PDF are set by typst, which is not installed here; nothing was written",
+            hint=f"{INSTALL}, or leave the reports out with --no-pdf",
         )
 
 

@@ -6,13 +6,14 @@ the machine is read; a character that they lack is an error, because typst would
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from attest.errors import MalformedError, UnavailableError
 from attest.report.verdict import verdict_of
@@ -22,7 +23,7 @@ from attest.report.words import Language, words
 if TYPE_CHECKING:
     import typst
 
-Edition = Literal["public", "auditor"]
+INSTALL: Final = "pip install 'attest-por[report]'"
 _HERE: Final = Path(__file__).parent
 _FONTS: Final = _HERE / "fonts"
 _TEMPLATES: Final = _HERE / "templates"
@@ -30,20 +31,27 @@ _MAX_SHOWN: Final = 80  # characters of a text that has one which cannot be draw
 _STANDARDS: Final = ("a-3a",)  # tagged, and may have files attached
 
 
-def month_pdf(view: MonthView, lang: Language, *, edition: Edition, bundle: bytes, bundle_name: str) -> bytes:
-    """A PDF of a month, with `bundle` attached to it as `bundle_name`.
-
-    `edition` says whether it shows what only an auditor is given, of which `view` must have it then.
+def month_pdf(view: MonthView, lang: Language, *, bundle: bytes, bundle_name: str) -> bytes:
+    """A PDF of a month, the auditor's edition where the view has it, with `bundle` attached to it as `bundle_name`.
 
     Raises `MalformedError` naming a character that the fonts do not have, and `UnavailableError` without typst.
     """
-    if edition == "auditor" and view.auditor is None:
-        raise ValueError("this view has nothing of the auditor's edition")
-    shown = view if edition == "auditor" else replace(view, auditor=None)
+    require_typst()
+    require_drawable(view)
     said = words(lang)
-    require_drawable(shown)
     require_characters(dict(said), "words")
-    return _compiled(shown, lang, said, bundle, bundle_name)
+    return _compiled(view, lang, said, bundle, bundle_name)
+
+
+def can_draw() -> bool:
+    """Whether typst is installed, which sets a PDF."""
+    return importlib.util.find_spec("typst") is not None
+
+
+def require_typst() -> None:
+    """Raise `UnavailableError` where no PDF can be set."""
+    if not can_draw():
+        raise UnavailableError("report/typst", "a PDF is set by typst, which is not installed here", hint=INSTALL)
 
 
 def require_drawable(view: MonthView) -> None:
@@ -102,7 +110,8 @@ def _plain(value: Any) -> Any:
 
 
 def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: bytes, bundle_name: str) -> bytes:
-    typst = _typst()
+    import typst
+
     issued = datetime.fromisoformat(view.issued_at.iso).astimezone(UTC)
     title = said["page.title"].format(entity=view.entity, period=view.period, verdict=said[f"verdict.{view.verdict}"])
     verdict = verdict_of(view)
@@ -116,7 +125,8 @@ def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: 
         "is_qualified": verdict.is_qualified,
         "view": _plain(view),
     }
-    made = typst.compile(
+    compiled: Any = typst.compile  # its types lack sources that are in memory
+    made: bytes = compiled(
         {**_sources(), "data.json": json.dumps(data).encode(), "bundle": bundle},
         format="pdf",
         font_paths=_fonts(),
@@ -124,28 +134,15 @@ def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: 
         pdf_standards=list(_STANDARDS),
         timestamp=issued,
     )
-    return bytes(made)
-
-
-def _typst() -> Any:
-    try:
-        import typst
-    except ImportError:
-        raise UnavailableError(
-            "report/typst",
-            "a PDF is set by typst, which is not installed here",
-            hint="pip install 'attest-por[report]'",
-        ) from None
-    return typst
+    return made
 
 
 @cache
 def _fonts() -> typst.Fonts:
     """The fonts of the package and no others, read once."""
-    made: typst.Fonts = _typst().Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_FONTS)]
-    )
-    return made
+    import typst
+
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_FONTS)])
 
 
 @cache

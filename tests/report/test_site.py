@@ -544,8 +544,8 @@ def test_reports_are_drawn_once_and_again_only_when_something_is_new(
 ) -> None:
     drawn: list[str] = []
 
-    def draw(view: Any, lang: str, *, edition: str, bundle: bytes, bundle_name: str) -> bytes:
-        assert (edition, bundle_name) == ("public", f"{view.period}.attest.json")
+    def draw(view: Any, lang: str, *, bundle: bytes, bundle_name: str) -> bytes:
+        assert (view.auditor, bundle_name) == (None, f"{view.period}.attest.json")
         drawn.append(f"{lang} {view.period}")
         return b"%PDF " + lang.encode() + sha256(bundle).digest()
 
@@ -575,7 +575,7 @@ def test_reports_are_drawn_once_and_again_only_when_something_is_new(
 def test_without_typst_nothing_is_begun(three: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     code, document = made(three, tmp_path / "site", pdf=True)
-    assert (code, document["error"]["code"]) == (4, "report/extra")
+    assert (code, document["error"]["code"]) == (4, "report/typst")
     assert "--no-pdf" in document["error"]["hint"]
     assert not (tmp_path / "site").exists()
 

@@ -104,7 +104,7 @@ def _reports(site: Site, keys: Keys) -> Iterator[tuple[str, Drawn]]:
         _require_drawable(view)
         for lang in LANGUAGES:
             path, named = pdf_path(lang, month.period), month.files[0].name
-            draw = partial(month_pdf, view, lang, edition="public", bundle=month.bundle, bundle_name=named)
+            draw = partial(month_pdf, view, lang, bundle=month.bundle, bundle_name=named)
             yield path, Drawn(keys.of_report(path, month, view), draw)
 
 
