@@ -12,7 +12,7 @@ from attest.report.html import Links, month_page, page
 from attest.report.site.folder import Drawn
 from attest.report.site.index import asset_path, page_path, pdf_path
 from attest.report.site.keys import Keys
-from attest.report.site.months import History, Plot, Shown, asset_plots, coverage_plot, reserve_plots
+from attest.report.site.plots import Months, Plot, Shown, asset_plots, coverage_plot, reserve_plots
 from attest.report.site.published import SUMS, Site, SiteMonth
 from attest.report.verdict import Verdict, verdict_of
 from attest.report.view import CoverageRow, MonthView
@@ -32,7 +32,7 @@ class Pages:
         shown: dict[str, MonthView | None] = {}
         for month in site.months:
             shown[month.period] = shown.get(month.period) or month.row.view
-        self._shown = tuple(Shown(period, view) for period, view in shown.items())
+        self._shown = tuple(Shown.of(period, view) for period, view in shown.items())
         self._are_assets_inline = len(self._shown) * len(site.assets) <= _ROOM
 
     def all(self) -> Iterator[tuple[str, Drawn]]:
@@ -48,7 +48,7 @@ class Pages:
                 yield path, Drawn(self._keys.of_site(path), partial(self._index, lang, top=top))
 
     def _months(self, lang: Language) -> Iterator[tuple[str, Drawn]]:
-        for period, view in self._shown:
+        for period, view in ((shown.period, shown.view) for shown in self._shown):
             months = [month for month in self._site.months if month.period == period and month.files]
             if not months:
                 continue
@@ -69,10 +69,10 @@ class Pages:
 
     @cached_property
     def _verdicts(self) -> dict[str, Verdict]:
-        return {period: verdict_of(view) for period, view in self._shown if view is not None}
+        return {shown.period: verdict_of(shown.view) for shown in self._shown if shown.view is not None}
 
-    def _history(self, lang: Language) -> History:
-        return History(self._shown, site_words(lang))
+    def _history(self, lang: Language) -> Months:
+        return Months(self._shown, site_words(lang))
 
     def _plots(self, lang: Language, number: int, asset: str) -> tuple[Plot, ...]:
         return asset_plots(self._history(lang), f"a{number}", asset)

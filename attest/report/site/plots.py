@@ -15,7 +15,7 @@ from markupsafe import Markup
 from attest.report.charts.axes import Axis, amount_axis, percent_axis, share_axis
 from attest.report.charts.lines import MOST_LINES, Line, lines, small_lines
 from attest.report.numbers import Number, Share, units
-from attest.report.view import CoverageRow, MonthView, ReserveView
+from attest.report.view import CoverageRow, MonthView, ReserveView, Shares
 
 Words = Mapping[str, str]
 _LEVELS: Final = ("proven", "agreed", "single", "declared")
@@ -57,13 +57,22 @@ class Plot(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One month, like `2026-10`, and its view where figures may be shown."""
+    """One month, like `2026-10`, its view where figures may be shown, and what that has by asset."""
 
     period: str
     view: MonthView | None
+    coverage: Mapping[str, CoverageRow]
+    control: Mapping[str, Shares]
+
+    @classmethod
+    def of(cls, period: str, view: MonthView | None) -> Shown:
+        """The month, which is asked for each of its assets many times."""
+        if view is None:
+            return cls(period, None, {}, {})
+        return cls(period, view, {row.asset: row for row in view.coverage}, {row.asset: row for row in view.control})
 
 
-class History(NamedTuple):
+class Months(NamedTuple):
     """The months in their order, with the words of a language, from which charts are drawn."""
 
     months: tuple[Shown, ...]
@@ -75,45 +84,43 @@ class History(NamedTuple):
         return tuple(month.period for month in self.months)
 
 
-def coverage_plot(history: History, assets: Sequence[str]) -> Plot:
+def coverage_plot(shown: Months, assets: Sequence[str]) -> Plot:
     """Coverage of all assets: lines in one picture, or a small picture each where there are many."""
-    columns = [_column(history, asset, partial(_covered, asset)) for asset in assets]
+    columns = [_column(shown, asset, partial(_covered, asset)) for asset in assets]
     axis = percent_axis(value for column in columns for value in column.values)
-    return _plot(history, "coverage", history.words["heading.coverage"], columns, axis)
+    return _plot(shown, "coverage", shown.words["heading.coverage"], columns, axis)
 
 
-def reserve_plots(history: History) -> tuple[Plot, ...]:
+def reserve_plots(shown: Months) -> tuple[Plot, ...]:
     """Required and available reserve of each rule that asks for one."""
-    views = (month.view for month in history.months if month.view is not None)
-    found = {_key(item): item for view in views for item in view.reserves}
-    return tuple(_reserve_plot(history, f"reserve{number}", found[key]) for number, key in enumerate(sorted(found)))
+    found = {_key(item): item for month in shown.months if month.view is not None for item in month.view.reserves}
+    return tuple(_reserve_plot(shown, f"reserve{number}", found[key]) for number, key in enumerate(sorted(found)))
 
 
-def asset_plots(history: History, ident: str, asset: str) -> tuple[Plot, ...]:
+def asset_plots(shown: Months, ident: str, asset: str) -> tuple[Plot, ...]:
     """Owed and held, evidence and control of one asset; `ident` begins the names of its charts."""
-    words = history.words
-    rows = (_row(month.view, asset) for month in history.months if month.view is not None)
-    decimals = max((row.decimals for row in rows if row is not None), default=0)
+    words = shown.words
+    decimals = max((month.coverage[asset].decimals for month in shown.months if asset in month.coverage), default=0)
     amounts = [
-        _column(history, words["field.owed"], partial(_owed, asset, decimals)),
-        _column(history, words["field.held"], partial(_held, asset, decimals)),
+        _column(shown, words["field.owed"], partial(_owed, asset, decimals)),
+        _column(shown, words["field.held"], partial(_held, asset, decimals)),
     ]
-    levels = [_column(history, words[f"level.{level}"], partial(_level, asset, level)) for level in _LEVELS]
-    controls = [_column(history, words[f"control.{kind}"], partial(_control, asset, kind)) for kind in _CONTROLS]
+    levels = [_column(shown, words[f"level.{level}"], partial(_level, asset, level)) for level in _LEVELS]
+    controls = [_column(shown, words[f"control.{kind}"], partial(_control, asset, kind)) for kind in _CONTROLS]
     axis = amount_axis((value for column in amounts for value in column.values), decimals)
     plots = (("amounts", amounts, axis), ("evidence", levels, share_axis()), ("control", controls, share_axis()))
     drawn = (
-        _plot(history, f"{ident}-{name}", words[f"site.{name}"].format(asset=asset), columns, of)
+        _plot(shown, f"{ident}-{name}", words[f"site.{name}"].format(asset=asset), columns, of)
         for name, columns, of in plots
     )
     return tuple(plot for plot in drawn if plot.columns)
 
 
-Read = Callable[[MonthView], tuple[int, Cell] | None]
+Read = Callable[[Shown], tuple[int, Cell] | None]
 
 
-def _column(history: History, label: str, read: Read) -> Column:
-    found = [None if month.view is None else read(month.view) for month in history.months]
+def _column(shown: Months, label: str, read: Read) -> Column:
+    found = [read(month) for month in shown.months]
     return Column(
         label,
         tuple(None if item is None else item[0] for item in found),
@@ -121,45 +128,41 @@ def _column(history: History, label: str, read: Read) -> Column:
     )
 
 
-def _plot(history: History, ident: str, title: str, columns: Iterable[Column], axis: Axis) -> Plot:
+def _plot(shown: Months, ident: str, title: str, columns: Iterable[Column], axis: Axis) -> Plot:
     """The plot of those columns that say something."""
     told = tuple(column for column in columns if column.says_something)
     if not told:
         return Plot(title, (), (), small=False)
-    desc = history.words["site.chart.desc"].format(
-        months=len(history.periods), first=history.periods[0], last=history.periods[-1]
+    desc = shown.words["site.chart.desc"].format(
+        months=len(shown.periods), first=shown.periods[0], last=shown.periods[-1]
     )
     if len(told) <= MOST_LINES:
         drawn = [column.line for column in told]
-        picture = lines(ident, history.periods, drawn, axis, title=title, desc=desc)
+        picture = lines(ident, shown.periods, drawn, axis, title=title, desc=desc)
         return Plot(title, (Markup(picture),), told, small=False)  # noqa: S704 (our own)
     pictures = tuple(
         Markup(  # noqa: S704 (our own)
-            small_lines(f"{ident}{number}", history.periods, column.line, axis, title=column.label, desc=desc)
+            small_lines(f"{ident}{number}", shown.periods, column.line, axis, title=column.label, desc=desc)
         )
         for number, column in enumerate(told)
     )
     return Plot(title, pictures, told, small=True)
 
 
-def _row(view: MonthView, asset: str) -> CoverageRow | None:
-    return next((row for row in view.coverage if row.asset == asset), None)
-
-
-def _covered(asset: str, view: MonthView) -> tuple[int, Cell] | None:
-    row = _row(view, asset)
+def _covered(asset: str, month: Shown) -> tuple[int, Cell] | None:
+    row = month.coverage.get(asset)
     if row is None or row.coverage.number is None:
         return None
     return row.coverage.hundredths, Cell(row.coverage.number, below=not row.met)
 
 
-def _owed(asset: str, decimals: int, view: MonthView) -> tuple[int, Cell] | None:
-    row = _row(view, asset)
+def _owed(asset: str, decimals: int, month: Shown) -> tuple[int, Cell] | None:
+    row = month.coverage.get(asset)
     return None if row is None else _amount(row.owed, decimals - row.decimals)
 
 
-def _held(asset: str, decimals: int, view: MonthView) -> tuple[int, Cell] | None:
-    row = _row(view, asset)
+def _held(asset: str, decimals: int, month: Shown) -> tuple[int, Cell] | None:
+    row = month.coverage.get(asset)
     return None if row is None else _amount(row.held, decimals - row.decimals)
 
 
@@ -167,14 +170,14 @@ def _amount(number: Number, shift: int) -> tuple[int, Cell]:
     return int(number.exact) * 10**shift, Cell(number)
 
 
-def _level(asset: str, level: str, view: MonthView) -> tuple[int, Cell] | None:
-    row = _row(view, asset)
+def _level(asset: str, level: str, month: Shown) -> tuple[int, Cell] | None:
+    row = month.coverage.get(asset)
     levels = () if row is None else row.levels
     return _share(next((item.share for item in levels if item.level == level), None))
 
 
-def _control(asset: str, kind: str, view: MonthView) -> tuple[int, Cell] | None:
-    found = next((item for item in view.control if item.asset == asset), None)
+def _control(asset: str, kind: str, month: Shown) -> tuple[int, Cell] | None:
+    found = month.control.get(asset)
     parts = () if found is None else found.parts
     return _share(next((part.share for part in parts if part.kind == kind), None))
 
@@ -183,15 +186,15 @@ def _share(share: Share | None) -> tuple[int, Cell] | None:
     return None if share is None or share.number is None else (share.hundredths, Cell(share.number))
 
 
-def _reserve_plot(history: History, ident: str, of: ReserveView) -> Plot:
+def _reserve_plot(shown: Months, ident: str, of: ReserveView) -> Plot:
     key = _key(of)
     columns = [
-        _column(history, history.words["field.required"], partial(_required, key)),
-        _column(history, history.words["field.available"], partial(_available, key)),
+        _column(shown, shown.words["field.required"], partial(_required, key)),
+        _column(shown, shown.words["field.available"], partial(_available, key)),
     ]
     axis = amount_axis((value for column in columns for value in column.values), of.decimals)
-    title = history.words["reserve.chart"].format(title=of.title, rule=of.rule)
-    return _plot(history, ident, f"{title} ({of.currency})", columns, axis)
+    title = shown.words["reserve.chart"].format(title=of.title, rule=of.rule)
+    return _plot(shown, ident, f"{title} ({of.currency})", columns, axis)
 
 
 Key = tuple[str, str, str]
@@ -201,17 +204,18 @@ def _key(item: ReserveView) -> Key:
     return item.policy, item.rule, item.currency
 
 
-def _reserve(key: Key, view: MonthView) -> ReserveView | None:
-    return next((item for item in view.reserves if _key(item) == key), None)
+def _reserve(key: Key, month: Shown) -> ReserveView | None:
+    reserves = () if month.view is None else month.view.reserves
+    return next((item for item in reserves if _key(item) == key), None)
 
 
-def _required(key: Key, view: MonthView) -> tuple[int, Cell] | None:
-    item = _reserve(key, view)
+def _required(key: Key, month: Shown) -> tuple[int, Cell] | None:
+    item = _reserve(key, month)
     return None if item is None else (units(item.required), Cell(item.required))
 
 
-def _available(key: Key, view: MonthView) -> tuple[int, Cell] | None:
-    item = _reserve(key, view)
+def _available(key: Key, month: Shown) -> tuple[int, Cell] | None:
+    item = _reserve(key, month)
     if item is None:
         return None
     return units(item.available), Cell(item.available, below=item.verdict != "MET")
