@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from attest.amounts import ASSET_PATTERN, parse_amount
-from attest.canonical import MAX_SAFE_INTEGER, dumps, loads
+from attest.canonical import MAX_SAFE_INTEGER, dumps, is_canonical, loads
 from attest.errors import AttestError, MalformedError
 
 MAX_SHOWN: Final = 20  # of what is wrong with a document
@@ -190,7 +190,7 @@ class Document(BaseModel):
         """Parse bytes that are hashed or signed: their RFC 8785 form and no other. Raises `MalformedError`."""
         value = loads(data, what=what, max_bytes=max_bytes)
         document = cls._validated(data, value, what)
-        if dumps(value) != data:
+        if not is_canonical(data, value):
             raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
         return document
 

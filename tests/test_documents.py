@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from attest import canonical
 from attest.amounts import MAX_AMOUNT, format_amount, parse_amount, parse_decimal, ratio_percent
-from attest.canonical import MAX_DEPTH, dumps, loads, loads_node_answer
+from attest.canonical import MAX_DEPTH, dumps, is_canonical, loads, loads_node_answer
 from attest.documents import Amount, Base64, Digest, Document, Text, Time, parse_time
 from attest.errors import MalformedError
 
@@ -123,6 +123,28 @@ json_values = st.recursive(
 @given(value=json_values)
 def test_what_is_written_is_read_back(value: object) -> None:
     assert loads(dumps(value), what="it", max_bytes=LIMIT) == value
+
+
+@given(value=json_values)
+def test_what_is_canonical_is_what_the_library_writes(value: object) -> None:
+    spellings = [
+        json.dumps(value, ensure_ascii=is_ascii, sort_keys=is_sorted, separators=(",", ":")).encode()
+        for is_ascii in (True, False)
+        for is_sorted in (True, False)
+    ]
+    for data in (*spellings, json.dumps(value).encode(), dumps(value)):
+        assert is_canonical(data, loads(data, what="it", max_bytes=LIMIT)) == (data == dumps(value))
+
+
+def test_every_character_has_one_spelling_and_names_stand_in_the_order_of_utf_16() -> None:
+    for first in range(0, 0x110000, 0x800):
+        text = "".join(map(chr, range(first, first + 0x800)))
+        if first != 0xD800:  # surrogates, which are no characters
+            assert is_canonical(dumps([text]), [text])
+    for names in ("ab", "ba", "\uff00\U00010000", "\U00010000\uff00"):
+        value = dict.fromkeys(names, 1)
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        assert is_canonical(data, value) == (data == dumps(value)) == (names in {"ab", "\U00010000\uff00"})
 
 
 @given(data=st.binary(max_size=200))

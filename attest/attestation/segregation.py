@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from attest.amounts import format_amount, ratio_percent
@@ -121,12 +121,16 @@ class _Checks:
         self._leaves = {
             record.leaf: index for index, record in records.items() if isinstance(record, DeclarationRecord)
         }
+        self._readings = {index: record for index, record in records.items() if isinstance(record, Reading)}
+        self._of_asset: dict[str, list[int]] = {}
+        for index, reading in self._readings.items():
+            self._of_asset.setdefault(reading.asset, []).append(index)
 
     def purposes(self) -> Check:
         """That no address serves two purposes was checked of the readings at hand, with their evidence."""
-        found = self._readings(lambda _: True)
+        found = tuple(self._readings)
         stated = sum(line.wallets for line in self._predicate.reserves)
-        customer = sum(self._records[index].purpose == "customer" for index in found)
+        customer = sum(reading.purpose == "customer" for reading in self._readings.values())
         detail = (
             f"no address holds both: {customer} balances of customers, {len(found) - customer} of guarantee and "
             f"compensation coins at hand, of {stated} in all"
@@ -180,11 +184,8 @@ class _Checks:
         """A figure over the lines of an asset, which is verified when all of them were recomputed."""
         lines = [line for line in self._predicate.reserves if line.asset == asset and line.purpose in purposes]
         whole = all(line.key[:-1] in self._rechecked for line in lines)
-        found = self._readings(lambda reading: reading.asset == asset and reading.purpose in purposes)
+        found = tuple(index for index in self._of_asset.get(asset, ()) if self._readings[index].purpose in purposes)
         return Check(what, asset, "VERIFIED" if whole else "NOT CHECKED", detail, found)
-
-    def _readings(self, among: Callable[[Reading], bool]) -> tuple[int, ...]:
-        return tuple(index for index, record in self._records.items() if isinstance(record, Reading) and among(record))
 
     def _behind(self, declared: Iterable[Declaration]) -> tuple[int, ...]:
         return tuple(self._leaves[item.evidence_leaf] for item in declared if item.evidence_leaf in self._leaves)

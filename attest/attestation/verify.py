@@ -132,7 +132,8 @@ class Verified:
             for line in self.statement.predicate.reserves
             if (line.asset, line.purpose, line.evidence) == (item.asset, "customer", level)
         ]
-        return bool(lines) and self.rechecked.lines.issuperset(lines)
+        shown = self.rechecked.shown
+        return bool(lines) and all(line in shown and shown[line].rechecked for line in lines)
 
     @property
     def adverse(self) -> bool:

@@ -80,15 +80,17 @@ class Line:
             return "INSUFFICIENT_DATA"
         if self.only_shown:
             return "NOT_APPLICABLE"
-        return "NOT_MET" if self.shortfall else "MET"
+        return "NOT_MET" if self._is_short(self.required, self.available) else "MET"
 
     @property
     def shortfall(self) -> Fraction | None:
         """What is missing, or what is above a limit; 0 when nothing is."""
         if self.required is None or self.available is None:
             return None
-        short = self.required - self.available
-        return max(Fraction(0), -short if self.at_most else short)
+        return abs(self.required - self.available) if self._is_short(self.required, self.available) else Fraction(0)
+
+    def _is_short(self, required: Fraction, available: Fraction) -> bool:
+        return available > required if self.at_most else required > available
 
 
 @dataclass(frozen=True, slots=True)

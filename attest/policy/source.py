@@ -44,6 +44,7 @@ def ruleset_digests() -> frozenset[bytes]:
     return frozenset(load_ruleset(name).sha256 for name in ruleset_names())
 
 
+@cache
 def load_ruleset(name: str) -> Policy:
     """A rule set that comes with attest. Raises `MalformedError`."""
     return parse_policy(ruleset_source(name), name + _SUFFIX)

@@ -164,7 +164,7 @@ class Working:
             if isinstance(price, str):
                 missing.append(price)
                 continue
-            worth = amount * price.value * 10 ** self.decimals[self.currency] / 10 ** self.decimals[asset]
+            worth = price.value * Fraction(amount * 10 ** self.decimals[self.currency], 10 ** self.decimals[asset])
             shown = f"{what}, {self.shown(Fraction(amount), asset)} at {price.price} {self.currency} each"
             source = f"{BASIS_NAMES[basis]} of {format_time(price.time)}, {price.source}"
             total += self.keep(f"{what} {asset}", shown, worth, source=source)

@@ -21,6 +21,7 @@ REQUIREMENTS: Final = frozenset({"required", "exposure"})  # figures that are ro
 def policy_view(evaluation: Evaluation, unchecked: Unchecked) -> PolicyView:
     """A policy and its rules, in the policy's order."""
     policy = evaluation.policy
+    digest = policy.sha256
     return PolicyView(
         policy.id,
         policy.version,
@@ -28,8 +29,8 @@ def policy_view(evaluation: Evaluation, unchecked: Unchecked) -> PolicyView:
         policy.jurisdiction,
         str(policy.as_of),
         policy.authority_status,
-        policy.sha256 in ruleset_digests(),
-        policy.sha256.hex(),
+        digest in ruleset_digests(),
+        digest.hex(),
         policy.note,
         tuple(_rule(result, evaluation, unchecked) for result in evaluation.results),
     )

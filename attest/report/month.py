@@ -139,7 +139,7 @@ def _step(verified: Verified, step: Step) -> StepRow:
 def _coverage(verified: Verified, item: Coverage) -> CoverageRow:
     decimals = item.decimals
     lines = verified.statement.predicate.reserves
-    denied = sum(line.denied for line in lines if (line.asset, line.purpose) == (item.asset, "customer"))
+    denied = sum(line.denied for line in lines if line.asset == item.asset and line.purpose == "customer")
     return CoverageRow(
         item.asset,
         decimals,

@@ -75,9 +75,9 @@ def share(part: int | Fraction, whole: int | Fraction) -> Share:
     """`part` of `whole` in percent with two decimals, rounded down."""
     if whole == 0:
         return Share(None, 0)
-    exact = Fraction(part) / Fraction(whole)
+    exact = Fraction(part, whole)
     text = ratio_percent(exact.numerator, exact.denominator)
-    return Share(Number(text or "", format_rational(exact)), floor(exact * HUNDREDTHS))
+    return Share(Number(text or "", format_rational(exact)), exact.numerator * HUNDREDTHS // exact.denominator)
 
 
 def ratio(value: Fraction, *, up: bool) -> Number:

@@ -17,6 +17,7 @@ from attest.errors import MalformedError, VerificationError, refuse_machine
 MAX_NODE_BYTES: Final = 1024  # a branch has at most 532; the bound keeps RLP from nesting deep
 MAX_HEADER_BYTES: Final = 4096
 RECENT_NODES: Final = 4096  # so many nodes are remembered, of which proofs of the same trie share most
+_RECENT_ADDRESSES: Final = 4096  # as many: each is compared with several others, and of Keccak-256 that asks much
 DENY_BIT: Final = 1 << 255  # in a holder's word where a token denies it transfers (FiatTokenV2_2, which is USDC)
 _HEADER_FIELDS: Final = 15  # before the optional ones that later forks append
 _ROOT_BYTES: Final = 32
@@ -156,17 +157,19 @@ def balance_slot(token: Token, holder: str) -> bytes:
     return keccak(slot + key if token.layout == "vyper" else key + slot)
 
 
+@lru_cache(maxsize=_RECENT_ADDRESSES)
 def checksum_address(address: str) -> str:
     """The EIP-55 spelling. Raises `MalformedError` for no address, or for mixed case with a wrong checksum."""
-    from eth_utils.address import is_checksum_address, is_checksum_formatted_address, to_checksum_address
+    from eth_utils.address import is_checksum_formatted_address, to_checksum_address
 
     if re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII) is None:
         raise MalformedError("ethereum/address", f"{address[:60]!r} is not an Ethereum address")
-    if is_checksum_formatted_address(address) and not is_checksum_address(address):
+    spelled: str = to_checksum_address(address)
+    if is_checksum_formatted_address(address) and address != spelled:
         raise MalformedError(
             "ethereum/address", f"{address} has a wrong EIP-55 checksum", hint="copy the address again from its source"
         )
-    return to_checksum_address(address)
+    return spelled
 
 
 def _address_bytes(address: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO, Final, Self
 from blockcerts_merkletools import MerkleTools
 from pydantic import Field
 
-from attest.canonical import dumps, loads
+from attest.canonical import dumps, is_canonical, loads
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, VerificationError
 from attest.lines import MAX_FILE_BYTES, Content, lines, opened
@@ -22,6 +22,7 @@ AUDITOR_EVIDENCE: Final = "evidence.jsonl"
 PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_PATH: Final = 64
+_RECORD: Final = b',"record":'  # in a public line: what stands before it, an index and digests, cannot have it
 
 
 class PublicLine(Document):
@@ -30,6 +31,11 @@ class PublicLine(Document):
     index: Count
     path: Annotated[tuple[Digest, ...], Field(max_length=MAX_PATH)]
     record: AnyRecord
+
+    @staticmethod
+    def leaf(line: bytes) -> bytes:
+        """The leaf of the record in the canonical bytes of a `line`, of which it is the last field."""
+        return record_leaf(line[line.index(_RECORD) + len(_RECORD) : -1])
 
 
 class AuditorLine(Document):
@@ -188,7 +194,7 @@ def read_public_edition(
             line = PublicLine.from_canonical(data_line, what=what, max_bytes=MAX_LINE_BYTES)
             if line.index in records:
                 raise VerificationError("evidence/twice", f"{what}: record {line.index} stands there twice")
-            if fold(line.record.leaf, line.index, count, line.path, join) != root:
+            if fold(PublicLine.leaf(data_line), line.index, count, line.path, join) != root:
                 raise VerificationError(
                     "evidence/path",
                     f"{what}: record {line.index} ({line.record.type}) does not lead to the evidence root",
@@ -206,6 +212,6 @@ def _too_many(what: str) -> MalformedError:
 def _record(line: bytes, what: str) -> Any:
     value = loads(line, what=what, max_bytes=MAX_LINE_BYTES)
     record = AuditorLine.of_record(line, value, what).record
-    if dumps(value) != line:
+    if not is_canonical(line, value):
         raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
     return record

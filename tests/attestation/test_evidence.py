@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from attest.attestation.declarations import concentration, declaration_lines
@@ -9,9 +11,10 @@ from attest.attestation.evidence import EvidenceFolder
 from attest.attestation.evidence_step import Basis
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import EvidenceRoot, StatedAsset
-from attest.reserves.evidence import EvidenceTree, read_public_edition
+from attest.reserves.evidence import MAX_LINE_BYTES, EvidenceTree, PublicLine, read_public_edition
 from attest.reserves.records import Reading
 from attest.reserves.trie_nodes import share_nodes
+from tests.conftest import FIXTURES
 from tests.reserves.tries import CHAINS, nodes_in, used_by, world
 
 WALLETS = [f"w{number}" for number in range(16)]
@@ -50,3 +53,15 @@ def test_one_of_many_hidden_wallets_is_shown_without_what_only_others_need(hidde
         proofs = [record for record in shown.values() if record.type != "ethereum-header"]
         assert {record.wallet for record in proofs if isinstance(record, Reading)} == {wallet}
         assert set(nodes_in(proofs)) - set(nodes_in(shared.public)) <= used_by([one], [wallet])
+
+
+def test_the_leaf_of_a_public_line_is_that_of_its_record() -> None:
+    kinds = set()
+    for path in sorted((FIXTURES / "corpus").glob("*/*-evidence-public.jsonl")):
+        for line in path.read_bytes().splitlines():
+            kind = json.loads(line)["record"]["type"]
+            if kind not in kinds:
+                record = PublicLine.from_canonical(line, what="the line", max_bytes=MAX_LINE_BYTES).record
+                assert PublicLine.leaf(line) == record.leaf, kind
+                kinds.add(kind)
+    assert {"ethereum-balance", "money", "declaration"} <= kinds, kinds
