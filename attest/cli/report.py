@@ -55,7 +55,7 @@ def report(
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.cli.render import verified_document
-    from attest.files import PUBLIC_MODE, read_bounded
+    from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
     from attest.report.pdf import require_typst
     from attest.reserves.evidence import AUDITOR_EVIDENCE
@@ -69,14 +69,14 @@ def report(
         require_typst()
     data = read_bounded(bundle, MAX_BUNDLE_BYTES)
     anchors = Anchors(trust_root, next_roots, tsa_roots, at)
-    # Everybody must come to what a public report says by what everybody has.
-    unread = () if edition == "auditor" else (AUDITOR_EVIDENCE,)
+    # Everybody must come to what a public report says by what everybody has; an auditor's names every wallet.
+    unread, mode = ((), SECRET_MODE) if edition == "auditor" else ((AUDITOR_EVIDENCE,), PUBLIC_MODE)
     try:
         verified = anchors.verify(bundle, data, unread=unread, **Known(**known).values(as_json=as_json))
     except AttestError as error:
         raise explained(error, (bundle, BUNDLE), (trust_root, TRUST_ROOT)) from None
     view = month_view(verified, data, auditor=edition == "auditor")
-    added = write_once(out, _drawn(view, lang, data, as_pdf=out.suffix == ".pdf"), mode=PUBLIC_MODE, force=force)
+    added = write_once(out, _drawn(view, lang, data, as_pdf=out.suffix == ".pdf"), mode=mode, force=force)
     said = f"report     {out}" if added else f"the report is there already: nothing was written  {out}"
     not_met = view.verdict == "NOT MET"
     document = {

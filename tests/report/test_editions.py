@@ -21,4 +21,6 @@ def test_a_public_report_is_the_same_with_and_without_what_is_for_auditors(year:
     beside = ran(year, "report", bundle, "-o", tmp_path / "beside.html")
     auditors = ran(year, "report", bundle, "-o", tmp_path / "auditor.html", "--edition", "auditor")
     assert (tmp_path / "beside.html").read_bytes() == (tmp_path / "without.html").read_bytes()
+    assert (tmp_path / "auditor.html").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "beside.html").stat().st_mode & 0o600 == 0o600
     assert beside["steps"] == without["steps"] != auditors["steps"]
