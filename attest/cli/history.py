@@ -14,7 +14,8 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
-    from attest.attestation.history import Finding, History, Month
+    from attest.attestation.findings import Finding, Month
+    from attest.attestation.history import History
     from attest.report.history.series import Series
 
 
@@ -149,11 +150,13 @@ def _outcome(found: History) -> tuple[str, int]:
 
     Where all that is wrong comes of bundles that could not be read to their end here, nobody is accused.
     """
+    from attest.attestation.findings import is_of_unread, unread
+
     against = [finding for finding in found.findings if not finding.adverse]
-    unread = {name for finding in against if finding.unavailable for name in finding.names}
+    names = unread(found.findings)
     if not against:
         return ("adverse", EXIT_ADVERSE) if found.findings else ("verified", 0)
-    if all(finding.names and unread.issuperset(finding.names) for finding in against):
+    if all(is_of_unread(finding, names) for finding in against):
         return UnavailableError.status, EXIT_CODES[UnavailableError]
     return VerificationError.status, EXIT_CODES[VerificationError]
 

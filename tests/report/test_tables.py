@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.amounts import MAX_AMOUNT
-from attest.attestation.history import Finding, History
+from attest.attestation.findings import Finding
+from attest.attestation.history import History
 from attest.attestation.verify import Verified
 from attest.errors import UnavailableError
 from attest.report.history import tables

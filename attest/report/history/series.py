@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 
-from attest.attestation.history import Finding, History, check_history
+from attest.attestation.findings import Finding
+from attest.attestation.history import History, check_history
 from attest.attestation.months import months_between
 from attest.attestation.verify import Verified
 from attest.report.view import MonthView

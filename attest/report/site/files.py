@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from attest.attestation.envelope import Envelope
+from attest.attestation.findings import unread
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.errors import MalformedError
@@ -19,7 +20,7 @@ from attest.report.site.folder import Content, Data, Drawn
 from attest.report.site.index import index_bytes, index_document, pdf_path
 from attest.report.site.keys import Keys
 from attest.report.site.pages import Pages
-from attest.report.site.published import SUMS, Site, beside, said, site_months, sums, unread
+from attest.report.site.published import SUMS, Site, beside, said, site_months, sums
 from attest.report.site.roots import site_roots
 from attest.report.view import MonthView
 from attest.report.words import LANGUAGES
@@ -57,7 +58,7 @@ def read_site(
     origin = trust.roots[0].document.origin
     return Site(
         months=site_months(series, bundles, publication),
-        findings=said(series.findings, unread(series)),
+        findings=said(series.findings, unread(series.findings)),
         roots=site_roots(pinned, later_roots, bundles.values()),
         assets=series.assets,
         entity=views[-1].entity if views else origin,

@@ -7,14 +7,14 @@ what it says by what they are given.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from attest.attestation.history import Finding
+from attest.attestation.findings import Finding, is_of_unread, unread
 from attest.attestation.policies import policy_file_name
 from attest.errors import AttestError
 from attest.files import read_beside
@@ -125,17 +125,13 @@ def site_months(series: Series, bundles: Mapping[str, bytes], publication: Path)
     return tuple(_month(row, series, bundles, publication) for row in series.rows)
 
 
-def said(findings: Iterable[Finding], unread: Collection[str]) -> tuple[Said, ...]:
+def said(findings: Iterable[Finding], names: frozenset[str]) -> tuple[Said, ...]:
     """Findings as pages show them: names of files, which stand in their sentences, may have any bytes.
 
-    `unread` are the bundles that could not be read to their end, which is no fault of the months after them either.
+    `names` are the bundles that could not be read to their end, which is no fault of the months after them either.
     """
     return tuple(
-        Said(
-            UNAVAILABLE if item.unavailable or _is_unread(item, unread) else item.code,
-            printable(item.sentence),
-            item.adverse,
-        )
+        Said(UNAVAILABLE if is_of_unread(item, names) else item.code, printable(item.sentence), item.adverse)
         for item in findings
     )
 
@@ -150,17 +146,8 @@ def sums(files: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()
 
 
-def unread(series: Series) -> frozenset[str]:
-    """The names of the bundles that could not be read to their end."""
-    return frozenset(name for item in series.findings if item.unavailable for name in item.names)
-
-
-def _is_unread(item: Finding, names: Collection[str]) -> bool:
-    return not item.adverse and bool(item.names) and set(item.names) <= set(names)
-
-
 def _month(row: MonthRow, series: Series, bundles: Mapping[str, bytes], publication: Path) -> SiteMonth:
-    wrong = said(row.findings, unread(series))
+    wrong = said(row.findings, unread(series.findings))
     if row.name is None:
         return SiteMonth(row, wrong)
     data = bundles[row.name]
