@@ -122,6 +122,7 @@ def _document(made: Site, filled: Filled) -> dict[str, Any]:
         "written": list(filled.written),
         "unchanged": list(filled.unchanged),
         "removed": list(filled.removed),
+        "kept": list(filled.kept),
         "months": [month_document(month, pdf=made.pdf) for month in made.months],
         "findings": [finding_document(item) for item in made.findings],
     }
@@ -141,5 +142,6 @@ def _text(made: Site, filled: Filled, out: Path) -> str:
     lines += [
         f"site       {out / 'index.html'}",
         f"files      {len(filled.written)} written, {len(filled.unchanged)} unchanged, {len(filled.removed)} removed",
+        *(f"kept       {out / path}: no more of the site, but somebody changed it" for path in filled.kept),
     ]
     return "\n".join(lines)

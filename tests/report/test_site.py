@@ -179,8 +179,11 @@ def test_a_month_that_is_no_more_goes_and_what_others_put_there_stays(own: Made,
     assert f"ja/{LAST}/index.html" in document["written"]
     left = files(site)
     assert {path for path in left if FIRST in path} == {f"{FIRST}/notes.txt", f"en/{FIRST}/index.html"}
+    assert document["kept"] == made(own, site)[1]["kept"] == [f"en/{FIRST}/index.html"]
     assert left["robots.txt"] == left["ja/theirs.html"] == b"theirs"
     assert not (site / "ja" / FIRST).exists()
+    (site / "en" / FIRST / "index.html").unlink()
+    assert made(own, site)[1]["kept"] == []
 
 
 def test_a_folder_that_is_no_site_is_refused(own: Made, tmp_path: Path) -> None:

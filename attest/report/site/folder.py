@@ -67,11 +67,15 @@ Content = Data | Copy | Drawn
 
 
 class Filled(NamedTuple):
-    """The paths that were written, left as they were, and removed."""
+    """The paths that were written, left as they were, and removed.
+
+    `kept` are no more of the site, but somebody changed them, so that they are for people to remove.
+    """
 
     written: tuple[str, ...]
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 class Made(Document):
@@ -129,8 +133,9 @@ def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
             (written if is_new else unchanged).append(path)
         stale = {path: item for path, item in before.items() if path not in files}
         removed = tuple(path for path, item in stale.items() if _is_removed(folder, path, item))
-        _write_record(folder, made)
-    return Filled(tuple(written), tuple(unchanged), removed)
+        kept = {path: item for path, item in stale.items() if _is_there(folder, path)}
+        _write_record(folder, made | kept)
+    return Filled(tuple(written), tuple(unchanged), removed, tuple(kept))
 
 
 def _digest_of(path: Path) -> str | None:
@@ -266,13 +271,18 @@ def _is_removed(folder: Path, path: str, item: Made) -> bool:
     One that somebody changed since is left to them.
     """
     file = folder / path
-    if not (_leads_there(folder, path) and _is_plain(file)) or item.sha256 not in {None, _digest_of(file)}:
+    if not _is_there(folder, path) or item.sha256 not in {None, _digest_of(file)}:
         return False
     with writing(file):
         file.unlink()
         sync_folder(file.parent)
     remove_empty([folder / parent for parent in _parents(path)])
     return True
+
+
+def _is_there(folder: Path, path: str) -> bool:
+    """Whether a file of that path is in the folder itself."""
+    return _leads_there(folder, path) and _is_plain(folder / path)
 
 
 def _leads_there(folder: Path, path: str) -> bool:
