@@ -14,7 +14,7 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
 if TYPE_CHECKING:
-    from attest.report.view import MonthView
+    from attest.report.view.month import MonthView
     from attest.report.words import Language
 
 

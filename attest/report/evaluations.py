@@ -13,7 +13,8 @@ from attest.policy.results import RATIO, Evaluation, Figure, Line, Result
 from attest.policy.source import ruleset_digests
 from attest.policy.terms import format_rational
 from attest.report.numbers import Number, amount, available, ratio, required
-from attest.report.view import FigureView, LineView, PolicyView, Rest, RuleView
+from attest.report.view.held import Rest
+from attest.report.view.rules import FigureView, LineView, PolicyView, RuleView
 
 REQUIREMENTS: Final = frozenset({"required", "exposure"})  # figures that are rounded up, as in the comparison
 

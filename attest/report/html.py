@@ -16,7 +16,7 @@ from markupsafe import Markup
 from attest.report.charts.svg import look
 from attest.report.pieces import Pieces
 from attest.report.verdict import verdict_of
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"

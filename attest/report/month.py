@@ -17,22 +17,19 @@ from attest.documents import format_time
 from attest.report.evaluations import policy_view, rest_view
 from attest.report.numbers import Number, amount, count, height, instant, share
 from attest.report.reserve import reserve_views
-from attest.report.view import (
+from attest.report.view.held import CoverageRow, Level, Part, Shares
+from attest.report.view.month import (
     AuditorReport,
     CheckRow,
-    CoverageRow,
     DeclarationRow,
     FileRow,
     FindingRow,
     HeldRow,
-    Level,
     LowestRow,
     MonthView,
     NegativeRow,
-    Part,
     PinRow,
     RootRow,
-    Shares,
     SignerRow,
     StepRow,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.errors import MalformedError, UnavailableError
 from attest.report.verdict import verdict_of
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 from attest.report.words import Language, words
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from markupsafe import Markup, escape
 from attest.policy.results import Verdict
 from attest.report.charts.bars import Segment, coverage_bar, stacked
 from attest.report.numbers import Instant, Number, Share, share
-from attest.report.view import CoverageRow, Part, ReserveView, Rest, Shares
+from attest.report.view.held import CoverageRow, Part, Rest, Shares
+from attest.report.view.rules import ReserveView
 from attest.report.words import Language, words
 
 _NOTHING: Final = "\N{EN DASH}"

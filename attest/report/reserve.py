@@ -10,7 +10,8 @@ from attest.policy.results import Evaluation, Result
 from attest.policy.terms import Accepted
 from attest.report.evaluations import rest_view
 from attest.report.numbers import available, required, share
-from attest.report.view import Part, ReserveView
+from attest.report.view.held import Part
+from attest.report.view.rules import ReserveView
 
 
 def reserve_views(evaluation: Evaluation, unchecked: Unchecked) -> tuple[ReserveView, ...]:

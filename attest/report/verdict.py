@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from attest.report.view import AuditorReport, CheckRow, CoverageRow, MonthView, PolicyView, RuleView
+from attest.report.view.held import CoverageRow
+from attest.report.view.month import AuditorReport, CheckRow, MonthView
+from attest.report.view.rules import PolicyView, RuleView
 
 _RULES_STEP: Final = 14
 

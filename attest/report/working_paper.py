@@ -8,7 +8,7 @@ from typing import Any, Final
 from attest.attestation.statement import Coverage, Predicate
 from attest.attestation.verify import Verified
 from attest.report.numbers import amount, count
-from attest.report.view import AuditorView, RecordRow, TieLine, TieRow, WalletView
+from attest.report.view.paper import AuditorView, RecordRow, TieLine, TieRow, WalletView
 from attest.reserves.records import CustodyConfirmation, Record
 
 _NAMES: Final = ("wallet", "asset", "currency", "document", "kind", "name", "unit", "chain", "window")

@@ -12,7 +12,8 @@ from attest.policy.rules import evaluate
 from attest.policy.source import load_ruleset
 from attest.report.evaluations import policy_view
 from attest.report.numbers import Number
-from attest.report.view import Rest, RuleView
+from attest.report.view.held import Rest
+from attest.report.view.rules import RuleView
 from tests.policy.build import coins, figures, prices
 
 

@@ -23,7 +23,9 @@ from attest.report.html import ALONE, Links, month_page
 from attest.report.month import month_view
 from attest.report.numbers import Number, Share, amount, count, height, share
 from attest.report.pieces import Pieces
-from attest.report.view import CoverageRow, HeldRow, LowestRow, MonthView, PolicyView, Rest
+from attest.report.view.held import CoverageRow, Rest
+from attest.report.view.month import HeldRow, LowestRow, MonthView
+from attest.report.view.rules import PolicyView
 from attest.report.words import LANGUAGES, Language, words
 from tests.report.months import Made
 from tests.report.reading import Element, read_page

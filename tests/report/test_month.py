@@ -21,7 +21,10 @@ from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
 from attest.report.month import _MAIN_NETWORKS, month_view
 from attest.report.numbers import Number
-from attest.report.view import AuditorView, MonthView, Part, PolicyView, Rest, StepRow
+from attest.report.view.held import Part, Rest
+from attest.report.view.month import MonthView, StepRow
+from attest.report.view.paper import AuditorView
+from attest.report.view.rules import PolicyView
 from tests.attestation.corpus import verified as verify_case
 
 # Their months are those of other cases: what they are about is the proof, or who signed what how often.

@@ -26,7 +26,7 @@ from attest.errors import MalformedError, UnavailableError
 from attest.report import pdf
 from attest.report.month import month_view
 from attest.report.pdf import characters, month_pdf
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language, words
 from tests.report.months import Made
 

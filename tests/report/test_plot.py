@@ -9,7 +9,8 @@ import pytest
 from attest.report.history.plot import MAX_PLOTS, WIDTH, plot, plot_document
 from attest.report.history.series import MonthRow, Series, State
 from attest.report.numbers import share
-from attest.report.view import CoverageRow, MonthView
+from attest.report.view.held import CoverageRow
+from attest.report.view.month import MonthView
 from tests.report.test_tables import DOCS
 
 A = "A"

@@ -16,7 +16,8 @@ from attest.cli.history import bundles_in
 from attest.report.site.files import read_site, site_files
 from attest.report.site.folder import Copy, Data
 from attest.report.site.published import Site
-from attest.report.view import MonthView, Rest
+from attest.report.view.held import Rest
+from attest.report.view.month import MonthView
 from attest.report.words import words
 from tests.report.months import Made, write_months
 from tests.report.reading import Element, read_page

@@ -18,7 +18,7 @@ from attest.policy.inputs import CoverForm, DeclarationKind, Purpose
 from attest.policy.model import Rule
 from attest.policy.results import Verdict
 from attest.policy.terms import AuthorityStatus
-from attest.report.view import ControlShown, Storage
+from attest.report.view.held import ControlShown, Storage
 from attest.report.words import LANGUAGES, words
 from attest.report.words.en import EN
 from attest.report.words.ja import JA

@@ -14,7 +14,7 @@ from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
 from attest.attestation.months import months_between
 from attest.attestation.verify import Verified
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 
 _LEAP: Final = 12  # months that may be missing before one that did not verify, or after it
 

@@ -13,7 +13,9 @@ from typing import Final, Literal, NamedTuple
 from attest.errors import UnavailableError
 from attest.report.history.series import MonthRow, Series
 from attest.report.numbers import Number, units
-from attest.report.view import CoverageRow, MonthView, Part, ReserveView, Shares
+from attest.report.view.held import CoverageRow, Part, Shares
+from attest.report.view.month import MonthView
+from attest.report.view.rules import ReserveView
 
 MAX_ROWS: Final = 1_000_000
 

@@ -22,7 +22,7 @@ from attest.report.site.keys import Keys
 from attest.report.site.pages import Pages
 from attest.report.site.published import SUMS, Site, beside, said, site_months, sums
 from attest.report.site.roots import site_roots
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES
 from attest.web.page import build_page
 

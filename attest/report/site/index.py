@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from attest.report.site.published import Said, Site, SiteMonth
-from attest.report.view import CoverageRow
+from attest.report.view.held import CoverageRow
 from attest.report.words import LANGUAGES
 
 FORMAT: Final = "attest/site/v1"

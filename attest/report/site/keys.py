@@ -15,7 +15,7 @@ from typing import Any, Final
 from attest import __version__
 from attest.report.html import Links
 from attest.report.site.published import Site, SiteMonth
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 
 _REPORT: Final = Path(__file__).parents[1]
 _LIBRARIES: Final = ("jinja2", "markupsafe")

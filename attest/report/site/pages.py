@@ -15,7 +15,8 @@ from attest.report.site.keys import Keys
 from attest.report.site.plots import Months, Plot, Shown, asset_plots, coverage_plot, reserve_plots
 from attest.report.site.published import SUMS, Site, SiteMonth
 from attest.report.verdict import Verdict, verdict_of
-from attest.report.view import CoverageRow, MonthView
+from attest.report.view.held import CoverageRow
+from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language
 from attest.report.words.site import site_words
 

@@ -15,7 +15,9 @@ from markupsafe import Markup
 from attest.report.charts.axes import Axis, amount_axis, percent_axis, share_axis
 from attest.report.charts.lines import MOST_LINES, Line, lines, small_lines
 from attest.report.numbers import Number, Share, units
-from attest.report.view import CoverageRow, MonthView, ReserveView, Shares
+from attest.report.view.held import CoverageRow, Shares
+from attest.report.view.month import MonthView
+from attest.report.view.rules import ReserveView
 
 Words = Mapping[str, str]
 _LEVELS: Final = ("proven", "agreed", "single", "declared")

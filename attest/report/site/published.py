@@ -23,7 +23,7 @@ from attest.policy.source import MAX_POLICY_BYTES, parse_policy
 from attest.report.history.series import MonthRow, Series
 from attest.report.site.folder import Copy, Data
 from attest.report.site.roots import SiteRoot
-from attest.report.view import MonthView
+from attest.report.view.month import MonthView
 from attest.reserves.evidence import AUDITOR_EVIDENCE
 
 SUMS: Final = "SHA256SUMS"
