@@ -19,7 +19,8 @@ from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
-from attest.report.month import _MAIN_NETWORKS, month_view
+from attest.report.held import _MAIN_NETWORKS
+from attest.report.month import month_view
 from attest.report.numbers import Number
 from attest.report.view.held import Part, Rest
 from attest.report.view.month import MonthView, StepRow

@@ -1,0 +1,115 @@
+"""What a month holds for customers: the coverage of each asset, where it lies, and what shows control of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from attest.attestation.control_step import customers_coins
+from attest.attestation.segregation import segregation
+from attest.attestation.statement import Coverage, Predicate
+from attest.attestation.verify import Verified
+from attest.report.evaluations import rest_view
+from attest.report.numbers import amount, share
+from attest.report.view.held import CoverageRow, Level, Part, Shares
+from attest.reserves.covering import Value
+
+_MAIN_NETWORKS: Final = frozenset(
+    {
+        "bip122:000000000019d6689c085ae165831e93",  # Bitcoin
+        "bip122:12a765e31ffd4059bada1e25190f6e98",  # Litecoin
+        "eip155:1",  # Ethereum
+        "eip155:10",  # OP
+        "eip155:56",  # BNB
+        "eip155:137",  # Polygon
+        "eip155:8453",  # Base
+        "eip155:42161",  # Arbitrum One
+        "eip155:43114",  # Avalanche
+    }
+)
+
+
+def decimals_of(predicate: Predicate) -> dict[str, int]:
+    """The decimals of each asset by its name."""
+    return {item.asset: item.decimals for item in predicate.assets}
+
+
+def coverage_row(verified: Verified, item: Coverage) -> CoverageRow:
+    """One asset, as the statement's figures give it, and what of it was not checked."""
+    decimals = item.decimals
+    lines = verified.statement.predicate.reserves
+    denied = sum(line.denied for line in lines if line.asset == item.asset and line.purpose == "customer")
+    return CoverageRow(
+        item.asset,
+        decimals,
+        amount(item.owed, decimals),
+        amount(item.held_total, decimals),
+        amount(item.counted, decimals) if item.counted != item.held_total else None,
+        amount(denied, decimals) if denied else None,
+        share(item.counted, item.owed),
+        tuple(
+            Level(level, amount(value, decimals), share(value, item.held_total), verified.is_rechecked(item, level))
+            for level, value in item.held.items()
+        ),
+        item.met,
+        rest_view(verified.unchecked.of_coverage(item.asset), decimals_of(verified.statement.predicate)),
+    )
+
+
+def _shares(asset: str, decimals: int, parts: dict[str, int]) -> Shares:
+    total = sum(parts.values())
+    return Shares(
+        asset,
+        amount(total, decimals),
+        tuple(Part(kind, amount(value, decimals), share(value, total)) for kind, value in parts.items()),
+    )
+
+
+def storage_shares(verified: Verified) -> Iterator[Shares]:
+    """Where what is held for customers lies: coins by their storage, and money, which is in trust."""
+    predicate = verified.statement.predicate
+    coins = {item.asset: item for item in segregation(predicate)}
+    for asset, decimals in decimals_of(verified.statement.predicate).items():
+        parts: dict[str, int] = {}
+        if (kept := coins.get(asset)) is not None:
+            parts = {"cold": kept.cold, "hot": kept.hot, "other": kept.other}
+        money = [line.amount for line in predicate.money if (line.currency, line.purpose) == (asset, "customer")]
+        if money:
+            parts["trust"] = sum(money)
+        if any(parts.values()):
+            yield _shares(asset, decimals, parts)
+
+
+def control_shares(verified: Verified) -> Iterator[Shares]:
+    """What shows control of the customers' coins on chains; `unavailable` is what has no evidence of it here."""
+    predicate = verified.statement.predicate
+    decimals = decimals_of(verified.statement.predicate)
+    for asset, total in sorted(customers_coins(predicate).items()):
+        if verified.controlled is None:
+            value = Value(held=_without_control(predicate, asset))
+        else:
+            value = verified.controlled.values.get(asset, Value())
+        parts = {
+            "signed": value.signed,
+            "confirmed": value.confirmed,
+            "sampled": value.sampled,
+            "nothing": value.held - value.signed - value.confirmed - value.sampled,
+            "unavailable": total - value.held,
+        }
+        if total:
+            yield _shares(asset, decimals[asset], parts)
+
+
+def _without_control(predicate: Predicate, asset: str) -> int:
+    """The customers' coins of which the statement itself says that nothing shows control."""
+    return sum(
+        line.amount
+        for line in predicate.reserves
+        if (line.asset, line.purpose, line.control) == (asset, "customer", "none")
+    )
+
+
+def other_networks(predicate: Predicate) -> tuple[str, ...]:
+    """The chains of customers' coins that are none of the main networks, ascending."""
+    chains = {line.chain for line in predicate.reserves if line.purpose == "customer"}
+    return tuple(sorted(chains - _MAIN_NETWORKS))
