@@ -6,19 +6,25 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attest.attestation.history import History
 from attest.attestation.trust import parse_root_file
 from attest.cli.history import bundles_in
+from attest.report.history.series import Series
+from attest.report.numbers import available, required
 from attest.report.site.files import read_site, site_files
 from attest.report.site.folder import Copy, Data
+from attest.report.site.plots import Months, Shown, reserve_plots
 from attest.report.site.published import Site
 from attest.report.view.held import Rest
 from attest.report.view.month import MonthView
 from attest.report.words import words
+from attest.report.words.site import site_words
 from tests.report.months import Made, write_months
 from tests.report.reading import Element, read_page
 
@@ -123,3 +129,20 @@ def test_a_false_copy_of_the_newest_month_does_not_say_that_its_figures_are_left
     page = index_of(site)
     assert f"No figures of {LAST}" not in section(page, "newest").text
     assert "too few signatures" in section(page, "months").text
+
+
+def test_a_reserve_is_drawn_to_one_scale_where_a_month_counts_in_smaller_units(read: tuple[History, Series]) -> None:
+    view = next(row.view for row in reversed(read[1].rows) if row.view is not None and row.view.reserves)
+    (item,) = view.reserves
+    finer = item._replace(
+        decimals=item.decimals + 2,
+        required=required(Fraction(item.required.exact) * 100, item.decimals + 2),
+        available=available(Fraction(item.available.exact) * 100, item.decimals + 2),
+    )
+    months = (Shown.of("2026-09", replace(view, reserves=(finer,))), Shown.of("2026-10", view))
+    (plot,) = reserve_plots(Months(months, site_words("en")))
+    for column in plot.columns:
+        first, second = column.values
+        assert first is not None
+        assert second is not None
+        assert abs(first - second) < 100

@@ -190,11 +190,13 @@ def _share(share: Share | None) -> tuple[int, Cell] | None:
 
 def _reserve_plot(shown: Months, ident: str, of: ReserveView) -> Plot:
     key = _key(of)
+    found = (_reserve(key, month) for month in shown.months)
+    decimals = max(item.decimals for item in found if item is not None)
     columns = [
-        _column(shown, shown.words["field.required"], partial(_required, key)),
-        _column(shown, shown.words["field.available"], partial(_available, key)),
+        _column(shown, shown.words["field.required"], partial(_required, key, decimals)),
+        _column(shown, shown.words["field.available"], partial(_available, key, decimals)),
     ]
-    axis = amount_axis((value for column in columns for value in column.values), of.decimals)
+    axis = amount_axis((value for column in columns for value in column.values), decimals)
     title = shown.words["reserve.chart"].format(title=of.title, rule=of.rule)
     return _plot(shown, ident, f"{title} ({of.currency})", columns, axis)
 
@@ -211,13 +213,19 @@ def _reserve(key: Key, month: Shown) -> ReserveView | None:
     return next((item for item in reserves if _key(item) == key), None)
 
 
-def _required(key: Key, month: Shown) -> tuple[int, Cell] | None:
+def _required(key: Key, decimals: int, month: Shown) -> tuple[int, Cell] | None:
     item = _reserve(key, month)
-    return None if item is None else (units(item.required), Cell(item.required))
+    return None if item is None else (_scaled(item, item.required, decimals), Cell(item.required))
 
 
-def _available(key: Key, month: Shown) -> tuple[int, Cell] | None:
+def _available(key: Key, decimals: int, month: Shown) -> tuple[int, Cell] | None:
     item = _reserve(key, month)
     if item is None:
         return None
-    return units(item.available), Cell(item.available, below=item.verdict != "MET")
+    return _scaled(item, item.available, decimals), Cell(item.available, below=item.verdict != "MET")
+
+
+def _scaled(item: ReserveView, number: Number, decimals: int) -> int:
+    """A figure in units of the month that has the most `decimals`, so that all are drawn to one scale."""
+    finer: int = 10 ** (decimals - item.decimals)
+    return units(number) * finer
