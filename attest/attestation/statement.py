@@ -201,7 +201,8 @@ class Coverage(NamedTuple):
     """One asset: what is owed to customers and what is held for them, in base units, by level of evidence.
 
     Money is `declared`; what the statement's `held` has is not in it. `fewer` is by how much what was held on a chain
-    was less at a block of its window than at the pin, at the most; it has the chains that have a window.
+    was less at a block of its window than at the pin, at the most; it has the chains that have a window. `denied` is
+    what of it cannot move, since its token denies the holders transfers.
     """
 
     asset: str
@@ -209,6 +210,7 @@ class Coverage(NamedTuple):
     owed: int
     held: dict[HeldLevel, int]
     fewer: Mapping[str, int] = MappingProxyType({})
+    denied: int = 0
 
     @property
     def held_total(self) -> int:
@@ -233,9 +235,11 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
     result = []
     for asset, decimals in ((item.asset, item.decimals) for item in predicate.assets):
         held: dict[HeldLevel, int] = {}
+        denied = 0
         for line in predicate.reserves:
             if line.asset == asset and line.purpose == "customer":
                 held[line.evidence] = held.get(line.evidence, 0) + line.amount
+                denied += line.denied
         for money in predicate.money:
             if money.currency == asset and money.purpose == "customer":
                 held["declared"] = held.get("declared", 0) + money.amount
@@ -244,7 +248,7 @@ def coverage(predicate: Predicate) -> tuple[Coverage, ...]:
             for item in predicate.declarations
             if (item.kind, item.unit) == ("window", asset)
         }
-        result.append(Coverage(asset, decimals, owed.get(asset, 0), held, fewer))
+        result.append(Coverage(asset, decimals, owed.get(asset, 0), held, fewer, denied))
     return tuple(result)
 
 

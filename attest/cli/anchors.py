@@ -77,6 +77,13 @@ def read_root(path: Path) -> Envelope:
         return parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES))
 
 
+def required_root(path: Path | None) -> Path:
+    """The file of --trust-root. Raises `click.UsageError` without one."""
+    if path is None:
+        raise click.UsageError("say whom you trust: --trust-root FILE")
+    return path
+
+
 def pin_root(path: Path) -> Trust:
     """The trust root in a file, as the first of a chain."""
     from attest.attestation.trust import Trust

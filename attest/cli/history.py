@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.anchors import Anchors, later_options, required_root, trust_root_option, with_options
 from attest.cli.kinds import BUNDLE, OtherFileError, explained
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
@@ -51,7 +51,8 @@ def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result
     """
     from attest.report.history.plot import plot, plot_document
 
-    anchors = _anchors(options)
+    anchors = Anchors(**options)
+    required_root(anchors.trust_root)
     found, series = _checked(folder, anchors, with_series=chart)
     status, code = _outcome(found)
     verdict = _VERDICTS[status] + (" (see below)" if status == "adverse" else "")
@@ -93,7 +94,8 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
 
     if out.suffix not in FORMATS:
         raise click.UsageError(f"{out} ends in neither .csv nor .parquet")
-    anchors = _anchors(options)
+    anchors = Anchors(**options)
+    required_root(anchors.trust_root)
     found, series = _checked(folder, anchors, with_series=True)
     made = {"assets": assets_table, "reserves": reserves_table}[table](series)
     added = write_once(out, FORMATS[out.suffix](made), mode=PUBLIC_MODE, force=force)
@@ -117,13 +119,6 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
     if anchors.at is not None:
         document["at"] = anchors.at
     return Result(document, "\n".join(lines) + anchors.as_of(), code)
-
-
-def _anchors(options: dict[str, Any]) -> Anchors:
-    anchors = Anchors(**options)
-    if anchors.trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
-    return anchors
 
 
 @overload

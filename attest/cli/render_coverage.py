@@ -36,18 +36,12 @@ def coverage_table(verified: Verified) -> str:
     return "\n\n".join(["\n".join([render(table), *under]), *(windows_text(verified) for _ in lowest)])
 
 
-def _denied(verified: Verified, asset: str) -> int:
-    """What is held for customers in `asset` and cannot move, since its token denies the holders transfers."""
-    lines = verified.statement.predicate.reserves
-    return sum(line.denied for line in lines if (line.asset, line.purpose) == (asset, "customer"))
-
-
 def _denied_lines(verified: Verified) -> Iterator[str]:
     for item in verified.coverage:
-        if denied := _denied(verified, item.asset):
+        if item.denied:
             yield (
-                f"{item.asset}: by the statement, {format_amount(denied, item.decimals)} of what is held cannot move, "
-                "since the token denies its holders transfers"
+                f"{item.asset}: by the statement, {format_amount(item.denied, item.decimals)} of what is held "
+                "cannot move, since the token denies its holders transfers"
             )
 
 
@@ -202,7 +196,7 @@ def coverage_document(verified: Verified) -> list[dict[str, Any]]:
             "held": {level: str(amount) for level, amount in item.held.items()},
             "rechecked": [level for level in item.held if verified.is_rechecked(item, level)],
             **({"counted": str(item.counted)} if item.fewer else {}),
-            **({"denied": str(denied)} if (denied := _denied(verified, item.asset)) else {}),
+            **({"denied": str(item.denied)} if item.denied else {}),
             "coverage": ratio_percent(item.counted, item.owed),
             "met": item.met,
             "checked": not (rest := verified.unchecked.of_coverage(item.asset)),

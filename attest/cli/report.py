@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.anchors import Anchors, later_options, required_root, trust_root_option, with_options
 from attest.cli.kinds import BUNDLE, TRUST_ROOT, explained
 from attest.cli.known import Known, known_options
 from attest.cli.result import Result, json_option
@@ -61,8 +61,7 @@ def report(
     from attest.reserves.evidence import AUDITOR_EVIDENCE
     from attest.writing import write_once
 
-    if trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
+    root = required_root(trust_root)
     if out.suffix not in {".html", ".pdf"}:
         raise click.UsageError(f"{out} ends in neither .html nor .pdf: a report is a page or a PDF")
     if out.suffix == ".pdf":
@@ -74,7 +73,7 @@ def report(
     try:
         verified = anchors.verify(bundle, data, unread=unread, **Known(**known).values(as_json=as_json))
     except AttestError as error:
-        raise explained(error, (bundle, BUNDLE), (trust_root, TRUST_ROOT)) from None
+        raise explained(error, (bundle, BUNDLE), (root, TRUST_ROOT)) from None
     view = month_view(verified, data, auditor=edition == "auditor")
     added = write_once(out, _drawn(view, lang, data, as_pdf=out.suffix == ".pdf"), mode=mode, force=force)
     said = f"report     {out}" if added else f"the report is there already: nothing was written  {out}"

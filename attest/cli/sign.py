@@ -16,6 +16,7 @@ from attest.cli.anchors import (
     pin_root,
     read_authorities,
     read_root,
+    required_root,
     signer_options,
     trust_root_option,
     with_options,
@@ -291,8 +292,7 @@ def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: b
     """
     known = Known(**{name: options.pop(name) for name in Known._fields})
     anchors = Anchors(**options)
-    if anchors.trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
+    required_root(anchors.trust_root)
     values = known.values(as_json=as_json)
     verified = anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **values)
     if verified.trust is None:

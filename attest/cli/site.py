@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, read_root, trust_root_option, with_options
+from attest.cli.anchors import Anchors, later_options, read_root, required_root, trust_root_option, with_options
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
 
@@ -63,14 +63,13 @@ def site(
     from attest.report.site.folder import fill_site, require_site
 
     anchors = Anchors(**options)
-    if anchors.trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
+    root = required_root(anchors.trust_root)
     if url is not None and _URL.fullmatch(url) is None:
         raise click.UsageError(f"--url {url} is not like https://exchange.example/reserves/")
     if not no_pdf:
         _require_pdf()
     require_site(out, publication)
-    made = _site(anchors, publication, url=None if url is None else f"{url.rstrip('/')}/", pdf=not no_pdf)
+    made = _site(anchors, root, publication, url=None if url is None else f"{url.rstrip('/')}/", pdf=not no_pdf)
     filled = fill_site(out, site_files(made))
     document = {"command": "site", "status": made.status, "site": str(out), **_document(made, filled)}
     if anchors.at is not None:
@@ -90,13 +89,11 @@ def _require_pdf() -> None:
         )
 
 
-def _site(anchors: Anchors, publication: Path, *, url: str | None, pdf: bool) -> Site:
+def _site(anchors: Anchors, root: Path, publication: Path, *, url: str | None, pdf: bool) -> Site:
     """Verify all months. Raises `AttestError` where there is none, or where a file is no bundle."""
     from attest.cli.history import bundles_in
     from attest.report.site.files import read_site
 
-    if anchors.trust_root is None:
-        raise click.UsageError("say whom you trust: --trust-root FILE")
     bundles = bundles_in(publication)
     if not bundles:
         raise UnavailableError(
@@ -106,7 +103,7 @@ def _site(anchors: Anchors, publication: Path, *, url: str | None, pdf: bool) ->
     return read_site(
         publication,
         bundles,
-        pinned=read_root(anchors.trust_root),
+        pinned=read_root(root),
         later_roots=values["later_roots"],
         authorities=values["authorities"],
         now=anchors.now(),

@@ -37,15 +37,13 @@ def decimals_of(predicate: Predicate) -> dict[str, int]:
 def coverage_row(verified: Verified, item: Coverage) -> CoverageRow:
     """One asset, as the statement's figures give it, and what of it was not checked."""
     decimals = item.decimals
-    lines = verified.statement.predicate.reserves
-    denied = sum(line.denied for line in lines if line.asset == item.asset and line.purpose == "customer")
     return CoverageRow(
         item.asset,
         decimals,
         amount(item.owed, decimals),
         amount(item.held_total, decimals),
         amount(item.counted, decimals) if item.counted != item.held_total else None,
-        amount(denied, decimals) if denied else None,
+        amount(item.denied, decimals) if item.denied else None,
         share(item.counted, item.owed),
         tuple(
             Level(level, amount(value, decimals), share(value, item.held_total), verified.is_rechecked(item, level))
@@ -69,7 +67,7 @@ def storage_shares(verified: Verified) -> Iterator[Shares]:
     """Where what is held for customers lies: coins by their storage, and money, which is in trust."""
     predicate = verified.statement.predicate
     coins = {item.asset: item for item in segregation(predicate)}
-    for asset, decimals in decimals_of(verified.statement.predicate).items():
+    for asset, decimals in decimals_of(predicate).items():
         parts: dict[str, int] = {}
         if (kept := coins.get(asset)) is not None:
             parts = {"cold": kept.cold, "hot": kept.hot, "other": kept.other}
@@ -83,7 +81,7 @@ def storage_shares(verified: Verified) -> Iterator[Shares]:
 def control_shares(verified: Verified) -> Iterator[Shares]:
     """What shows control of the customers' coins on chains; `unavailable` is what has no evidence of it here."""
     predicate = verified.statement.predicate
-    decimals = decimals_of(verified.statement.predicate)
+    decimals = decimals_of(predicate)
     for asset, total in sorted(customers_coins(predicate).items()):
         if verified.controlled is None:
             value = Value(held=_without_control(predicate, asset))
