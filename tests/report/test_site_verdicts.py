@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -28,7 +29,8 @@ from attest.report.words.site import site_words
 from tests.report.months import Made, write_months
 from tests.report.reading import Element, read_page
 
-LAST = "2026-10"
+LAST: Final = "2026-10"
+ATOM: Final = "{http://www.w3.org/2005/Atom}"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,14 @@ def site_of(publication: Path, made: Made, now: datetime) -> Site:
         url=None,
         pdf=False,
     )
+
+
+def falsify(publication: Path, folder: str) -> None:
+    """Put a bundle of the last month that too few keys signed into a folder of its own."""
+    bundle = json.loads((publication / LAST / f"{LAST}.attest.json").read_bytes())
+    bundle["envelope"]["signatures"] = bundle["envelope"]["signatures"][:1]
+    (publication / folder).mkdir()
+    (publication / folder / f"{LAST}.attest.json").write_text(json.dumps(bundle), encoding="utf-8")
 
 
 def of_main_networks(site: Site, **changes: Any) -> Site:
@@ -118,12 +128,27 @@ def test_the_index_for_programs_says_which_coverage_was_checked(one: Made) -> No
     assert [item["checked"] for item in month["coverage"]] == [False, True, True]
 
 
+def test_the_feed_says_which_coverage_was_checked_and_tells_a_false_bundle_once(one: Made, tmp_path: Path) -> None:
+    publication = Path(shutil.copytree(one.publication, tmp_path / "publication"))
+    for folder in ("y", "z"):
+        falsify(publication, folder)
+    site = site_of(publication, one, one.at)
+    month, *others = site.months
+    view = month.row.view
+    assert view is not None
+    view = replace(view, coverage=(view.coverage[0]._replace(rest=Rest((), 1, ())), *view.coverage[1:]))
+    site = replace(site, months=(month._replace(row=month.row._replace(view=view)), *others))
+    content = site_files(site)["feed.xml"]
+    assert isinstance(content, Data)
+    entries = ET.fromstring(content.data).findall(f"{ATOM}entry")  # noqa: S314 (our own)
+    assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == len(entries) == 2
+    said = entries[-1].findtext(f"{ATOM}summary") or ""
+    assert [" (not checked)" in part for part in said.split(", ")] == [True, False, False]
+
+
 def test_a_false_copy_of_the_newest_month_does_not_say_that_its_figures_are_left_out(one: Made, tmp_path: Path) -> None:
     publication = Path(shutil.copytree(one.publication, tmp_path / "publication"))
-    bundle = json.loads((publication / LAST / f"{LAST}.attest.json").read_bytes())
-    bundle["envelope"]["signatures"] = bundle["envelope"]["signatures"][:1]
-    (publication / "z").mkdir()
-    (publication / "z" / f"{LAST}.attest.json").write_text(json.dumps(bundle), encoding="utf-8")
+    falsify(publication, "z")
     site = site_of(publication, one, one.at)
     assert [month.row.state for month in site.months] == ["verified", "failed"]
     page = index_of(site)

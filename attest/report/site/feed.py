@@ -11,8 +11,9 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from attest.report.site.published import SiteMonth, printable
+from attest.report.view.held import CoverageRow
 from attest.report.words import LANGUAGES
-from attest.report.words.site import verdict
+from attest.report.words.site import site_words, verdict
 
 _ATOM: Final = "http://www.w3.org/2005/Atom"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -31,17 +32,24 @@ def feed(months: Sequence[SiteMonth], origin: str, entity: str, url: str | None)
     _link(root, "alternate", "index.html", url, {"type": "text/html"})
     if url is not None:
         _link(root, "self", "feed.xml", url, {"type": "application/atom+xml"})
+    entries: dict[str, SiteMonth] = {}
     for month in told:
-        _entry(root, month, url)
+        entries.setdefault(_id(month), month)  # of copies of one bundle there is one entry
+    for ident, month in entries.items():
+        _entry(root, ident, month, url)
     written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return written + b"\n"
 
 
-def _entry(root: ET.Element, month: SiteMonth, url: str | None) -> None:
+def _id(month: SiteMonth) -> str:
+    view = month.row.view
+    return f"urn:attest-por:{f'bundle:{month.files[0].sha256}' if view is None else f'statement:{view.digest}'}"
+
+
+def _entry(root: ET.Element, ident: str, month: SiteMonth, url: str | None) -> None:
     view = month.row.view
     entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
-    named = f"bundle:{month.files[0].sha256}" if view is None else f"statement:{view.digest}"
-    _text(entry, "id", f"urn:attest-por:{named}")
+    _text(entry, "id", ident)
     _text(entry, "title", f"{month.period}: {verdict(month.row.state, 'ja')} / {verdict(month.row.state, 'en')}")
     _text(entry, "updated", _updated(month))
     for lang in LANGUAGES:
@@ -50,9 +58,14 @@ def _entry(root: ET.Element, month: SiteMonth, url: str | None) -> None:
     if view is None:
         said = "; ".join(item.sentence for item in month.said)
     else:
-        rows = ((item.asset, item.coverage.number) for item in view.coverage)
-        said = ", ".join(f"{asset} {number.text}" for asset, number in rows if number is not None)
+        rows = ((item, item.coverage.number) for item in view.coverage)
+        said = ", ".join(f"{item.asset} {number.text}{_open(item)}" for item, number in rows if number is not None)
     _text(entry, "summary", said, {_LANG: "en"})
+
+
+def _open(row: CoverageRow) -> str:
+    """What is said behind a coverage of which not all evidence was checked."""
+    return "" if row.rest is None else f" ({site_words('en')['rest.not-checked']})"
 
 
 def _updated(month: SiteMonth) -> str:
