@@ -121,7 +121,7 @@ def drawn(*found: Line, axis: Axis | None = None) -> ET.Element:
 
 def test_a_missing_month_is_a_gap_in_the_line_and_has_a_ground() -> None:
     root = drawn(line(10_100, 10_200, None, 10_150, 10_200, 10_300))
-    (path,) = of(root, "path", "line")
+    _, path = of(root, "path", "line")  # after that of the legend
     assert [len(run.split("L")) for run in path.attrib["d"].split("M")[1:]] == [2, 3]
     assert len(of(root, "rect", "ground")) == 1
     assert len(of(root, "circle", "k0")) == 5
@@ -167,7 +167,7 @@ def test_a_value_above_the_axis_runs_along_its_edge() -> None:
     assert axis.high == 20_000
     root = drawn(line(10_100, 90_000), axis=axis)
     edge = min(float(one.attrib["cy"]) for one in of(root, "circle", "k0"))
-    assert edge == 14
+    assert edge == 40  # below the legend
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_names_in_a_legend_do_not_reach_each_other() -> None:
 def test_one_month_alone_is_drawn() -> None:
     root = drawn(line(10_100))
     assert len(of(root, "circle", "k0")) == 1
-    assert [text.text for text in root.iter(f"{SVG}text")][-1] == MONTHS[0]
+    assert [text.text for text in root.iter(f"{SVG}text")][-2:] == [MONTHS[0], "BTC"]
 
 
 def test_markup_in_a_text_is_text() -> None:

@@ -33,12 +33,12 @@ class Line(NamedTuple):
 def lines(ident: str, months: Sequence[str], drawn: Sequence[Line], axis: Axis, *, title: str, desc: str) -> str:
     """Lines over `months`, of which `drawn` has a value each; a missing month is a gap.
 
-    Up to six lines, told apart by colour and dashes, with a legend where there are several. A point below the axis's
-    mark is larger and red. Raises `ValueError` for more lines.
+    Up to six lines, told apart by colour and dashes, with a legend that names them. A point below the
+    axis's mark is larger and red. Raises `ValueError` for more lines.
     """
     if len(drawn) > MOST_LINES:
         raise ValueError(f"{len(drawn)} lines are too many for one picture")
-    return _picture(_Frame.of(months, axis, legend=drawn if len(drawn) > 1 else ()), ident, drawn, title, desc)
+    return _picture(_Frame.of(months, axis, legend=drawn), ident, drawn, title, desc)
 
 
 def small_lines(ident: str, months: Sequence[str], line: Line, axis: Axis, *, title: str, desc: str) -> str:

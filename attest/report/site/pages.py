@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from attest.report.charts.svg import look
 from attest.report.html import Links, month_page, page
 from attest.report.site.folder import Drawn
 from attest.report.site.index import asset_path, page_path, pdf_path
@@ -149,7 +150,7 @@ class Pages:
         def fill(key: str, **texts: object) -> Markup:
             return escape(words[key]).format(**texts)
 
-        return page(template, lang, links, site=self._site, s=words, fill=fill, word_of=_word_of, **values)
+        return page(template, lang, links, site=self._site, s=words, fill=fill, word_of=_word_of, look=look, **values)
 
 
 def _word_of(month: SiteMonth) -> str:

@@ -107,8 +107,8 @@ def asset_plots(shown: Months, ident: str, asset: str) -> tuple[Plot, ...]:
         _column(shown, words["field.owed"], partial(_owed, asset, decimals)),
         _column(shown, words["field.held"], partial(_held, asset, decimals)),
     ]
-    levels = [_column(shown, words[f"level.{level}"], partial(_level, asset, level)) for level in _LEVELS]
-    controls = [_column(shown, words[f"control.{kind}"], partial(_control, asset, kind)) for kind in _CONTROLS]
+    levels = _parts(_column(shown, words[f"level.{level}"], partial(_level, asset, level)) for level in _LEVELS)
+    controls = _parts(_column(shown, words[f"control.{kind}"], partial(_control, asset, kind)) for kind in _CONTROLS)
     axis = amount_axis((value for column in amounts for value in column.values), decimals)
     plots = (("amounts", amounts, axis), ("evidence", levels, share_axis()), ("control", controls, share_axis()))
     drawn = (
@@ -149,6 +149,11 @@ def _plot(shown: Months, ident: str, title: str, columns: Iterable[Column], axis
         for number, column in enumerate(told)
     )
     return Plot(title, pictures, told, small=True)
+
+
+def _parts(columns: Iterable[Column]) -> list[Column]:
+    """Those that are something in any month: a line that lies on nought from end to end says nothing."""
+    return [column for column in columns if any(column.values)]
 
 
 def _covered(asset: str, month: Shown) -> tuple[int, Cell] | None:

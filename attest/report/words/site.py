@@ -10,18 +10,21 @@ from attest.report.words import Language, words
 
 EN: Final[dict[str, str]] = {
     "site.title": "{entity}: reserves month by month",
-    "site.lead": "Each month “{entity}” ({origin}) signs what it owes its customers and what it holds for them. "
-    "Every attestation here was verified when these pages were made. All files are here, so that anybody can verify "
-    "them again.",
+    "site.lead": "Each month the exchange ({origin}) signs what it owes its customers and what it holds for them. Every "
+    "attestation was checked when these pages were made, and they say what failed. All files are here, so that anybody "
+    "can check again.",
+    "site.since": "Months since {first}: {months}. Verified: {verified}.",
+    "site.since.unmet": "With something NOT MET: {count}.",
+    "site.open": "{count} of {all} steps were left unchecked, or not done to their end. The report says which, and why.",
     "site.newest": "Newest month: {period}",
     "site.newest.report": "Report of this month",
     "site.newest.failed": "No figures of {period} are shown; its row among the months says why. What follows is of "
     "{shown}.",
     "site.newest.none": "There is no month whose figures could be shown.",
-    "site.exceptions": "{auditor} reports exceptions, which stand in the report of the month.",
+    "site.exceptions": "{auditor} reports exceptions: see the report of the month.",
     "site.wrong": "What is wrong",
-    "site.wrong.page": "This month has no report. Nothing but the attestation is handed on, as it was published, so "
-    "that others can look into it.",
+    "site.wrong.page": "This month has no report. Only the attestation is here, as it was published, so that others can "
+    "look into it.",
     "site.months": "Months",
     "site.months.note": "Every month since the first is listed, also one that has no statement.",
     "site.month": "Month",
@@ -29,6 +32,7 @@ EN: Final[dict[str, str]] = {
     "site.lowest-coverage": "Lowest coverage",
     "site.history": "Over the months",
     "site.history.note": "A month without figures is a gap in the line. The figures stand below each chart.",
+    "site.history.first": "There are charts from the second month on.",
     "site.chart.desc": "{months} months, {first} to {last}. The figures are in the table that follows.",
     "site.figures": "Figures",
     "site.amounts": "{asset}: owed and held",
@@ -75,8 +79,11 @@ EN: Final[dict[str, str]] = {
 
 JA: Final[dict[str, str]] = {
     "site.title": "{entity}　毎月の準備資産の証明",
-    "site.lead": "「{entity}」（{origin}）は毎月、顧客預り資産と準備資産の額に署名しています。ここにある証明書は、"
-    "このサイトを作成したときにすべて検証したものです。ファイルもそろっているので、どなたでも改めて検証できます。",
+    "site.lead": "取引所（{origin}）は毎月、顧客預り資産と準備資産の額に署名しています。すべての証明書を、このサイトの作成時に"
+    "検証にかけ、失敗したものはその旨を示しています。ファイルもそろっているので、どなたでも改めて検証できます。",
+    "site.since": "{first}以降の{months}か月のうち、検証できたのは{verified}か月分です。",
+    "site.since.unmet": "不適合の点がある月：{count}か月",
+    "site.open": "{all}の手順のうち{count}つは、検証していないか、最後まで検証できていません。どの手順か、またその理由は、この月の報告にあります。",
     "site.newest": "最新の月：{period}",
     "site.newest.report": "この月の報告",
     "site.newest.failed": "{period}の数字は載せていません。理由は「月の一覧」にあります。以下は{shown}のものです。",
@@ -91,6 +98,7 @@ JA: Final[dict[str, str]] = {
     "site.lowest-coverage": "最も低い比率",
     "site.history": "これまでの推移",
     "site.history.note": "数字のない月は、線が途切れています。数字はグラフの下の表にあります。",
+    "site.history.first": "グラフは2か月目から表示します。",
     "site.chart.desc": "{first}から{last}までの{months}か月です。数字は、この後の表にあります。",
     "site.figures": "数字",
     "site.amounts": "{asset}：顧客預り資産と準備資産",
