@@ -357,3 +357,23 @@ def test_what_fills_a_sentence_is_text_unless_it_is_ours() -> None:
     said = str(escape(p.w["page.made"]))
     assert str(p.fill("page.made", tool="<b>")) == said.replace("{tool}", "&lt;b&gt;")
     assert str(p.fill("page.made", tool=p.code("<b>"))) == said.replace("{tool}", "<code>&lt;b&gt;</code>")
+
+
+def test_a_cell_shows_what_others_wrote_as_text_and_says_where_it_has_nothing() -> None:
+    pieces = Pieces("en")
+    assert pieces.cell("owed", "<b>&") == '<td data-label="Owed to customers">&lt;b&gt;&amp;</td>'
+    assert (
+        pieces.cell("owed", pieces.code("<b>"), "n")
+        == '<td data-label="Owed to customers" class="n"><code>&lt;b&gt;</code></td>'
+    )
+    assert pieces.cell("owed", "–", "n") == '<td data-label="Owed to customers" class="n none">–</td>'
+    assert pieces.cell("owed", " – ") == '<td data-label="Owed to customers" class="none">–</td>'
+
+
+def test_a_side_of_a_comparison_stands_in_its_unit() -> None:
+    pieces = Pieces("en")
+    number = Number("1.5", "3/2")
+    assert pieces.side(number, "<b>") == '<data value="3/2">1.5</data> &lt;b&gt;'
+    assert pieces.side(number, "ratio") == '<data value="3/2">1.5</data>'
+    assert pieces.side(number, "times") == pieces.fill("unit.times", number=pieces.number(number))
+    assert pieces.side(None, "BTC") == pieces.w["rule.unknown"]
