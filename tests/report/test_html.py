@@ -359,6 +359,9 @@ def test_what_fills_a_sentence_is_text_unless_it_is_ours() -> None:
     assert str(p.fill("page.made", tool=p.code("<b>"))) == said.replace("{tool}", "<code>&lt;b&gt;</code>")
 
 
+DASH: Final = "\N{EN DASH}"
+
+
 def test_a_cell_shows_what_others_wrote_as_text_and_says_where_it_has_nothing() -> None:
     pieces = Pieces("en")
     assert pieces.cell("owed", "<b>&") == '<td data-label="Owed to customers">&lt;b&gt;&amp;</td>'
@@ -366,8 +369,8 @@ def test_a_cell_shows_what_others_wrote_as_text_and_says_where_it_has_nothing() 
         pieces.cell("owed", pieces.code("<b>"), "n")
         == '<td data-label="Owed to customers" class="n"><code>&lt;b&gt;</code></td>'
     )
-    assert pieces.cell("owed", "–", "n") == '<td data-label="Owed to customers" class="n none">–</td>'
-    assert pieces.cell("owed", " – ") == '<td data-label="Owed to customers" class="none">–</td>'
+    assert pieces.cell("owed", DASH, "n") == f'<td data-label="Owed to customers" class="n none">{DASH}</td>'
+    assert pieces.cell("owed", f" {DASH} ") == f'<td data-label="Owed to customers" class="none">{DASH}</td>'
 
 
 def test_a_side_of_a_comparison_stands_in_its_unit() -> None:
