@@ -10,28 +10,27 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from attest.report.site.paths import FEED, page_path
 from attest.report.site.published import SiteMonth, printable
 from attest.report.view.held import CoverageRow
 from attest.report.words import LANGUAGES
 from attest.report.words.site import site_words, verdict
 
-_ATOM: Final = "http://www.w3.org/2005/Atom"
-_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_LANG: Final = "xml:lang"
 
 
 def feed(months: Sequence[SiteMonth], origin: str, entity: str, url: str | None) -> bytes:
     """The feed of `months`, ascending, of which at least one has a statement; `url` is that of the site's folder."""
-    ET.register_namespace("", _ATOM)
     told = [month for month in reversed(months) if month.files]
-    root = ET.Element(f"{{{_ATOM}}}feed", {_LANG: "ja"})
+    root = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", _LANG: "ja"})
     _text(root, "id", f"urn:attest-por:exchange:{origin}")
     _text(root, "title", f"{entity} ({origin})")
     _text(root, "updated", max(_updated(month) for month in told))
-    author = ET.SubElement(root, f"{{{_ATOM}}}author")
+    author = ET.SubElement(root, "author")
     _text(author, "name", entity)
     _link(root, "alternate", "index.html", url, {"type": "text/html"})
     if url is not None:
-        _link(root, "self", "feed.xml", url, {"type": "application/atom+xml"})
+        _link(root, "self", FEED, url, {"type": "application/atom+xml"})
     entries: dict[str, SiteMonth] = {}
     for month in told:
         entries.setdefault(_id(month), month)  # of copies of one bundle there is one entry
@@ -48,13 +47,12 @@ def _id(month: SiteMonth) -> str:
 
 def _entry(root: ET.Element, ident: str, month: SiteMonth, url: str | None) -> None:
     view = month.row.view
-    entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
+    entry = ET.SubElement(root, "entry")
     _text(entry, "id", ident)
     _text(entry, "title", f"{month.period}: {verdict(month.row.state, 'ja')} / {verdict(month.row.state, 'en')}")
     _text(entry, "updated", _updated(month))
     for lang in LANGUAGES:
-        page = f"{lang}/{month.period}/index.html"
-        _link(entry, "alternate", page, url, {"type": "text/html", "hreflang": lang})
+        _link(entry, "alternate", page_path(lang, month.period), url, {"type": "text/html", "hreflang": lang})
     if view is None:
         said = "; ".join(item.sentence for item in month.said)
     else:
@@ -77,9 +75,9 @@ def _updated(month: SiteMonth) -> str:
 
 
 def _text(parent: ET.Element, name: str, text: str, attributes: dict[str, str] | None = None) -> None:
-    ET.SubElement(parent, f"{{{_ATOM}}}{name}", attributes or {}).text = printable(text)
+    ET.SubElement(parent, name, attributes or {}).text = printable(text)
 
 
 def _link(parent: ET.Element, rel: str, path: str, url: str | None, attributes: dict[str, str]) -> None:
     href = path if url is None else f"{url}{path}"
-    ET.SubElement(parent, f"{{{_ATOM}}}link", {"rel": rel, "href": href, **attributes})
+    ET.SubElement(parent, "link", {"rel": rel, "href": href, **attributes})

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from attest.attestation.envelope import Envelope
 from attest.attestation.findings import unread
@@ -17,16 +16,15 @@ from attest.errors import MalformedError
 from attest.report.history.series import read_series
 from attest.report.site.feed import feed
 from attest.report.site.folder import Content, Data, Drawn
-from attest.report.site.index import index_bytes, index_document, pdf_path
+from attest.report.site.index import index_bytes, index_document
 from attest.report.site.keys import Keys
 from attest.report.site.pages import Pages
-from attest.report.site.published import SUMS, Site, beside, said, site_months, sums
+from attest.report.site.paths import FEED, INDEX, SUMS, VERIFIER, pdf_path
+from attest.report.site.published import Site, beside, said, site_months, sums
 from attest.report.site.roots import site_roots
 from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES
 from attest.web.page import build_page
-
-VERIFIER: Final = "verify.html"
 
 
 def read_site(
@@ -80,8 +78,8 @@ def site_files(site: Site) -> dict[str, Content]:
         files.update(_reports(site, keys))
     files.update(Pages(site, keys, verifier=digest).all())
     if any(month.files for month in site.months):
-        files["feed.xml"] = Data(feed(site.months, site.origin, site.entity, site.url))
-    files["index.json"] = Data(index_bytes(index_document(site, verifier=digest)))
+        files[FEED] = Data(feed(site.months, site.origin, site.entity, site.url))
+    files[INDEX] = Data(index_bytes(index_document(site, verifier=digest)))
     return files
 
 

@@ -1,4 +1,4 @@
-"""`index.json` of a site: the same as its pages say, for programs. The newest month comes first."""
+"""`index.json` of a site: what its pages say, for programs. The newest month comes first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attest.report.site.paths import VERIFIER, page_path, pdf_path
 from attest.report.site.published import Said, Site, SiteMonth
 from attest.report.view.held import CoverageRow
 from attest.report.words import LANGUAGES
@@ -19,7 +20,7 @@ def index_document(site: Site, *, verifier: str) -> dict[str, Any]:
         "format": FORMAT,
         "entity": site.entity,
         "origin": site.origin,
-        "verifier": {"path": "verify.html", "sha256": verifier},
+        "verifier": {"path": VERIFIER, "sha256": verifier},
         "trustRoots": [
             {"version": item.root.version, "fingerprint": item.root.fingerprint, "path": item.path}
             for item in site.roots
@@ -54,21 +55,6 @@ def month_document(month: SiteMonth, *, pdf: bool) -> dict[str, Any]:
 def index_bytes(document: Mapping[str, Any]) -> bytes:
     """The document as `index.json` has it."""
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def page_path(lang: str, period: str) -> str:
-    """Where the page of a month lies."""
-    return f"{lang}/{period}/index.html"
-
-
-def pdf_path(lang: str, period: str) -> str:
-    """Where the report of a month as PDF lies."""
-    return f"{lang}/{period}/report.{lang}.pdf"
-
-
-def asset_path(lang: str, asset: str) -> str:
-    """Where the page of an asset over all months lies."""
-    return f"{lang}/assets/{asset}.html"
 
 
 def _coverage(row: CoverageRow) -> dict[str, Any]:

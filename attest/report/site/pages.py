@@ -11,10 +11,10 @@ from markupsafe import Markup, escape
 from attest.report.charts.svg import look
 from attest.report.html import Links, month_page, page
 from attest.report.site.folder import Drawn
-from attest.report.site.index import asset_path, page_path, pdf_path
 from attest.report.site.keys import Keys
+from attest.report.site.paths import FEED, SUMS, VERIFIER, asset_path, page_path, pdf_path
 from attest.report.site.plots import Months, Plot, Shown, asset_plots, coverage_plot, reserve_plots
-from attest.report.site.published import SUMS, Site, SiteMonth
+from attest.report.site.published import Site, SiteMonth
 from attest.report.verdict import Verdict, verdict_of
 from attest.report.view.held import CoverageRow
 from attest.report.view.month import MonthView
@@ -127,9 +127,9 @@ class Pages:
         return Links(
             other=f"{top}{other}/{path.removeprefix(f'{lang}/')}",
             index=None if is_index else f"{top}{lang}/index.html",
-            verify=f"{top}verify.html",
+            verify=f"{top}{VERIFIER}",
             pdf=pdf,
-            feed=f"{top}feed.xml" if any(month.files for month in self._site.months) else None,
+            feed=f"{top}{FEED}" if any(month.files for month in self._site.months) else None,
             files=files,
         )
 

@@ -22,11 +22,11 @@ from attest.lines import Content, open_beside
 from attest.policy.source import MAX_POLICY_BYTES, parse_policy
 from attest.report.history.series import MonthRow, Series
 from attest.report.site.folder import Copy, Data
+from attest.report.site.paths import SUMS
 from attest.report.site.roots import SiteRoot
 from attest.report.view.month import MonthView
 from attest.reserves.evidence import AUDITOR_EVIDENCE
 
-SUMS: Final = "SHA256SUMS"
 UNAVAILABLE: Final = "unavailable"
 LACKING: Final = "site/lacking"
 NOT_MET: Final = "history/not-met"

@@ -1,0 +1,25 @@
+"""Paths in a site: where each of its files lies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERIFIER: Final = "verify.html"
+FEED: Final = "feed.xml"
+INDEX: Final = "index.json"
+SUMS: Final = "SHA256SUMS"
+
+
+def page_path(lang: str, period: str) -> str:
+    """Where the page of a month lies."""
+    return f"{lang}/{period}/index.html"
+
+
+def pdf_path(lang: str, period: str) -> str:
+    """Where the report of a month as PDF lies."""
+    return f"{lang}/{period}/report.{lang}.pdf"
+
+
+def asset_path(lang: str, asset: str) -> str:
+    """Where the page of an asset over all months lies."""
+    return f"{lang}/assets/{asset}.html"
