@@ -14,6 +14,7 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
 if TYPE_CHECKING:
+    from attest.attestation.verify import Verified
     from attest.report.view.month import MonthView
     from attest.report.words import Language
 
@@ -88,7 +89,7 @@ def report(
     }
     if view.auditor is not None:
         document["records"] = [row._asdict() for row in view.auditor.records]
-    text = f"{_verdict(view)}\n{said}{anchors.as_of()}"
+    text = f"{_verdict(view)}\n{said}{_freshness(verified)}{anchors.as_of()}"
     return Result(document, text, EXIT_ADVERSE if not_met else 0)
 
 
@@ -100,6 +101,12 @@ def _drawn(view: MonthView, lang: Language, bundle: bytes, *, as_pdf: bool) -> b
     from attest.report.html import month_page
 
     return month_page(view, lang)
+
+
+def _freshness(verified: Verified) -> str:
+    """A line where the statement is not the latest word any more, or not yet: the report itself has no clock."""
+    (step,) = (step for step in verified.steps if step.title == "freshness")
+    return "" if step.status == "VERIFIED" else f"\nfreshness  {step.detail}"
 
 
 def _verdict(view: MonthView) -> str:
