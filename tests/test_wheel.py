@@ -33,6 +33,10 @@ def test_the_wheel_holds_the_demo_and_the_specification_and_no_scripts(tmp_path:
         archive.extractall(tmp_path / "installed")
     assert {"attest/protocol.md", "attest/py.typed", "attest/fixtures/demo/ledger.csv"} <= set(names)
     assert {f"attest/policy/rulesets/{name}.toml" for name in ruleset_names()} <= set(names)
+    drawn = REPOSITORY / "attest" / "report"
+    others = {path for part in ("fonts", "templates") for path in (drawn / part).rglob("*") if path.is_file()}
+    assert {path.relative_to(REPOSITORY).as_posix() for path in others} <= set(names)
+    assert [name for name in names if ".dist-info/licenses/" in name and name.endswith("OFL.txt")]
     assert not [name for name in names if name.endswith((".sol", "make_ledger.py", "record.py"))]
     page = (REPOSITORY / "attest" / "web" / "verify.html").read_bytes()
     assert (tmp_path / "installed" / "attest" / "web" / "verify.html").read_bytes() == page

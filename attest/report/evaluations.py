@@ -1,4 +1,4 @@
-"""Policies as a reader is shown them: what their rules ask, what there is, and what was not checked of it."""
+"""Policies as a reader is shown them: what their rules ask, what is available, and what was not checked of it."""
 
 from __future__ import annotations
 

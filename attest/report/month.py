@@ -36,8 +36,7 @@ _FRESHNESS: Final = 15
 def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> MonthView:
     """The view of the month in `bundle`, as it was `verified`; with `auditor`, that of the auditor's edition.
 
-    It is the same whenever the month was verified, but for reports of auditors that were dated later: these are not in
-    it.
+    It does not depend on the time of verification, except that it lacks auditors' reports that were dated later.
     """
     predicate = verified.statement.predicate
     steps = tuple(_step(verified, step) for step in verified.steps)

@@ -62,7 +62,7 @@ def required(value: Fraction, decimals: int) -> Number:
 
 
 def available(value: Fraction, decimals: int) -> Number:
-    """What there is, in base units, rounded down."""
+    """What is available, in base units, rounded down."""
     return Number(format_amount(floor(value), decimals), format_rational(value))
 
 

@@ -42,7 +42,7 @@ class Pieces:
         return escape(self.w[key]).format(**values)
 
     def plain(self, key: str, **values: str) -> str:
-        """The same as text, for what holds no elements."""
+        """The words of a key with their placeholders filled, as plain text: for titles and attributes."""
         return self.w[key].format(**values)
 
     def word(self, place: str, name: str) -> str:
@@ -54,7 +54,7 @@ class Pieces:
         return _made(f"<bdi>{escape(said)}</bdi>")
 
     def texts(self, said: Iterable[str]) -> tuple[Markup, ...]:
-        """Several such texts."""
+        """Texts that somebody else wrote."""
         return tuple(self.text(one) for one in said)
 
     def english(self, said: str) -> Markup:
@@ -173,7 +173,7 @@ class Pieces:
 
     @staticmethod
     def of_required(part: Part, row: ReserveView) -> Share:
-        """A part of what is required, where `part.share` is of what there is."""
+        """The share that a part has of what is required; `part.share` is the one that it has of what is available."""
         return share(Fraction(part.number.exact), Fraction(row.required.exact))
 
     def _listed(self, segments: Iterable[Segment]) -> str:

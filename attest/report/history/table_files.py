@@ -1,4 +1,4 @@
-"""A table as a file for analysts: CSV as RFC 4180 has it, or Parquet. The same table gives the same bytes."""
+"""A table as a file for analysts: CSV as RFC 4180 has it, or Parquet. A table always gives the same bytes."""
 
 from __future__ import annotations
 

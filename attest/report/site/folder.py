@@ -1,4 +1,4 @@
-"""The folder of a site: what an earlier run made stays where it is the same, and is removed where it is no more.
+"""The folder of a site: a file that an earlier run made is kept, written anew or removed, as the new site needs it.
 
 A record in the folder says what attest made there, so that nothing else is ever touched; it is written before what it
 names. It decides what is skipped or removed, and nothing that a reader sees. `index.json` of a site is another file.
@@ -183,7 +183,7 @@ def _copy(path: Path, content: Copy) -> None:
 
 
 def _as_signed(pieces: Iterator[bytes], content: Copy) -> Iterator[bytes]:
-    """The same pieces. Raises `UnavailableError` at their end when they are not the file that was verified."""
+    """The pieces as they come. Raises `UnavailableError` after the last one when the file is not the verified one."""
     state = sha256()
     for piece in pieces:
         state.update(piece)

@@ -1,4 +1,4 @@
-"""Keys of what takes long to draw: what has the same key is made from the same, by the same program.
+"""Keys of pages and reports: two with one key are made from the same values, by the same program.
 
 A key is a digest over everything that a page or a report is made from, so that a file that an earlier run drew by the
 same key need not be drawn again.

@@ -11,15 +11,15 @@ SUMS: Final = "SHA256SUMS"
 
 
 def page_path(lang: str, period: str) -> str:
-    """Where the page of a month lies."""
+    """The path of the page of a month."""
     return f"{lang}/{period}/index.html"
 
 
 def pdf_path(lang: str, period: str) -> str:
-    """Where the report of a month as PDF lies."""
+    """The path of the report of a month as PDF."""
     return f"{lang}/{period}/report.{lang}.pdf"
 
 
 def asset_path(lang: str, asset: str) -> str:
-    """Where the page of an asset over all months lies."""
+    """The path of the page of an asset over all months."""
     return f"{lang}/assets/{asset}.html"

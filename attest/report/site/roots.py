@@ -22,22 +22,22 @@ class SiteRoot(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it lies in the site."""
+        """The path of its file in the site."""
         return f"trust/{self.root.version}.root.json"
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Its fingerprint as 24 words."""
+        """The fingerprint as 24 words."""
         return words_of(self.root.fingerprint)
 
     @property
     def issued_at(self) -> Instant:
-        """From when on it was in force."""
+        """The time from which it is in force."""
         return instant(self.root.document.issued_at)
 
     @property
     def expires_at(self) -> Instant:
-        """Until when."""
+        """The time until which it is in force."""
         return instant(self.root.document.expires_at)
 
 

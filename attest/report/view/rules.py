@@ -13,7 +13,7 @@ from attest.report.view.held import Part, Rest
 class LineView(NamedTuple):
     """One comparison of a rule. `unit` is an asset, a currency, `ratio` or `times`; figures of ratios are exact texts.
 
-    Requirements are rounded up and what there is down; a limit, which is `at_most`, the other way round.
+    `required` is rounded up and `available` down; where `required` is a limit, `at_most`, the other way round.
     """
 
     subject: str
