@@ -83,9 +83,13 @@ def share(part: int | Fraction, whole: int | Fraction) -> Share:
 def ratio(value: Fraction, *, up: bool) -> Number:
     """A ratio as it is, and in percent with two decimals, rounded `up` or down; a long one in percent alone."""
     hundredths = ceil(value * HUNDREDTHS) if up else floor(value * HUNDREDTHS)
-    percent = f"{hundredths // 100}.{hundredths % 100:02d} %"
-    exact = format_rational(value)
-    return Number(f"{exact} ({percent})" if len(exact) <= _READABLE else percent, exact)
+    text, exact = percent(hundredths), format_rational(value)
+    return Number(f"{exact} ({text})" if len(exact) <= _READABLE else text, exact)
+
+
+def percent(hundredths: int) -> str:
+    """Hundredths of a percent as text: 10439 is `104.39 %`."""
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
 
 def instant(time: datetime) -> Instant:

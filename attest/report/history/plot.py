@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.report.history.series import Series, State
-from attest.report.numbers import HUNDREDTHS
+from attest.report.numbers import HUNDREDTHS, percent
 
 WIDTH: Final = 80
 MAX_PLOTS: Final = 12
@@ -81,7 +81,7 @@ def plot(series: Series) -> str:
     text = [head, *("\n".join(block) for block in blocks)]
     if left := [asset for asset in low if asset not in drawn]:
         least = min(_of(low[asset]) for asset in left)
-        text.append(f"{len(left)} more assets are not drawn; none of their figures is below {_percent(least)}.")
+        text.append(f"{len(left)} more assets are not drawn; none of their figures is below {percent(least)}.")
     states = {point.state for found in by_asset.values() for point in found[-_SPACE:]}
     marks = {*used} - {" "} | ({" "} if "gap" in states else set())
     said = [f"{mark if mark.strip() else 'blank'} {meaning}" for mark, meaning in _LEGEND.items() if mark in marks]
@@ -98,7 +98,7 @@ def plot_document(series: Series) -> list[dict[str, Any]]:
                 {
                     "period": point.period,
                     "state": point.state,
-                    "coverage": None if point.hundredths is None else _percent(point.hundredths),
+                    "coverage": None if point.hundredths is None else percent(point.hundredths),
                 }
                 for point in points(series, asset)
             ],
@@ -157,13 +157,9 @@ def _of(point: Point) -> int:
 
 
 def _said(point: Point) -> str:
-    return f"{_percent(_of(point))} in {point.period}"
-
-
-def _percent(hundredths: int) -> str:
-    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+    return f"{percent(_of(point))} in {point.period}"
 
 
 def _label(hundredths: int) -> str:
-    text = _percent(hundredths)
+    text = percent(hundredths)
     return text if len(text) <= _LABEL else f">= 1e{len(str(hundredths)) - 3} %"

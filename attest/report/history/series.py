@@ -6,14 +6,20 @@ replaced, told twice, out of order or under another name, has a row and no view.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
+from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
 from attest.attestation.months import months_between
+from attest.attestation.timestamp import Authorities
+from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified
+from attest.lines import Content
+from attest.report.month import month_view
 from attest.report.view.month import MonthView
 
 _LEAP: Final = 12  # months that may be missing before one that did not verify, or after it
@@ -51,16 +57,24 @@ class Series(NamedTuple):
     assets: tuple[str, ...]
 
 
-def read_series(bundles: Mapping[str, bytes], **known: Any) -> tuple[History, Series]:
-    """The history of `bundles`, which are bytes by name, and its series; `known` is what `check_history` takes."""
+def read_series(
+    bundles: Mapping[str, bytes],
+    *,
+    trust: Trust,
+    later_roots: Sequence[Envelope],
+    authorities: Authorities,
+    now: datetime,
+    files: Callable[[str, str], Content | None],
+) -> tuple[History, Series]:
+    """The history of `bundles`, which are bytes by name, as `check_history` checks it, and its series."""
     views: dict[str, MonthView] = {}
 
     def see(name: str, verified: Verified) -> None:
-        from attest.report.month import month_view
+        views[name] = month_view(verified, bundles[name])
 
-        views[name] = month_view(verified, bundles[name], auditor=False)
-
-    history = check_history(bundles, see=see, **known)
+    history = check_history(
+        bundles, trust=trust, later_roots=later_roots, authorities=authorities, now=now, files=files, see=see
+    )
     return history, series(history, views)
 
 
