@@ -78,11 +78,11 @@ class Working:
 
     def held(self, purpose: Purpose, storages: Collection[Storage]) -> dict[str, int]:
         """Coins of a purpose in some kinds of storage, per asset in order."""
+        found = [coins for coins in self.inputs.coins if coins.purpose == purpose and coins.storage in storages]
+        self.sources |= Sources(coins=frozenset((coins.asset, purpose, coins.storage) for coins in found))
         amounts: dict[str, int] = {}
-        for coins in self.inputs.coins:
-            if coins.purpose == purpose and coins.storage in storages:
-                self.sources |= Sources(coins=frozenset({(coins.asset, purpose, coins.storage)}))
-                amounts[coins.asset] = amounts.get(coins.asset, 0) + coins.amount
+        for coins in found:
+            amounts[coins.asset] = amounts.get(coins.asset, 0) + coins.amount
         return dict(sorted(amounts.items()))
 
     def deposited(self, purpose: Purpose) -> dict[str, int]:
@@ -165,7 +165,8 @@ class Working:
                 missing.append(price)
                 continue
             worth = price.value * Fraction(amount * 10 ** self.decimals[self.currency], 10 ** self.decimals[asset])
-            shown = f"{what}, {self.shown(Fraction(amount), asset)} at {price.price} {self.currency} each"
+            counted = format_amount(amount, self.decimals[asset])
+            shown = f"{what}, {counted} {asset} at {price.price} {self.currency} each"
             source = f"{BASIS_NAMES[basis]} of {format_time(price.time)}, {price.source}"
             total += self.keep(f"{what} {asset}", shown, worth, source=source)
             if total.denominator.bit_length() > _MAX_DENOMINATOR_BITS:
@@ -181,7 +182,8 @@ class Working:
         wanted = (asset, self.currency, basis)
         price = next((item for item in self.inputs.prices if (item.asset, item.currency, item.basis) == wanted), None)
         age = self.policy.spot_max_age if basis == "spot" else self.policy.mean_max_age
-        self.sources |= Sources(prices=True)
+        if not self.sources.prices:
+            self.sources |= Sources(prices=True)
         if price is None:
             return f"there is no {named}"
         if not Span(age).before(at) <= price.time <= at:
