@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _BUNDLE: Final = ".attest.json"
-_VERDICTS: Final = {
+VERDICTS: Final = {
     "failed": "FAILED",
     "unchecked": "NOT CHECKED",
     "adverse": "VERIFIED, but NOT MET",
@@ -55,7 +55,7 @@ def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result
     required_root(anchors.trust_root)
     found, series = _checked(folder, anchors, with_series=chart)
     status, code = _outcome(found)
-    verdict = _VERDICTS[status] + (" (see below)" if status == "adverse" else "")
+    verdict = VERDICTS[status] + (" (see below)" if status == "adverse" else "")
     lines = _lines(found.findings)
     text = "\n".join([f"{verdict}: {_counted(found)} in {folder}", "", _table(found), *([""] if lines else []), *lines])
     document = {"command": "history check", "status": status, **_document(found)}
@@ -102,7 +102,7 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
     status, code = _outcome(found)
     said = f"{len(made.rows):,} row{'s' * (len(made.rows) != 1)} of {len(made.columns)} columns"
     lines = [
-        f"{_VERDICTS[status]}: {_counted(found)} in {folder}",
+        f"{VERDICTS[status]}: {_counted(found)} in {folder}",
         f"table      {out}, {said}" if added else f"the table is there already: nothing was written  {out}",
         *_lines(found.findings),
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from attest.cli.anchors import Anchors, later_options, read_root, required_root, trust_root_option, with_options
+from attest.cli.history import VERDICTS, bundles_in
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
 
@@ -22,12 +23,6 @@ _CODES: Final = {
     "unchecked": EXIT_CODES[UnavailableError],
     "adverse": EXIT_ADVERSE,
     "verified": 0,
-}
-_VERDICTS: Final = {
-    "failed": "FAILED",
-    "unchecked": "NOT CHECKED",
-    "adverse": "VERIFIED, but NOT MET (see below)",
-    "verified": "VERIFIED",
 }
 
 
@@ -91,7 +86,6 @@ def _require_pdf() -> None:
 
 def _site(anchors: Anchors, root: Path, publication: Path, *, url: str | None, pdf: bool) -> Site:
     """Verify all months. Raises `AttestError` where there is none, or where a file is no bundle."""
-    from attest.cli.history import bundles_in
     from attest.report.site.files import read_site
 
     bundles = bundles_in(publication)
@@ -130,7 +124,8 @@ def _text(made: Site, filled: Filled, out: Path) -> str:
     from attest.report.site.published import UNAVAILABLE
 
     counted = "1 month" if len(made.months) == 1 else f"{len(made.months)} months"
-    lines = [f"{_VERDICTS[made.status]}: {counted} of {made.entity} ({made.origin})", ""]
+    below = " (see below)" if made.status == "adverse" else ""
+    lines = [f"{VERDICTS[made.status]}{below}: {counted} of {made.entity} ({made.origin})", ""]
     told = [(item, "NOT MET" if item.adverse else "FAILED") for item in made.findings if item.code != UNAVAILABLE]
     lacking = [item for month in made.months for item in month.lacking]
     told += [(item, "NOT CHECKED") for item in (*(one for one in made.findings if one.code == UNAVAILABLE), *lacking)]
