@@ -76,7 +76,8 @@ class Figures:
             counted_too = [self._units(row[name], asset) for name in ("counted", "denied") if name in row]
             levels = [item for amount in row["held"].values() if (item := share(int(amount), held))]
             self.named |= {(asset, "field.owed"): main[0], (asset, "field.held"): main[1]}
-            self.named |= {(asset, f"level.{name}"): share(int(item), held) for name, item in row["held"].items()}
+            for name in ("proven", "agreed", "single", "declared"):
+                self.named[asset, f"level.{name}"] = share(int(row["held"].get(name, 0)), held)
             place = Place("coverage", asset)
             self._add(place, *(item for item in main if item), *counted_too, may=[*levels, *self._rest(row)])
             if len(levels) > 1:

@@ -20,7 +20,7 @@ from attest.report.history.series import Series
 from attest.report.numbers import available, required
 from attest.report.site.files import read_site, site_files
 from attest.report.site.folder import Copy, Data
-from attest.report.site.plots import Months, Shown, reserve_plots
+from attest.report.site.plots import Months, Shown, asset_plots, reserve_plots
 from attest.report.site.published import Site
 from attest.report.view.held import Rest
 from attest.report.view.month import MonthView
@@ -171,3 +171,15 @@ def test_a_reserve_is_drawn_to_one_scale_where_a_month_counts_in_smaller_units(r
         assert first is not None
         assert second is not None
         assert abs(first - second) < 100
+
+
+def test_evidence_that_falls_to_nothing_is_a_line_that_falls_and_no_gap(read: tuple[History, Series]) -> None:
+    view = next(row.view for row in read[1].rows if row.view is not None)
+    row = next(row for row in view.coverage if row.asset == "ETH")
+    (level,) = row.levels
+    weaker = row._replace(levels=(level._replace(level="declared"),))
+    views = (view, replace(view, coverage=(weaker,)), None)
+    months = tuple(Shown.of(f"2026-0{number}", view) for number, view in enumerate(views, start=1))
+    plot = asset_plots(Months(months, site_words("en")), "a", "ETH")[1]
+    assert [column.values for column in plot.columns] == [(10_000, 0, None), (0, 10_000, None)]
+    assert [cell and cell.number.text for cell in plot.columns[0].cells] == ["100.00 %", "0.00 %", None]

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from attest.report.charts.axes import Axis, amount_axis, percent_axis, share_axis
 from attest.report.charts.lines import MOST_LINES, Line, lines, small_lines
-from attest.report.numbers import Number, Share, units
+from attest.report.numbers import Number, Share, share, units
 from attest.report.view.held import CoverageRow, Shares
 from attest.report.view.month import MonthView
 from attest.report.view.rules import ReserveView
@@ -178,9 +178,12 @@ def _amount(number: Number, shift: int) -> tuple[int, Cell]:
 
 
 def _level(asset: str, level: str, month: Shown) -> tuple[int, Cell] | None:
+    """The share of a level; nothing, and not no figure, where all that is held is of other levels."""
     row = month.coverage.get(asset)
-    levels = () if row is None else row.levels
-    return _share(next((item.share for item in levels if item.level == level), None))
+    if row is None:
+        return None
+    none = share(0, int(row.held.exact))
+    return _share(next((item.share for item in row.levels if item.level == level), none))
 
 
 def _control(asset: str, kind: str, month: Shown) -> tuple[int, Cell] | None:
@@ -189,8 +192,8 @@ def _control(asset: str, kind: str, month: Shown) -> tuple[int, Cell] | None:
     return _share(next((part.share for part in parts if part.kind == kind), None))
 
 
-def _share(share: Share | None) -> tuple[int, Cell] | None:
-    return None if share is None or share.number is None else (share.hundredths, Cell(share.number))
+def _share(of: Share | None) -> tuple[int, Cell] | None:
+    return None if of is None or of.number is None else (of.hundredths, Cell(of.number))
 
 
 def _reserve_plot(shown: Months, ident: str, of: ReserveView) -> Plot:
