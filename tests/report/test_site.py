@@ -18,7 +18,6 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import attest.report.site.keys
-import attest.report.site.pages
 import attest.report.site.published
 from attest.attestation.envelope import Envelope
 from attest.attestation.trust import Trust, parse_root, parse_root_file
@@ -26,11 +25,14 @@ from attest.attestation.trust_change import next_root
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
+from attest.report import html
 from attest.report.history.series import Series
+from attest.report.html import ALONE, Links
 from attest.report.site import folder as site_folder
 from attest.report.site.files import read_site
 from attest.report.site.folder import Content, Copy, Data, Drawn, fill_site
-from attest.report.site.published import beside, site_months
+from attest.report.site.keys import Keys
+from attest.report.site.published import Said, SiteMonth, beside, site_months
 from attest.report.site.roots import site_roots
 from attest.report.words.site import EN, JA, site_words
 from attest.web.page import check_page
@@ -460,7 +462,7 @@ def test_what_is_no_bundle_ends_it_and_nothing_is_written(own: Made, tmp_path: P
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is drawn of pages from now on: the language, and the month or the template."""
     found: list[str] = []
-    month_page, page = attest.report.site.pages.month_page, attest.report.site.pages.page
+    month_page, page = html.month_page, html.page
 
     def month(view: Any, lang: Any, **more: Any) -> bytes:
         found.append(f"{lang} {view.period}")
@@ -470,8 +472,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(f"{lang} {template.partition('.')[0]}")
         return page(template, lang, *rest, **values)
 
-    monkeypatch.setattr(attest.report.site.pages, "month_page", month)
-    monkeypatch.setattr(attest.report.site.pages, "page", other)
+    monkeypatch.setattr("attest.report.site.pages.month_page", month)
+    monkeypatch.setattr("attest.report.site.pages.page", other)
     return found
 
 
@@ -686,3 +688,55 @@ def test_many_months_and_assets_give_each_asset_a_page_of_its_own(
     assert btc.count("<svg") == 3
     assert btc.count("<table") == 3
     assert index.count('class="chart"') == 9 + index.count("reserve0-t") // 2
+
+
+def test_keys_follow_from_all_that_is_drawn(three: Made) -> None:
+    bundles = {
+        f"{month}/{month}.attest.json": (three.publication / month / f"{month}.attest.json").read_bytes()
+        for month in (FIRST, BEFORE)
+    }
+    found = read_site(
+        three.publication,
+        bundles,
+        pinned=root_of(three),
+        later_roots=[],
+        authorities=(),
+        now=three.at,
+        url=None,
+        pdf=True,
+    )
+    month, other = found.months
+    view = month.row.view
+    assert view is not None
+
+    def drawn(changed: SiteMonth, links: Links = ALONE, path: str = "a", **of: Any) -> list[str]:
+        site = replace(found, months=(changed, other), **of)
+        keys = Keys(site, verifier="00")
+        assert changed.row.view is not None
+        return [
+            keys.of_view(path, changed.row.view, links),
+            keys.of_report(path, changed, changed.row.view),
+            keys.of_months(path, [changed], links),
+            keys.of_site(path),
+        ]
+
+    def differ(one: list[str]) -> str:
+        return "".join("x" if key != before else "-" for key, before in zip(one, drawn(month), strict=True))
+
+    file = month.files[0]
+    assert differ(drawn(month)) == "----"
+    assert differ(drawn(month, path="b")) == "xxxx"
+    assert differ(drawn(month, pdf=False)) == "xxxx"  # the library that draws reports is another program
+    assert differ(drawn(month._replace(row=month.row._replace(view=replace(view, tool="other"))))) == "xxxx"
+    assert differ(drawn(month, Links(index="b"))) == "x-x-"
+    assert differ(drawn(month._replace(files=(file._replace(sha256="00"), *month.files[1:])))) == "-xxx"
+    assert differ(drawn(month._replace(files=(file._replace(name="b"), *month.files[1:])))) == "-xxx"
+    for wrong in (
+        month._replace(said=(Said("a", "b", adverse=True),)),
+        month._replace(lacking=(Said("a", "b", adverse=False),)),
+    ):
+        assert differ(drawn(wrong)) == "--xx"
+    assert differ(drawn(month._replace(row=month.row._replace(state="failed")))) == "--xx"
+    assert differ(drawn(month, entity="b")) == differ(drawn(month, origin="b")) == "--xx"
+    for of in ({"findings": (Said("a", "b", adverse=True),)}, {"assets": ("b",)}, {"roots": ()}):
+        assert differ(drawn(month, **of)) == "---x"
