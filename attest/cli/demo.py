@@ -73,7 +73,8 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
 {rules_text(verified)}
 The statement is signed and verified, and {exchange.ACCOUNT} is in the totals of {owed}.
 
-  {site / "index.html"}   what the exchange shows to everyone: open it in a browser{without_pdf}
+  {site / "en" / "index.html"}   what the exchange shows to everyone: open it in a browser
+  {site / "index.html"}   the same in Japanese, as everyone comes to it{without_pdf}
   {outcome.bundle}   the attestation, for everyone
   {outcome.publication / "evidence-public.jsonl"}   block headers, proofs and outputs behind each balance
   {outcome.private}   the liability snapshot and all evidence, for exchange and auditor

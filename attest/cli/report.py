@@ -50,9 +50,9 @@ def report(
 ) -> Result:
     """Verify BUNDLE and draw it as a page or a PDF, for people who open no terminal.
 
-    A month that does not verify has no report. It is drawn from the signed statement alone, without a clock: the same
-    month gives the same bytes. The public edition looks at nothing that is for auditors, also where it lies beside
-    BUNDLE.
+    A month that does not verify has no report. It is drawn from what was signed and the files beside it, without a
+    clock: the same month gives the same bytes. The public edition looks at nothing that is for auditors, also where it
+    lies beside BUNDLE.
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.cli.render import verified_document

@@ -114,6 +114,12 @@ def test_a_page_loads_nothing_and_its_style_is_the_one_that_it_admits(root: Elem
     assert [one.attributes["href"] for one in root.all() if "href" in one.attributes] == ["data:,", "#main"]
 
 
+def test_the_verdict_comes_first(root: Element) -> None:
+    (main,) = root.all("main")
+    first = next(main.all("section", "dl", "table"))
+    assert (first.tag, first.attributes.get("id")) == ("section", "verdict")
+
+
 def test_a_page_can_be_read_by_its_structure(root: Element) -> None:
     assert len(list(root.all("main"))) == len(list(root.all("h1"))) == 1
     levels = [int(one.tag[1]) for one in root.all("h1", "h2", "h3", "h4")]

@@ -31,6 +31,7 @@ from tests.report.reading import Element, read_page
 
 LAST: Final = "2026-10"
 ATOM: Final = "{http://www.w3.org/2005/Atom}"
+SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +184,44 @@ def test_evidence_that_falls_to_nothing_is_a_line_that_falls_and_no_gap(read: tu
     plot = asset_plots(Months(months, site_words("en")), "a", "ETH")[1]
     assert [column.values for column in plot.columns] == [(10_000, 0, None), (0, 10_000, None)]
     assert [cell and cell.number.text for cell in plot.columns[0].cells] == ["100.00 %", "0.00 %", None]
+
+
+def test_the_index_says_how_it_is_known_what_was_left_unchecked_and_since_when(one: Made) -> None:
+    site = site_of(one.publication, one, one.at)
+    view = site.months[0].row.view
+    assert view is not None
+    page = index_of(site)
+    said = {**words("en"), **site_words("en")}
+    rows = {next(row.all("th")).text: row.text for row in section(page, "newest").all("tr") if list(row.all("td"))}
+    assert rows.keys() == {row.asset for row in view.coverage}
+    for row in view.coverage:
+        assert row.levels
+        assert all(said[f"level.{level.level}"] in rows[row.asset] for level in row.levels)
+    opened = said["site.open"].format(count=len(view.unchecked_steps), all=len(view.steps))
+    assert view.unchecked_steps
+    assert opened in box(page).text
+    assert said["site.since"].format(first=LAST, months=1, verified=1) in page.text
+
+
+def test_a_month_alone_has_no_charts_over_the_months(one: Made) -> None:
+    page = index_of(site_of(one.publication, one, one.at))
+    assert not list(section(page, "history").all("svg"))
+    assert "second month" in section(page, "history").text
+    assert "assets" not in {part.attributes.get("id") for part in page.all("section")}
+
+
+def test_what_never_is_has_no_line_and_a_line_alone_is_named(one: Made) -> None:
+    view = site_of(one.publication, one, one.at).months[0].row.view
+    assert view is not None
+    said = site_words("en")
+    (row, *_) = view.coverage
+    plots = asset_plots(Months((Shown.of(LAST, view), Shown.of("2026-11", view)), said), "a", row.asset)
+    levels = [said[f"level.{level.level}"] for level in row.levels]
+    (evidence,) = (plot for plot in plots if plot.title == said["site.evidence"].format(asset=row.asset))
+    assert [column.label for column in evidence.columns] == levels
+    texts = [text.text for text in ET.fromstring(evidence.pictures[0]).iter(f"{SVG}text")]  # noqa: S314 (our own)
+    assert set(levels) <= set(texts)
+    control = next(item for item in view.control if item.asset == row.asset)
+    (shown,) = (plot for plot in plots if plot.title == said["site.control"].format(asset=row.asset))
+    there = [said[f"control.{part.kind}"] for part in control.parts if part.number.exact != "0"]
+    assert [column.label for column in shown.columns] == there
