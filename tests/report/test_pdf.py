@@ -22,10 +22,12 @@ from pypdf.generic import IndirectObject
 
 from attest.attestation.trust import Trust, parse_root_file
 from attest.attestation.verify import verify
+from attest.cli import group
 from attest.errors import MalformedError, UnavailableError
 from attest.report import pdf
 from attest.report.month import month_view
 from attest.report.pdf import characters, month_pdf
+from attest.report.verdict import Verdict
 from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language, words
 from tests.report.months import Made
@@ -299,3 +301,27 @@ def test_the_templates_read_nothing_but_what_they_are_given() -> None:
     given = {*sources, *(name.removeprefix("report/") for name in sources), "/data.json", "bundle"}
     assert set(calls) <= given
     assert {"/data.json", "bundle", "report/parts.typ"} <= set(calls)
+
+
+def test_without_typst_nothing_is_verified_for_a_pdf(
+    year: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    monkeypatch.setattr("attest.cli.anchors.Anchors.verify", lambda *_, **__: pytest.fail("it was verified"))
+    bundle = year.publication / "2026-10" / NAME
+    arguments = ["report", str(bundle), "--trust-root", str(year.trust_root), "-o", str(tmp_path / "x.pdf")]
+    with pytest.raises(UnavailableError, match="typst"):
+        group.main(arguments, standalone_mode=False)
+
+
+def test_the_verdict_is_green_only_with_nothing_beside_it(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its word is the one of 14 points."""
+    colours = []
+    for is_qualified in (False, True):
+        monkeypatch.setattr(Verdict, "is_qualified", is_qualified)
+        made = Month(replace(month.view, auditor=None, verdict="VERIFIED"), month.bundle).pdf("en")
+        drawn = PdfReader(BytesIO(made)).pages[0].get_contents()
+        assert drawn is not None
+        (found,) = re.findall(rb"([0-9. ]+) scn\nBT 0 Tr/f[0-9]+ 14 Tf", drawn.get_data())
+        colours.append([round(float(part) * 255) for part in found.split()])
+    assert colours == [[0x17, 0x66, 0x3A], [0x7A, 0x4A, 0x00]]

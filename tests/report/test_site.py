@@ -740,3 +740,14 @@ def test_keys_follow_from_all_that_is_drawn(three: Made) -> None:
     assert differ(drawn(month, entity="b")) == differ(drawn(month, origin="b")) == "--xx"
     for of in ({"findings": (Said("a", "b", adverse=True),)}, {"assets": ("b",)}, {"roots": ()}):
         assert differ(drawn(month, **of)) == "---x"
+
+
+def test_what_python_compiles_makes_no_page_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attest.report.site.keys, "_REPORT", tmp_path)
+    (tmp_path / "month.html").write_bytes(b"page")
+    before = attest.report.site.keys.program(with_pdf=False)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "html.cpython-311.pyc.140234").write_bytes(b"half")
+    assert attest.report.site.keys.program(with_pdf=False) == before
+    (tmp_path / "month.html").write_bytes(b"another")
+    assert attest.report.site.keys.program(with_pdf=False) != before
