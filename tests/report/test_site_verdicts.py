@@ -16,6 +16,7 @@ import pytest
 from attest.attestation.history import History
 from attest.attestation.trust import parse_root_file
 from attest.cli.history import bundles_in
+from attest.policy.results import Verdict
 from attest.report.history.series import Series
 from attest.report.numbers import available, required
 from attest.report.site.files import read_site, site_files
@@ -225,3 +226,14 @@ def test_what_never_is_has_no_line_and_a_line_alone_is_named(one: Made) -> None:
     (shown,) = (plot for plot in plots if plot.title == said["site.control"].format(asset=row.asset))
     there = [said[f"control.{part.kind}"] for part in control.parts if part.number.exact != "0"]
     assert [column.label for column in shown.columns] == there
+
+
+@pytest.mark.parametrize(("verdict", "below"), [("MET", False), ("NOT_MET", True)])
+def test_a_reserve_below_what_is_required_is_marked(
+    read: tuple[History, Series], verdict: Verdict, *, below: bool
+) -> None:
+    view = next(row.view for row in read[1].rows if row.view is not None and row.view.reserves)
+    item = view.reserves[0]._replace(verdict=verdict)
+    month = Shown.of("2026-10", replace(view, reserves=(item,)))
+    (plot,) = reserve_plots(Months((month,), site_words("en")))
+    assert [cell.below for column in plot.columns for cell in column.cells if cell is not None] == [False, below]
