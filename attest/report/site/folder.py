@@ -1,7 +1,8 @@
 """The folder of a site: a file that an earlier run made is kept, written anew or removed, as the new site needs it.
 
 A record in the folder says what attest made there, so that nothing else is ever touched; it is written before what it
-names. It decides what is skipped or removed, and nothing that a reader sees. `index.json` of a site is another file.
+names. It decides only what is skipped or removed; but whoever can write both it and a page can have a false page kept.
+`index.json` of a site is another file.
 """
 
 from __future__ import annotations
