@@ -12,6 +12,14 @@ def in_order(earlier: Predicate, later: Predicate) -> bool:
     return earlier.period < later.period and earlier.issued_at < later.issued_at
 
 
+def said_to_follow(predicate: Predicate, earlier: Predicate) -> str:
+    """What step 7 says of a statement that follows the one before it."""
+    return (
+        f"statement {predicate.sequence} follows statement {earlier.sequence} of {earlier.period}, whose own "
+        "signatures are for `attest history check`"
+    )
+
+
 def check_follows(predicate: Predicate, bundle: bytes) -> Predicate:
     """The statement in `bundle`, which `predicate` names as the one before it.
 

@@ -27,7 +27,7 @@ from attest.attestation.evidence_step import (
 )
 from attest.attestation.keys import PublicKey
 from attest.attestation.policies import Recomputed, recompute
-from attest.attestation.previous import check_follows
+from attest.attestation.previous import check_follows, said_to_follow
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
 from attest.attestation.signatories import Signatories, check_signatures, describe, find_signatories
 from attest.attestation.statement import (
@@ -264,11 +264,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         if (predicate.sequence == 0) != (predicate.previous is None):
             raise VerificationError("statement/sequence", "only the statement with sequence 0 has no previous one")
         if previous is not None:
-            earlier = check_follows(predicate, previous)
-            detail.append(
-                f"statement {predicate.sequence} follows statement {earlier.sequence} of {earlier.period}, whose own "
-                "signatures are for `attest history check`"
-            )
+            detail.append(said_to_follow(predicate, check_follows(predicate, previous)))
         elif predicate.previous is None:
             detail.append("the first statement of its chain")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -30,6 +31,7 @@ from attest.report.working_paper import auditor_view
 
 _ROOTS: Final = 1
 _TIMESTAMPS: Final = 6
+_PREVIOUS: Final = 7
 _FRESHNESS: Final = 15
 
 
@@ -84,6 +86,14 @@ def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> M
         tool=f"{predicate.tool.name} {predicate.tool.version}",
         auditor=auditor_view(verified) if auditor else None,
     )
+
+
+def following(view: MonthView, detail: str) -> MonthView:
+    """The view of a month whose step 7 was checked with the month before it, of which `detail` is what it says."""
+    steps = tuple(
+        step._replace(status="VERIFIED", detail=detail) if step.number == _PREVIOUS else step for step in view.steps
+    )
+    return replace(view, steps=steps, unchecked_steps=tuple(n for n in view.unchecked_steps if n != _PREVIOUS))
 
 
 def _step(verified: Verified, step: Step) -> StepRow:

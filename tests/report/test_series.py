@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from attest.attestation.history import History
+from attest.attestation.verify import verify
 from attest.errors import UnavailableError
 from attest.report.history.series import Series, _missing, read_series, series
 from tests.attestation import test_history as broken
@@ -75,6 +76,23 @@ def test_a_month_in_doubt_has_a_row_and_no_figures(case: str, exchange: Exchange
     for row in series.rows:
         assert all(row.period in finding.periods for finding in row.findings)
         assert (row.state == "failed") == any(not finding.adverse and finding.names for finding in row.findings)
+
+
+def test_a_month_whose_earlier_one_verified_is_seen_to_follow_it(exchange: Exchange) -> None:
+    bundles = months(exchange)
+    shown = [row.view.steps[7] for row in read(bundles)[1].rows if row.view is not None]
+    assert [step.status for step in shown] == ["VERIFIED"] * 3
+    alone = verify(
+        bundles[name("2026-12")],
+        trust=FIRST,
+        now=CHECKED_AT,
+        files=lambda _: None,
+        previous=bundles[name("2026-11")],
+    )
+    assert (shown[2].status, shown[2].detail) == (alone.steps[7].status, alone.steps[7].detail)
+    del bundles[name("2026-11")]
+    last = [row.view for row in read(bundles)[1].rows if row.view is not None][-1]
+    assert (last.steps[7].status, 7 in last.unchecked_steps) == ("NOT CHECKED", True)
 
 
 def test_a_row_has_the_sentences_that_are_about_it(exchange: Exchange) -> None:
