@@ -12,6 +12,11 @@ def in_order(earlier: Predicate, later: Predicate) -> bool:
     return earlier.period < later.period and earlier.issued_at < later.issued_at
 
 
+def is_next(earlier: Predicate, later: Predicate) -> bool:
+    """Whether number, month and time of issue of `later` follow those of `earlier`."""
+    return earlier.sequence + 1 == later.sequence and in_order(earlier, later)
+
+
 def said_to_follow(predicate: Predicate, earlier: Predicate) -> str:
     """What step 7 says of a statement that follows the one before it."""
     return (
@@ -39,7 +44,7 @@ def check_follows(predicate: Predicate, bundle: bytes) -> Predicate:
             "statement/previous",
             f"the statement before is that of {earlier.entity.origin}, not of {predicate.entity.origin}",
         )
-    if earlier.sequence + 1 != predicate.sequence or not in_order(earlier, predicate):
+    if not is_next(earlier, predicate):
         raise VerificationError(
             "statement/previous",
             f"statement {predicate.sequence} of {predicate.period} names as its previous one statement "

@@ -88,7 +88,7 @@ def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> M
     )
 
 
-def following(view: MonthView, detail: str) -> MonthView:
+def seen_to_follow(view: MonthView, detail: str) -> MonthView:
     """The view of a month whose step 7 was checked with the month before it, of which `detail` is what it says."""
     steps = tuple(
         step._replace(status="VERIFIED", detail=detail) if step.number == _PREVIOUS else step for step in view.steps

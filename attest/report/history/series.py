@@ -15,12 +15,12 @@ from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
 from attest.attestation.months import months_between
-from attest.attestation.previous import in_order, said_to_follow
+from attest.attestation.previous import is_next, said_to_follow
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified
 from attest.lines import Content
-from attest.report.month import following, month_view
+from attest.report.month import month_view, seen_to_follow
 from attest.report.view.month import MonthView
 
 _LEAP: Final = 12  # months that may be missing before one that did not verify, or after it
@@ -86,8 +86,8 @@ def _following(history: History, views: Mapping[str, MonthView]) -> dict[str, Mo
     for month in history.months:
         predicate = month.verified.statement.predicate
         earlier = statements.get(predicate.previous or b"")
-        if earlier is not None and earlier.sequence + 1 == predicate.sequence and in_order(earlier, predicate):
-            found[month.name] = following(views[month.name], said_to_follow(predicate, earlier))
+        if earlier is not None and is_next(earlier, predicate):
+            found[month.name] = seen_to_follow(views[month.name], said_to_follow(predicate, earlier))
     return found
 
 
