@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import pytest
 from attest.cli import main
 from attest.documents import format_time
 from tests.report.months import Made
+from tests.web.browser import on_loopback
 
 BROKEN: Final = "2026-08"
 
@@ -70,12 +70,5 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with on_loopback(partial(Handler, directory=str(folder))) as port:
+        yield f"http://127.0.0.1:{port}/", asked

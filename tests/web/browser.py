@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -96,11 +96,18 @@ def served(page: bytes) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with on_loopback(Handler) as port:
+        yield f"http://localhost:{port}/verify.html", asked
+
+
+@contextmanager
+def on_loopback(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port of a server on loopback whose requests `handler` answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://localhost:{server.server_port}/verify.html", asked
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()
