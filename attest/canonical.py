@@ -195,7 +195,8 @@ _SORTED: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort
 def is_canonical(data: bytes, value: Any) -> bool:
     """Whether `data`, of which `loads` made `value`, are its RFC 8785 bytes.
 
-    Python's own encoder, which is much faster than `dumps`, writes the same of what `loads` returns, but for the order
-    of fields whose names have characters beyond 16 bits; what it writes otherwise is compared with `dumps`.
+    The bytes that Python's own encoder writes are those of `dumps` for every value that `loads` returns, except for the
+    order of fields whose names have characters beyond 16 bits. It is much faster, so it is asked first; where its bytes
+    are others than `data`, `dumps` decides.
     """
     return (_BEYOND_16_BITS.search(data) is None and _SORTED.encode(value).encode() == data) or dumps(value) == data

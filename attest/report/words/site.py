@@ -58,7 +58,7 @@ EN: Final[dict[str, str]] = {
     "site.how.history": "All months, and how they follow one another:",
     "site.how.note": "The program attest reads these files and asks nobody.",
     "site.feed": "Feed of new months (Atom)",
-    "site.json": "The same for programs (JSON)",
+    "site.json": "List of months for programs (JSON)",
     "site.top": "All months",
     "finding.history/month": "The attestation did not verify",
     "finding.unavailable": "The attestation could not be checked to the end",
