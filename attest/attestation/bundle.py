@@ -11,6 +11,7 @@ from attest.attestation.timestamp import MAX_TIMESTAMPS, Timestamp
 from attest.attestation.trust import MAX_ROOTS
 from attest.documents import Document
 
+BUNDLE_ENDING: Final = ".attest.json"  # of the names of bundles
 MAX_BUNDLE_BYTES: Final = 1024 * 1024
 MAX_REPORTS: Final = 8
 
@@ -23,6 +24,11 @@ class Bundle(Document):
     timestamps: Annotated[tuple[Timestamp, ...], Field(max_length=MAX_TIMESTAMPS)]
     trust_roots: Annotated[tuple[Envelope, ...], Field(max_length=MAX_ROOTS)]
     auditor_reports: Annotated[tuple[Envelope, ...], Field(max_length=MAX_REPORTS)]
+
+
+def bundle_file_name(period: str) -> str:
+    """The name of the file in which the bundle of a month, such as `2026-10`, is published."""
+    return f"{period}{BUNDLE_ENDING}"
 
 
 def parse_bundle(data: bytes, *, what: str = "the bundle") -> Bundle:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
 from attest.attestation.pin_times import StatedPin
@@ -358,7 +358,7 @@ def _agreeing(first: Basis | None, other: Basis) -> Basis:
 
 
 def _bundles(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for name in names_in(folder, ".attest.json"):
+    for name in names_in(folder, BUNDLE_ENDING):
         yield name, read_listed(folder, name, MAX_BUNDLE_BYTES)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Final, TypedDict
+from typing import TypedDict
 
+from attest.attestation.bundle import bundle_file_name
 from attest.attestation.findings import Claimed, Finding, Month
 from attest.attestation.months import months_between
 from attest.attestation.previous import in_order
 from attest.documents import format_time
-
-BUNDLE: Final = ".attest.json"
 
 
 class _Concerned(TypedDict):
@@ -140,7 +139,7 @@ def _misnamed(months: Sequence[Month]) -> list[Finding]:
     return [
         Finding("history/name", f"{month.name} is the statement of {month.period}", **_of([month]))
         for month in months
-        if month.name.rpartition("/")[2] != f"{month.period}{BUNDLE}"
+        if month.name.rpartition("/")[2] != bundle_file_name(month.period)
     ]
 
 

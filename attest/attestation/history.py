@@ -11,10 +11,10 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from attest.attestation.bundle import parse_bundle
+from attest.attestation.bundle import BUNDLE_ENDING, parse_bundle
 from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Claimed, Finding, Month
-from attest.attestation.following import BUNDLE, following
+from attest.attestation.following import following
 from attest.attestation.statement import PERIOD_PATTERN, parse_statement
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
@@ -124,7 +124,7 @@ def _periods(name: str, claimed: Sequence[Claimed]) -> tuple[str, ...]:
     """The month that a bundle which did not verify says it is of, or else that its name says."""
     if claimed:
         return (claimed[0].period,)
-    said = name.rpartition("/")[2].removesuffix(BUNDLE)
+    said = name.rpartition("/")[2].removesuffix(BUNDLE_ENDING)
     return (said,) if re.fullmatch(PERIOD_PATTERN, said, re.ASCII) else ()
 
 

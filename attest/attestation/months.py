@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, parse_bundle
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name, parse_bundle
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import PERIOD_PATTERN, parse_statement, statement_digest
@@ -58,7 +58,7 @@ def previous(publication: Path, period: str, keys: Sequence[PublicKey], origin: 
 
 def published(publication: Path, month: str, keys: Sequence[PublicKey], origin: str) -> Before:
     """The statement of a month that was published, of `origin`, which one of `keys` signed. Raises `AttestError`."""
-    path = publication / month / f"{month}.attest.json"
+    path = publication / month / bundle_file_name(month)
     data = read_bounded(path, MAX_BUNDLE_BYTES)
     envelope = parse_bundle(data).envelope
     if not verify_signatures(envelope, keys).signed:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from attest.attestation.bundle import MAX_BUNDLE_BYTES
+from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name
 from attest.attestation.config import Config, expand
 from attest.attestation.pointer import pointer
 from attest.attestation.statement import parse_statement, statement_digest
@@ -200,7 +200,7 @@ def published_bundle(path: Path) -> Path:
     Raises `UnavailableError` when there is no statement in `path`, `MalformedError`.
     """
     period = _stated_period(path)
-    return real_path(path).parent.parent / "publication" / period / f"{period}.attest.json"
+    return real_path(path).parent.parent / "publication" / period / bundle_file_name(period)
 
 
 def point_to(path: Path) -> str:

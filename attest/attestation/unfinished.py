@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from attest.attestation.bundle import bundle_file_name
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PERIOD_PATTERN
 from attest.errors import UnavailableError
@@ -73,7 +74,7 @@ class Unfinished(NamedTuple):
     @property
     def bundle(self) -> Path:
         """The bundle; it is there once the statement was signed."""
-        return self.publication / f"{self.period}.attest.json"
+        return self.publication / bundle_file_name(self.period)
 
     def payload(self) -> bytes | None:
         """The payload to be signed; it is there once all that belongs to it is. Raises `UnavailableError`."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from attest.report.history.series import Series
 
 
-_BUNDLE: Final = ".attest.json"
 VERDICTS: Final = {
     "failed": "FAILED",
     "unchecked": "NOT CHECKED",
@@ -170,15 +169,15 @@ def _word(finding: Finding) -> str:
 
 def bundles_in(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
-    from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES
     from attest.attestation.history import MAX_HISTORY_BYTES, MAX_MONTHS
     from attest.files import is_folder, names_in, read_listed
 
     if not is_folder(folder):
         raise UnavailableError("file/unreadable", f"there is no folder {folder}")
-    names = names_in(folder, _BUNDLE)
+    names = names_in(folder, BUNDLE_ENDING)
     inner = [name for name in names_in(folder, "") if is_folder(folder / name)]
-    names += [f"{name}/{found}" for name in inner for found in names_in(folder / name, _BUNDLE)]
+    names += [f"{name}/{found}" for name in inner for found in names_in(folder / name, BUNDLE_ENDING)]
     if len(names) > MAX_MONTHS:
         raise UnavailableError("history/too-many", f"{folder} has {len(names):,} bundles; the limit is {MAX_MONTHS:,}")
     bundles: dict[str, bytes] = {}

@@ -95,9 +95,10 @@ def report(
 
 def _drawn(view: MonthView, lang: Language, bundle: bytes, *, as_pdf: bool) -> bytes:
     if as_pdf:
+        from attest.attestation.bundle import bundle_file_name
         from attest.report.pdf import month_pdf
 
-        return month_pdf(view, lang, bundle=bundle, bundle_name=f"{view.period}.attest.json")
+        return month_pdf(view, lang, bundle=bundle, bundle_name=bundle_file_name(view.period))
     from attest.report.html import month_page
 
     return month_page(view, lang)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from attest.attestation.bundle import BUNDLE_ENDING, bundle_file_name
 from attest.attestation.findings import Finding, is_of_unread, unread
 from attest.attestation.policies import policy_file_name
 from attest.errors import AttestError
@@ -32,7 +33,6 @@ LACKING: Final = "site/lacking"
 NOT_MET: Final = "history/not-met"
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NO_CHARACTERS: Final = "\ufffe\uffff"  # which XML lacks
-_BUNDLE: Final = ".attest.json"
 _SHOWN: Final = 12  # digits of a digest in the name of a bundle that is one of several
 
 
@@ -165,8 +165,8 @@ def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
     """`2026-10.attest.json`, which one bundle of a month has: the one that is shown, or the only one."""
     others = [other for other in series.rows if other.period == row.period]
     if row.view is not None or len(others) == 1:
-        return f"{row.period}.attest.json"
-    return f"{row.period}-{sha256(data).hexdigest()[:_SHOWN]}.attest.json"
+        return bundle_file_name(row.period)
+    return bundle_file_name(f"{row.period}-{sha256(data).hexdigest()[:_SHOWN]}")
 
 
 def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
@@ -175,7 +175,7 @@ def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]
     taken = {SUMS.casefold()}
     for item in view.files:
         name = item.name.casefold()  # some disks do not tell capitals from small letters
-        if name in taken or name.endswith(_BUNDLE):
+        if name in taken or name.endswith(BUNDLE_ENDING):
             lacking.append(
                 f"{item.name} of {view.period} has a name that the site gives to another file, and is not copied"
             )
