@@ -38,7 +38,7 @@ def require_utxo_sets(config: Config, folder: Path) -> None:
 
 
 def _require_ledger(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
-    from attest.liabilities.ledger_sources import require_files
+    from attest.liabilities.ledger.sources import require_files
 
     source = ledger_source(config, folder, period, environment)
     try:

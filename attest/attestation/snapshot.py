@@ -15,9 +15,9 @@ from attest.attestation.pointer import pointer
 from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, is_file, read_bounded, real_path, reason, write_file
-from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source
+from attest.liabilities.ledger.read import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
-from attest.liabilities.snapshot import MANIFEST_FILE, Manifest, Snapshot, check_files
+from attest.liabilities.snapshot.open import MANIFEST_FILE, Manifest, Snapshot, check_files
 from attest.liabilities.tree import StatedTree, check_trees
 
 STATEMENT_FILE: Final = "statement.json"
@@ -58,7 +58,7 @@ def build_liabilities(
     """
     totals = ControlTotals()
     try:
-        from attest.liabilities.build import build_snapshot
+        from attest.liabilities.snapshot.build import build_snapshot
 
         return build_snapshot(
             snapshot,
@@ -178,7 +178,7 @@ def prove_everyone(path: Path, out: Path, progress: Callable[[int], None] = lamb
 
     Raises `UnavailableError` when `out` holds proofs of another statement.
     """
-    from attest.liabilities.prove_all import prove_all
+    from attest.liabilities.snapshot.prove_all import prove_all
 
     with open_snapshot(path) as snapshot:
         return prove_all(snapshot, bound_statement(path, snapshot), out, progress)

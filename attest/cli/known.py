@@ -115,7 +115,7 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, a
 
     from attest.attestation.config import read_config
     from attest.attestation.snapshot import rebuild_trees
-    from attest.liabilities.snapshot import read_secret
+    from attest.liabilities.snapshot.open import read_secret
 
     settings, seed = read_config(ledger), read_secret(secret)
     if show_names:

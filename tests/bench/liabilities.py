@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attest.liabilities.sha256 import Midstate, hash_rows, warm_up
+from attest.liabilities.columns.sha256 import Midstate, hash_rows, warm_up
 from tests.naive import Row, Tree
 
 ASSETS = {"BTC": 8, "ETH": 18, "USDC": 6}
@@ -39,9 +39,9 @@ _ROWS = 1 << 20
 _BUILD = """
 import json, resource, sys, time
 from pathlib import Path
-import attest.liabilities.ledger_bulk, attest.liabilities.ledger_csv, attest.liabilities.ledger_sources
-from attest.liabilities.build import build_snapshot
-from attest.liabilities.ledger import Source
+import attest.liabilities.ledger.bulk, attest.liabilities.ledger.csv, attest.liabilities.ledger.sources
+from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.ledger.read import Source
 location, folder, decimals = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 started = time.monotonic()
 manifest = build_snapshot(folder, Source(location), decimals, bytes(range(32)), splitting={}, decoys={})
@@ -54,7 +54,7 @@ _PROVE = """
 import sys, time
 from pathlib import Path
 from attest.liabilities.proof import prove
-from attest.liabilities.snapshot import Snapshot
+from attest.liabilities.snapshot.open import Snapshot
 started = time.monotonic()
 with Snapshot(Path(sys.argv[1])) as snapshot:
     prove(bytes(32), sys.argv[2], snapshot.trees.values())

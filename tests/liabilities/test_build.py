@@ -27,13 +27,13 @@ from attest.attestation.config import read_config
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.folders import new_folder
-from attest.liabilities.build import build_snapshot
-from attest.liabilities.ledger import Source
+from attest.liabilities.ledger.read import Source
 from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
-from attest.liabilities.prove_all import prove_all, shard_name
-from attest.liabilities.snapshot import Manifest, Snapshot, check_files
+from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.snapshot.open import Manifest, Snapshot, check_files
+from attest.liabilities.snapshot.prove_all import prove_all, shard_name
+from attest.liabilities.snapshot.write import AssetBuilder
 from attest.liabilities.splitting import Splitting
-from attest.liabilities.tree_files import AssetBuilder
 from tests import naive
 from tests.liabilities.conftest import Server
 
@@ -312,8 +312,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from attest.folders import new_folder
-from attest.liabilities.build import build_snapshot
-from attest.liabilities.ledger import Source
+from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.ledger.read import Source
 print("ready", flush=True)
 with new_folder(Path(sys.argv[2]), 0o700) as partial:
     build_snapshot(partial, Source(sys.argv[1]), {"BTC": 8, "ETH": 18, "JPY": 0}, bytes(range(32)),

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from attest.errors import MalformedError, UnavailableError
-from attest.liabilities.build import build_snapshot
-from attest.liabilities.ledger import MAX_SHOWN, ControlTotals, Source, read
+from attest.liabilities.ledger.read import MAX_SHOWN, ControlTotals, Source, read
+from attest.liabilities.snapshot.build import build_snapshot
 from tests.naive import Row
 
 DECIMALS = {"BTC": 8, "JPY": 0}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger import ControlTotals, Source, as_array, duplicate_rows, read
+from attest.liabilities.ledger.read import ControlTotals, Source, as_array, duplicate_rows, read
 from attest.liabilities.tree import account_digest
 
 DECIMALS = {"BTC": 8, "ETH": 18, "USDC.E": 6, "A=B": 0, "JPY": 0}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities import ledger_postgresql
-from attest.liabilities.ledger import ControlTotals, Source, read
+from attest.liabilities.ledger import postgresql as ledger_postgresql
+from attest.liabilities.ledger.read import ControlTotals, Source, read
 from tests.liabilities.conftest import Server
 
 DECIMALS = {"BTC": 8}

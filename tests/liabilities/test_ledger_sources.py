@@ -23,9 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities import ledger, ledger_sources, ledger_sum
-from attest.liabilities.ledger import AssetTotals, ControlTotals, Input, Source, as_array, duplicate_rows, read
-from attest.liabilities.ledger_rows import Balances
+from attest.liabilities.ledger import read as ledger
+from attest.liabilities.ledger import sources as ledger_sources
+from attest.liabilities.ledger import sums as ledger_sum
+from attest.liabilities.ledger.read import AssetTotals, ControlTotals, Input, Source, as_array, duplicate_rows, read
+from attest.liabilities.ledger.rows import Balances
 from attest.liabilities.tree import account_digest
 from tests.liabilities.conftest import Server
 

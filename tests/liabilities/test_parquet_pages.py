@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.errors import MalformedError
-from attest.liabilities import parquet_pages
-from attest.liabilities.ledger import ControlTotals, Source, read
+from attest.liabilities.ledger import parquet_pages
+from attest.liabilities.ledger.read import ControlTotals, Source, read
 
 DECIMALS = {"BTC": 8}
 ROWS = 3000

@@ -22,9 +22,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest.liabilities import sha256
-from attest.liabilities.sha256 import Midstate, hash_columns, hash_rows, hash_variable
-from attest.liabilities.sha256_kernel import Kernels, compile_kernels
+from attest.liabilities.columns import sha256
+from attest.liabilities.columns.kernel import Kernels, compile_kernels
+from attest.liabilities.columns.sha256 import Midstate, hash_columns, hash_rows, hash_variable
 
 HOST = llvm.get_host_cpu_features()
 X86 = llvm.get_default_triple().startswith("x86_64")

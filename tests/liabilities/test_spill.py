@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from attest.liabilities import spill
-from attest.liabilities.spill import Spill
+from attest.liabilities.columns import spill
+from attest.liabilities.columns.spill import Spill
 
 WIDTH, KEY = 12, 8
 

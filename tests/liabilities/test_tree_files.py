@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from attest.amounts import MAX_AMOUNT
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.liabilities import tree_files
 from attest.liabilities.accounts import normalise_account
-from attest.liabilities.leaves import LeafMaker
-from attest.liabilities.ledger import Accounts, Columns
-from attest.liabilities.levels import level_above
+from attest.liabilities.columns.leaves import LeafMaker
+from attest.liabilities.columns.levels import level_above
+from attest.liabilities.ledger.read import Accounts, Columns
 from attest.liabilities.proof import prove, verify_inclusion
-from attest.liabilities.snapshot import AssetTree
+from attest.liabilities.snapshot import write as tree_files
+from attest.liabilities.snapshot.open import AssetTree
+from attest.liabilities.snapshot.write import AssetBuilder, BuiltTree
 from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.liabilities.tree import StatedTree, account_digest, join
-from attest.liabilities.tree_files import AssetBuilder, BuiltTree
 from tests import naive
 
 SECRET = bytes(range(32))

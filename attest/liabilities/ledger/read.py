@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from attest.liabilities.ledger_rows import Balances, Batch, Entry
+    from attest.liabilities.ledger.rows import Balances, Batch, Entry
 
 MAX_SHOWN: Final = 20
 MAX_FINDINGS: Final = 1_000_000
@@ -138,20 +138,20 @@ def read(
     """The balances in `source`, every row checked, as batches of one asset each.
 
     `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit, with an exponent where
-    `ledger_numbers` takes it. Several rows of
+    `numbers.in_full` takes it. Several rows of
     one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
     Memory does not grow with the ledger: below 300 MB, or below 800 MB when rows are added up, which then takes
     some 60 bytes of temporary disk space an account. What was yielded counts only when the iterator ends without
     an error. Raises `MalformedError` with the first findings, at the end so that all are counted, and
     `UnavailableError` when the source cannot be read.
     """
-    from attest.liabilities import ledger_bulk, ledger_sum
+    from attest.liabilities.ledger import bulk, sums
 
     totals.assets.update({asset: AssetTotals() for asset in sorted(decimals)})
     too_large: list[tuple[str, bytes]] = []
     checked = _checked(source, decimals, totals)
-    for balances in ledger_bulk.together(ledger_sum.by_account(checked, too_large) if sum_rows else checked):
-        columns = ledger_bulk.columns(balances, totals.assets[balances.asset])
+    for balances in bulk.together(sums.by_account(checked, too_large) if sum_rows else checked):
+        columns = bulk.columns(balances, totals.assets[balances.asset])
         if not totals.finding_count:
             yield columns
     for finding in _sums_too_large(source, decimals, too_large):
@@ -161,13 +161,13 @@ def read(
 
 
 def _checked(source: Source, decimals: Mapping[str, int], totals: ControlTotals) -> Iterator[Balances]:
-    from attest.liabilities import ledger_bulk, ledger_sources
+    from attest.liabilities.ledger import bulk, sources
 
     try:
-        for batch in ledger_sources.batches(source, totals.found, totals.inputs):
+        for batch in sources.batches(source, totals.found, totals.inputs):
             totals.rows += len(batch.account)
             _require_few(totals.rows, batch.place)
-            for balances in ledger_bulk.check(batch, decimals, totals.found):
+            for balances in bulk.check(batch, decimals, totals.found):
                 totals.assets[balances.asset].rows += len(balances.accounts)
                 if not totals.finding_count:
                     yield balances
@@ -269,16 +269,16 @@ def _rows_of(
     source: Source, decimals: Mapping[str, int], wanted: Mapping[str, npt.NDArray[np.uint64]]
 ) -> Iterator[tuple[Batch, int, Entry]]:
     """The rows of `source` whose account digest begins, in their asset, with one of `wanted`."""
-    from attest.liabilities import ledger_bulk, ledger_rows, ledger_sources
+    from attest.liabilities.ledger import bulk, rows, sources
 
     if not wanted:
         return
     everyone = as_array(number for numbers in wanted.values() for number in numbers.tolist())
     every = {asset: frozenset(numbers.tolist()) for asset, numbers in wanted.items()}
-    for batch in ledger_sources.batches(source, lambda _: None, []):
-        for row, account, asset, balance in ledger_rows.entries(batch, ledger_bulk.rows_of(batch, everyone)):
+    for batch in sources.batches(source, lambda _: None, []):
+        for row, account, asset, balance in rows.entries(batch, bulk.rows_of(batch, everyone)):
             try:
-                entry = ledger_rows.check_entry(account, asset, balance, decimals)
+                entry = rows.check_entry(account, asset, balance, decimals)
             except MalformedError:
                 continue
             if int.from_bytes(account_digest(entry.account)[:PREFIX]) in every.get(entry.asset, ()):

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from attest.errors import UnavailableError, VerificationError
 from attest.files import PARTIAL, SECRET_MODE, alone_in, create, reason, sync, sync_folder, unfinished_name, write_file
 from attest.folders import make_folders
-from attest.liabilities.leaves import LeafMaker, account_digests, leaf_hashes
-from attest.liabilities.ledger import Accounts
-from attest.liabilities.levels import level_above
-from attest.liabilities.names import NamesSpill
-from attest.liabilities.sha256 import DIGEST
-from attest.liabilities.snapshot import ENTRY, NAMES_FILE, NODE, AssetTree, Snapshot, level_sizes
-from attest.liabilities.spill import BUCKETS
+from attest.liabilities.columns.leaves import LeafMaker, account_digests, leaf_hashes
+from attest.liabilities.columns.levels import level_above
+from attest.liabilities.columns.sha256 import DIGEST
+from attest.liabilities.columns.spill import BUCKETS
+from attest.liabilities.ledger.read import Accounts
+from attest.liabilities.snapshot.names import NamesSpill
+from attest.liabilities.snapshot.open import ENTRY, NAMES_FILE, NODE, AssetTree, Snapshot, level_sizes
 from attest.liabilities.tree import PREFIX
 
 _ROWS: Final = 1 << 18

@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import pyarrow as pa
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities.ledger import Input, Source
-from attest.liabilities.ledger_partitions import COLUMNS, NO_FOLDERS
-from attest.liabilities.ledger_queries import QUERY, without_end
-from attest.liabilities.ledger_rows import Batch
-from attest.liabilities.parquet_pages import MAX_VALUE_BYTES
-from attest.liabilities.waiting import SilentError, within
+from attest.liabilities.ledger.parquet_pages import MAX_VALUE_BYTES
+from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS
+from attest.liabilities.ledger.queries import QUERY, without_end
+from attest.liabilities.ledger.read import Input, Source
+from attest.liabilities.ledger.rows import Batch
+from attest.liabilities.ledger.waiting import SilentError, within
 
 _BATCH_ROWS: Final = 1 << 15
 # A batch comes when it has so many bytes, and each is taken for a sign of life: a slow query fills a small one in time.

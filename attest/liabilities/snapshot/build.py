@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder
-from attest.liabilities.ahead import items_ahead
-from attest.liabilities.ledger import (
+from attest.liabilities.ledger.read import (
     Accounts,
     AssetTotals,
     ControlTotals,
@@ -25,7 +24,8 @@ from attest.liabilities.ledger import (
     invalid,
     read,
 )
-from attest.liabilities.snapshot import (
+from attest.liabilities.snapshot.ahead import items_ahead
+from attest.liabilities.snapshot.open import (
     MANIFEST_FILE,
     NAMES_FILE,
     SECRET_FILE,
@@ -34,9 +34,9 @@ from attest.liabilities.snapshot import (
     Manifest,
     SnapshotFile,
 )
+from attest.liabilities.snapshot.write import DEFAULT_BUDGET, AssetBuilder, BuiltTree, RepeatedError, Written
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import StatedTree
-from attest.liabilities.tree_files import DEFAULT_BUDGET, AssetBuilder, BuiltTree, RepeatedError, Written
 
 _DUPLICATES_HINT: Final = "correct the ledger, or with sum_rows = true under [ledger] such rows are added up"
 _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False)])

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger_partitions import COLUMNS, NO_FOLDERS, Partition
-from attest.liabilities.ledger_rows import Batch
+from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS, Partition
+from attest.liabilities.ledger.rows import Batch
 
 BLOCK_BYTES: Final = 8 << 20
 MAX_LINE_BYTES: Final = 8 << 20

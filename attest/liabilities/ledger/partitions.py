@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger_rows import Batch, binary, is_text, names_nobody
+from attest.liabilities.ledger.rows import Batch, binary, is_text, names_nobody
 
 COLUMNS: Final = ("account", "asset", "balance")
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"

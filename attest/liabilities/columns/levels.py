@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attest.errors import VerificationError
-from attest.liabilities.sha256 import Midstate, hash_rows
-from attest.liabilities.snapshot import HASH, NODE
+from attest.liabilities.columns.sha256 import Midstate, hash_rows
+from attest.liabilities.snapshot.open import HASH, NODE
 
 Nodes = NDArray[np.uint8]
 

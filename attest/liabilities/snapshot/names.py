@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attest.liabilities.sha256 import DIGEST
-from attest.liabilities.spill import BUCKETS, by_bucket
+from attest.liabilities.columns.sha256 import DIGEST
+from attest.liabilities.columns.spill import BUCKETS, by_bucket
 
 _SCHEMA: Final = pa.schema(
     [pa.field("digest", pa.binary(DIGEST), nullable=False), pa.field("account", pa.large_binary(), nullable=False)]

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attest.liabilities.sha256_kernel import BLOCK, Kernels, compile_kernels
+from attest.liabilities.columns.kernel import BLOCK, Kernels, compile_kernels
 
 Bytes = NDArray[np.uint8]
 

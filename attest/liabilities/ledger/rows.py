@@ -14,7 +14,7 @@ import pyarrow as pa
 from attest.amounts import parse_decimal
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
-from attest.liabilities.ledger_numbers import in_full
+from attest.liabilities.ledger.numbers import in_full
 
 MAX_BALANCE: Final = 2**127 - 1
 _AT_ONCE: Final = 1 << 13

@@ -18,12 +18,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from attest.errors import MalformedError, UnavailableError
-from attest.liabilities import ledger_csv, ledger_parquet, ledger_postgresql, ledger_sqlite
-from attest.liabilities.ledger import Input, Source
-from attest.liabilities.ledger_partitions import NO_FOLDERS, Partition, partition
-from attest.liabilities.ledger_patterns import matching
-from attest.liabilities.ledger_queries import QUERY
-from attest.liabilities.ledger_rows import Batch
+from attest.liabilities.ledger import csv, parquet, postgresql, sqlite
+from attest.liabilities.ledger.partitions import NO_FOLDERS, Partition, partition
+from attest.liabilities.ledger.patterns import matching
+from attest.liabilities.ledger.queries import QUERY
+from attest.liabilities.ledger.read import Input, Source
+from attest.liabilities.ledger.rows import Batch
 
 _HASH_BYTES: Final = 4 << 20
 _CODECS: Final = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}
@@ -55,7 +55,7 @@ def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -
     Raises `MalformedError` where reading cannot go on, `UnavailableError` for what cannot be read or has changed.
     """
     if source.location.startswith(_SCHEMES):
-        for batch in ledger_postgresql.postgresql(source, _query(source), inputs):
+        for batch in postgresql.postgresql(source, _query(source), inputs):
             yield batch._replace(show_names=source.show_names)
         return
     files = _files(source)
@@ -176,11 +176,11 @@ def _suffix(path: Path) -> str | None:
 def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
     suffix = _suffix(file.path)
     if suffix in _SQLITE:
-        return ledger_sqlite.sqlite(file.path, file.place, _query(source), source, found)
+        return sqlite.sqlite(file.path, file.place, _query(source), source, found)
     if source.query is not None:
         raise MalformedError("ledger/query", f"{file.place} is no database, a query has no meaning for it")
     if suffix == ".parquet":
-        return ledger_parquet.parquet(file.path, file.place, file.folders)
+        return parquet.parquet(file.path, file.place, file.folders)
     if suffix is None:
         raise MalformedError(
             "ledger/format",
@@ -193,7 +193,7 @@ def _rows(file: _File, source: Source, found: Callable[[str], None]) -> Iterator
 def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterator[Batch]:
     with file.path.open("rb", buffering=0) as raw:
         stream: Any = pa.CompressedInputStream(raw, codec) if codec else raw
-        yield from ledger_csv.batches(file.place, stream, found, file.folders)
+        yield from csv.batches(file.place, stream, found, file.folders)
 
 
 @contextmanager

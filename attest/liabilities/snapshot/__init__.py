@@ -1,0 +1,1 @@
+"""The liability snapshot on disk: its format, how it is built, opened and proven from."""
