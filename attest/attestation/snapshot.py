@@ -15,9 +15,10 @@ from attest.attestation.pointer import pointer
 from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, is_file, read_bounded, real_path, reason, write_file
-from attest.liabilities.ledger.read import MAX_SHOWN, ControlTotals, Source
+from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.proof import InclusionProof, prove
-from attest.liabilities.snapshot.open import MANIFEST_FILE, Manifest, Snapshot, check_files
+from attest.liabilities.snapshot.format import MANIFEST_FILE, Manifest
+from attest.liabilities.snapshot.open import Snapshot, check_files
 from attest.liabilities.tree import StatedTree, check_trees
 
 STATEMENT_FILE: Final = "statement.json"

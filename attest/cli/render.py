@@ -14,7 +14,7 @@ from attest.cli.render_coverage import coverage_document, coverage_table, held_d
 from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
-from attest.liabilities.snapshot.open import Manifest
+from attest.liabilities.snapshot.format import Manifest
 
 MAX_SHOWN: Final = 10
 _CONTROLS: Final = {

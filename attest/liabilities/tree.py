@@ -99,3 +99,7 @@ def join(left: SumNode, right: SumNode) -> SumNode:
         raise VerificationError("tree/overflow", "the sum of two nodes does not fit in 128 bits")
     message = left.hash + left.sum.to_bytes(16) + right.hash + right.sum.to_bytes(16)
     return SumNode(tagged_hash("attest/v1/node", message), total)
+
+
+NODE: Final = 48
+HASH: Final = 32

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.errors import UnavailableError
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from tests.faults.hostile_ledgers import HOSTILE, build, many_files, run
 
 QUICK = [

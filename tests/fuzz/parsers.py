@@ -53,8 +53,8 @@ from attest.cli.sign import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
 from attest.liabilities.accounts import normalise_account
-from attest.liabilities.ledger.read import ControlTotals, Source
 from attest.liabilities.ledger.read import read as read_ledger
+from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, verify_inclusion
 from attest.policy.inputs import parse_rational
 from attest.policy.rules import evaluate

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.accounts import EDGES, new_account, normalise_account
 from attest.liabilities.ledger import bulk as ledger_bulk
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.tree import account_digest
 from tests.conftest import FIXTURES
 

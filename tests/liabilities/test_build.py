@@ -27,10 +27,11 @@ from attest.attestation.config import read_config
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.folders import new_folder
-from attest.liabilities.ledger.read import Source
+from attest.liabilities.ledger.types import Source
 from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
 from attest.liabilities.snapshot.build import build_snapshot
-from attest.liabilities.snapshot.open import Manifest, Snapshot, check_files
+from attest.liabilities.snapshot.format import Manifest
+from attest.liabilities.snapshot.open import Snapshot, check_files
 from attest.liabilities.snapshot.prove_all import prove_all, shard_name
 from attest.liabilities.snapshot.write import AssetBuilder
 from attest.liabilities.splitting import Splitting

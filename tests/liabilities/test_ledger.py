@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from attest.errors import MalformedError, UnavailableError
-from attest.liabilities.ledger.read import MAX_SHOWN, ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source
 from attest.liabilities.snapshot.build import build_snapshot
 from tests.naive import Row
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from attest.errors import MalformedError, UnavailableError
 from attest.liabilities.ledger import bulk as ledger_bulk
 from attest.liabilities.ledger import csv as ledger_csv
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 
 DECIMALS = {"BTC": 8, "JPY": 0, "ETH": 18}
 HEADER = "account,asset,balance\n"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from attest.errors import MalformedError
 from attest.liabilities.ledger import bulk as ledger_bulk
 from attest.liabilities.ledger.numbers import in_full
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from tests.liabilities.conftest import Server
 
 DECIMALS = {"JPY": 0, "BTC": 8, "ETH": 18}

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger.read import ControlTotals, Source, as_array, duplicate_rows, read
+from attest.liabilities.ledger.read import as_array, duplicate_rows, read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.tree import account_digest
 
 DECIMALS = {"BTC": 8, "ETH": 18, "USDC.E": 6, "A=B": 0, "JPY": 0}

@@ -15,7 +15,8 @@ import pytest
 
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.ledger import postgresql as ledger_postgresql
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from tests.liabilities.conftest import Server
 
 DECIMALS = {"BTC": 8}

@@ -23,11 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.liabilities.ledger import read as ledger
-from attest.liabilities.ledger import sources as ledger_sources
-from attest.liabilities.ledger import sums as ledger_sum
-from attest.liabilities.ledger.read import AssetTotals, ControlTotals, Input, Source, as_array, duplicate_rows, read
-from attest.liabilities.ledger.rows import Balances
+from attest.liabilities.ledger import sources, sums, types
+from attest.liabilities.ledger.read import as_array, duplicate_rows, read
+from attest.liabilities.ledger.types import AssetTotals, Balances, ControlTotals, Input, Source
 from attest.liabilities.tree import account_digest
 from tests.liabilities.conftest import Server
 
@@ -227,7 +225,7 @@ def test_reading_can_be_given_up(tmp_path: Path) -> None:
 def test_reading_ends_at_as_many_findings_as_are_counted(
     rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "MAX_FINDINGS", 100)
+    monkeypatch.setattr(types, "MAX_FINDINGS", 100)
     path = tmp_path / "ledger.csv"
     path.write_text("account,asset,balance\n" + rows * 1234)
     totals = ControlTotals()
@@ -237,7 +235,7 @@ def test_reading_ends_at_as_many_findings_as_are_counted(
 
 
 def test_the_findings_that_are_kept_take_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "_MAX_FINDINGS_LENGTH", 10_000)
+    monkeypatch.setattr(types, "_MAX_FINDINGS_LENGTH", 10_000)
     path = tmp_path / "ledger.csv"
     path.write_text("account,asset,balance\n" + "alice,BTC,x\n" * 1234)
     totals = ControlTotals()
@@ -301,17 +299,17 @@ def test_sums_do_not_depend_on_where_batches_end(
         expected[asset, account] = expected.get((asset, account), 0) + balance
     too_large: list[tuple[str, bytes]] = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ledger_sum, "_MEMORY", memory)
-        patched.setattr(ledger_sum, "_PIECE_ROWS", 3)
-        patched.setattr(ledger_sum, "_FOLD_ROWS", 4)
-        patched.setattr(ledger_sum, "_MAX_BUCKET_BYTES", memory)
-        sums = {
+        patched.setattr(sums, "_MEMORY", memory)
+        patched.setattr(sums, "_PIECE_ROWS", 3)
+        patched.setattr(sums, "_FOLD_ROWS", 4)
+        patched.setattr(sums, "_MAX_BUCKET_BYTES", memory)
+        added = {
             (part.asset, account): (int(high) << 64) + int(low)
-            for part in ledger_sum.by_account(parts, too_large)
+            for part in sums.by_account(parts, too_large)
             for account, high, low in zip(part.accounts.to_pylist(), part.high, part.low, strict=True)
         }
     assert sorted(too_large) == sorted(key for key, total in expected.items() if not -(2**127) <= total < 2**127)
-    assert sums == {key: total for key, total in expected.items() if key not in too_large}
+    assert added == {key: total for key, total in expected.items() if key not in too_large}
 
 
 def test_sums_beyond_127_bits_and_bad_rows_are_refused(tmp_path: Path) -> None:
@@ -608,7 +606,7 @@ def test_a_pattern_matches_what_the_module_glob_finds(pattern: str, tmp_path: Pa
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "link").symlink_to("a", target_is_directory=True)
-    found = [str(path) for path in ledger_sources._expand(Source(pattern, folder=tmp_path))]
+    found = [str(path) for path in sources._expand(Source(pattern, folder=tmp_path))]
     every = glob.glob(f"{tmp_path}/{pattern}", recursive=True)  # noqa: PTH207 (what it finds is what counts)
     expected = {path for path in every if Path(path).is_file()}
     assert {os.path.normpath(path) for path in found} == {os.path.normpath(path) for path in expected}
@@ -618,7 +616,7 @@ def test_folders_that_lead_into_each_other_end(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "up").symlink_to("..", target_is_directory=True)
     (tmp_path / "a" / "x.csv").touch()
-    found = ledger_sources._expand(Source("**/*.csv", folder=tmp_path))
+    found = sources._expand(Source("**/*.csv", folder=tmp_path))
     assert {os.path.realpath(path) for path in found} == {str(tmp_path / "a" / "x.csv")}
 
 

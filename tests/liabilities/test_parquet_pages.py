@@ -11,7 +11,8 @@ import pytest
 
 from attest.errors import MalformedError
 from attest.liabilities.ledger import parquet_pages
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 
 DECIMALS = {"BTC": 8}
 ROWS = 3000

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from attest.amounts import MAX_AMOUNT
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities.accounts import normalise_account
+from attest.liabilities.columns.balances import Accounts, Columns
 from attest.liabilities.columns.leaves import LeafMaker
 from attest.liabilities.columns.levels import level_above
-from attest.liabilities.ledger.read import Accounts, Columns
 from attest.liabilities.proof import prove, verify_inclusion
 from attest.liabilities.snapshot import write as tree_files
 from attest.liabilities.snapshot.open import AssetTree

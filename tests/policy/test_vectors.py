@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from attest.amounts import parse_decimal, ratio_percent
-from attest.liabilities.ledger.read import ControlTotals, Source, read
+from attest.liabilities.ledger.read import read
+from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.policy.inputs import Declaration, parse_rational
 from attest.policy.results import Result
 from tests.conftest import FIXTURES

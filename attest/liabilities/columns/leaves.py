@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from attest.liabilities.columns.balances import Accounts, Columns
 from attest.liabilities.columns.sha256 import Midstate, hash_columns, hash_variable
-from attest.liabilities.ledger.read import Accounts, Columns
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import PREFIX
 

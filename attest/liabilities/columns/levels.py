@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attest.errors import VerificationError
 from attest.liabilities.columns.sha256 import Midstate, hash_rows
-from attest.liabilities.snapshot.open import HASH, NODE
+from attest.liabilities.tree import HASH, NODE
 
 Nodes = NDArray[np.uint8]
 

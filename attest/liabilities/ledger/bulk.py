@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 
 from attest.errors import MalformedError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, are_sound
+from attest.liabilities.columns.balances import Accounts, Columns
 from attest.liabilities.columns.leaves import account_digests
 from attest.liabilities.ledger.numbers import in_full
-from attest.liabilities.ledger.read import Accounts, AssetTotals, Columns
-from attest.liabilities.ledger.rows import Balances, Batch, binary, byte_columns, is_text, one_by_one
+from attest.liabilities.ledger.rows import binary, byte_columns, is_text, one_by_one
+from attest.liabilities.ledger.types import AssetTotals, Balances, Batch
 from attest.liabilities.tree import PREFIX
 
 _ARROW_DIGITS: Final = 38

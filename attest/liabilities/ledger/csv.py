@@ -18,7 +18,7 @@ import pyarrow.csv
 
 from attest.errors import MalformedError
 from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS, Partition
-from attest.liabilities.ledger.rows import Batch
+from attest.liabilities.ledger.types import Batch
 
 BLOCK_BYTES: Final = 8 << 20
 MAX_LINE_BYTES: Final = 8 << 20

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from attest.errors import MalformedError
 from attest.liabilities.ledger.parquet_pages import widest
 from attest.liabilities.ledger.partitions import NO_FOLDERS, Partition
-from attest.liabilities.ledger.rows import Batch, is_text
+from attest.liabilities.ledger.rows import is_text
+from attest.liabilities.ledger.types import Batch
 
 BATCH_ROWS: Final = 1 << 17
 _BATCH_BYTES: Final = 64 << 20

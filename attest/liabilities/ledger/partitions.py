@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attest.errors import MalformedError
-from attest.liabilities.ledger.rows import Batch, binary, is_text, names_nobody
+from attest.liabilities.ledger.rows import binary, is_text, names_nobody
+from attest.liabilities.ledger.types import Batch
 
 COLUMNS: Final = ("account", "asset", "balance")
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"

@@ -13,8 +13,7 @@ from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.ledger.parquet_pages import MAX_VALUE_BYTES
 from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS
 from attest.liabilities.ledger.queries import QUERY, without_end
-from attest.liabilities.ledger.read import Input, Source
-from attest.liabilities.ledger.rows import Batch
+from attest.liabilities.ledger.types import Batch, Input, Source
 from attest.liabilities.ledger.waiting import SilentError, within
 
 _BATCH_ROWS: Final = 1 << 15

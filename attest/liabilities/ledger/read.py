@@ -4,132 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.errors import MalformedError
+from attest.liabilities.columns.balances import Columns
+from attest.liabilities.ledger.types import AssetTotals, ControlTotals, EnoughError, Source, invalid
 from attest.liabilities.tree import PREFIX, account_digest
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from attest.liabilities.ledger.rows import Balances, Batch, Entry
+    from attest.liabilities.ledger.types import Balances, Batch, Entry
 
-MAX_SHOWN: Final = 20
-MAX_FINDINGS: Final = 1_000_000
 MAX_ROWS: Final = 2**32
-PATIENCE: Final = 600.0
-_MAX_FINDINGS_LENGTH: Final = 64 << 20
 _MAX_TRACKED: Final = 200_000
-
-
-class EnoughError(Exception):
-    """As many findings as are counted: reading on would only take time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a ledger is: a file or a glob of files below `folder`, or a database URL.
-
-    Files are .csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3 and .db with a `query`; the URL is
-    postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored. A folder
-    named `asset=BTC` is a column of the files in it.
-    `show_names` lets errors show what stands in the ledger, names of customers too; else they name file and row.
-    `patience` is how many seconds a database may take before its first row, and from one to the next.
-    """
-
-    location: str
-    query: str | None = None
-    folder: Path = Path()
-    show_names: bool = False
-    patience: float = PATIENCE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Accounts:
-    """Accounts one after another: NFC UTF-8 `data` (uint8), the i-th from `offsets[i]` to `offsets[i + 1]` (int64)."""
-
-    data: npt.NDArray[np.uint8]
-    offsets: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def text(self, index: int) -> str:
-        """The account at `index`."""
-        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """Balances of one asset in one batch.
-
-    `accounts` have what `amounts` says: (n, 16) uint8, big-endian base units, 0 < amount < 2^127.
-    `others` have zero or negative balances: no leaf, yet a second row of one of them is a duplicate too.
-    """
-
-    asset: str
-    accounts: Accounts
-    amounts: npt.NDArray[np.uint8]
-    others: Accounts
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What was read: a file with its `sha256` and `bytes`, or a database's `query` in its `snapshot`.
-
-    `snapshot_time` (RFC 3339, UTC) is the server's clock when the snapshot was taken.
-    """
-
-    name: str
-    sha256: str | None = None
-    bytes: int | None = None
-    query: str | None = None
-    snapshot_time: str | None = None
-    snapshot: str | None = None
-    server: str | None = None
-
-
-@dataclass(slots=True)
-class AssetTotals:
-    """Control totals of one asset, sums in base units.
-
-    `rows` are the ledger's. The others count balances: one per row, or per account when rows are summed.
-    `negative_sum` is the sum of the magnitudes of the negative balances.
-    """
-
-    rows: int = 0
-    positive: int = 0
-    positive_sum: int = 0
-    zero: int = 0
-    negative: int = 0
-    negative_sum: int = 0
-
-
-@dataclass(slots=True)
-class ControlTotals:
-    """What an auditor compares with the exchange's books; complete when `read` has ended without an error.
-
-    `findings` holds the first of `finding_count` findings, also when `read` has raised; reading ends at `MAX_FINDINGS`.
-    """
-
-    rows: int = 0
-    assets: dict[str, AssetTotals] = field(default_factory=dict)
-    inputs: list[Input] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    finding_count: int = 0
-    _length: int = field(default=0, repr=False, compare=False)
-
-    def found(self, finding: str) -> None:
-        """Count `finding`, and keep it if it is among the first. Raises `EnoughError` at the last that is counted."""
-        self.finding_count += 1
-        self._length += len(finding)
-        if self._length <= _MAX_FINDINGS_LENGTH:
-            self.findings.append(finding)
-        if self.finding_count >= MAX_FINDINGS:
-            raise EnoughError
 
 
 def read(
@@ -194,18 +83,6 @@ def _require_few(rows: int, place: str) -> None:
             f"{place}: with these the ledger has more than {MAX_ROWS:,} rows, which is the most",
             hint="does it repeat its rows?",
         )
-
-
-def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
-    """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
-    first, *others = totals.findings[:MAX_SHOWN]
-    end = " or more" if totals.finding_count >= MAX_FINDINGS else ""
-    return MalformedError(
-        "ledger/invalid",
-        f"{first} (the first of {totals.finding_count:,} findings{end})" if others else first,
-        hint=f"nothing was written; {hint}",
-        details=tuple(others),
-    )
 
 
 def duplicate_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from attest.amounts import parse_decimal
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
 from attest.liabilities.ledger.numbers import in_full
+from attest.liabilities.ledger.types import Balances, Batch, Entry
 
 MAX_BALANCE: Final = 2**127 - 1
 _AT_ONCE: Final = 1 << 13
@@ -26,54 +27,6 @@ _TEXT: Final = (
     *(pa.string(), pa.large_string(), pa.string_view()),
     *(pa.binary(), pa.large_binary(), pa.binary_view()),
 )
-
-
-class Batch(NamedTuple):
-    """Consecutive rows as they stand in a source: Arrow arrays of one length, not yet checked.
-
-    `account` is text or bytes, `asset` also a dictionary of them, `balance` text, integers or decimals.
-    `rows` is the number of the first row, or of each when they do not follow one another.
-    `unordered` says that the numbers alone do not find a row again, as in the result of a query.
-    `show_names` lets findings show what stands in a row.
-    """
-
-    place: str
-    rows: int | npt.NDArray[np.int64]
-    account: Any
-    asset: Any
-    balance: Any
-    unordered: bool = False
-    show_names: bool = False
-
-    def part(self, start: int, length: int) -> Batch:
-        """At most `length` rows from index `start` on."""
-        rows = self.rows + start if isinstance(self.rows, int) else self.rows[start : start + length]
-        account, asset, balance = (each[start : start + length] for each in (self.account, self.asset, self.balance))
-        return self._replace(rows=rows, account=account, asset=asset, balance=balance)
-
-    def row(self, index: int) -> int:
-        """The number of the row at `index`."""
-        return self.rows + index if isinstance(self.rows, int) else int(self.rows[index])
-
-
-class Balances(NamedTuple):
-    """Checked rows of one asset: accounts (Arrow large_binary, NFC) and balances of either sign.
-
-    A balance is `high` * 2^64 + `low` base units, `high` int64 and `low` uint64.
-    """
-
-    asset: str
-    accounts: Any
-    high: npt.NDArray[np.int64]
-    low: npt.NDArray[np.uint64]
-
-
-class Entry(NamedTuple):
-    """One checked row."""
-
-    account: str
-    asset: str
-    balance: int
 
 
 def check_entry(

@@ -22,8 +22,7 @@ from attest.liabilities.ledger import csv, parquet, postgresql, sqlite
 from attest.liabilities.ledger.partitions import NO_FOLDERS, Partition, partition
 from attest.liabilities.ledger.patterns import matching
 from attest.liabilities.ledger.queries import QUERY
-from attest.liabilities.ledger.read import Input, Source
-from attest.liabilities.ledger.rows import Batch
+from attest.liabilities.ledger.types import Batch, Input, Source
 
 _HASH_BYTES: Final = 4 << 20
 _CODECS: Final = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}

@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 from attest.errors import MalformedError, UnavailableError
 from attest.liabilities.ledger.parquet_pages import MAX_VALUE_BYTES
 from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS
-from attest.liabilities.ledger.read import Source
-from attest.liabilities.ledger.rows import Batch
+from attest.liabilities.ledger.types import Batch, Source
 
 _BATCH_ROWS: Final = 1 << 15
 _AT_ONCE: Final = 1 << 10

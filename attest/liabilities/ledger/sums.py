@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attest.errors import UnavailableError
+from attest.liabilities.columns.balances import Accounts
 from attest.liabilities.columns.leaves import account_digests
 from attest.liabilities.columns.spill import BUCKETS, NamelessFile, by_bucket
 from attest.liabilities.ledger.bulk import grouped
-from attest.liabilities.ledger.read import Accounts
-from attest.liabilities.ledger.rows import Balances, byte_columns
+from attest.liabilities.ledger.rows import byte_columns
+from attest.liabilities.ledger.types import Balances
 
 _MEMORY: Final = 256 << 20
 _BATCH_ROWS: Final = 1 << 17

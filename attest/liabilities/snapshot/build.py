@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder
-from attest.liabilities.ledger.read import (
-    Accounts,
-    AssetTotals,
-    ControlTotals,
-    EnoughError,
-    Input,
-    Source,
-    duplicate_rows,
-    invalid,
-    read,
-)
+from attest.liabilities.columns.balances import Accounts
+from attest.liabilities.ledger.read import duplicate_rows, read
+from attest.liabilities.ledger.types import AssetTotals, ControlTotals, EnoughError, Input, Source, invalid
 from attest.liabilities.snapshot.ahead import items_ahead
-from attest.liabilities.snapshot.open import (
+from attest.liabilities.snapshot.format import (
     MANIFEST_FILE,
     NAMES_FILE,
     SECRET_FILE,

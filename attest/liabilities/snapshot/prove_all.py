@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from attest.errors import UnavailableError, VerificationError
 from attest.files import PARTIAL, SECRET_MODE, alone_in, create, reason, sync, sync_folder, unfinished_name, write_file
 from attest.folders import make_folders
+from attest.liabilities.columns.balances import Accounts
 from attest.liabilities.columns.leaves import LeafMaker, account_digests, leaf_hashes
 from attest.liabilities.columns.levels import level_above
 from attest.liabilities.columns.sha256 import DIGEST
 from attest.liabilities.columns.spill import BUCKETS
-from attest.liabilities.ledger.read import Accounts
+from attest.liabilities.snapshot.format import ENTRY, NAMES_FILE, level_sizes
 from attest.liabilities.snapshot.names import NamesSpill
-from attest.liabilities.snapshot.open import ENTRY, NAMES_FILE, NODE, AssetTree, Snapshot, level_sizes
-from attest.liabilities.tree import PREFIX
+from attest.liabilities.snapshot.open import AssetTree, Snapshot
+from attest.liabilities.tree import NODE, PREFIX
 
 _ROWS: Final = 1 << 18
 _BUDGET: Final = 1 << 30

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, create, sync
+from attest.liabilities.columns.balances import Columns
 from attest.liabilities.columns.leaves import PART, LeafMaker, Leaves, account_digests
 from attest.liabilities.columns.levels import Nodes, level_above
 from attest.liabilities.columns.sha256 import DIGEST, warm_up
 from attest.liabilities.columns.spill import Part, Spill
-from attest.liabilities.ledger.read import Columns
 from attest.liabilities.snapshot.ahead import results_ahead
-from attest.liabilities.snapshot.open import ENTRY, NODE, STORED_LEVEL, SnapshotFile
+from attest.liabilities.snapshot.format import ENTRY, STORED_LEVEL, SnapshotFile
 from attest.liabilities.splitting import WHOLE, Splitting
-from attest.liabilities.tree import EMPTY_ROOT, PREFIX, asset_key
+from attest.liabilities.tree import EMPTY_ROOT, NODE, PREFIX, asset_key
 
 DEFAULT_BUDGET: Final = 2 << 30
 MAX_LEAVES: Final = 2**32
