@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class AttestError(Exception):
@@ -21,6 +21,10 @@ class AttestError(Exception):
         self.message = message
         self.hint = hint
         self.details = details
+
+    def within(self, what: str) -> Self:
+        """This error, said to be about `what`: a file, field or wallet that stands before the sentence."""
+        return type(self)(self.code, f"{what}: {self.message}", hint=self.hint, details=self.details)
 
 
 class VerificationError(AttestError):

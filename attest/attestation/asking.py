@@ -227,4 +227,4 @@ def _naming(wallet: Wallet) -> Iterator[None]:
     try:
         yield
     except MalformedError as error:
-        raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
+        raise error.within(f"wallet {wallet.id}") from None

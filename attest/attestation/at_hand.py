@@ -44,7 +44,7 @@ def _require_ledger(config: Config, folder: Path, period: str, environment: Mapp
     try:
         require_files(source)
     except AttestError as error:
-        raise type(error)(error.code, f"ledger.source: {error.message}", hint=error.hint) from None
+        raise error.within("ledger.source") from None
 
 
 def _require_writable(config: Config, folder: Path) -> None:

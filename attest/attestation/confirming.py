@@ -60,7 +60,7 @@ def opened(path: Path, data: bytes, challenges: Challenges) -> CustodyConfirmati
     try:
         return open_confirmation(data, keys=keys, asked={name: frozenset(challenges.asked(name)) for name in keys})
     except AttestError as error:
-        raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
+        raise error.within(path.name) from None
 
 
 def confirmations_in(folder: Path, challenges: Challenges) -> list[CustodyConfirmation]:

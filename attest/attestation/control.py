@@ -114,8 +114,7 @@ def _checked(item: Item | None, parts: Sequence[Path], challenges: Challenges, f
         signature = _signature(item, parts, folder)
         item.check(signature)
     except AttestError as error:
-        names = ", ".join(part.name for part in parts)
-        raise type(error)(error.code, f"{names}: {error.message}", hint=error.hint, details=error.details) from None
+        raise error.within(", ".join(part.name for part in parts)) from None
     return {f"{item.name}{SIGNATURE}": signature.encode()}
 
 
@@ -154,7 +153,7 @@ def _standing(folder: Path, challenges: Challenges) -> Standing:
             signature = _text(path)
             method = item.check(signature)
         except AttestError as error:
-            raise type(error)(error.code, f"{path.name}: {error.message}", hint=error.hint) from None
+            raise error.within(path.name) from None
         returned.append(Returned(item, method, signature))
     return Standing(returned, confirmed, missing, confirmations)
 

@@ -79,7 +79,7 @@ class ContractAccount(Document):
             try:
                 combine_owners(challenge, [signature])
             except AttestError as error:
-                raise type(error)(error.code, f"{name}: {error.message}", hint=error.hint) from None
+                raise error.within(name) from None
         return combine_owners(challenge, list(signatures.values()))
 
     def files(self, name: str, challenge: Challenge) -> dict[str, bytes]:

@@ -50,12 +50,7 @@ def check_writable(bundle: Bundle, *, trust: Trust | None, authorities: Authorit
             )
         _check_timestamps(bundle, predicate, authorities)
     except AttestError as error:
-        raise type(error)(
-            error.code,
-            f"nothing was written, because the bundle would fail for those who verify it: {error.message}",
-            hint=error.hint,
-            details=error.details,
-        ) from None
+        raise error.within("nothing was written, because the bundle would fail for those who verify it") from None
 
 
 def _check_roots(bundle: Bundle) -> None:

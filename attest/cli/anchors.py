@@ -112,7 +112,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except MalformedError as error:
-        raise MalformedError(error.code, f"{path}: {error.message}", hint=error.hint, details=error.details) from None
+        raise error.within(str(path)) from None
 
 
 def missing_text(missing: Mapping[str, int]) -> str:

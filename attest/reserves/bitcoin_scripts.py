@@ -33,7 +33,7 @@ def scripts(wallet: Wallet) -> tuple[bytes, ...]:
             return (address_script(wallet.chain, wallet.address),)
         return descriptor_scripts(wallet.descriptor or "", wallet.range or (0, 0), wallet.chain)
     except MalformedError as error:
-        raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
+        raise error.within(f"wallet {wallet.id}") from None
 
 
 def descriptor_scripts(text: str, indexes: tuple[int, int], chain_id: str) -> tuple[bytes, ...]:

@@ -60,7 +60,7 @@ def _address(wallet: Wallet) -> str:
     try:
         return checksum_address(wallet.address or "")
     except MalformedError as error:
-        raise MalformedError(error.code, f"wallet {wallet.id}: {error.message}", hint=error.hint) from None
+        raise error.within(f"wallet {wallet.id}") from None
 
 
 def _double(one: Wallet, other: Wallet, what: str) -> MalformedError:

@@ -48,7 +48,7 @@ def check_entry(
     except MalformedError as error:
         raise MalformedError(error.code, _in_field(field, error)) from None
     except UnavailableError as error:
-        raise UnavailableError(error.code, f"field {field}: {error.message}", hint=error.hint) from None
+        raise error.within(f"field {field}") from None
     return Entry(name, coin, units)
 
 
