@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,12 +18,14 @@ from attest.documents import AssetName, Count, Digest, Settings, Text, Time, fie
 from attest.errors import MalformedError, UnavailableError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
+from attest.periods import period_end
 from attest.policy.inputs import CoverForm
+from attest.purposes import Purpose
 from attest.reserves.ethereum_proof import Layout
 from attest.reserves.pins import BITCOIN_DEPTH, Before, Confirmations, PinRule
 from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 from attest.reserves.sampling import MAX_DRAWS
-from attest.reserves.wallets import ChainId, Purpose, Wallet, native_decimals
+from attest.reserves.wallets import ChainId, Wallet, native_decimals
 from attest.toml import loads_toml
 
 MAX_GRACE: Final = 86_400
@@ -282,10 +284,8 @@ class Ledger(Settings):
         return name
 
     def period_end(self, period: str) -> datetime:
-        """The first instant after the month `period`, in UTC."""
-        year, month = int(period[:4]), int(period[5:])
-        following = (year + month // 12, month % 12 + 1)
-        return datetime(*following, 1, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
+        """The first instant after `period` in the ledger's time zone, in UTC."""
+        return period_end(period, ZoneInfo(self.time_zone))
 
     def ended(self, period: str, now: datetime) -> datetime:
         """The same, which is not after `now`. Raises `MalformedError`."""

@@ -13,18 +13,12 @@ from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.snapshot import STATEMENT_FILE
-from attest.attestation.statement import (
-    MAX_PAYLOAD_BYTES,
-    EvidenceRoot,
-    Period,
-    StatedAsset,
-    check_arithmetic,
-    parse_statement,
-)
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
 from attest.lines import open_beside
+from attest.periods import Period
 from attest.policy.inputs import Declaration
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of

@@ -9,9 +9,9 @@ from typing import TypedDict
 
 from attest.attestation.bundle import bundle_file_name
 from attest.attestation.findings import Claimed, Finding, Month
-from attest.attestation.months import months_between
 from attest.attestation.previous import in_order
 from attest.documents import format_time
+from attest.periods import months_between
 
 
 class _Concerned(TypedDict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,12 +14,13 @@ from attest.attestation.bundle import BUNDLE_ENDING, parse_bundle
 from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Claimed, Finding, Month
 from attest.attestation.following import following
-from attest.attestation.statement import PERIOD_PATTERN, parse_statement
+from attest.attestation.statement import parse_statement
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified, verify
 from attest.errors import AttestError, UnavailableError
 from attest.lines import Content
+from attest.periods import is_period
 
 MAX_MONTHS: Final = 1200
 MAX_HISTORY_BYTES: Final = 64 * 1024 * 1024  # of all its bundles, whose statements stay in memory to be compared
@@ -125,7 +125,7 @@ def _periods(name: str, claimed: Sequence[Claimed]) -> tuple[str, ...]:
     if claimed:
         return (claimed[0].period,)
     said = name.rpartition("/")[2].removesuffix(BUNDLE_ENDING)
-    return (said,) if re.fullmatch(PERIOD_PATTERN, said, re.ASCII) else ()
+    return (said,) if is_period(said) else ()
 
 
 def _unverified(name: str, error: AttestError, claimed: Sequence[Claimed]) -> Finding:

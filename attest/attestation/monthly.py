@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -40,7 +39,6 @@ from attest.attestation.signing import open_own
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, build_liabilities
 from attest.attestation.stated import chains_read, stated_assets
 from attest.attestation.statement import (
-    PERIOD_PATTERN,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
     EvidenceRoot,
@@ -264,13 +262,6 @@ def _keep_apart(names: Names, key: Path | None, record: Path) -> None:
             "publication.folder, publication.private_folder, the key and its record must not lie one inside the other",
             hint="all that is in the publication folder is for everyone",
         )
-
-
-def parse_period(text: str) -> str:
-    """A month like `2026-10`. Raises `MalformedError`."""
-    if re.fullmatch(PERIOD_PATTERN, text, re.ASCII) is None:
-        raise MalformedError("run/period", f"{text[:40]!r} is not a month like 2026-10")
-    return text
 
 
 def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:

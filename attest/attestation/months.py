@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,9 +10,10 @@ from typing import Final, NamedTuple
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name, parse_bundle
 from attest.attestation.envelope import verify_signatures
 from attest.attestation.keys import PublicKey
-from attest.attestation.statement import PERIOD_PATTERN, parse_statement, statement_digest
+from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded, reason
+from attest.periods import is_period, months_between
 
 _SHOWN: Final = 3
 
@@ -25,11 +25,6 @@ class Before(NamedTuple):
     digest: bytes | None = None
     bundle: bytes | None = None
     period: str | None = None
-
-
-def months_between(before: str, after: str) -> list[str]:
-    """The months after `before` and before `after`, each like `2026-10`."""
-    return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(_index(before) + 1, _index(after))]
 
 
 def skipped_months(publication: Path, period: str) -> list[str]:
@@ -87,7 +82,7 @@ def published_months(publication: Path) -> list[str]:
         raise UnavailableError(
             "file/unreadable", f"publication.folder: cannot read {publication}: {reason(error)}"
         ) from None
-    return sorted(name for name in names if re.fullmatch(PERIOD_PATTERN, name, re.ASCII))
+    return sorted(name for name in names if is_period(name))
 
 
 def _refuse_made(publication: Path, private: Path, period: str) -> None:
@@ -124,7 +119,3 @@ def _last(publication: Path, period: str) -> str | None:
             "run/order", f"{last} is already published in {publication}; months are published in order"
         )
     return last
-
-
-def _index(period: str) -> int:
-    return int(period[:4]) * 12 + int(period[5:]) - 1

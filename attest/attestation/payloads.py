@@ -15,12 +15,13 @@ from typing import Final, Literal, NoReturn
 from attest.attestation.config import Config
 from attest.attestation.signers import key_file
 from attest.attestation.signing import require_key
-from attest.attestation.statement import Origin, Period, parse_statement, statement_digest
+from attest.attestation.statement import Origin, parse_statement, statement_digest
 from attest.documents import Count, Digest, Document, Time, format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, open_new_or_old, read_bounded, real_path, reason, sync, sync_folder
 from attest.folders import make_folders, remove_empty
 from attest.locks import held
+from attest.periods import Period
 
 MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 _CORRECT: Final = (

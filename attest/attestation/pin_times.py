@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attest.documents import Count, Digest, Document, Text, Time, format_time
@@ -11,10 +11,6 @@ from attest.errors import MalformedError, VerificationError
 from attest.reserves.wallets import ChainId, Pin
 
 MAX_DISTANCE: Final = timedelta(hours=24)
-# A period ends in the time zone UTC+14 first, and in UTC-12 last; zones differ by quarters of an hour.
-_FIRST_END: Final = timedelta(hours=-14)
-_LAST_END: Final = timedelta(hours=12)
-_QUARTER: Final = timedelta(minutes=15)
 
 
 class StatedPin(Document):
@@ -33,13 +29,6 @@ class StatedPin(Document):
     def pin(self) -> Pin:
         """The block alone."""
         return Pin(chain=self.chain, height=self.height, block_hash=self.block_hash, time=self.time)
-
-
-def ends_somewhere(period: str, instant: datetime) -> bool:
-    """Whether the month `period` ends at `instant` in a zone from UTC-12 to UTC+14, in steps of 15 minutes."""
-    year, month = int(period[:4]), int(period[5:])
-    distance = instant - datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    return _FIRST_END <= distance <= _LAST_END and distance % _QUARTER == timedelta(0)
 
 
 def far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> Iterator[str]:

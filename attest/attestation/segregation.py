@@ -9,8 +9,9 @@ from attest.amounts import format_amount, ratio_percent
 from attest.attestation.statement import Predicate
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
+from attest.purposes import Purpose, Storage
 from attest.reserves.records import DeclarationRecord, OwnWallet, Reading
-from attest.reserves.wallets import Control, Purpose, Storage, Wallet
+from attest.reserves.wallets import Control, Wallet
 
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
 WalletControl = Literal[Control, "empty", "own"]

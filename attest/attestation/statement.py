@@ -12,11 +12,12 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.attestation.declared import ascending, check_declarations, require
-from attest.attestation.pin_times import StatedPin, ends_somewhere, far_pins
+from attest.attestation.pin_times import StatedPin, far_pins
 from attest.canonical import loads
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.tree import EMPTY_ROOT, StatedTree
+from attest.periods import Period, ends_somewhere
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.policy.results import PolicyResults
 from attest.reserves.counting import ContractPlace, contract_place
@@ -31,8 +32,6 @@ PREDICATE_TYPE: Final = "urn:attest-por:proof-of-reserves:v1"
 MAX_VALIDITY: Final = timedelta(days=400)
 MAX_PAYLOAD_BYTES: Final = 512 * 1024
 
-PERIOD_PATTERN: Final = r"^2[0-9]{3}-(?:0[1-9]|1[0-2])$"
-Period = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Many = Field(max_length=10_000)
 

@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from attest.attestation.bundle import bundle_file_name
 from attest.attestation.snapshot import STATEMENT_FILE
-from attest.attestation.statement import MAX_PAYLOAD_BYTES, PERIOD_PATTERN
+from attest.attestation.statement import MAX_PAYLOAD_BYTES
 from attest.errors import UnavailableError
 from attest.files import (
     PARTIAL,
@@ -36,6 +36,7 @@ from attest.files import (
 )
 from attest.folders import make_folders, new_folder, remove_empty, remove_left, sync_tree, unfinished_folder
 from attest.lines import MAX_FILE_BYTES, open_beside
+from attest.periods import PERIOD_PATTERN
 
 _PRIVATE_MODE: Final = 0o700
 _PUBLICATION_MODE: Final = 0o755

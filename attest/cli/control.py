@@ -59,8 +59,8 @@ def challenge(
 
     from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.config import read_config
-    from attest.attestation.monthly import parse_period
     from attest.attestation.reserves import Surroundings
+    from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
 
     around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json))

@@ -31,11 +31,11 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
     import secrets
 
     from attest.attestation.config import read_config
-    from attest.attestation.monthly import parse_period
     from attest.attestation.snapshot import build_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
     from attest.folders import new_folder
     from attest.liabilities.tree import SECRET_BYTES
+    from attest.periods import parse_period
 
     settings = read_config(config)
     if show_names:
@@ -81,9 +81,9 @@ def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_jso
     import os
 
     from attest.attestation.config import read_config
-    from attest.attestation.monthly import parse_period
     from attest.attestation.snapshot import check_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
+    from attest.periods import parse_period
 
     settings = read_config(config)
     if show_names:

@@ -37,9 +37,9 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
     from functools import partial
 
     from attest.attestation.config import read_config
-    from attest.attestation.monthly import parse_period
     from attest.attestation.reserves import Surroundings, write_reserves
     from attest.cli.render_evidence import lines_table, reserves_document
+    from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)

@@ -81,12 +81,13 @@ def run(
     from attest.cli.render import not_met_text, rules_text, step_document
     from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
     from attest.liabilities.tree import SECRET_BYTES
+    from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
     if show_names:
         settings = settings.showing_names()
-    month = monthly.parse_period(period)
+    month = parse_period(period)
     skipped = skipped_months(config.parent / settings.publication.folder, month) if leave_out else []
     for name in leave_out:
         if name not in skipped:

@@ -14,13 +14,12 @@ from pydantic import Field, StringConstraints, model_validator
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.documents import Amount, AssetName, Count, Digest, Document, Text, Time, format_time
 from attest.errors import MalformedError
+from attest.purposes import Purpose, Storage
 
 MAX_INPUTS_BYTES: Final = 16 * 1024 * 1024
 _RATIONAL: Final = r"(0|[1-9][0-9]{0,37})(\.[0-9]{1,37})?(/[1-9][0-9]{0,37})?"
 _Many: Final = Field(max_length=10_000, fail_fast=True)
 
-Purpose = Literal["customer", "guarantee", "compensation"]
-Storage = Literal["cold", "hot", "other"]
 CoverForm = Literal["insurance", "bank-guarantee", "trust-deposit", "escrow"]
 PriceBasis = Literal["spot", "mean-12-months"]
 DeclarationKind = Literal[

@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_DECIMALS
 from attest.documents import AssetName, Count, LongText, Settings, Text
-from attest.policy.inputs import PriceBasis, Purpose, Storage
+from attest.policy.inputs import PriceBasis
 from attest.policy.terms import MAX_TERMS, Accepted, AuthorityStatus, Date, Rational, RuleId, Share, SpanOf, Tier
+from attest.purposes import Purpose, Storage
 
 Storages = Annotated[tuple[Storage, ...], Field(min_length=1, max_length=3)]
 Deduct = Annotated[tuple[Literal["encumbrance", "borrowing"], ...], Field(max_length=2)]

@@ -11,20 +11,11 @@ from typing import Final
 from attest.amounts import format_amount
 from attest.documents import format_time
 from attest.errors import MalformedError
-from attest.policy.inputs import (
-    Cover,
-    CoverForm,
-    Declaration,
-    DeclarationKind,
-    Inputs,
-    Price,
-    PriceBasis,
-    Purpose,
-    Storage,
-)
+from attest.policy.inputs import Cover, CoverForm, Declaration, DeclarationKind, Inputs, Price, PriceBasis
 from attest.policy.model import Policy
 from attest.policy.results import Figure, Result, Sources
 from attest.policy.terms import Span, format_rational
+from attest.purposes import Purpose, Storage
 
 ALL_STORAGES: Final[tuple[Storage, ...]] = ("cold", "hot", "other")
 BASIS_NAMES: Final[dict[PriceBasis, str]] = {"spot": "spot price", "mean-12-months": "mean price over 12 months"}

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from attest.documents import Count, Digest, Document, Text
 from attest.errors import MalformedError
+from attest.periods import Period
 from attest.reserves.wallets import ChainId
 
 NO_NONCE: Final = "-"
@@ -35,7 +36,7 @@ class Challenge(Document):
     """
 
     entity: Text
-    period: Annotated[str, StringConstraints(pattern=r"^2[0-9]{3}-(?:0[1-9]|1[0-2])$")]
+    period: Period
     chain: ChainId
     address: Text
     height: Count

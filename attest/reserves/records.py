@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
 from attest.errors import AttestError, VerificationError
 from attest.merkle import tagged_hash
+from attest.purposes import Purpose, Storage
 from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
 from attest.reserves.ethereum_proof import Layout
 from attest.reserves.safe import MAX_OWNERS
 from attest.reserves.sampling import Sample
-from attest.reserves.wallets import ChainId, Level, Purpose, Storage, Wallet, WalletId
+from attest.reserves.wallets import ChainId, Level, Wallet, WalletId
 
 Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]

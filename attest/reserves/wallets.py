@@ -7,13 +7,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from attest.documents import Amount, AssetName, Count, Digest, Document, LongText, Text, Time
+from attest.purposes import Purpose, Storage
 from attest.reserves.bitcoin_descriptor import one_spelling
 
 ChainId = Annotated[str, StringConstraints(pattern=r"^(?:bip122:[0-9a-f]{32}|eip155:[1-9][0-9]{0,31})$")]
 WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-Purpose = Literal["customer", "guarantee", "compensation"]
 RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice
-Storage = Literal["cold", "hot", "other"]
 Level = Literal["proven", "agreed", "single"]  # of what was read from a chain (protocol.md, section 6)
 Control = Literal["signature", "custodian", "none"]
 

@@ -39,7 +39,6 @@ from attest.attestation.evidence import RESERVES_FILE, open_evidence, read_reser
 from attest.attestation.evidence_step import basis_of, check_against_records
 from attest.attestation.figures import read_figures
 from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.monthly import parse_period
 from attest.attestation.pack import pack, unpack
 from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.snapshot import prove_account
@@ -56,6 +55,7 @@ from attest.liabilities.accounts import normalise_account
 from attest.liabilities.ledger.read import read as read_ledger
 from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, verify_inclusion
+from attest.periods import parse_period
 from attest.policy.inputs import parse_rational
 from attest.policy.rules import evaluate
 from attest.policy.source import load_ruleset, parse_policy, ruleset_names, ruleset_source

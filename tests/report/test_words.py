@@ -14,10 +14,11 @@ from attest.attestation.statement import HeldLevel
 from attest.attestation.trust import RoleName
 from attest.attestation.unchecked import Why
 from attest.attestation.verify import TITLES, Status
-from attest.policy.inputs import CoverForm, DeclarationKind, Purpose
+from attest.policy.inputs import CoverForm, DeclarationKind
 from attest.policy.model import Rule
 from attest.policy.results import Verdict
 from attest.policy.terms import AuthorityStatus
+from attest.purposes import Purpose
 from attest.report.view.held import ControlShown, Storage
 from attest.report.words import LANGUAGES, words
 from attest.report.words.en import EN

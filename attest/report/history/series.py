@@ -14,12 +14,12 @@ from typing import Final, Literal, NamedTuple
 from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
-from attest.attestation.months import months_between
 from attest.attestation.previous import is_next, said_to_follow
 from attest.attestation.timestamp import Authorities
 from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified
 from attest.lines import Content
+from attest.periods import months_between
 from attest.report.month import month_view, seen_to_follow
 from attest.report.view.month import MonthView
 
