@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attest.attestation.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.errors import MalformedError, UnavailableError
 from attest.formats import foreign
-from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
+from attest.wire import NoReplyError, OversizeError, Reply, Wire
 
 _SECONDS: Final = 30.0
 _SECRET_CHARS: Final = 3  # a shorter name or password stands in too many words

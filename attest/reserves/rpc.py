@@ -26,7 +26,7 @@ from attest.canonical import TooManyValuesError, loads_node_answer
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves.answer_sizes import Call, Size, answer_size
 from attest.reserves.refusals import HINTS, PASSING, QUOTED_CHARS, refusal
-from attest.reserves.wire import NoReplyError, OversizeError, Reply, Wire
+from attest.wire import NoReplyError, OversizeError, Reply, Wire
 
 BATCH_SIZE: Final = 100
 MAX_TRIES: Final = 6

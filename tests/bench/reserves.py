@@ -44,7 +44,7 @@ import json, os, resource, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 import rlp, trie, web3
-from attest.reserves.wire import Wire
+from attest.wire import Wire
 import attest.reserves.ethereum, attest.reserves.token_slot
 from attest.attestation.config import Config
 from attest.attestation.reserves import JOURNAL, Surroundings, write_reserves

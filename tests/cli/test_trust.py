@@ -25,7 +25,7 @@ from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
 from attest.reserves.challenge import Challenge
-from attest.reserves.wire import Reply, Wire
+from attest.wire import Reply, Wire
 from tests.attestation.authority import make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle

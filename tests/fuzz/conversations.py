@@ -20,7 +20,7 @@ from attest.reserves import rpc
 from attest.reserves.answer_sizes import MAX_ANSWER_BYTES
 from attest.reserves.ethereum_node import _HEADER, _INTEGERS
 from attest.reserves.ethereum_proof import keccak
-from attest.reserves.wire import OversizeError, Reply
+from attest.wire import OversizeError, Reply
 from tests.reserves.conftest import decimal_text
 
 MAX_CALLS = 2000  # of one reading to one node, which needs less than two hundred
@@ -172,7 +172,7 @@ def _header(block: dict[str, Any]) -> bytes:
 
 
 class _Wire:
-    """In the place of `attest.reserves.wire.Wire`: nothing is sent anywhere."""
+    """In the place of `attest.wire.Wire`: nothing is sent anywhere."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer

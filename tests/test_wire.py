@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest import wire
 from attest.errors import UnavailableError
-from attest.reserves import wire
 from attest.reserves.rpc import Node
 from tests.reserves.faults import FaultServer, honest, reply, whole_answer
 
