@@ -194,6 +194,15 @@ class Document(BaseModel):
             raise MalformedError("document/not-canonical", f"{what} is not in RFC 8785 form")
         return document
 
+    def without_defaults(self) -> Self:
+        """This document with each of its own fields that has its default value left out, because absent is not null."""
+        bare = self.model_copy()
+        fields = type(self).model_fields
+        bare.model_fields_set.difference_update(
+            [name for name in bare.model_fields_set if getattr(bare, name) == fields[name].default]
+        )
+        return bare
+
     def to_value(self) -> Any:
         """The document as plain JSON values; optional fields that are absent stay absent."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)

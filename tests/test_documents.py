@@ -302,3 +302,17 @@ def test_a_large_document_is_told_the_fields_that_it_lacks_or_that_nobody_knows(
         Outer.from_json(json.dumps(value).encode(), what="it", max_bytes=10**8)
     value["inner"][0]["items"] = large  # type: ignore[index]
     assert Outer.from_json(json.dumps(value).encode(), what="it", max_bytes=10**8).inner[0].items == tuple(large)
+
+
+class Sparse(Document):
+    name: Text
+    note: Text | None = None
+    times: tuple[Text, ...] = ()
+
+
+def test_a_field_with_its_default_value_can_be_left_out_since_absent_is_not_null() -> None:
+    document = Sparse(name="n", note=None, times=())
+    assert document.to_value() == {"name": "n", "note": None, "times": []}
+    assert document.without_defaults().to_value() == {"name": "n"}
+    assert document.to_value() == {"name": "n", "note": None, "times": []}, "the document itself stays as it is"
+    assert Sparse(name="n", note="x").without_defaults().to_value() == {"name": "n", "note": "x"}

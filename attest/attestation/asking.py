@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attest.attestation.challenges import (
     CHALLENGES_FILE,
@@ -79,9 +79,6 @@ def write_challenges(
                 found = _addresses(quorum, block, wallet, places, population)
                 if not found:
                     around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
-                fields: dict[str, Any] = {}  # what is not set stays absent from the document
-                if wallet.custodian in keys:
-                    fields["custodian"] = wallet.custodian
                 for number, (address, index) in enumerate(found, start=1):
                     if (chain.id, address) in asked:
                         continue
@@ -95,9 +92,13 @@ def write_challenges(
                         block_hash=block.pin.block_hash,
                         nonce=nonce,
                     )
-                    if address in code:
-                        fields["contract"] = ContractAccount.of(code[address])
-                    item = Item(name=f"{wallet.id}-{number:04d}", wallet=wallet.id, challenge=challenge, **fields)
+                    item = Item(
+                        name=f"{wallet.id}-{number:04d}",
+                        wallet=wallet.id,
+                        challenge=challenge,
+                        custodian=wallet.custodian if wallet.custodian in keys else None,
+                        contract=ContractAccount.of(code[address]) if address in code else None,
+                    ).without_defaults()
                     items.append(item)
                     files |= _files(item, wallet, index)
     if not items:
@@ -163,12 +164,13 @@ def _block(config: Config, period: str, quorum: Quorum, chain: Chain, places: Re
 def _challenges(
     blocks: Sequence[Header], items: Sequence[Item], keys: Mapping[str, PublicKey], sample: Sample | None
 ) -> Challenges:
-    fields: dict[str, Any] = {}  # what is not set stays absent from the document
-    if keys:
-        fields["custodians"] = tuple(CustodianKey(name=name, public_key=key.to_der()) for name, key in keys.items())
-    if sample is not None:
-        fields["sample"] = sample
-    return Challenges(format="attest/challenges/v1", blocks=tuple(blocks), items=tuple(items), **fields)
+    return Challenges(
+        format="attest/challenges/v1",
+        blocks=tuple(blocks),
+        items=tuple(items),
+        custodians=tuple(CustodianKey(name=name, public_key=key.to_der()) for name, key in keys.items()),
+        sample=sample,
+    ).without_defaults()
 
 
 def _evm_addresses(wallets: Sequence[Wallet], places: Register) -> list[str]:

@@ -125,25 +125,23 @@ def recheck_declarations(
 
 def _signed_form(form: DeclarationForm, folder: Path, period: str, decimals: Mapping[str, int]) -> DeclarationRecord:
     path = folder / form.document.replace("{period}", period)
-    fields: dict[str, Any] = {}
     try:
-        if form.unit is not None:
-            fields["unit"] = form.unit
-        if form.amount is not None:
-            fields["amount"] = parse_decimal(form.amount, decimals.get(form.unit or "", 0))
-        fields |= {name: time for name in ("since", "until") if (time := getattr(form, name)) is not None}
-        if fields.get("amount", 0) < 0:
+        amount = None if form.amount is None else parse_decimal(form.amount, decimals.get(form.unit or "", 0))
+        if amount is not None and amount < 0:
             raise MalformedError("config/declaration", "its amount is negative")  # noqa: TRY301 (named below)
         record = DeclarationRecord(
             type="declaration",
             salt=new_salt(),
             kind=form.kind,
             name=form.name,
-            **fields,
+            unit=form.unit,
+            amount=amount,
+            since=form.since,
+            until=form.until,
             signatory=form.signatory,
             document=path.name,
             sha256=sha256(read_bounded(path, MAX_DOCUMENT_BYTES)).digest(),
-        )
+        ).without_defaults()
         declaration_line(record)
     except MalformedError as error:
         raise MalformedError("config/declaration", f"declaration {form.kind} {form.name}: {error.message}") from None
@@ -151,10 +149,9 @@ def _signed_form(form: DeclarationForm, folder: Path, period: str, decimals: Map
 
 
 def _computed(kind: str, name: str, unit: str, amount: int, tier: str | None = None) -> DeclarationRecord:
-    named: dict[str, Any] = {} if tier is None else {"tier": tier}  # what is not set stays absent from the document
     return DeclarationRecord(
-        type="declaration", salt=new_salt(), kind=kind, name=name, unit=unit, amount=amount, **named
-    )
+        type="declaration", salt=new_salt(), kind=kind, name=name, unit=unit, amount=amount, tier=tier
+    ).without_defaults()
 
 
 def _said(item: DeclarationRecord | Declaration) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from attest.attestation.config import Config
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
-from attest.attestation.statement import AssetToken, StatedAsset
+from attest.attestation.statement import Asset, AssetToken, StatedAsset
 from attest.reserves.counting import contract_place, denied_amount
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.ethereum_proof import checksum_address
@@ -22,22 +22,16 @@ def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...
         for token in chain.tokens if chain.id in pinned else ():
             contracts.setdefault(token.asset, []).append(contract_place(chain.id, token.contract))
     return tuple(
-        StatedAsset(
-            asset=item.asset,
-            decimals=item.decimals,
-            **(
-                {
-                    "tokens": tuple(
-                        AssetToken(chain=chain, contract=checksum_address(contract))
-                        for chain, contract in sorted(listed)
-                    )
-                }
-                if (listed := contracts.get(item.asset))
-                else {}
-            ),
-        )
+        _stated_asset(item, sorted(contracts.get(item.asset, ())))
         for item in sorted(config.assets, key=lambda item: item.asset)
     )
+
+
+def _stated_asset(item: Asset, contracts: Sequence[tuple[str, str]]) -> StatedAsset:
+    if not contracts:
+        return StatedAsset(asset=item.asset, decimals=item.decimals)
+    tokens = tuple(AssetToken(chain=chain, contract=checksum_address(contract)) for chain, contract in contracts)
+    return StatedAsset(asset=item.asset, decimals=item.decimals, tokens=tokens)
 
 
 def chains_read(config: Config, period: str, pins: Iterable[Pin]) -> tuple[StatedPin, ...]:
