@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from attest.policy.source import ruleset_names
+from attest.policy.rulesets import ruleset_names
 
 REPOSITORY = Path(__file__).parents[1]
 

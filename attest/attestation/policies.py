@@ -10,11 +10,11 @@ from attest.attestation.statement import Predicate, coverage
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.lines import Content, bounded
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inputs
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
-from attest.policy.rules import evaluate
-from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
+from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.reserves.records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList
 
 if TYPE_CHECKING:

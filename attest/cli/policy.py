@@ -43,7 +43,7 @@ def policy() -> None:
 def list_policies(*, as_json: bool) -> Result:  # noqa: ARG001
     """List the rule sets that come with attest."""
     from attest.cli.render_policy import policies_document, policies_table
-    from attest.policy.source import load_ruleset, ruleset_names
+    from attest.policy.rulesets import load_ruleset, ruleset_names
 
     policies = [load_ruleset(name) for name in ruleset_names()]
     return Result(
@@ -76,7 +76,7 @@ def show(name: str, *, toml: bool, as_json: bool) -> Result:  # noqa: ARG001
 @json_option
 def evaluate(names: tuple[str, ...], *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Evaluate each POLICY over the same figures. Exits 5 when a rule is not met."""
-    from attest.policy.rules import evaluate as evaluate_policy
+    from attest.policy.evaluate import evaluate as evaluate_policy
 
     figures = _figures(inputs_file)
     return evaluated([evaluate_policy(chosen, figures.inputs) for chosen in map(_read, names)], figures.unchecked)
@@ -89,7 +89,7 @@ def evaluate(names: tuple[str, ...], *, inputs_file: Path, as_json: bool) -> Res
 @json_option
 def explain(name: str, rule: str, *, inputs_file: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Say in sentences how the verdict on one RULE of a POLICY came about."""
-    from attest.policy.rules import evaluate as evaluate_policy
+    from attest.policy.evaluate import evaluate as evaluate_policy
 
     figures = _figures(inputs_file)
     return explained(evaluate_policy(_read(name), figures.inputs), rule, figures.unchecked)
@@ -133,14 +133,14 @@ def explained(evaluation: Evaluation, rule: str, unchecked: Unchecked | None = N
 
 
 def _read(name: str) -> Policy:
-    from attest.policy.source import parse_policy
+    from attest.policy.rulesets import parse_policy
 
     return parse_policy(_source(name), Path(name).name if _is_file(name) else f"{name}.toml")
 
 
 def _source(name: str) -> bytes:
     from attest.files import read_bounded
-    from attest.policy.source import MAX_POLICY_BYTES, ruleset_source
+    from attest.policy.rulesets import MAX_POLICY_BYTES, ruleset_source
 
     return read_bounded(Path(name), MAX_POLICY_BYTES) if _is_file(name) else ruleset_source(name)
 

@@ -13,7 +13,7 @@ from attest.documents import format_time
 from attest.policy.explain import STANDINGS, asks, shown, standing, verdict_name
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, Line, Result, policy_results
-from attest.policy.source import ruleset_digests
+from attest.policy.rulesets import ruleset_digests
 from attest.policy.terms import format_rational
 
 

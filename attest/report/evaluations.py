@@ -10,7 +10,7 @@ from attest.attestation.unchecked import Rest as Unseen
 from attest.attestation.unchecked import Unchecked
 from attest.policy.explain import asks
 from attest.policy.results import RATIO, Evaluation, Figure, Line, Result
-from attest.policy.source import ruleset_digests
+from attest.policy.rulesets import ruleset_digests
 from attest.policy.terms import format_rational
 from attest.report.numbers import Number, amount, available, ratio, required
 from attest.report.view.held import Rest

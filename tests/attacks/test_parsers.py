@@ -19,7 +19,7 @@ from attest.attestation.config import read_config
 from attest.cli.sign import _findings
 from attest.documents import MAX_SHOWN, Document
 from attest.errors import AttestError, MalformedError
-from attest.policy.source import MAX_POLICY_BYTES, parse_policy
+from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
 from attest.reserves.bitcoin_scripts import descriptor_scripts
 from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange

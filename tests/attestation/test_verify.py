@@ -19,7 +19,7 @@ from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError, VerificationError
-from attest.policy.source import parse_policy
+from attest.policy.rulesets import parse_policy
 from attest.reserves.control_recheck import Controlled
 from tests.attacks.test_publication import fitting_figures
 from tests.attestation.ceremony import fingerprints, root, signer

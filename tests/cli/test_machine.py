@@ -66,9 +66,9 @@ def test_proofs_lie_in_a_folder_of_any_name(name: bytes, as_json: bool, exchange
 
 
 def test_a_library_that_takes_no_such_name_is_told_as_that(attest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attest.policy.source.ruleset_names", "caf\udce9/ledger.parquet".encode)
+    monkeypatch.setattr("attest.policy.rulesets.ruleset_names", "caf\udce9/ledger.parquet".encode)
     ran = attest("policy", "list", "--json")
     assert (ran.code, ran.document["error"]["code"]) == (4, "file/encoding")
     assert "caf\udce9/ledger.parquet is not named in UTF-8" in ran.document["error"]["message"]
-    monkeypatch.setattr("attest.policy.source.ruleset_names", "\ud800".encode)
+    monkeypatch.setattr("attest.policy.rulesets.ruleset_names", "\ud800".encode)
     assert attest("policy", "list").code == 70

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from attest.policy.source import load_ruleset, ruleset_names, ruleset_source
+from attest.policy.rulesets import load_ruleset, ruleset_names, ruleset_source
 from tests.policy.build import (
     coins,
     cover,

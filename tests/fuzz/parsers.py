@@ -56,9 +56,9 @@ from attest.liabilities.ledger.read import read as read_ledger
 from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.proof import MAX_PROOF_BYTES, InclusionProof, verify_inclusion
 from attest.periods import parse_period
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import parse_rational
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset, parse_policy, ruleset_names, ruleset_source
+from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
 from attest.reserves.bip322 import check_bip322
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts

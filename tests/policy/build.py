@@ -10,11 +10,11 @@ from typing import Any
 
 from attest.amounts import parse_decimal
 from attest.documents import parse_time
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Coins, Conditions, Cover, Declaration, Deposit, Inputs, Price
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, Result
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset
+from attest.policy.rulesets import load_ruleset
 
 SNAPSHOT = "2026-10-31T15:00:00Z"
 AT = parse_time(SNAPSHOT)

@@ -8,10 +8,10 @@ import pytest
 
 from attest.amounts import MAX_AMOUNT
 from attest.errors import AttestError, MalformedError
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Declaration, Deposit, Inputs, Price
 from attest.policy.results import policy_results
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset
+from attest.policy.rulesets import load_ruleset
 from tests.policy.build import (
     coins,
     cover,

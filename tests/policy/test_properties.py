@@ -8,10 +8,10 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Coins, Inputs
 from attest.policy.results import Evaluation, policy_results
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset, ruleset_names
+from attest.policy.rulesets import load_ruleset, ruleset_names
 from tests.policy.build import coins, cover, declared, deposit, figures, financial, prices, volumes
 
 POLICIES: Final = [load_ruleset(name) for name in ruleset_names()]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attest.attestation.policies import PolicyFile, policy_file_name
 from attest.documents import format_time
 from attest.policy.inputs import Conditions, Price
-from attest.policy.source import parse_policy, ruleset_source
+from attest.policy.rulesets import parse_policy, ruleset_source
 from attest.reserves.records import (
     CoverDocument,
     DeclarationRecord,

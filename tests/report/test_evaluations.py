@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from attest.attestation.unchecked import Unchecked, UncheckedLine
+from attest.policy.evaluate import evaluate
 from attest.policy.results import RATIO, TIMES, Evaluation, Figure, Line, Result
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset
+from attest.policy.rulesets import load_ruleset
 from attest.report.evaluations import policy_view
 from attest.report.numbers import Number
 from attest.report.view.held import Rest

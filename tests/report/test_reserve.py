@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.attestation.unchecked import Unchecked
+from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Inputs
 from attest.policy.results import Evaluation, Result
-from attest.policy.rules import evaluate
-from attest.policy.source import load_ruleset, parse_policy, ruleset_names
+from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names
 from attest.report.reserve import reserve_views, split
 from tests.policy.build import coins, cover, deposit, figures, financial, prices
 from tests.policy.test_properties import inputs

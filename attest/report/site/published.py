@@ -20,7 +20,7 @@ from attest.attestation.policies import policy_file_name
 from attest.errors import AttestError
 from attest.files import read_beside
 from attest.lines import Content, open_beside
-from attest.policy.source import MAX_POLICY_BYTES, parse_policy
+from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
 from attest.report.history.series import MonthRow, Series
 from attest.report.site.folder import Copy, Data
 from attest.report.site.paths import SUMS

@@ -9,7 +9,7 @@ import pytest
 
 from attest.documents import parse_time
 from attest.errors import MalformedError
-from attest.policy.source import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
+from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span
 
 HEAD = """\

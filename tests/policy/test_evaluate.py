@@ -11,7 +11,7 @@ import pytest
 from attest.errors import MalformedError
 from attest.policy.inputs import Inputs
 from attest.policy.results import policy_results
-from attest.policy.source import load_ruleset, ruleset_names
+from attest.policy.rulesets import load_ruleset, ruleset_names
 from tests.policy.build import (
     AT,
     coins,
