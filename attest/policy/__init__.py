@@ -1,1 +1,1 @@
-"""What the law asks to be held in reserve: rule sets as data, and verdicts with reasons."""
+"""What the law asks an exchange to hold: rule sets as data, evaluated into verdicts with their reasons."""

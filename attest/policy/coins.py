@@ -1,4 +1,8 @@
-"""Rules about where customers' coins and money lie, and whether they are all there."""
+"""Rules about customers' coins and money: whether all of it is held, of which kind, and where it lies.
+
+Each function compares for one kind of rule and returns a `Line` for each asset, currency or custodian, in ascending
+order. Amounts in lines are base units.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ _SELF: Final = "the exchange itself"
 
 
 def coverage(working: Working, rule: Coverage) -> list[Line]:
-    """Per asset and currency."""
+    """Held against owed, a line for each asset and currency. Coins count at the lowest count around their pins."""
     owed = _owed(working, rule.min_ratio)
     held = working.deducted(working.lowest(_all_held(working)), "customer", rule.deduct)
     for asset, amount in held.items():
@@ -30,7 +34,7 @@ def coverage(working: Working, rule: Coverage) -> list[Line]:
 
 
 def in_kind_match(working: Working, rule: InKindMatch) -> list[Line]:
-    """Per asset, of the same kind and in the same quantity."""
+    """Own guarantee coins against customers' coins, a line for each asset of which customers have coins there."""
     customers = working.held("customer", rule.storage)
     own = working.held("guarantee", rule.own_storage)
     storage = " or ".join(rule.storage)
@@ -46,7 +50,7 @@ def in_kind_match(working: Working, rule: InKindMatch) -> list[Line]:
 
 
 def money_in_trust(working: Working) -> list[Line]:
-    """Per currency that customers are owed."""
+    """Money in trust against money owed, a line for each currency that customers are owed."""
     owed = {name: amount for name, amount in sorted(working.inputs.owed.items()) if name in working.currencies}
     for currency, amount in owed.items():
         _keep(working, "owed", f"owed to customers in {currency}", amount, currency, "the statement's liabilities")
@@ -57,7 +61,7 @@ def money_in_trust(working: Working) -> list[Line]:
 
 
 def reconciliation_gap(working: Working, rule: ReconciliationGap) -> list[Line]:
-    """Per asset and currency, whichever of ledger and wallets is larger."""
+    """The difference between ledger and wallets in either direction, a line for each asset and currency."""
     owed, held = dict(sorted(working.inputs.owed.items())), _all_held(working)
     lines = []
     for asset in sorted({*owed, *held}):
@@ -75,7 +79,11 @@ def reconciliation_gap(working: Working, rule: ReconciliationGap) -> list[Line]:
 
 
 def wallet_ratio(working: Working, rule: WalletRatio) -> list[Line]:
-    """One ratio of values, or per asset the units that the bound asks for."""
+    """The share of customers' coins in some kinds of storage.
+
+    By value one line whose unit is `RATIO`; by units a line for each asset, with the amount that the bound allows or
+    asks for.
+    """
     part = working.held("customer", rule.storage)
     if rule.share_of == "held":
         whole = working.held("customer", ALL_STORAGES)
@@ -120,7 +128,11 @@ def _value_ratio(
 
 
 def concentration_cap(working: Working, rule: ConcentrationCap) -> list[Line]:
-    """A line for each custodian, and one for what the exchange keeps itself. Raises `MissingInput`."""
+    """The value that each custodian keeps against its limit: a line for each, and one for the exchange itself.
+
+    What the exchange keeps itself is what is held for customers less what custodians are declared to keep. Raises
+    `MissingInput` for a missing price, a tier that the rule does not know, and custodians that keep more than is held.
+    """
     held = working.held("customer", ALL_STORAGES)
     kept: dict[str, dict[str, int]] = {}
     caps: dict[str, Fraction] = {}

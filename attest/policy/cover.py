@@ -1,4 +1,4 @@
-"""What stands for a requirement: own coins, money, figures of the accounts, insurance and guarantees."""
+"""The cover of a requirement, as far as it counts: own coins, money, figures of the accounts, insurance, guarantees."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ _FORM_NAMES: Final = {
 
 
 def available(working: Working, accepted: Accepted, required: Fraction) -> Fraction:
-    """What a rule accepts, in minor units of the policy's currency, unrounded.
+    """The value of everything that a rule accepts, exact, in minor units of the policy's currency.
 
-    `required` bounds the share of a form of cover. Raises `MissingInput` naming everything that is missing.
+    `accepted`: what counts, and on which conditions.
+    `required`: the requirement; a form of cover may be bounded to a share of it.
+    Raises `MissingInput` naming everything that is missing.
     """
     parts: list[Callable[[], Fraction]] = []
     if accepted.coins is not None:
@@ -59,7 +61,7 @@ def _deposits(working: Working) -> Fraction:
 
 
 def _contracts(working: Working, terms: ContractAccepted, required: Fraction) -> Fraction:
-    """What all cover of one form counts for together."""
+    """The value that all contracts of one form count for together, no more than their share of the requirement."""
     name = _FORM_NAMES[terms.form]
     total = Fraction(0)
     for cover in working.contracts(terms.form):
@@ -90,7 +92,10 @@ def _contract(working: Working, terms: ContractAccepted, cover: Cover) -> Fracti
 
 
 def _reasons_against(terms: ContractAccepted, cover: Cover, at: datetime) -> list[str]:
-    """Why a contract does not count; none when all that is asked for holds."""
+    """The reasons for which a contract does not count; none when every condition holds.
+
+    What its document does not say counts as not fulfilled, because an exchange could otherwise gain by silence.
+    """
     said = cover.conditions
     insurance = cover.form == "insurance"
     checks = [
@@ -120,7 +125,11 @@ def _reasons_against(terms: ContractAccepted, cover: Cover, at: datetime) -> lis
 
 
 def _in_force(cover: Cover, at: datetime) -> bool:
-    """Insurance and guarantees state both ends of their term; money on trust may have none."""
+    """Whether a contract is in force at an instant.
+
+    Insurance and bank guarantees must state both ends of their term, because they end; money on trust or in escrow may
+    state none.
+    """
     said = cover.conditions
     if cover.form in {"insurance", "bank-guarantee"} and said.since is None:
         return False

@@ -1,4 +1,4 @@
-"""The evaluation of a policy over a statement's figures: each rule's verdict with what it rests on."""
+"""The evaluation of a policy over the figures of a statement: for each rule a verdict and what it rests on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ from attest.policy.working import MissingInput, Working
 
 
 def evaluate(policy: Policy, inputs: Inputs) -> Evaluation:
-    """The verdict of every rule, in the policy's order. Raises `MalformedError` when something counts twice."""
+    """The verdicts on every rule of a policy, in its order.
+
+    A missing input is no error: the rules that need it are INSUFFICIENT DATA. Raises `MalformedError` when the inputs
+    contradict themselves, as `check_inputs` says.
+    """
     check_inputs(inputs)
     decimals = {policy.currency: policy.currency_decimals, **inputs.decimals}
     results: dict[str, Result] = {}
@@ -58,7 +62,7 @@ def _result(rule: BaseRule, working: Working) -> Result:
 
 
 def _outside(rule: BaseRule, working: Working) -> str | None:
-    """Why a rule does not hold at the snapshot, if it does not."""
+    """The sentence that says why a rule is not in effect at the snapshot, or None when it is."""
     day = working.inputs.snapshot_at.astimezone(UTC).date()
     if rule.effective_from is not None and day < rule.effective_from:
         return f"the rule takes effect on {rule.effective_from}, after the snapshot"

@@ -1,4 +1,4 @@
-"""Verdicts in plain sentences, for who answers for them and reads no code."""
+"""Verdicts in plain sentences, for readers who answer for them and read no code."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ _IS: Final = {"held": "held for", "owed": "owed to"}
 
 
 def standing(status: AuthorityStatus) -> str:
-    """What stands beside a verdict whose rule is less than law; empty when it is in force."""
+    """The words that stand beside a verdict whose rule is less than law; empty when the rule is in force."""
     return "" if status == "in_force" else STANDINGS[status]
 
 
 def asks(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (one sentence for each kind)
-    """What a rule asks for, in a sentence or two."""
+    """The requirement of a rule in a sentence or two, with its rates, bounds and names."""
     match rule:
         case Coverage():
             return (
@@ -98,7 +98,7 @@ def asks(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (one sentence 
     return _asks_for_money(rule, policy)
 
 
-def _asks_for_money(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (likewise)
+def _asks_for_money(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (one sentence for each kind)
     match rule:
         case WeightedSumCover():
             parts = (
@@ -148,7 +148,7 @@ def _asks_for_money(rule: BaseRule, policy: Policy) -> str:  # noqa: PLR0911 (li
 
 
 def verdict_name(verdict: Verdict, *, checked: bool) -> str:
-    """A verdict in words: what is met by figures of which not all were `checked` says so."""
+    """The word of a verdict; MET says so when not all of the figures behind it were `checked`."""
     return VERDICT_NAMES[verdict] if checked or verdict != "MET" else f"{VERDICT_NAMES[verdict]} (not checked)"
 
 
@@ -159,9 +159,11 @@ VERDICT_WORDS: Final = tuple(
 
 
 def explain(evaluation: Evaluation, rule_id: str, unchecked: str = "") -> str:
-    """How the verdict on a rule came about, without code; `unchecked` says of what it rests on what was not checked.
+    """The working of one verdict as lines of text: requirement, standing, figures, comparison and notes.
 
-    Raises `MalformedError` for a rule that is not there.
+    `rule_id`: the rule, by its id in the policy.
+    `unchecked`: the inputs of the verdict that were not checked, in words; empty when all were.
+    Raises `MalformedError` for a rule that the policy does not have.
     """
     result = evaluation.result(rule_id)
     policy = evaluation.policy
@@ -196,7 +198,11 @@ def explain(evaluation: Evaluation, rule_id: str, unchecked: str = "") -> str:
 
 
 def shown(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str:
-    """A figure with its unit; what is rounded down to its smallest unit ends in dots, and so does a long ratio."""
+    """The text of a figure with its unit; "not known" for None.
+
+    `decimals`: those of each asset and currency. An amount is rounded down to a base unit, with dots where that leaves
+    something out. A ratio is shown as a fraction with its percentage, a long one as the percentage alone.
+    """
     if value is None:
         return "not known"
     if unit in decimals:
@@ -212,7 +218,7 @@ def shown(value: Fraction | None, unit: str, decimals: Mapping[str, int]) -> str
 
 
 def _is_whole(ratio: Fraction) -> bool:
-    """Whether a ratio has no more than hundredths of a percent."""
+    """Whether a ratio is a whole number of hundredths of a percent."""
     return (ratio * _HUNDREDTHS).denominator == 1
 
 
@@ -269,7 +275,7 @@ def _accepts(accepted: Accepted) -> str:
 
 
 def _contract(terms: ContractAccepted) -> str:
-    """What cover of one form counts for, and what its document must say."""
+    """The words for one form of cover: how far it counts, and on which conditions."""
     share = f" for at most {terms.max_share} of the requirement" if terms.max_share is not None else ""
     part = f", at {1 - terms.haircut} of it" if terms.haircut else ""
     asked = [

@@ -1,4 +1,8 @@
-"""What a policy is evaluated over: a statement's figures, and the documents behind them (protocol.md, section 5)."""
+"""The inputs of a policy: the figures of one statement and of the documents behind them (protocol.md, section 5).
+
+Amounts are integers: base units of an asset, minor units of a currency. The models say what each field is;
+`check_inputs` checks what concerns several of them at once.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,10 @@ _NEEDED: Final = {
 
 
 def parse_rational(text: str) -> Fraction:
-    """An exact number that is not negative: `12`, `0.8`, `59/70` or `0.8/10000`. Raises `MalformedError`."""
+    """The exact number that a text like `12`, `0.8`, `59/70` or `0.8/10000` writes; never negative.
+
+    Raises `MalformedError` for any other spelling and for more than 38 digits of a part.
+    """
     if re.fullmatch(_RATIONAL, text, re.ASCII) is None:
         raise MalformedError("rational/malformed", f"{text[:80]!r} is not a number like 12, 0.8 or 0.8/10000")
     top, _, bottom = text.partition("/")
@@ -173,7 +180,15 @@ class Inputs(Document):
 
 
 def check_inputs(inputs: Inputs) -> None:
-    """That nothing counts twice, and that every figure is one. Raises `MalformedError`."""
+    """Check what no single model can: that nothing counts twice, and that every amount has a unit and fits 128 bits.
+
+    Raises `MalformedError` when
+    - two prices have the asset, currency and kind in common,
+    - two deposits or contracts of cover rest on one evidence leaf, because one document would count twice,
+    - two declarations have their `identity` in common,
+    - an asset that is owed or held has no decimals,
+    - an amount is negative or above `MAX_AMOUNT`.
+    """
     _once("price", ((price.asset, price.currency, price.basis) for price in inputs.prices))
     leaves = [*(item.evidence_leaf for item in inputs.deposits), *(item.evidence_leaf for item in inputs.cover)]
     for leaf, count in Counter(leaves).items():
@@ -196,7 +211,11 @@ def check_inputs(inputs: Inputs) -> None:
 
 
 def identity(item: Declaration) -> tuple[Hashable, ...]:
-    """What no two declarations share: else a figure would count twice, or nobody could say which one counts."""
+    """The key of a declaration: the fields in which no two declarations agree.
+
+    Two figures of the accounts for one day, or two volumes of one year, would leave open which one counts; two amounts
+    of one custodian and asset would count twice.
+    """
     match item.kind:
         case "financial":
             return (item.kind, item.name, item.until)

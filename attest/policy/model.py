@@ -1,4 +1,11 @@
-"""A policy: rules as data, of a closed list of kinds, each with its citation and its standing as law."""
+"""A policy as data: rules of a closed list of kinds, each with its citation and its standing as law.
+
+A policy is written in TOML (`rulesets` reads it) and evaluated over the figures of a statement (`evaluate`). A rule
+holds no code: its kind says which comparison is made, its fields with which rates, bounds and names.
+
+Names in rules, of accounts, licences, buckets and tiers, are those that the exchange's declarations use. Amounts in
+rules are whole units of the policy's currency, rates are exact rationals.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +28,15 @@ FiscalYears = Annotated[Count, Field(ge=1, le=10)]
 
 
 class BaseRule(Settings):
-    """What every rule says of itself; `authority_status` is the policy's where it is absent.
+    """The fields of every rule.
 
-    A rule is in effect at a snapshot whose day, in UTC, is neither before `effective_from` nor after `effective_to`.
+    `id`: unique within the policy; verdicts and bands name the rule by it.
+    `kind`: which comparison the rule makes; it selects the class.
+    `citation`: where the rule stands written, such as a statute and its article.
+    `note`: a remark for readers, without effect on the verdict.
+    `authority_status`: the rule's standing as law; the policy's where absent.
+    `effective_from`: the first day, in UTC, of snapshots that the rule concerns; no bound where absent.
+    `effective_to`: the last of those days; no bound where absent. Outside both the rule is NOT APPLICABLE.
     """
 
     id: RuleId
@@ -36,7 +49,11 @@ class BaseRule(Settings):
 
 
 class Coverage(BaseRule):
-    """Per asset, customers' coins and money reach `min_ratio` of what is owed; what is in `deduct` does not count."""
+    """Coverage: per asset and currency, what is held for customers reaches `min_ratio` times what they are owed.
+
+    `min_ratio`: held divided by owed, inclusive.
+    `deduct`: the kinds of declaration whose coins do not count as held, because they are pledged or borrowed.
+    """
 
     kind: Literal["coverage"]
     min_ratio: Rational
@@ -44,10 +61,14 @@ class Coverage(BaseRule):
 
 
 class WalletRatio(BaseRule):
-    """The share of customers' coins that lies in `storage`; a bound is inclusive.
+    """A bound on the share of customers' coins that lies in some kinds of storage, such as hot wallets.
 
-    `measure` value: of the value of all assets together, at prices of `price_basis`. `units`: of each asset by itself.
-    `share_of` held: of the coins held for customers. `owed`: of the coins that customers are owed.
+    `storage`: the kinds of storage whose coins make up the share.
+    `measure`: `value` compares the value of all assets together, `units` the amount of each asset by itself.
+    `share_of`: the whole: coins `held` for customers in any storage, or coins `owed` to them.
+    `at_most`: the upper bound, inclusive.
+    `at_least`: the lower bound, inclusive. A rule has exactly one of the two.
+    `price_basis`: the kind of price; there with `value`, absent with `units`.
     """
 
     kind: Literal["wallet-ratio"]
@@ -70,7 +91,13 @@ class WalletRatio(BaseRule):
 
 
 class InKindMatch(BaseRule):
-    """Per asset, guarantee coins in `own_storage` reach `factor` times the customers' coins in `storage`."""
+    """Guarantee coins: per asset, own coins of equal kind stand for the customers' coins in some kinds of storage.
+
+    `storage`: the kinds of storage whose customers' coins must be matched, such as hot.
+    `own_storage`: the kinds of storage where guarantee coins count, such as cold.
+    `factor`: guarantee coins for each coin of customers; the requirement is rounded up to a base unit.
+    `deduct`: the kinds of declaration whose guarantee coins do not count, because they are pledged or borrowed.
+    """
 
     kind: Literal["in-kind-match"]
     storage: Storages
@@ -80,13 +107,13 @@ class InKindMatch(BaseRule):
 
 
 class MoneyInTrust(BaseRule):
-    """Per currency, customers' money in trust reaches what they are owed."""
+    """Trust of money: per currency that customers are owed, their money in trust reaches what they are owed."""
 
     kind: Literal["money-in-trust"]
 
 
 class Weights(Settings):
-    """What part of the value of customers' coins must be covered, by storage."""
+    """The part of the value of customers' coins that must be covered, for each kind of storage; 1 is all of it."""
 
     hot: Rational
     other: Rational
@@ -94,7 +121,12 @@ class Weights(Settings):
 
 
 class WeightedSumCover(BaseRule):
-    """What is accepted reaches the weighted value of customers' coins."""
+    """Cover by risk of storage: what is accepted reaches the weighted value of customers' coins.
+
+    `weights`: for each kind of storage, the part of the value that must be covered; the parts are added up.
+    `price_basis`: the kind of price of customers' coins.
+    `accepts`: what counts towards the requirement.
+    """
 
     kind: Literal["weighted-sum-cover"]
     weights: Weights
@@ -103,7 +135,14 @@ class WeightedSumCover(BaseRule):
 
 
 class PercentWithMinimum(BaseRule):
-    """What is accepted reaches `percent` of the value of customers' coins in `storage`, and the licence's minimum."""
+    """A percentage with a minimum: what is accepted reaches the larger of both.
+
+    `percent`: the part of the value of customers' coins in `storage`, such as 5/100.
+    `storage`: the kinds of storage whose coins count.
+    `price_basis`: the kind of price of those coins.
+    `minimum_by_licence`: for each licence, by its name, the minimum in whole units of the policy's currency.
+    `accepts`: what counts towards the requirement.
+    """
 
     kind: Literal["percent-with-minimum"]
     percent: Rational
@@ -114,7 +153,14 @@ class PercentWithMinimum(BaseRule):
 
 
 class MaxOf(BaseRule):
-    """What is accepted reaches the licence's figure in `table`, and `fraction` of `base` less `deductions`."""
+    """The larger of a fixed figure and a part of the accounts, such as a quarter of the overheads, reached by cover.
+
+    `table`: for each licence, by its name, the fixed figure in whole units of the policy's currency.
+    `base`: the name of a figure of the accounts, such as fixed overheads.
+    `deductions`: the names of figures of the accounts taken off `base`, down to zero; 0 where not declared.
+    `fraction`: the part of the base, less deductions, that is required.
+    `accepts`: what counts towards the requirement.
+    """
 
     kind: Literal["max-of"]
     table: Licences
@@ -125,17 +171,27 @@ class MaxOf(BaseRule):
 
 
 class Rates(Settings):
-    """Of one bucket's volume: what a year adds to the reserve at most, and where the reserve ends."""
+    """The rates of one bucket, each applied to a year's trading volume.
+
+    `accrual`: times the newest year's volume, what that year adds to the reserve at most.
+    `ceiling`: times the largest year's volume, the reserve at which nothing more is added.
+    """
 
     accrual: Rational
     ceiling: Rational
 
 
 class VolumeRate(BaseRule):
-    """A reserve that grows by a rate of the year's volume up to a rate of the largest of `fiscal_years`, per bucket.
+    """A reserve that grows by a rate of each year's trading volume up to a ceiling (FIEA order, Art. 175).
 
-    `opening`, `used` and `closing` name figures of the accounts: the reserve before the year's provision, what was
-    taken from it since, and the reserve as it stands. Without them the rule only gives figures to a band.
+    `buckets`: the kinds of trade, by the names under which volumes are declared, each with its rates.
+    `fiscal_years`: the number of last years among which each bucket's largest volume is looked for.
+    `opening`: the figure of the accounts that is the reserve before the year's provision.
+    `used`: the figure of the accounts that was taken from the reserve since then.
+    `closing`: the figure of the accounts that is the reserve as it stands.
+
+    The three figures of the accounts go together. Without them the rule asks for nothing: a `Band` uses its accrual or
+    ceiling.
     """
 
     kind: Literal["volume-rate-with-ceiling"]
@@ -153,7 +209,15 @@ class VolumeRate(BaseRule):
 
 
 class Band(BaseRule):
-    """What is accepted reaches the `figure` of the rule `of`, times the tier where `tiered`, within floor and cap."""
+    """A requirement taken from another rule and kept within a floor and a cap: what is accepted reaches it.
+
+    `of`: the id of a rule before this one.
+    `figure`: which figure of that rule: the `accrual` or `ceiling` of a `VolumeRate`, `required` of any other.
+    `tiered`: whether the policy's tier multiplies the figure, before floor and cap.
+    `floor`: the least requirement, in whole units of the policy's currency.
+    `cap`: the largest requirement, in whole units of the policy's currency; no bound where absent.
+    `accepts`: what counts towards the requirement.
+    """
 
     kind: Literal["band"]
     of: RuleId
@@ -171,7 +235,13 @@ class Band(BaseRule):
 
 
 class NetWorthFloor(BaseRule):
-    """A figure of the accounts reaches an amount, or the value of the coins of a purpose."""
+    """Net worth: a figure of the accounts reaches a fixed amount, or the value of the coins of a purpose.
+
+    `accounts`: the name of the figure, such as net assets.
+    `at_least`: the fixed amount, in whole units of the policy's currency.
+    `value_of`: the purpose of the coins whose value must be reached. A rule has either this or `at_least`.
+    `price_basis`: the kind of price of those coins; there with `value_of` only.
+    """
 
     kind: Literal["net-worth-floor"]
     accounts: Text
@@ -189,7 +259,12 @@ class NetWorthFloor(BaseRule):
 
 
 class ConcentrationCap(BaseRule):
-    """No custodian keeps more than its tier's share of the value of customers' coins, nor does the exchange itself."""
+    """A limit on the share of the value of customers' coins that one custodian keeps, or the exchange itself.
+
+    `caps`: for each tier of custodians, by the name that declarations use, the largest share of one custodian.
+    `self_custody`: the largest share that the exchange keeps itself; no limit where absent.
+    `price_basis`: the kind of price of the coins.
+    """
 
     kind: Literal["concentration-cap"]
     caps: Annotated[dict[Text, Share], Field(min_length=1, max_length=MAX_TERMS)]
@@ -198,7 +273,12 @@ class ConcentrationCap(BaseRule):
 
 
 class Cadence(BaseRule):
-    """`activity` was done at least so many times `within` a span before the snapshot, both ends included."""
+    """An activity that is repeated often enough, such as an audit of segregation.
+
+    `activity`: its name in declarations.
+    `at_least`: how many times it was done.
+    `within`: the span before the snapshot in which those times count, both ends included.
+    """
 
     kind: Literal["cadence"]
     activity: Text
@@ -207,14 +287,22 @@ class Cadence(BaseRule):
 
 
 class ReconciliationGap(BaseRule):
-    """Per asset, what is held differs from what is owed by `max_gap` of it at most; without it, the gap is shown."""
+    """A limit on the difference between wallets and ledger, per asset and in either direction.
+
+    `max_gap`: the largest difference as a part of what is owed. Where absent, both sides are shown without a verdict.
+    """
 
     kind: Literal["reconciliation-gap"]
     max_gap: Rational | None = None
 
 
 class StressExposure(BaseRule):
-    """What the `largest` wallets keep for customers, beside what is there to compensate them; asks for nothing."""
+    """The value in the largest wallets beside what would compensate customers for their loss; shown without a verdict.
+
+    `largest`: how many wallets are added up, by value.
+    `price_basis`: the kind of price of the coins in them.
+    `accepts`: what counts as compensation.
+    """
 
     kind: Literal["stress-exposure"]
     largest: Annotated[Count, Field(ge=1)]
@@ -246,10 +334,22 @@ _FIGURES: Final = {
 
 
 class Policy(Settings):
-    """Rules of one authority. Amounts in rules are whole units of `currency`.
+    """The rules of one authority.
 
-    `currency_decimals` hold where a statement does not list the currency. The ages are how long before a snapshot
-    prices and accounts may be of.
+    `id`: the name of the policy; `policy-<id>.toml` is its file beside a bundle.
+    `version`: its author's own mark of a change.
+    `title`: for readers.
+    `jurisdiction`: two capital letters, as in ISO 3166-1; XX for none.
+    `currency`: the currency in which values are added up. Amounts in rules are whole units of it.
+    `currency_decimals`: the decimals of its minor unit, for statements that do not list the currency.
+    `authority_status`: the standing as law of every rule that states none of its own.
+    `as_of`: the day on which somebody last compared the policy with its sources.
+    `note`: a remark for readers.
+    `spot_max_age`: how long before the snapshot a spot price may be of.
+    `mean_max_age`: how long before the snapshot the twelve months of a mean price may have ended.
+    `accounts_max_age`: how long before the snapshot the accounts' period or the newest year of volume may have ended.
+    `tier`: multipliers of the bands that are tiered.
+    `rules`: in the order of evaluation, because a band uses a rule before it.
     """
 
     id: RuleId
@@ -286,9 +386,12 @@ class Policy(Settings):
 
     @property
     def sha256(self) -> bytes:
-        """What a policy is named by: the SHA-256 of its RFC 8785 form, whatever its spelling in TOML."""
+        """The hash by which statements name the policy: SHA-256 (32 bytes) of its RFC 8785 form.
+
+        Comments and spelling of the TOML file do not change it.
+        """
         return sha256(self.to_bytes()).digest()
 
     def status_of(self, rule: BaseRule) -> AuthorityStatus:
-        """A rule's standing as law, its own or the policy's."""
+        """The standing of a rule as law: its own, or the policy's where it states none."""
         return rule.authority_status or self.authority_status

@@ -1,4 +1,8 @@
-"""Rules about amounts of money: what is required, and what stands for it."""
+"""Rules about amounts of money: a requirement, and what counts towards it.
+
+Each function compares for one kind of rule. Amounts in lines are minor units of the policy's currency, the requirement
+rounded up and what is available rounded down.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ _CREDITS: Final = {"insurance credit", "bank-guarantee credit", "trust-deposit c
 
 
 def _side(working: Working, figure: Callable[[], Fraction]) -> Fraction | None:
-    """One side of a comparison, or None when an input is missing, which is noted."""
+    """One side of a comparison. None when an input is missing: the other side is still computed, and notes say why."""
     try:
         return figure()
     except MissingInput as error:
@@ -38,14 +42,17 @@ def _side(working: Working, figure: Callable[[], Fraction]) -> Fraction | None:
 
 
 def _compared(working: Working, required: Fraction | None, there: Fraction | None) -> list[Line]:
-    """In minor units of the policy's currency, the requirement rounded up and what there is rounded down."""
+    """The one line of a comparison in the policy's currency; the requirement rounded up, what is available down."""
     up = None if required is None else Fraction(ceil(required))
     down = None if there is None else Fraction(floor(there))
     return [Line(working.currency, working.currency, up, down)]
 
 
 def covered(working: Working, rule: WeightedSumCover | PercentWithMinimum | MaxOf | Band) -> list[Line]:
-    """A requirement, and what the rule accepts for it; the share of cover is one of the rounded requirement."""
+    """A requirement against what the rule accepts for it.
+
+    A bound on the share of cover is a share of the requirement as it is rounded.
+    """
     exact = _side(working, partial(_REQUIRED[rule.kind], working, rule))
     if exact is None:
         return _compared(working, None, None)
@@ -124,7 +131,12 @@ _REQUIRED: Final[dict[str, Callable[[Working, Any], Fraction]]] = {
 
 
 def reserve(working: Working, rule: VolumeRate) -> list[Line]:
-    """What the reserve must be after the year's provision, beside what it is (Art. 175). Raises `MissingInput`."""
+    """The reserve that must stand after the year's provision, against the reserve as it stands.
+
+    Cabinet Office Order on Financial Instruments Business Art. 175: the year adds the accrual, or as much as is free
+    below the ceiling where that is less; what stands above the ceiling may be released. No line where the rule names no
+    figures of the accounts. Raises `MissingInput` for volumes that are missing or too old.
+    """
     accrual, ceiling = volumes.rates(working, rule)
     if rule.opening is None or rule.used is None or rule.closing is None:
         working.notes.append("the rule gives figures to another one, and asks for nothing itself")
@@ -144,7 +156,7 @@ def reserve(working: Working, rule: VolumeRate) -> list[Line]:
 
 
 def net_worth(working: Working, rule: NetWorthFloor) -> list[Line]:
-    """A figure of the accounts beside what it must reach."""
+    """A figure of the accounts against the amount or value that it must reach."""
     there = _side(working, lambda: working.accounts(rule.accounts))
     if rule.value_of is None or rule.price_basis is None:
         amount = working.whole(rule.at_least or 0)
@@ -173,7 +185,10 @@ def cadence(working: Working, rule: Cadence) -> list[Line]:
 
 
 def stress(working: Working, rule: StressExposure) -> list[Line]:
-    """The largest wallets beside the reserve, only to be seen. Raises `MissingInput`."""
+    """The value in the largest wallets beside what would compensate for it; shown without a verdict.
+
+    Raises `MissingInput` when no largest wallet is declared or a price is missing.
+    """
     wallets: dict[str, dict[str, int]] = {}
     for item in working.declared(["largest-wallet"]):
         if item.unit is not None and item.amount is not None:

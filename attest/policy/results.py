@@ -1,4 +1,8 @@
-"""Verdicts: what a rule requires, what there is, the figures behind both, and the form of a statement."""
+"""Verdicts: for each rule what it requires and what is available, the figures behind both, and their form on the wire.
+
+An `Evaluation` has a `Result` for each rule, a result a `Line` for each comparison. `policy_results` turns it into what
+a statement says (protocol.md, section 5).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from attest.policy.model import BaseRule, Policy
 from attest.policy.terms import AuthorityStatus, RuleId, format_rational
 
 Verdict = Literal["MET", "NOT_MET", "NOT_APPLICABLE", "INSUFFICIENT_DATA"]
-RATIO: Final = "ratio"
-TIMES: Final = "times"
+RATIO: Final = "ratio"  # the unit of a share or multiplier
+TIMES: Final = "times"  # the unit of how often something was done
 MAX_RESULTS: Final = 100_000
 _EXACT: Final = r"^(0|[1-9][0-9]{0,999})(/[1-9][0-9]{0,999})?$"
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("NOT_MET", "INSUFFICIENT_DATA", "MET", "NOT_APPLICABLE")
@@ -24,9 +28,13 @@ _WORST_FIRST: Final[tuple[Verdict, ...]] = ("NOT_MET", "INSUFFICIENT_DATA", "MET
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure on the way to a verdict: its name for programs, words for people, and where it comes from.
+    """One figure on the way to a verdict.
 
-    `value` is in base units of `unit`, an asset or currency, or a ratio or number of times.
+    `name`: for programs; other rules find a figure by it.
+    `text`: what the figure is, for readers.
+    `value`: exact, in base units where `unit` is an asset or currency.
+    `unit`: an asset or currency, `RATIO`, `TIMES` or "points".
+    `source`: where the figure comes from, for readers.
     """
 
     name: str
@@ -38,10 +46,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The inputs that a verdict was computed from.
+    """The inputs from which a verdict was computed; who checks a statement learns from them what it rests on.
 
-    `coins` are the amounts by asset, purpose and kind of storage, money among them with no storage; `leaves` the
-    evidence of cover and declarations; `lowest` the assets that count at their lowest around the pins.
+    `coins`: amounts held, by asset, purpose and kind of storage; money by currency, purpose and None.
+    `leaves`: the evidence leaves of the cover and declarations that were read.
+    `lowest`: the assets that count at the lowest count of a window around their pins.
+    `prices`: whether any price was read.
     """
 
     coins: frozenset[tuple[str, str, str | None]] = frozenset()
@@ -50,7 +60,7 @@ class Sources:
     prices: bool = False
 
     def __or__(self, other: Sources) -> Sources:
-        """What either was computed from."""
+        """The inputs of two computations together."""
         return Sources(
             self.coins | other.coins,
             self.leaves | other.leaves,
@@ -61,9 +71,17 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One comparison. A requirement is rounded up and what is there down; a limit the other way round.
+    """One comparison: the figure that a rule requires, beside the figure that is available.
 
-    `subject` is what it is about, an asset for example. `at_most` says that `required` is a limit.
+    `subject`: what is compared: an asset, a custodian, an activity.
+    `unit`: the unit of both figures: an asset or currency in base units, `RATIO` or `TIMES`.
+    `required`: the least figure, or the largest with `at_most`. None when an input for it is missing.
+    `available`: the figure it is compared with. None when an input for it is missing.
+    `at_most`: whether `required` is an upper limit.
+    `only_shown`: whether the two stand side by side without a verdict.
+
+    Amounts are whole: a requirement is rounded up and what is available down, a limit down and what is available up,
+    because rounding must not turn NOT MET into MET.
     """
 
     subject: str
@@ -75,7 +93,7 @@ class Line:
 
     @property
     def verdict(self) -> Verdict:
-        """What the two figures say."""
+        """The verdict on this comparison alone."""
         if self.required is None or self.available is None:
             return "INSUFFICIENT_DATA"
         if self.only_shown:
@@ -84,7 +102,10 @@ class Line:
 
     @property
     def shortfall(self) -> Fraction | None:
-        """What is missing, or what is above a limit; 0 when nothing is."""
+        """By how much `available` is short of the requirement or above the limit; 0 when it is neither.
+
+        None when a figure is missing.
+        """
         if self.required is None or self.available is None:
             return None
         return abs(self.required - self.available) if self._is_short(self.required, self.available) else Fraction(0)
@@ -97,7 +118,14 @@ class Line:
 class Result:
     """The verdict on one rule, and everything it rests on.
 
-    `notes` say what was not counted, what is missing, and why a rule asks for nothing.
+    `rule`: the rule as the policy has it.
+    `authority_status`: its standing as law.
+    `verdict`: the worst of its lines; without lines, why there is none to judge.
+    `lines`: the comparisons; none when the rule asks for nothing or cannot be computed.
+    `figures`: the figures behind them, in the order of computation.
+    `notes`: sentences on what was not counted, what is missing, and why a rule asks for nothing.
+    `per_asset`: whether a statement has a result for each line instead of one for the rule.
+    `sources`: the inputs that were read.
     """
 
     rule: BaseRule
@@ -111,11 +139,14 @@ class Result:
 
     @property
     def deciding(self) -> Line | None:
-        """The worst line: of those with the worst verdict, the one with the largest shortfall."""
+        """The line for which the rule is judged: of those with the worst verdict, the one with the largest shortfall.
+
+        None when there is no line.
+        """
         return min(self.lines, key=_badness, default=None)
 
     def figure(self, name: str) -> Fraction | None:
-        """The value of a figure, if there is one of that name."""
+        """The value of the figure of that name, or None."""
         return next((figure.value for figure in self.figures if figure.name == name), None)
 
 
@@ -124,13 +155,22 @@ def _badness(line: Line) -> tuple[int, Fraction, str]:
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
-    """The verdict on a rule from those on its lines. Of none, nothing was asked for, and that is met."""
+    """The worst of several verdicts: NOT MET, then INSUFFICIENT DATA, MET, NOT APPLICABLE.
+
+    MET for none, because a rule that asks for nothing is met.
+    """
     return min(verdicts, key=_WORST_FIRST.index, default="MET")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A policy's verdicts at one snapshot; `decimals` are those of every asset and of the policy's currency."""
+    """A policy's verdicts at one snapshot.
+
+    `policy`: the policy.
+    `snapshot_at`: the instant to which the figures belong.
+    `decimals`: those of every asset of the statement and of the policy's currency.
+    `results`: one for each rule, in the policy's order.
+    """
 
     policy: Policy
     snapshot_at: datetime
@@ -139,11 +179,11 @@ class Evaluation:
 
     @property
     def not_met(self) -> bool:
-        """Whether a rule is not met."""
+        """Whether the verdict on any rule is NOT MET."""
         return any(result.verdict == "NOT_MET" for result in self.results)
 
     def result(self, rule_id: str) -> Result | None:
-        """The result of a rule, if the policy has it."""
+        """The result of the rule with that id, or None."""
         return next((result for result in self.results if result.rule.id == rule_id), None)
 
 
@@ -171,7 +211,10 @@ class PolicyResults(Document):
 
 
 def policy_results(evaluation: Evaluation) -> PolicyResults:
-    """The wire form: a result per asset of a rule that is per asset, and one of any other rule."""
+    """An evaluation as a statement says it (protocol.md, section 5).
+
+    A rule that is per asset has a result for each line, any other one result, that of its `deciding` line.
+    """
     policy = evaluation.policy
     return PolicyResults(
         id=policy.id,

@@ -1,4 +1,4 @@
-"""Policies as TOML: one's own from bytes, and the rule sets that come with attest."""
+"""Policies read from TOML: those of an exchange or reader, and the rule sets that come with attest."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from attest.toml import loads_toml
 MAX_POLICY_BYTES: Final = 64 * 1024
 _FOLDER: Final = "rulesets"
 _SUFFIX: Final = ".toml"
-_MAX_TRIES: Final = 200  # of finding lines: after them a line that is told may lie before the right one
+_MAX_TRIES: Final = 200  # parses to find a line; past them, the line that is named may lie before the right one
 
 _Path = tuple[int | str, ...]
 
 
 def ruleset_names() -> tuple[str, ...]:
-    """The names of the rule sets that come with attest, in order."""
+    """The names of the rule sets that come with attest, ascending."""
     files = resources.files("attest.policy").joinpath(_FOLDER).iterdir()
     return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
 
 
 def ruleset_source(name: str) -> bytes:
-    """The TOML of a rule set, with its comments. Raises `MalformedError`."""
+    """The TOML file, with its comments, of a rule set of attest. Raises `MalformedError` for other names."""
     if name not in ruleset_names():
         raise MalformedError(
             "policy/unknown",
@@ -40,20 +40,22 @@ def ruleset_source(name: str) -> bytes:
 
 @cache
 def ruleset_digests() -> frozenset[bytes]:
-    """The SHA-256 of every rule set that comes with attest."""
+    """The hash of every rule set that comes with attest, as `Policy.sha256` computes it."""
     return frozenset(load_ruleset(name).sha256 for name in ruleset_names())
 
 
 @cache
 def load_ruleset(name: str) -> Policy:
-    """A rule set that comes with attest. Raises `MalformedError`."""
+    """The rule set of that name, parsed. Raises `MalformedError` for a name that does not come with attest."""
     return parse_policy(ruleset_source(name), name + _SUFFIX)
 
 
 def parse_policy(data: bytes, what: str) -> Policy:
-    """Parse a policy strictly; `what` names it in errors.
+    """The policy that a TOML file says.
 
-    Raises `MalformedError` naming the line, the rule and the key of everything that is wrong.
+    `data`: the file, of `MAX_POLICY_BYTES` at most.
+    `what`: the name of the file in errors.
+    Raises `MalformedError` naming line, rule and key of everything that is wrong; unknown keys are wrong.
     """
     value = loads_toml(data, what=what, max_bytes=MAX_POLICY_BYTES, area="policy")
     text = data.decode("utf-8").replace("\r\n", "\n")
@@ -84,20 +86,22 @@ def _place(lines: _Lines, value: Any, path: _Path) -> str:
 
 
 class _Lines:
-    """Finds the line of a policy on which something begins."""
+    """The lines of a policy, searched for where an entry begins, because `tomllib` tells no lines."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
-        self._parsed: dict[int, Any] = {0: {}}  # what so many lines are; None within a value of several lines
+        self._parsed: dict[int, Any] = {0: {}}  # the first n lines, parsed; None where they are no TOML
 
     def of(self, value: Any, path: _Path) -> int:
-        """The line on which what `path` leads to begins; where it is missing, what it is missing in.
+        """The number of the line, from 1, on which the entry at `path` of `value` begins.
 
-        What begins a line is what its text up to there, which is TOML by itself, does not have yet.
+        For a missing entry, the line of the table that it is missing in. Found by bisection: the entry begins on the
+        first line n for which parsing the first n lines yields `path`. Lines inside a value of several lines are passed
+        over, because what ends there is no TOML.
         """
         while path and _at(value, path) is None:
             path = path[:-1]
-        before, after = 0, len(self._lines)  # so many lines do not have it, and do
+        before, after = 0, len(self._lines)  # the first `before` lines lack the entry, the first `after` have it
         while before + 1 < after:
             middle = (before + after) // 2
             while middle > before and self._up_to(middle) is None:
@@ -135,7 +139,7 @@ def _at(value: Any, path: _Path) -> Any:
 
 
 def _time_in(value: Any, path: _Path = ()) -> _Path | None:
-    """Where there is a date or time of TOML, which JSON does not have."""
+    """The path of a TOML date or time, or None. Policies have none, because their RFC 8785 form could not say it."""
     if isinstance(value, (date, datetime, time)):
         return path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

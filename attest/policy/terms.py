@@ -1,4 +1,4 @@
-"""What rules are written with: exact rates, dates, spans of time, what covers a requirement, and tiers."""
+"""The terms of rules: exact rates, days, spans of time, what counts towards a requirement, and tiers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ AuthorityStatus = Literal[
 
 
 def format_rational(value: Fraction) -> str:
-    """An exact number as `12` or `59/70`, in lowest terms."""
+    """The text of an exact number in lowest terms: `12` or `59/70`."""
     return str(value)
 
 
 def parse_date(text: str) -> date:
-    """A day like 2026-10-31, and no other spelling. Raises `MalformedError`."""
+    """The day of a text like 2026-10-31. Raises `MalformedError` for any other spelling and for no day."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -40,33 +40,42 @@ def parse_date(text: str) -> date:
 
 
 class Span:
-    """A length of time as rules say it: `5 minutes`, `24 hours`, `35 days`, `12 months`."""
+    """A length of time as rules write it: `5 minutes`, `24 hours`, `35 days`, `12 months`.
+
+    `count`: 1 to 99999.
+    `unit`: `minute`, `hour`, `day` or `month`.
+    `text`: the length as it was written.
+    """
 
     __slots__ = ("count", "text", "unit")
 
     def __init__(self, text: str) -> None:
-        """Raises `MalformedError` for what is no span."""
+        """Raises `MalformedError` for a text that is no length of time."""
         match = _SPAN.fullmatch(text)
         if match is None:
             raise MalformedError("span/malformed", f"{text[:40]!r} is not a span like 5 minutes, 35 days or 12 months")
         self.count, self.unit, self.text = int(match[1]), match[2], text
 
     def before(self, time: datetime) -> datetime:
-        """The instant this long before `time`; the earliest one there is, when that is too long ago."""
+        """The instant this long before `time`; `datetime.min` where the calendar does not reach so far back."""
         try:
             return self._from(time, -1)
         except (OverflowError, ValueError):
             return datetime.min.replace(tzinfo=UTC)
 
     def after(self, time: datetime) -> datetime:
-        """The instant this long after `time`; the last one there is, when that is too far away."""
+        """The instant this long after `time`; `datetime.max` where the calendar does not reach so far ahead."""
         try:
             return self._from(time, 1)
         except (OverflowError, ValueError):
             return datetime.max.replace(tzinfo=UTC)
 
     def _from(self, time: datetime, sign: int) -> datetime:
-        """A month leads to the same day of another one, or to its last where that is shorter."""
+        """`time` moved by the span; `sign` is 1 for later, -1 for earlier.
+
+        Months keep the number of the day, or take the last day of the month where that is shorter: one month after
+        31 January is 28 or 29 February.
+        """
         if self.unit != "month":
             return time + sign * timedelta(**{f"{self.unit}s": self.count})
         index = time.year * 12 + time.month - 1 + sign * self.count
@@ -74,6 +83,7 @@ class Span:
         return time.replace(year=year, month=month, day=min(time.day, monthrange(year, month)[1]))
 
 
+# An exact number that is not negative, written as `parse_rational` says.
 Rational = Annotated[Fraction, from_wire(parse_rational), PlainSerializer(format_rational, return_type=str)]
 Share = Annotated[Rational, Field(le=1)]
 Date = Annotated[date, from_wire(parse_date), PlainSerializer(date.isoformat, return_type=str)]
@@ -82,9 +92,11 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")
 
 
 class CoinsAccepted(Settings):
-    """The exchange's own coins in compensation wallets count, at a price of `price_basis`, less `haircut`.
+    """Own coins in compensation wallets, as far as they count towards a requirement.
 
-    `haircut` is the part of the value that does not count. With `assets`, only those count.
+    `price_basis`: the kind of price at which they count.
+    `haircut`: the part of their value that does not count, 0 to 1.
+    `assets`: the assets that count; all where absent.
     """
 
     price_basis: PriceBasis
@@ -93,10 +105,20 @@ class CoinsAccepted(Settings):
 
 
 class ContractAccepted(Settings):
-    """Cover of one form counts: its limit less deductible and use, less `haircut`, when all that is asked for holds.
+    """Cover of one form, as far as it counts: its limit less deductible and use, if every condition below holds.
 
-    `haircut` is the part that does not count; `max_share` is how much of the requirement all cover of this form
-    together may stand for. What is absent is not asked for.
+    `form`: the form of cover, such as insurance.
+    `haircut`: the part of the rest of the limit that does not count, 0 to 1.
+    `max_share`: the largest part of the requirement that all cover of this form together stands for.
+    `insurer_authorised`: whether the insurer must be authorised.
+    `insurer_independent`: whether the insurer must be independent of the exchange.
+    `initial_term_months`: the least initial term.
+    `cancellation_notice_days`: the shortest notice of cancellation.
+    `covers`: the perils that the contract must cover and not exclude.
+    `customers_benefit`: whether the contract must be for the customers.
+    `maturity_within`: the span after the snapshot within which the money must be there, unless it is there on demand.
+
+    An absent field sets no condition and no bound.
     """
 
     form: CoverForm
@@ -112,9 +134,12 @@ class ContractAccepted(Settings):
 
 
 class Accepted(Settings):
-    """What may stand for a requirement: each part only where the rule names it.
+    """What counts towards a requirement: each of four sources only where the rule names it.
 
-    `deposits` is fiat money for compensation, `accounts` names figures of the accounts, such as CET1 capital.
+    `coins`: own coins in compensation wallets.
+    `deposits`: whether money set aside for compensation counts.
+    `accounts`: the names of figures of the accounts that count, such as CET1 capital.
+    `contracts`: insurance, guarantees and deposits on trust; each form of cover once.
     """
 
     coins: CoinsAccepted | None = None
@@ -130,7 +155,11 @@ class Accepted(Settings):
 
 
 class Step(Settings):
-    """From this figure on, inclusive, the multiplier applies."""
+    """One step of a tier: the multiplier that applies from a figure on, up to the next step.
+
+    `at_least`: the figure, inclusive; its unit is that of the tier.
+    `multiplier`: the factor of a requirement.
+    """
 
     at_least: Count
     multiplier: Rational
@@ -140,14 +169,23 @@ Steps = Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_TERMS)]
 
 
 class SizeTier(Settings):
-    """By the value of what customers are owed, in whole units of the policy's currency."""
+    """A tier by size: the value of what customers are owed.
+
+    `price_basis`: the kind of price of what they are owed.
+    `steps`: from 0 on, ascending, in whole units of the policy's currency; no multiplier is below the one before it.
+    """
 
     price_basis: PriceBasis
     steps: Steps
 
 
 class VolumeTier(Settings):
-    """By the largest year, of the last `fiscal_years`, of the volume in all `buckets` together, in whole units."""
+    """A tier by trading volume: the largest year.
+
+    `buckets`: the kinds of trade whose volumes of a year are added up.
+    `fiscal_years`: the number of last years among which the largest is looked for.
+    `steps`: from 0 on, ascending, in whole units of the policy's currency; no multiplier is below the one before it.
+    """
 
     buckets: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_TERMS)]
     fiscal_years: Annotated[Count, Field(ge=1, le=10)]
@@ -155,14 +193,24 @@ class VolumeTier(Settings):
 
 
 class PostureTier(Settings):
-    """By the points of the security measures that are in place with evidence; what is not declared counts nothing."""
+    """A tier by security: the points of the measures that are in place at the snapshot, with evidence.
+
+    `points`: for each measure, by the name that declarations use, its points; one that is not declared gives none.
+    `steps`: from 0 on, ascending, in points; no multiplier is above the one before it.
+    """
 
     points: Annotated[dict[Text, Count], Field(min_length=1, max_length=MAX_TERMS)]
     steps: Steps
 
 
 class Tier(Settings):
-    """Multipliers by size, volume and posture; their product is kept between `lowest` and `highest`."""
+    """Multipliers of a policy's tiered bands: the product of those by size, volume and security.
+
+    `authority_status`: the tier's own standing as law.
+    `citation`: where the tier stands written.
+    `size`, `volume`, `posture`: the tables; at least one of them, and an absent one is a factor of 1.
+    `lowest`, `highest`: the bounds within which the product is kept.
+    """
 
     authority_status: AuthorityStatus
     citation: LongText

@@ -1,4 +1,4 @@
-"""Trading volumes by fiscal year, the reserve that they ask for, and the tier of an exchange."""
+"""Trading volumes by fiscal year, the reserve that follows from them, and the multiplier of an exchange's tier."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ _SEAM: Final = timedelta(days=1)  # some say that a year ends at midnight, some 
 
 
 def yearly(working: Working, buckets: Iterable[str], years: int) -> list[dict[str, Fraction]]:
-    """The volume of each bucket in the last fiscal years that ended by the snapshot, the newest first.
+    """The volume of each bucket in minor units, for the last fiscal years that ended by the snapshot, newest first.
 
-    Of a business that is younger there are fewer. Raises `MissingInput` naming every bucket and year.
+    `buckets`: the names of kinds of trade.
+    `years`: how many years are wanted; fewer are returned, with a note, where fewer are declared: a young business.
+    Raises `MissingInput` naming every bucket and year that is missing, a gap between years, and a newest year that
+    ended too long ago.
     """
     names = tuple(buckets)
     declared = _declared(working, names)
@@ -55,7 +58,7 @@ class _Year(NamedTuple):
 
 
 def _declared(working: Working, names: tuple[str, ...]) -> dict[_Year, dict[str, Declaration]]:
-    """What is declared of each fiscal year that ended by the snapshot, by bucket."""
+    """The declarations of volume in the policy's currency, by fiscal year that ended by the snapshot, and by bucket."""
     found: dict[_Year, dict[str, Declaration]] = {}
     for item in working.declared(["volume"], names):
         if item.unit != working.currency:
@@ -70,10 +73,11 @@ def _amount(item: Declaration) -> Fraction:
 
 
 def rates(working: Working, rule: VolumeRate) -> tuple[Fraction, Fraction]:
-    """The accrual of the newest year, and the ceiling, in minor units. Raises `MissingInput`.
+    """The accrual of the newest year and the ceiling, exact, in minor units of the policy's currency.
 
-    FIEA Cabinet Office Order Art. 175(1): the accrual sums each bucket's rate times its volume; the ceiling each
-    bucket's other rate times its largest volume of the years.
+    Cabinet Office Order on Financial Instruments Business Art. 175(1): the accrual is the sum over all buckets of rate
+    times the newest year's volume; the ceiling is the sum of rate times the bucket's own largest year. Raises
+    `MissingInput` as `yearly` does.
     """
     volumes = yearly(working, rule.buckets, rule.fiscal_years)
     accrual, ceiling = Fraction(0), Fraction(0)
@@ -86,7 +90,10 @@ def rates(working: Working, rule: VolumeRate) -> tuple[Fraction, Fraction]:
 
 
 def multiplier(working: Working) -> Fraction:
-    """The product of the policy's tiers, within their bounds. Raises `MissingInput`."""
+    """The multiplier of the policy's tier: the product of its tables, kept within its bounds; 1 without a tier.
+
+    Raises `MissingInput` for a price or volume that is missing.
+    """
     tier = working.policy.tier
     if tier is None:
         return Fraction(1)

@@ -1,4 +1,8 @@
-"""The working paper of one rule: what it reads from the inputs, each figure with its source, and what is missing."""
+"""The working paper of one rule: it reads the inputs and writes down every figure, its source and what is missing.
+
+Amounts are integers in base units. Values are exact fractions of the minor unit of the policy's currency; nothing is
+rounded here, because only a comparison knows in which direction to round.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,10 @@ _MAX_DENOMINATOR_BITS: Final = 1024
 
 
 class MissingInput(Exception):  # noqa: N818 (it never leaves the evaluation, which turns it into a verdict)
-    """What a figure needs and the inputs do not have; one sentence each."""
+    """Inputs that a figure needs and that are missing or too old.
+
+    `notes`: one sentence for each.
+    """
 
     def __init__(self, notes: Iterable[str]) -> None:
         super().__init__()
@@ -31,16 +38,25 @@ class MissingInput(Exception):  # noqa: N818 (it never leaves the evaluation, wh
 
 
 def in_force(since: datetime | None, until: datetime | None, at: datetime) -> bool:
-    """Whether a contract or measure holds at an instant: from `since` on, through the whole UTC day of `until`.
+    """Whether a contract or measure is in force at an instant: from `since` through the whole UTC day of `until`.
 
-    An absent `since` is no bound, an absent `until` is not known and holds at no time.
+    An absent `since` is no bound. An absent `until` means that the end is not known, and then it is never in force.
     """
     begun = since is None or since <= at
     return begun and until is not None and at.astimezone(UTC).date() <= until.astimezone(UTC).date()
 
 
 class Working:
-    """Reads the inputs for one rule and keeps every figure that it gives out."""
+    """The working paper: its methods read the inputs for one rule and write down what they read.
+
+    `policy`: the policy of the rule.
+    `inputs`: the figures of the statement.
+    `decimals`: for each asset and currency, the digits behind the point of a whole unit.
+    `earlier`: the results of the rules before this one, by id.
+    `figures`: the figures written down, in order.
+    `notes`: sentences on what was not counted or is missing.
+    `sources`: the inputs that were read.
+    """
 
     def __init__(
         self, policy: Policy, inputs: Inputs, decimals: Mapping[str, int], earlier: Mapping[str, Result]
@@ -55,20 +71,20 @@ class Working:
 
     @property
     def currency(self) -> str:
-        """The policy's currency."""
+        """The policy's currency, the unit of values."""
         return self.policy.currency
 
     def whole(self, amount: int) -> Fraction:
-        """Whole units of the policy's currency as minor units."""
+        """An amount of whole units of the policy's currency, in minor units."""
         return Fraction(amount * 10 ** self.decimals[self.currency])
 
     def keep(self, name: str, text: str, value: Fraction, *, unit: str | None = None, source: str) -> Fraction:
-        """Write a figure down; in minor units of the policy's currency, if nothing else is said."""
+        """Write a figure down and return its `value`. Without `unit`, it is in minor units of the policy's currency."""
         self.figures.append(Figure(name, text, value, unit or self.currency, source))
         return value
 
     def held(self, purpose: Purpose, storages: Collection[Storage]) -> dict[str, int]:
-        """Coins of a purpose in some kinds of storage, per asset in order."""
+        """Coins of a purpose in some kinds of storage: base units per asset, ordered by asset."""
         found = [coins for coins in self.inputs.coins if coins.purpose == purpose and coins.storage in storages]
         self.sources |= Sources(coins=frozenset((coins.asset, purpose, coins.storage) for coins in found))
         amounts: dict[str, int] = {}
@@ -77,7 +93,7 @@ class Working:
         return dict(sorted(amounts.items()))
 
     def deposited(self, purpose: Purpose) -> dict[str, int]:
-        """Money at banks and trustees, per currency in order."""
+        """Money of a purpose at banks and trustees: minor units per currency, ordered by currency."""
         amounts: dict[str, int] = {}
         for deposit in self.inputs.deposits:
             if deposit.purpose == purpose:
@@ -87,13 +103,14 @@ class Working:
 
     @property
     def currencies(self) -> set[str]:
-        """What is money rather than a coin: the policy's currency, that of each deposit, and what prices are in.
+        """The names that are money, not coins: the policy's currency, that of each deposit, and those of prices.
 
-        A coin that lies on a chain is none, or else a price in it would take it out of what rules ask of coins.
+        What is held as a coin on a chain is no money although a price is in it, because it would otherwise escape what
+        rules ask of coins.
         """
         money = {deposit.currency for deposit in self.inputs.deposits}
         money |= {price.currency for price in self.inputs.prices}
-        # Whatever makes a name money, or a coin, decides what a rule asks for.
+        # What makes a name money or a coin decides what a rule asks for, so the verdict rests on it.
         deciding: set[tuple[str, str, str | None]] = {
             (item.asset, item.purpose, item.storage) for item in self.inputs.coins if item.asset in money
         }
@@ -104,14 +121,14 @@ class Working:
     def declared(
         self, kinds: Collection[DeclarationKind], names: Collection[str] | None = None
     ) -> Iterator[Declaration]:
-        """The declarations of some kinds in their order; of these `names` alone, where any are given."""
+        """The declarations of some kinds, in their order. With `names`, those of these names alone."""
         for item in self.inputs.declarations:
             if item.kind in kinds and (names is None or item.name in names):
                 self.sources |= Sources(leaves=frozenset({item.evidence_leaf}))
                 yield item
 
     def contracts(self, form: CoverForm) -> Iterator[Cover]:
-        """The cover of a form, in its order."""
+        """The contracts of one form of cover, in their order."""
         for item in self.inputs.cover:
             if item.form == form:
                 self.sources |= Sources(leaves=frozenset({item.evidence_leaf}))
@@ -120,7 +137,11 @@ class Working:
     def deducted(
         self, amounts: Mapping[str, int], purpose: Purpose, kinds: Collection[DeclarationKind]
     ) -> dict[str, int]:
-        """Coins less those of the purpose that are declared as pledged or borrowed; never below zero."""
+        """Amounts per asset, less those declared as pledged or borrowed; never below zero.
+
+        `amounts`: coins of `purpose`, in base units.
+        `kinds`: the kinds of declaration that are taken off.
+        """
         left = dict(amounts)
         for item in self.declared(kinds, [purpose]):
             if item.unit in left and item.amount is not None:
@@ -132,7 +153,7 @@ class Working:
         return left
 
     def lowest(self, amounts: Mapping[str, int]) -> dict[str, int]:
-        """Customers' coins as they count where they were counted around the pins too: at the lowest."""
+        """Amounts per asset, reduced to the lowest count where wallets were also read around the pin."""
         self.sources |= Sources(lowest=frozenset(self.inputs.fewer.keys() & amounts.keys()))
         fewer = {asset: amount for asset, amount in self.inputs.fewer.items() if amount and asset in amounts}
         self.notes += [
@@ -142,7 +163,12 @@ class Working:
         return {asset: max(0, amount - fewer.get(asset, 0)) for asset, amount in amounts.items()}
 
     def value(self, what: str, amounts: Mapping[str, int], basis: PriceBasis) -> Fraction:
-        """The value of amounts in minor units of the policy's currency. Raises `MissingInput` naming every price."""
+        """The value of amounts per asset, exact, in minor units of the policy's currency.
+
+        `what`: what the amounts are, for readers.
+        Raises `MissingInput` naming every price that is missing or too old, and `MalformedError` when the denominators
+        of the prices together exceed 1024 bits.
+        """
         total = Fraction(0)
         missing: list[str] = []
         for asset, amount in sorted(amounts.items()):
@@ -167,7 +193,7 @@ class Working:
         return self.keep(what, f"{what}, together", total, source="the sum of the figures above")
 
     def _price(self, asset: str, basis: PriceBasis) -> Price | str:
-        """The price of an asset, or what is wrong with it."""
+        """The price of an asset in the policy's currency, or the sentence that says why there is none."""
         named = f"{BASIS_NAMES[basis]} of {asset} in {self.currency}"
         at = self.inputs.snapshot_at
         wanted = (asset, self.currency, basis)
@@ -184,7 +210,10 @@ class Working:
         return price
 
     def accounts(self, name: str) -> Fraction:
-        """The newest figure of the accounts of that name, in minor units. Raises `MissingInput`."""
+        """The newest figure of that name in the accounts, in minor units of the policy's currency.
+
+        Raises `MissingInput` when none is declared, or the newest is too old or in another currency.
+        """
         at = self.inputs.snapshot_at
         known = [item for item in self.declared(["financial"], [name]) if item.until is not None and item.until <= at]
         newest = max(known, key=lambda item: item.until or at, default=None)
@@ -200,7 +229,11 @@ class Working:
         return self.keep(name, f"{name} of the accounts", Fraction(newest.amount), source=source)
 
     def licensed(self, table: Mapping[str, int]) -> Fraction:
-        """The highest figure in the table of what the exchange is licensed as. Raises `MissingInput`."""
+        """The largest figure in `table` among the licences that the exchange declares, in minor units.
+
+        `table`: whole units of the policy's currency, by the name of the licence.
+        Raises `MissingInput` when no licence in the table is declared as held at the snapshot.
+        """
         at = self.inputs.snapshot_at
         held = {
             item.name: item
@@ -214,14 +247,14 @@ class Working:
         return self.keep("minimum", text, self.whole(table[name]), source=f"the rule; licence: {_leaf(held[name])}")
 
     def shown(self, value: Fraction, unit: str) -> str:
-        """A figure as people read it: an amount with its unit, rounded down, or an exact number."""
+        """The text of a figure: an amount with its unit, rounded down; an exact number where `unit` has no decimals."""
         if unit not in self.decimals:
             return format_rational(value)
         return f"{format_amount(floor(value), self.decimals[unit])} {unit}"
 
 
 def leaf_name(leaf: bytes) -> str:
-    """A record of the evidence by the first digits of its leaf."""
+    """The name of an evidence record for readers: the first 16 hex digits of its leaf."""
     return f"evidence {leaf.hex()[:16]}"
 
 
