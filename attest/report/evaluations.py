@@ -1,4 +1,4 @@
-"""Policies as a reader is shown them: what their rules ask, what is available, and what was not checked of it."""
+"""Rows of policies: what each rule asks for, what is available, and which of its inputs were not checked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from attest.report.numbers import Number, amount, available, ratio, required
 from attest.report.view.held import Rest
 from attest.report.view.rules import FigureView, LineView, PolicyView, RuleView
 
-REQUIREMENTS: Final = frozenset({"required", "exposure"})  # figures that are rounded up, as in the comparison
+REQUIREMENTS: Final = frozenset({"required", "exposure"})  # the names of figures that are rounded up
 
 
 def policy_view(evaluation: Evaluation, unchecked: Unchecked) -> PolicyView:
-    """A policy and its rules, in the policy's order."""
+    """The view of a policy and of its rules, in the policy's order.
+
+    `unchecked`: the inputs of the month that were not checked.
+    """
     policy = evaluation.policy
     digest = policy.sha256
     return PolicyView(
@@ -38,7 +41,10 @@ def policy_view(evaluation: Evaluation, unchecked: Unchecked) -> PolicyView:
 
 
 def rest_view(rest: Unseen, decimals: Mapping[str, int]) -> Rest | None:
-    """What a verdict rests on that was not checked; None when all of it was."""
+    """The inputs of a verdict that were not checked; None when all were.
+
+    `decimals`: those of each asset.
+    """
     if not rest:
         return None
     amounts = tuple((asset, why, amount(value, decimals[asset])) for asset, why, value in rest.amounts)
@@ -85,7 +91,7 @@ def _figure_view(item: Figure, decimals: Mapping[str, int]) -> FigureView:
 
 
 def _figure(value: Fraction, unit: str, decimals: Mapping[str, int], *, up: bool) -> Number:
-    """A figure in an asset, a currency, a ratio, or so many times."""
+    """The text of a figure in an asset, a currency, a ratio or a number of times; rounded `up` or down."""
     if unit in decimals:
         return required(value, decimals[unit]) if up else available(value, decimals[unit])
     if unit == RATIO:

@@ -1,4 +1,4 @@
-"""What a month holds for customers: the coverage of each asset, where it lies, and what shows control of it."""
+"""Rows of what is held for customers: the coverage of each asset, where it lies, and what shows control of it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _MAIN_NETWORKS: Final = frozenset(
 
 
 def decimals_of(predicate: Predicate) -> dict[str, int]:
-    """The decimals of each asset by its name."""
+    """The decimals of each asset of a statement: a base unit is 10^-decimals."""
     return {item.asset: item.decimals for item in predicate.assets}
 
 
 def coverage_row(verified: Verified, item: Coverage) -> CoverageRow:
-    """One asset, as the statement's figures give it, and what of it was not checked."""
+    """The row of one asset: owed, held and their ratio by the statement's figures, and what of them was not checked."""
     decimals = item.decimals
     return CoverageRow(
         item.asset,
@@ -64,7 +64,7 @@ def _shares(asset: str, decimals: int, parts: dict[str, int]) -> Shares:
 
 
 def storage_shares(verified: Verified) -> Iterator[Shares]:
-    """Where what is held for customers lies: coins by their storage, and money, which is in trust."""
+    """For each asset, where what is held for customers lies: coins by kind of storage, money in trust."""
     predicate = verified.statement.predicate
     coins = {item.asset: item for item in segregation(predicate)}
     for asset, decimals in decimals_of(predicate).items():
@@ -79,7 +79,11 @@ def storage_shares(verified: Verified) -> Iterator[Shares]:
 
 
 def control_shares(verified: Verified) -> Iterator[Shares]:
-    """What shows control of the customers' coins on chains; `unavailable` is what has no evidence of it here."""
+    """For each asset, what shows control of the customers' coins on chains.
+
+    The parts add up to all of them: `signed`, `confirmed`, `sampled`, `nothing` shows it, and `unavailable` when the
+    evidence of control is not available here.
+    """
     predicate = verified.statement.predicate
     decimals = decimals_of(predicate)
     for asset, total in sorted(customers_coins(predicate).items()):
@@ -99,7 +103,7 @@ def control_shares(verified: Verified) -> Iterator[Shares]:
 
 
 def _without_control(predicate: Predicate, asset: str) -> int:
-    """The customers' coins of which the statement itself says that nothing shows control."""
+    """The customers' coins, in base units, whose lines in the statement say that nothing shows control of them."""
     return sum(
         line.amount
         for line in predicate.reserves
@@ -108,6 +112,6 @@ def _without_control(predicate: Predicate, asset: str) -> int:
 
 
 def other_networks(predicate: Predicate) -> tuple[str, ...]:
-    """The chains of customers' coins that are none of the main networks, ascending."""
+    """The chains of customers' coins that are no main network which attest knows, ascending."""
     chains = {line.chain for line in predicate.reserves if line.purpose == "customer"}
     return tuple(sorted(chains - _MAIN_NETWORKS))

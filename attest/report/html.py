@@ -1,4 +1,4 @@
-"""Pages as files of their own: no script, no request to anywhere, and the same bytes for the same month."""
+"""Pages of HTML, each one file: no script and no request to anywhere. One month always gives identical bytes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a page of a site leads, as relative addresses: nowhere, for a page that stands alone.
+    """The addresses to which a page of a site leads, relative to the page; None and empty for a page that stands alone.
 
-    `other` is this page in the other language, `files` are what can be fetched of a month, by name and address.
+    `other`: the page in the other language.
+    `index`: the list of all months.
+    `verify`: the page in which customers verify.
+    `pdf`: the month's report as PDF.
+    `feed`: the Atom feed.
+    `files`: the downloads of a month, each with name and address.
     """
 
     other: str | None = None
@@ -41,14 +46,16 @@ ALONE: Final = Links()
 
 
 def month_page(view: MonthView, lang: Language, *, links: Links = ALONE) -> bytes:
-    """A month as a page of HTML; the auditor's edition where the view has it."""
+    """The page of a month, UTF-8. It is the auditor's edition when `view.auditor` is there."""
     return page("month.html.jinja", lang, links, view=view, verdict=verdict_of(view), look=look)
 
 
 def page(template: str, lang: Language, links: Links, **values: Any) -> bytes:
-    """A page of one of our templates, which has its style in it and lets a browser load nothing else.
+    """A page made from a template, UTF-8; its style stands in it and its Content-Security-Policy admits nothing else.
 
-    Templates get `p`, the pieces of the language, `w`, its words, and `links`.
+    `template`: the name of a file in `templates`.
+    `values`: what the template names, beside `p` (the `Pieces` of the language), `w` (its words), `lang`, `other` (the
+    other language) and `links`.
     """
     pieces = Pieces(lang)
     style, policy = _style()
@@ -75,7 +82,7 @@ def _environment() -> Environment:
 
 @cache
 def _style() -> tuple[Markup, str]:
-    """The style without comments and needless space, and the rule that lets a browser follow it and load nothing."""
+    """The style sheet without comments and needless space, and the Content-Security-Policy that admits only it."""
     text = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).replace(";}", "}").replace(": ", ":").strip()

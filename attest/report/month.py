@@ -1,4 +1,4 @@
-"""The view of a verified month: everything that readers are shown of it, taken from what was verified."""
+"""The making of a month's view: everything that readers are shown of a month, taken from its verification."""
 
 from __future__ import annotations
 
@@ -36,9 +36,14 @@ _FRESHNESS: Final = 15
 
 
 def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> MonthView:
-    """The view of the month in `bundle`, as it was `verified`; with `auditor`, that of the auditor's edition.
+    """The view of a verified month.
 
-    It does not depend on the time of verification, except that it lacks auditors' reports that were dated later.
+    `verified`: what verification of the bundle found.
+    `bundle`: the bytes of the bundle, for their digest.
+    `auditor`: whether the view has the auditor's edition, with records that are not public.
+
+    Verifying later gives an equal view, so that a page is drawn once; only auditors' reports dated after the time of
+    verification are left out of it.
     """
     predicate = verified.statement.predicate
     steps = tuple(_step(verified, step) for step in verified.steps)
@@ -89,7 +94,10 @@ def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> M
 
 
 def seen_to_follow(view: MonthView, detail: str) -> MonthView:
-    """The view of a month whose step 7 was checked with the month before it, of which `detail` is what it says."""
+    """`view` with step 7 VERIFIED, for a month that was checked to follow the month before it.
+
+    `detail`: the sentence of that step.
+    """
     steps = tuple(
         step._replace(status="VERIFIED", detail=detail) if step.number == _PREVIOUS else step for step in view.steps
     )
@@ -97,7 +105,7 @@ def seen_to_follow(view: MonthView, detail: str) -> MonthView:
 
 
 def _step(verified: Verified, step: Step) -> StepRow:
-    """A step, without what is only so at the time of verification."""
+    """A step without what is true only at the time of verification, so that a later one gives an equal row."""
     status, detail = step.status, step.detail
     if step.number == _ROOTS and verified.trust is not None:
         pinned, last = verified.trust.roots[0], verified.trust.roots[-1]
@@ -160,7 +168,7 @@ def _negatives(verified: Verified) -> Iterator[NegativeRow]:
 
 
 def _declarations(verified: Verified) -> Iterator[DeclarationRow]:
-    """All but the lowest counts, which have rows of their own."""
+    """The declarations, without the lowest counts of windows: `_lowest` gives those their own rows."""
     decimals = decimals_of(verified.statement.predicate)
     for item in verified.statement.predicate.declarations:
         if item.kind != "window":

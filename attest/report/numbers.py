@@ -1,4 +1,7 @@
-"""Figures as people read them, each with its exact value: every rounding of a report is done here, once."""
+"""Figures as people read them, each with its exact value.
+
+Every rounding of a report is done here: what is available is rounded down, what is required up.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,21 @@ _READABLE: Final = 12  # characters of a ratio
 
 
 class Number(NamedTuple):
-    """A figure: the text that readers see, and its exact value, an integer of base units or a fraction like `2/3`."""
+    """A figure.
+
+    `text`: what readers see, such as `1.50000000`.
+    `exact`: the value that is not rounded: an integer of base units, or a fraction like `2/3`.
+    """
 
     text: str
     exact: str
 
 
 class Share(NamedTuple):
-    """A part of a whole in percent, rounded down; `hundredths` of a percent are what a chart draws.
+    """A part of a whole in percent, rounded down.
 
-    `number` has no exact value, and is None, where the whole is nothing.
+    `number`: the percentage as text, with the exact fraction; None when the whole is 0.
+    `hundredths`: hundredths of a percent, for charts: 10000 is the whole.
     """
 
     number: Number | None
@@ -34,7 +42,12 @@ class Share(NamedTuple):
 
 
 class Instant(NamedTuple):
-    """A time in UTC and, for Japanese readers, in Japan, both named; `iso` is as documents write it."""
+    """A time in three spellings.
+
+    `iso`: as documents write it, `2026-10-31T15:00:00.000Z`.
+    `utc`: for readers, ending in UTC.
+    `jst`: for readers in Japan, nine hours ahead, ending in JST.
+    """
 
     iso: str
     utc: str
@@ -47,27 +60,27 @@ def amount(value: int, decimals: int) -> Number:
 
 
 def count(value: int) -> Number:
-    """How many there are of something."""
+    """A number of things, with commas between thousands."""
     return Number(f"{value:,}", str(value))
 
 
 def height(value: int) -> Number:
-    """The height of a block, as explorers take it."""
+    """The height of a block, without commas, because that is how block explorers take it."""
     return Number(str(value), str(value))
 
 
 def required(value: Fraction, decimals: int) -> Number:
-    """What is asked for, in base units, rounded up."""
+    """A requirement of base units as a decimal number, rounded up to a base unit."""
     return Number(format_amount(ceil(value), decimals), format_rational(value))
 
 
 def available(value: Fraction, decimals: int) -> Number:
-    """What is available, in base units, rounded down."""
+    """An available amount of base units as a decimal number, rounded down to a base unit."""
     return Number(format_amount(floor(value), decimals), format_rational(value))
 
 
 def units(number: Number) -> int:
-    """The base units that an amount's text shows, so that one which is a fraction is rounded once."""
+    """The base units of the text of an amount: a fraction is taken as it was rounded for readers, not rounded again."""
     return int(number.text.replace(",", "").replace(".", ""))
 
 
@@ -81,7 +94,10 @@ def share(part: int | Fraction, whole: int | Fraction) -> Share:
 
 
 def ratio(value: Fraction, *, up: bool) -> Number:
-    """A ratio as it is, and in percent with two decimals, rounded `up` or down; a long one in percent alone."""
+    """A ratio as a fraction with its percentage, which is rounded `up` or down to two decimals.
+
+    Where the fraction has more than 12 characters, the percentage alone.
+    """
     hundredths = ceil(value * HUNDREDTHS) if up else floor(value * HUNDREDTHS)
     text, exact = percent(hundredths), format_rational(value)
     return Number(f"{exact} ({text})" if len(exact) <= _READABLE else text, exact)
@@ -93,5 +109,5 @@ def percent(hundredths: int) -> str:
 
 
 def instant(time: datetime) -> Instant:
-    """A time of a statement."""
+    """A time in the three spellings of `Instant`."""
     return Instant(format_time(time), f"{time:%Y-%m-%d %H:%M:%S} UTC", f"{time + _JST:%Y-%m-%d %H:%M:%S} JST")

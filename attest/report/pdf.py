@@ -1,7 +1,7 @@
-"""A month as a PDF: tagged, with the signed bundle attached, and the same bytes for the same month.
+"""A month as a PDF: tagged (PDF/A-3a), with the signed bundle attached. One month always gives identical bytes.
 
-Typst sets it from templates of ours, which read the view as data. The fonts come with the package, so that nothing of
-the machine is read; a character that they lack is an error, because typst would leave it out and say nothing.
+Typst sets it from the templates of this package, which read the view as JSON. The fonts come with the package, so that
+nothing of the machine is read; a character that they lack is an error, because typst would silently leave it out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ INSTALL: Final = "pip install 'attest-por[report]'"
 _HERE: Final = Path(__file__).parent
 _FONTS: Final = _HERE / "fonts"
 _TEMPLATES: Final = _HERE / "templates"
-_MAX_SHOWN: Final = 80  # characters of a text that has one which cannot be drawn
+_MAX_SHOWN: Final = 80  # characters that an error shows of a text that cannot be drawn
 _STANDARDS: Final = ("a-3a",)  # tagged, and may have files attached
 
 
 def month_pdf(view: MonthView, lang: Language, *, bundle: bytes, bundle_name: str) -> bytes:
-    """A PDF of a month, the auditor's edition where the view has it, with `bundle` attached to it as `bundle_name`.
+    """The PDF of a month. It is the auditor's edition when `view.auditor` is there.
 
-    Raises `MalformedError` naming a character that the fonts do not have, and `UnavailableError` without typst.
+    `bundle`: the bytes of the signed bundle, attached to the PDF.
+    `bundle_name`: the name of that attachment.
+    Raises `MalformedError` naming a character that the fonts lack, `UnavailableError` when typst is not installed.
     """
     require_typst()
     require_drawable(view)
@@ -44,25 +46,26 @@ def month_pdf(view: MonthView, lang: Language, *, bundle: bytes, bundle_name: st
 
 
 def can_draw() -> bool:
-    """Whether typst is installed, which sets a PDF."""
+    """Whether typst, which sets PDFs, is installed."""
     return importlib.util.find_spec("typst") is not None
 
 
 def require_typst() -> None:
-    """Raise `UnavailableError` where no PDF can be set."""
+    """Raise `UnavailableError` when typst, which sets PDFs, is not installed."""
     if not can_draw():
         raise UnavailableError("report/typst", "a PDF is set by typst, which is not installed here", hint=INSTALL)
 
 
 def require_drawable(view: MonthView) -> None:
-    """See that the fonts have every character of a month. Raises what `require_characters` raises."""
+    """Raise `MalformedError` when the fonts lack a character of a month, before any PDF is set."""
     require_characters(_plain(view), "view")
 
 
 def require_characters(value: Any, where: str) -> None:
-    """See that the fonts have every character of the texts in a value of dicts, lists and texts.
+    """Raise `MalformedError` when the fonts lack a character of a text, naming the character and the field.
 
-    `where` names the value. Raises `MalformedError` with the character and the field of the first that they lack.
+    `value`: dicts and lists of texts, as JSON has them; other values in it are passed over.
+    `where`: the name of `value` in the error.
     """
     has = characters()
     for field, text in _texts(value, where):
@@ -78,13 +81,13 @@ def require_characters(value: Any, where: str) -> None:
 
 @cache
 def characters() -> frozenset[str]:
-    """The characters that the fonts have, as the list beside them says."""
+    """The characters of the fonts, read from the list that lies beside them."""
     listed = (_FONTS / "characters.txt").read_text(encoding="utf-8")
     return frozenset(listed.replace("\n", ""))
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Each text in a value, with the names that lead to it."""
+    """Each text in a value, after the names that lead to it."""
     match value:
         case str():
             yield where, value
@@ -97,7 +100,7 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the view as JSON has it: what has named fields is an object."""
+    """A value of the view as JSON: dataclasses and named tuples become objects, other tuples lists."""
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -139,7 +142,7 @@ def _compiled(view: MonthView, lang: Language, said: Mapping[str, str], bundle: 
 
 @cache
 def _fonts() -> typst.Fonts:
-    """The fonts of the package and no others, read once."""
+    """The fonts of the package and no others, read once for each process."""
     import typst
 
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_FONTS)])
@@ -147,7 +150,7 @@ def _fonts() -> typst.Fonts:
 
 @cache
 def _sources() -> Mapping[str, bytes]:
-    """The templates by name; `main.typ` is where typst begins."""
+    """The typst templates by name; typst begins at `main.typ`."""
     parts = sorted((_TEMPLATES / "report").glob("*.typ"))
     return {"main.typ": (_TEMPLATES / "report.typ").read_bytes()} | {
         f"report/{path.name}": path.read_bytes() for path in parts

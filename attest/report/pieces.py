@@ -1,4 +1,7 @@
-"""Pieces of pages: figures, times and texts in the elements by which readers and programs tell them apart."""
+"""Pieces of pages: figures, times, texts and charts as elements of HTML.
+
+What others wrote is escaped here, so that a template may use every piece as it is.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from attest.report.words import Language, words
 
 _NOTHING: Final = "\N{EN DASH}"
 _BRACKETS: Final = "\N{FULLWIDTH LEFT PARENTHESIS}{}\N{FULLWIDTH RIGHT PARENTHESIS}"
-_LONG: Final = 9  # digits after the point, from which on an amount may be broken there
+_LONG: Final = 9  # digits behind the point from which on a line may break there
 _TAGS: Final = {
     "VERIFIED": "good",
     "MET": "good",
@@ -31,14 +34,18 @@ _TAGS: Final = {
 
 
 class Pieces:
-    """Pieces of the pages of one language; `w` are its words."""
+    """The pieces of pages in one language.
+
+    `lang`: the language.
+    `w`: its words, by key.
+    """
 
     def __init__(self, lang: Language) -> None:
         self.lang = lang
         self.w = words(lang)
 
     def fill(self, key: str, **values: object) -> Markup:
-        """The words of a key with their placeholders filled; what is no markup of ours is shown as text."""
+        """The words of a key with their placeholders filled; values that are not `Markup` are escaped."""
         return escape(self.w[key]).format(**values)
 
     def plain(self, key: str, **values: str) -> str:
@@ -50,11 +57,11 @@ class Pieces:
         return self.w.get(f"{place}.{name}", name)
 
     def text(self, said: str) -> Markup:
-        """What somebody else wrote, whose direction of writing reaches no further."""
+        """A text that somebody else wrote, isolated so that letters written from right to left turn nothing else."""
         return _made(f"<bdi>{escape(said)}</bdi>")
 
     def texts(self, said: Iterable[str]) -> tuple[Markup, ...]:
-        """Texts that somebody else wrote."""
+        """Several texts that somebody else wrote, each isolated."""
         return tuple(self.text(one) for one in said)
 
     def english(self, said: str) -> Markup:
@@ -62,21 +69,24 @@ class Pieces:
         return escape(said) if self.lang == "en" else _made(f'<span lang="en">{escape(said)}</span>')
 
     def number(self, number: Number, unit: str = "") -> Markup:
-        """A figure with its exact value; one of many decimals may be broken after its point."""
+        """A figure as a `data` element with its exact value; a line may break behind its point when digits are many."""
         whole, point, rest = number.text.partition(".")
         broken = "<wbr>" if len(rest) >= _LONG and rest.isdigit() else ""
         told = f'<data value="{escape(number.exact)}">{escape(whole)}{point}{broken}{escape(rest)}</data>'
         return _made(f"{told} {escape(unit)}" if unit else told)
 
     def percent(self, of: Share) -> Markup:
-        """A share in percent; that of nothing is a dash."""
+        """A share in percent; a dash when the whole is 0."""
         if of.number is None:
             return _made(_NOTHING)
         told = f'<data class="p" value="{escape(of.number.exact)}">{escape(of.number.text)}</data>'
         return _made(told)
 
     def side(self, number: Number | None, unit: str) -> Markup:
-        """One side of a comparison, or a figure on the way to it, in its unit; what is not known is said in words."""
+        """A figure of a comparison in its unit; words in its place when it is not known.
+
+        `unit`: an asset or currency, `RATIO` or `TIMES`.
+        """
         if number is None:
             return escape(self.w["rule.unknown"])
         if unit == TIMES:
@@ -84,46 +94,55 @@ class Pieces:
         return self.number(number, "" if unit == RATIO else unit)
 
     def cell(self, field: str, said: str, kind: str = "") -> Markup:
-        """A cell of a table that names its column on a phone, where one that has nothing is left out."""
+        """A cell of a table.
+
+        `field`: the key of its column's name; a phone, which stacks the cells of a row, shows it before the cell.
+        `said`: its content; a dash is left out on a phone.
+        `kind`: its classes.
+        """
         inside = escape(said).strip()
         kinds = f"{kind} none".lstrip() if inside == _NOTHING else kind
         shown = f' class="{kinds}"' if kinds else ""
         return _made(f'<td data-label="{escape(self.w[f"field.{field}"])}"{shown}>{inside}</td>')
 
     def time(self, time: Instant) -> Markup:
-        """A time in UTC; for Japanese readers, first as it is in Japan."""
+        """A time in UTC; on Japanese pages the time in Japan, with UTC in brackets."""
         said = [time.utc] if self.lang == "en" else [time.jst, _BRACKETS.format(time.utc)]
         spans = "".join(f'<span class="p">{escape(one)}</span>' for one in said)
         return _made(f'<time datetime="{escape(time.iso)}">{spans}</time>')
 
     def code(self, said: str) -> Markup:
-        """A digest, an address or the name of a file."""
+        """A digest, an address or the name of a file, in letters of equal width."""
         return _made(f"<code>{escape(said)}</code>")
 
     def pair(self, name: str, value: str) -> Markup:
-        """A name and what it is the name of."""
+        """A name and its value, as the language sets them, such as `name: value`."""
         return self.fill("pair", name=name, value=value)
 
     def step(self, number: int) -> Markup:
-        """A step of verification, by number and title."""
+        """The number and title of a step of verification."""
         return self.pair(self.fill("step.number", number=number), self.w[f"step.{number}"])
 
     def tag(self, status: str, said: str) -> Markup:
-        """A verdict, marked by what it means."""
+        """A verdict with its colour.
+
+        `status`: the verdict, as verification or a policy names it.
+        `said`: its words.
+        """
         return _made(f'<span class="tag {_TAGS[status]}">{escape(said)}</span>')
 
     def rule_tag(self, verdict: Verdict, *, checked: bool) -> Markup:
-        """The verdict on a rule; one that is met by figures of which not all were checked says so."""
+        """The verdict on a rule with its colour; MET says so when not all of the figures behind it were `checked`."""
         if verdict == "MET" and not checked:
             return _made(f'<span class="tag warn">{escape(self.w["rule.MET.unchecked"])}</span>')
         return self.tag(verdict, self.w[f"rule.{verdict}"])
 
     def joined(self, items: Iterable[str]) -> Markup:
-        """Several things in a row."""
+        """Several texts in a row, as the language joins a list."""
         return escape(self.w["list.and"]).join(items)
 
     def rest(self, rest: Rest) -> tuple[Markup, ...]:
-        """What a verdict rests on that was not checked, one thing after another."""
+        """The inputs of a verdict that were not checked, a phrase for each."""
         said = [
             self.fill(f"rest.{why}", amount=self.number(number), asset=asset) for asset, why, number in rest.amounts
         ]
@@ -134,14 +153,18 @@ class Pieces:
         return tuple(said)
 
     def coverage_chart(self, row: CoverageRow, ident: str) -> Markup:
-        """The bar of one asset."""
+        """The bar of one asset's coverage; `ident` is unique on the page."""
         said = self.w["coverage.none-owed"] if row.coverage.number is None else row.coverage.number.text
         title = self.plain("coverage.chart", asset=row.asset)
         desc = self.plain("coverage.chart.desc", asset=row.asset, coverage=said)
         return Markup(coverage_bar(ident, row.coverage.hundredths, met=row.met, title=title, desc=desc))  # noqa: S704
 
     def shares_chart(self, shares: Shares, place: str, ident: str) -> Markup:
-        """The parts of one asset side by side; `place` is where their words stand."""
+        """The parts of one asset's total side by side in a bar.
+
+        `place`: the beginning of the keys of their words, `storage` or `control`.
+        `ident`: unique on the page.
+        """
         parts = self.parts_of(shares.parts)
         said = [
             Segment(part.kind, self.w[f"{place}.{part.kind}"], _said(part.share), part.share.hundredths)
@@ -151,7 +174,10 @@ class Pieces:
         return Markup(stacked(ident, said, marked=False, title=title, desc=self._listed(said)))  # noqa: S704
 
     def reserve_chart(self, row: ReserveView, ident: str) -> Markup:
-        """What counts towards one requirement, with the mark at the whole of it."""
+        """What counts towards one requirement as a bar of parts, with a mark at the requirement.
+
+        `ident`: unique on the page.
+        """
         said = [
             Segment(part.kind, self.word("part", part.kind), part.number.text, self.of_required(part, row).hundredths)
             for part in self.parts_of(row.parts)
@@ -168,12 +194,12 @@ class Pieces:
 
     @staticmethod
     def parts_of(parts: Iterable[Part]) -> tuple[Part, ...]:
-        """The parts that are something."""
+        """The parts that are not 0."""
         return tuple(part for part in parts if part.number.exact != "0")
 
     @staticmethod
     def of_required(part: Part, row: ReserveView) -> Share:
-        """The share that a part has of what is required; `part.share` is the one that it has of what is available."""
+        """A part as a share of the requirement; `part.share` is its share of what is available."""
         return share(Fraction(part.number.exact), Fraction(row.required.exact))
 
     def _listed(self, segments: Iterable[Segment]) -> str:
@@ -183,7 +209,7 @@ class Pieces:
 
 
 def _made(text: str) -> Markup:
-    """Markup of ours, in which what others wrote is escaped: not by `format`, which takes four times as long."""
+    """Markup whose values the caller has escaped; `Markup.format`, which escapes them, takes four times as long."""
     return Markup(text)  # noqa: S704
 
 

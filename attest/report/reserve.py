@@ -1,4 +1,4 @@
-"""The required reserves of a month, and what counts towards each, by the figures of its own evaluation."""
+"""The required reserves of a month and what counts towards each, taken from the figures of the evaluation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from attest.report.view.rules import ReserveView
 
 
 def reserve_views(evaluation: Evaluation, unchecked: Unchecked) -> tuple[ReserveView, ...]:
-    """A row for each rule that asks for a reserve and whose two sides are known, in the policy's order."""
+    """A row for each rule that asks for a reserve and whose two figures are known, in the policy's order."""
     rows = (_reserve(result, evaluation, unchecked) for result in evaluation.results)
     return tuple(row for row in rows if row is not None)
 
 
 def split(result: Result) -> tuple[tuple[str, Fraction], ...] | None:
-    """What counts towards a rule, by kind, in minor units of the policy's currency; None where it is not known.
+    """The parts that count towards a rule: kind and value, exact, in minor units of the policy's currency.
 
-    The parts add up to the rule's figure `available`. What a rule accepts and there is nothing of is a part of 0.
+    A kind is `coins`, `deposits`, a form of cover, or the name of a figure of the accounts. A part that the rule
+    accepts and of which nothing is held is 0. The values add up to the rule's figure `available`. None where the rule
+    accepts nothing or that figure is not known.
     """
     accepts: Accepted | None = getattr(result.rule, "accepts", None)
     total = result.figure("available")
@@ -31,12 +33,12 @@ def split(result: Result) -> tuple[tuple[str, Fraction], ...] | None:
         return None
     figures = {item.name: item.value for item in result.figures}
     parts = tuple((kind, figures[name]) for kind, name in _named(accepts) if name in figures)
-    # Rules name the figures of the accounts, and might name one as another figure is.
+    # A policy chooses the names of figures of the accounts, and may choose that of another figure.
     return parts if sum((value for _, value in parts), Fraction(0)) == total else None
 
 
 def _named(accepts: Accepted) -> Iterator[tuple[str, str]]:
-    """Each part that a rule accepts, and the name of its figure."""
+    """Each part that a rule accepts: its kind, and the name of its figure."""
     if accepts.coins is not None:
         yield "coins", "coins credit"
     if accepts.deposits:

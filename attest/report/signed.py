@@ -1,4 +1,4 @@
-"""Whose signatures stand under a month, which trust roots they rest on, and what auditors report."""
+"""The signatures under a month: the keys by role, the trust roots that name them, and the reports of auditors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attest.report.view.month import AuditorReport, FindingRow, RootRow, SignerR
 
 
 def signers(verified: Verified) -> Iterator[SignerRow]:
-    """The keys by role; without a trust root, nobody's role is known."""
+    """The keys whose signatures count, by role and fingerprint. Without a trust root no role is known."""
     found = verified.signatories
     for role, fingerprints in found.counted.items():
         for fingerprint in sorted(fingerprints):
@@ -20,20 +20,20 @@ def signers(verified: Verified) -> Iterator[SignerRow]:
 
 
 def thresholds(verified: Verified) -> dict[str, int]:
-    """How many keys of each role must have signed, by the trust root in force; nothing without one."""
+    """The number of keys of each role that must have signed, by the trust root in force; empty without a trust root."""
     root = verified.signatories.root
     return {} if root is None else {role: root.roles[role].threshold for role in verified.signatories.counted}
 
 
 def roots(verified: Verified) -> Iterator[RootRow]:
-    """The trust roots from the pinned one on."""
+    """The trust roots, from the pinned one to the last that it leads to."""
     in_force = verified.signatories.root
     for root in () if verified.trust is None else verified.trust.roots:
         yield RootRow(root.version, root.fingerprint, words_of(root.fingerprint), root is in_force)
 
 
 def reports(verified: Verified) -> Iterator[AuditorReport]:
-    """The reports that count, in the order of the bundle."""
+    """The auditors' reports that count, in the order of the bundle."""
     for item in verified.signatories.reports:
         predicate = item.report.predicate
         yield AuditorReport(

@@ -1,4 +1,4 @@
-"""The verdict on a month in parts, of which every form of a report makes its first sentences."""
+"""The verdict on a month in parts, from which the page, the PDF and the site make their first sentences."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ _RULES_STEP: Final = 14
 
 
 class Verdict(NamedTuple):
-    """What the first sentences of a month say: `covered` is whether every asset is, the rest is what is not met.
+    """The parts of a verdict: first what is not met, then what qualifies a month that is met.
 
-    `steps` are without the one that evaluates the rules where it is not met by `rules`; `checks` are those of
-    segregation, which are no step; `exceptions` are the auditor's reports that note some; `rest` are the assets whose
-    reserves were not checked, or not all of them; `undecided` are rules that lack figures, `unseen` those that are met
-    by figures of which not all were checked, `missing` are policies that nobody could evaluate; `networks` are chains
-    where coins may be worth nothing.
+    `covered`: whether every asset is covered.
+    `below`: the assets that are not.
+    `rules`: the rules that are NOT MET, each with its policy.
+    `steps`: the numbers of the steps that are NOT MET; without that of the policies when `rules` says why it is.
+    `checks`: the checks of segregation that are NOT MET; they belong to no step.
+    `exceptions`: the auditors' reports that note an exception.
+    `rest`: the assets of whose reserves not all was checked.
+    `undecided`: the rules that lack figures, each with its policy.
+    `unseen`: the ids of rules that are MET by figures of which not all were checked.
+    `missing`: the ids of policies that could not be evaluated, because their files are not available.
+    `networks`: the chains that are no main network, where coins may be worth nothing.
     """
 
     covered: bool
@@ -35,13 +41,13 @@ class Verdict(NamedTuple):
 
     @property
     def is_qualified(self) -> bool:
-        """Whether a month that is met has something beside it that a reader must not miss."""
+        """Whether something stands beside the verdict that a reader must not miss, even when the month is met."""
         rules = self.undecided or self.unseen or self.missing
         return bool(self.checks or self.exceptions or self.rest or rules or self.networks)
 
 
 def verdict_of(view: MonthView) -> Verdict:
-    """The parts of the verdict on a month."""
+    """The verdict on a month in its parts, from its view."""
     found = tuple((policy, rule) for policy in view.policies for rule in policy.rules)
     rules = tuple((policy, rule) for policy, rule in found if rule.verdict == "NOT_MET")
     return Verdict(

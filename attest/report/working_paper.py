@@ -1,4 +1,4 @@
-"""What an auditor works from: each asset tied to its tree and lines, wallets, and the index of the records."""
+"""The auditor's working paper: each asset tied to its tree and lines, the wallets, and an index of the records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES: Final = ("wallet", "asset", "currency", "document", "kind", "name", "uni
 
 
 def auditor_view(verified: Verified) -> AuditorView:
-    """The auditor's part of a month, from the records that are available: those that are not, it counts."""
+    """The auditor's part of a month, made from the records that are available; withheld ones are counted."""
     evidence = verified.statement.predicate.evidence
     return AuditorView(
         tuple(_tie(verified, item) for item in verified.coverage),
@@ -58,7 +58,7 @@ def _coins(verified: Verified, item: Coverage) -> Iterator[TieLine]:
 
 
 def _money(predicate: Predicate, item: Coverage) -> Iterator[TieLine]:
-    """Lines of money, which no record recomputes: a bank's document says them."""
+    """The lines of money. None is recomputed, because only a bank's document states them."""
     for line in predicate.money:
         if line.currency == item.asset:
             number = amount(line.amount, item.decimals)
@@ -70,7 +70,7 @@ def _record(index: int, record: Any) -> RecordRow:
 
 
 def _subject(record: Record) -> str:
-    """What a record is of, by the names that it has."""
+    """The subject of a record: its wallet, asset, document or whatever other name it has."""
     if isinstance(record, CustodyConfirmation):
         return record.confirmation.custodian
     said = (getattr(record, name, None) for name in _NAMES)

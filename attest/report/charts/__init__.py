@@ -1,1 +1,1 @@
-"""Charts as small SVG of our own: bars against 100 %, stacked shares, and lines over months."""
+"""Charts drawn as small SVG: bars against 100 %, stacked shares, and lines over months."""

@@ -1,4 +1,4 @@
-"""Vertical axes of pictures of lines: which values they reach, and their marks."""
+"""Vertical axes of line charts: the values that they reach, and their marks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import Final, NamedTuple
 from attest.amounts import format_amount
 from attest.report.numbers import HUNDREDTHS
 
-_LINES_END: Final = 20_000  # lines above this run along the upper edge
-_STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)  # between two marks of an axis of percents
+_LINES_END: Final = 20_000  # hundredths of a percent; lines above it run along the upper edge
+_STEPS: Final = (10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 5000)  # hundredths of a percent between two marks
 _MOST_MARKS: Final = 6
 
 
 class Axis(NamedTuple):
-    """A vertical axis from `low` to `high`, with its marks by value and text; below `mark` a point is a bad one."""
+    """A vertical axis.
+
+    `low`, `high`: the values at its ends.
+    `ticks`: its marks, each with value and text.
+    `mark`: the value below which a point is drawn as a bad one; None for no value.
+    """
 
     low: int
     high: int
@@ -23,7 +28,7 @@ class Axis(NamedTuple):
 
 
 def percent_axis(values: Iterable[int | None]) -> Axis:
-    """The axis of hundredths of a percent around 100 %, no higher than 200 %."""
+    """The axis of percentages, in hundredths of a percent: around 100 %, its mark, and no higher than 200 %."""
     found = [value for value in values if value is not None]
     low, high = min([*found, HUNDREDTHS - 100]), min(max([*found, HUNDREDTHS + 100]), _LINES_END)
     step = next((step for step in _STEPS if (high - low) // step < _MOST_MARKS - 1), _STEPS[-1])
@@ -32,14 +37,14 @@ def percent_axis(values: Iterable[int | None]) -> Axis:
 
 
 def share_axis() -> Axis:
-    """The axis from nothing to the whole, in hundredths of a percent."""
+    """The axis of shares, in hundredths of a percent: from 0 to 100 %."""
     return Axis(
         0, HUNDREDTHS, tuple((value, _percent(value)) for value in range(0, HUNDREDTHS + 1, HUNDREDTHS // 4)), None
     )
 
 
 def amount_axis(values: Iterable[int | None], decimals: int) -> Axis:
-    """The axis of base units from 0 to the largest value."""
+    """The axis of amounts, in base units: from 0 to the largest value, rounded up to a mark."""
     high = max([value for value in values if value is not None] + [1])
     step = _round_step(-(-high // (_MOST_MARKS - 2)))
     high = -(-high // step) * step
@@ -58,6 +63,6 @@ def _short(value: int, decimals: int) -> str:
 
 
 def _round_step(at_least: int) -> int:
-    """The next number like 1, 2, 5, 10, 20 and so on."""
+    """The smallest number of the row 1, 2, 5, 10, 20, 50, ... that is not below `at_least`."""
     power = int("1" + "0" * (len(str(at_least)) - 1))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= at_least)

@@ -1,4 +1,4 @@
-"""Bars: one asset's coverage against 100 %, and the parts of a whole side by side."""
+"""Bars as SVG: one asset's coverage against 100 %, and the parts of a whole side by side."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from typing import Final, NamedTuple
 from attest.report.charts.svg import BAD, GROUND, INK, LOOKS, PAPER, look, opened
 from attest.report.numbers import HUNDREDTHS
 
-BAR_END: Final = 12_000  # bars longer than this are cut, with a mark
-_THINNEST: Final = 5  # tenths of a percent, so that a share of almost nothing is seen
+BAR_END: Final = 12_000  # hundredths of a percent; longer bars are cut, and marked as cut
+_THINNEST: Final = 5  # tenths of a percent; a smaller share is drawn as wide, so that it is seen
 
 
 class Segment(NamedTuple):
-    """A part of a bar: `kind` decides its colour, `label` and `text` are what is said of it."""
+    """A part of a bar.
+
+    `kind`: the key of its colour.
+    `label`: its name for readers.
+    `text`: its figure for readers.
+    `hundredths`: its length in hundredths of a percent.
+    """
 
     kind: str
     label: str
@@ -24,16 +30,23 @@ class Segment(NamedTuple):
 
 
 def coverage_bar(ident: str, hundredths: int, *, met: bool, title: str, desc: str) -> str:
-    """A bar from 0 to 120 %, with a dashed mark at 100 %; a longer one is cut, which two slanted gaps show.
+    """The SVG of a bar from 0 to 120 % with a dashed mark at 100 %; two slanted gaps show that a longer one is cut.
 
-    `ident` is a name that no other chart of the page has, in letters, digits and hyphens.
+    `ident`: a name that no other chart of the page has: letters, digits and hyphens.
+    `hundredths`: the length of the bar, in hundredths of a percent.
+    `met`: whether the bar is green; else it is red.
+    `title`, `desc`: what is read aloud to who cannot see it.
     """
     segment = _rect(0, min(hundredths, BAR_END) // 10, *(("k0", LOOKS[0]) if met else ("bad", BAD)))
     return _bar(ident, segment, hundredths, marked=True, title=title, desc=desc)
 
 
 def stacked(ident: str, segments: Sequence[Segment], *, marked: bool, title: str, desc: str) -> str:
-    """A bar of parts, side by side in their order. `marked` draws it to 120 %, with the mark at 100 %."""
+    """The SVG of a bar of parts, side by side in their order.
+
+    `ident`, `title`, `desc`: as of `coverage_bar`.
+    `marked`: whether the bar reaches to 120 %, with a mark at 100 %; else 100 % is its end.
+    """
     edges = [0, *accumulate(segment.hundredths for segment in segments)]
     end = BAR_END if marked else HUNDREDTHS
     wide: list[str] = []

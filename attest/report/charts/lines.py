@@ -1,4 +1,4 @@
-"""Lines over months, with a gap where a month says nothing."""
+"""Line charts over months as SVG, with a gap for each month without a figure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from unicodedata import east_asian_width
 from attest.report.charts.axes import Axis
 from attest.report.charts.svg import BAD, GROUND, INK, LOOKS, SOFT, opened, units
 
-MOST_LINES: Final = 6  # in one picture: as many as there are colours and dashes
+MOST_LINES: Final = 6  # in one picture, because there are six colours and dashes
 _DASHES: Final = ("", "7 3", "2 3", "10 3 2 3", "4 2", "12 4")
-_MOST_MONTHS: Final = 4  # named below the axis
-# Tenths between the first or last of them and the next, so that none is over another on a phone.
-_MONTH_ROOM: Final = 1250
-_MOST_DOTS: Final = 24  # months of which each has its dot
-_LEGENDS: Final = ((3, 205, 14), (2, 310, 26))  # columns, how wide each is, and how long a name in it, as `_long` says
+_MOST_MONTHS: Final = 4  # names of months below the axis
+_MONTH_ROOM: Final = 1250  # tenths of a unit between two of those names, so that they do not overlap on a phone
+_MOST_DOTS: Final = 24  # months up to which each has a dot
+_LEGENDS: Final = ((3, 205, 14), (2, 310, 26))  # forms of a legend: columns, units of each, letters of a name in it
 
 
 class Line(NamedTuple):
-    """One figure over the months; None where a month is missing or says nothing of it.
+    """One figure over the months.
 
-    `texts` has each value as people read it, for those that are marked.
+    `label`: its name for readers.
+    `values`: a value for each month; None when it has no figure.
+    `texts`: a text for each month; points below the axis's mark show it.
     """
 
     label: str
@@ -31,10 +32,13 @@ class Line(NamedTuple):
 
 
 def lines(ident: str, months: Sequence[str], drawn: Sequence[Line], axis: Axis, *, title: str, desc: str) -> str:
-    """Lines over `months`, of which `drawn` has a value each; a missing month is a gap.
+    """The SVG of up to six lines, told apart by colour and dashes, with a legend that names them.
 
-    Up to six lines, told apart by colour and dashes, with a legend that names them. A point below the
-    axis's mark is larger and red. Raises `ValueError` for more lines.
+    `ident`: a name that no other chart of the page has: letters, digits and hyphens.
+    `months`: the months, like `2026-10`, ascending.
+    `drawn`: the lines, each with a value for each month. Points below the axis's mark are larger and red.
+    `title`, `desc`: what is read aloud to who cannot see it.
+    Raises `ValueError` for more than `MOST_LINES` lines.
     """
     if len(drawn) > MOST_LINES:
         raise ValueError(f"{len(drawn)} lines are too many for one picture")
@@ -42,12 +46,17 @@ def lines(ident: str, months: Sequence[str], drawn: Sequence[Line], axis: Axis, 
 
 
 def small_lines(ident: str, months: Sequence[str], line: Line, axis: Axis, *, title: str, desc: str) -> str:
-    """A picture of one line at half the size, for one of many that stand side by side on one axis."""
+    """The SVG of one line at half the size, one of many side by side on one axis; parameters as of `lines`."""
     return _picture(_Frame.of(months, axis, legend=(), small=True), ident, (line,), title, desc)
 
 
 class _Frame(NamedTuple):
-    """Where a picture of lines has its plot, in tenths of its units."""
+    """The place of the plot within its picture.
+
+    `months`, `axis`, `legend`: what is drawn.
+    `width`, `height`: of the picture, in units.
+    `left`, `top`, `right`, `bottom`: the edges of the plot, in tenths of a unit.
+    """
 
     months: Sequence[str]
     axis: Axis
@@ -61,7 +70,7 @@ class _Frame(NamedTuple):
 
     @classmethod
     def of(cls, months: Sequence[str], axis: Axis, legend: Sequence[Line], *, small: bool = False) -> _Frame:
-        """The frame whose left margin holds the longest mark, and whose upper one the legend."""
+        """The frame whose left margin is as wide as the longest mark, and whose upper one as high as the legend."""
         width, height = (320, 150) if small else (640, 240)
         top = 14 + 26 * -(-len(legend) // _legend_columns(legend)[0])
         left = 14 + max((len(text) for _, text in axis.ticks), default=0) * 11
@@ -69,13 +78,13 @@ class _Frame(NamedTuple):
         return cls(months, axis, legend, width, height, left * 10, top * 10, (width - 14) * 10, (height - 34) * 10)
 
     def x(self, index: int) -> int:
-        """Where a month stands."""
+        """The horizontal place of a month, in tenths of a unit."""
         if len(self.months) < 2:  # noqa: PLR2004 (one stands in the middle)
             return (self.left + self.right) // 2
         return self.left + 60 + index * (self.right - self.left - 120) // (len(self.months) - 1)
 
     def y(self, value: int) -> int:
-        """Where a value stands; one beyond the axis on its edge."""
+        """The vertical place of a value, in tenths of a unit; a value beyond the axis lies on its edge."""
         low, high = self.axis.low, self.axis.high
         within = max(low, min(high, value))
         return self.top + (high - within) * (self.bottom - self.top) // (high - low)
@@ -97,7 +106,7 @@ def _picture(frame: _Frame, ident: str, drawn: Sequence[Line], title: str, desc:
 
 
 def _gaps(frame: _Frame, drawn: Sequence[Line]) -> Iterable[str]:
-    """A ground where a month is missing from every line."""
+    """A grey ground behind each month that no line has a value for."""
     half = (frame.right - frame.left - 120) // (2 * max(len(frame.months) - 1, 1))
     for index in range(len(frame.months)):
         if all(line.values[index] is None for line in drawn):
@@ -155,18 +164,18 @@ def _legend(frame: _Frame) -> Iterable[str]:
 
 
 def _legend_columns(legend: Sequence[Line]) -> tuple[int, int, int]:
-    """The first of `_LEGENDS` in which all names are whole, else the last; letters are larger on a phone."""
+    """The first of `_LEGENDS` in which all names fit, else the last."""
     fit = (item for item in _LEGENDS if all(_long(line.label) <= item[2] for line in legend))
     return next(fit, _LEGENDS[-1])
 
 
 def _long(text: str) -> int:
-    """How long a text is, in letters of which those of Japanese count twice."""
+    """The length of a text in letters; Japanese ones count twice, because they are twice as wide."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _cut(text: str, longest: int) -> str:
-    """The beginning of a text that is too long."""
+    """The text, cut with dots where it is longer than `longest` letters."""
     if _long(text) <= longest:
         return text
     ends = (end for end in range(len(text), 0, -1) if _long(text[:end]) < longest)
@@ -174,7 +183,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _line(frame: _Frame, line: Line, number: int) -> str:
-    """A run of months after another, with a gap between them; a month alone is a dot."""
+    """The SVG of one line: a path for each run of months without a gap, and dots."""
     runs: list[list[tuple[int, int]]] = [[]]
     for index, value in enumerate(line.values):
         if value is None:
@@ -190,7 +199,7 @@ def _line(frame: _Frame, line: Line, number: int) -> str:
 
 
 def _marked(frame: _Frame, line: Line) -> str:
-    """The points below the mark, larger and red."""
+    """The SVG of the points below the axis's mark, larger and red."""
     mark = frame.axis.mark
     return "".join(
         f'<circle cx="{units(frame.x(index))}" cy="{units(frame.y(value))}" r="6" class="bad" fill="{BAD}">'

@@ -1,8 +1,9 @@
-"""What every chart is made of: colours, an element that says what it shows, and numbers.
+"""The parts of every chart: colours, the SVG element with its title and description, and numbers.
 
-Colours stand as attributes, which typst and old readers follow; the classes let a page's style choose others in the
-dark. Every chart has a title and a description of its own for who hears it, and its figures stand as text beside it.
-All geometry is done in integers: of hundredths of a percent or of base units, in tenths of a unit of the picture.
+Colours are attributes, which typst and old readers follow; the classes beside them let a page's style choose others for
+a dark screen. Title and description are for readers who hear the page; the figures stand as text beside each chart.
+All geometry is done in integers: values are hundredths of a percent or base units, places tenths of a unit of the
+picture.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ PAPER: Final = "#fff"
 
 
 def look(kind: str) -> int:
-    """The number of the colour of a kind, which is also in the page's style as `k0`, `k1` and so on."""
+    """The index in `LOOKS` of the colour of a kind; the page's style names it `k0`, `k1` and so on."""
     return _LOOK_OF.get(kind, len(LOOKS) - 1)
 
 
 def opened(ident: str, width: int, height: int, title: str, desc: str, more: str) -> str:
-    """The beginning of a picture, with `more` attributes; `</svg>` ends it."""
+    """The SVG element that opens a picture; `</svg>` closes it.
+
+    `ident`: unique on the page.
+    `width`, `height`: in units.
+    `more`: further attributes, with a space before each.
+    """
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'aria-labelledby="{ident}-t {ident}-d"{more}>'
@@ -39,5 +45,5 @@ def opened(ident: str, width: int, height: int, title: str, desc: str, more: str
 
 
 def units(tenths: int) -> str:
-    """Tenths as a number of units of a picture: `125` is `12.5`."""
+    """Tenths of a unit as SVG writes them in units: 125 is `12.5`."""
     return f"{tenths // 10}.{tenths % 10}" if tenths % 10 else str(tenths // 10)

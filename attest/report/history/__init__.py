@@ -1,1 +1,1 @@
-"""The months of a history as rows, and what is drawn and exported of them."""
+"""The months of a history in a row of the calendar, and the plots and tables made from them."""

@@ -13,11 +13,11 @@ from attest.report.numbers import HUNDREDTHS, percent
 
 WIDTH: Final = 80
 MAX_PLOTS: Final = 12
-_ABOVE: Final = 3  # rows over the line of 100 %
-_BELOW: Final = 2
-_LABEL: Final = 11  # columns of figures on the left
-_SPACE: Final = WIDTH - _LABEL - 3  # columns of months
-_WIDEST: Final = 4  # columns of a month
+_ABOVE: Final = 3  # rows above the line of 100 %
+_BELOW: Final = 2  # rows below it
+_LABEL: Final = 11  # characters of the figures on the left
+_SPACE: Final = WIDTH - _LABEL - 3  # characters for all months
+_WIDEST: Final = 4  # characters for one month, at most
 _FULL, _SHORT, _LINE = "#", "X", "-"
 _MISSING: Final[dict[State, str]] = {"gap": " ", "failed": "!", "not-checked": "?"}
 _UNSTATED: Final = "."
@@ -32,7 +32,12 @@ _LEGEND: Final = {
 
 
 class Point(NamedTuple):
-    """Coverage of one asset in one month, in hundredths of a percent rounded down; None where there is no figure."""
+    """Coverage of one asset in one month.
+
+    `period`: the month, `2026-10`.
+    `state`: of the month.
+    `hundredths`: coverage in hundredths of a percent, rounded down; None when there is no figure.
+    """
 
     period: str
     state: State
@@ -40,9 +45,10 @@ class Point(NamedTuple):
 
 
 def points(series: Series, asset: str) -> tuple[Point, ...]:
-    """One point for each month; of several bundles of a month, that of one which may be shown, where there is one.
+    """The coverage of one asset, a point for each month.
 
-    A month that does not have the asset, or owes nothing of it, has no figure.
+    Where a month has several bundles, the point is that of one whose figures may be shown, if any. A month whose
+    statement lacks the asset or owes nothing of it has no figure.
     """
     found: dict[str, Point] = {}
     for row in series.rows:
@@ -57,15 +63,16 @@ def points(series: Series, asset: str) -> tuple[Point, ...]:
 
 
 def lowest(found: Sequence[Point]) -> Point | None:
-    """The first of the months with the lowest coverage."""
+    """The point with the lowest coverage, the first of several; None when no month has a figure."""
     known = [point for point in found if point.hundredths is not None]
     return min(known, key=lambda point: (point.hundredths, point.period), default=None)
 
 
 def plot(series: Series) -> str:
-    """A plot for each asset, the lowest ones where there are too many, and what the marks mean.
+    """The plots as text of at most 80 columns: one for each asset, then the meaning of the marks.
 
-    Only as many months as have room are drawn, the last ones; the figures beside a plot are of all of them.
+    Of more than `MAX_PLOTS` assets those with the lowest coverage are drawn, and of more months than fit the last ones;
+    the figures beside a plot are taken from all months.
     """
     by_asset = {asset: points(series, asset) for asset in series.assets}
     low = {asset: point for asset, found in by_asset.items() if (point := lowest(found)) is not None}
@@ -90,7 +97,10 @@ def plot(series: Series) -> str:
 
 
 def plot_document(series: Series) -> list[dict[str, Any]]:
-    """The figures of the plots for programs, of all assets and months; `coverage` is null where there is none."""
+    """The figures of the plots as JSON: for each asset its months, with `coverage` as a percentage or null.
+
+    All assets and months are in it, those that are not drawn too.
+    """
     return [
         {
             "asset": asset,
@@ -126,7 +136,12 @@ def _plot(asset: str, found: Sequence[Point], low: Point) -> list[str]:
 
 
 def _cell(point: Point, level: int, top: int, bottom: int, wide: int) -> str:
-    """What stands for one month at a row that is `level` rows over the line of 100 %."""
+    """The characters of one month in one row of a plot.
+
+    `level`: the row, counted from the line of 100 % (0) upwards, negative below it.
+    `top`, `bottom`: the highest and lowest coverage drawn, in hundredths of a percent.
+    `wide`: characters of a month.
+    """
     body, space = max(1, wide - 1), " " * (wide - max(1, wide - 1))
     value = point.hundredths
     if value is None:
@@ -142,7 +157,7 @@ def _cell(point: Point, level: int, top: int, bottom: int, wide: int) -> str:
 
 
 def _filled(parts: Sequence[str]) -> list[str]:
-    """As many of the parts on each line as have room, but for an indent of two columns."""
+    """The parts laid out in lines, each as full as 80 columns and an indent of two allow."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(part) + 5 <= WIDTH:

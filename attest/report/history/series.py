@@ -1,7 +1,7 @@
-"""The months of a history as rows of the calendar, for charts, tables and analysts.
+"""The months of a history in a row of the calendar, for charts, tables and analysts.
 
-A figure is shown only of a month against which nothing was found: one that did not verify, or that a finding says is
-replaced, told twice, out of order or under another name, has a row and no view.
+Figures are shown only of a month against which nothing was found. A month that did not verify, or of which a finding
+says that it is replaced, told twice, out of order or under another name, has a row without figures.
 """
 
 from __future__ import annotations
@@ -23,18 +23,21 @@ from attest.periods import months_between
 from attest.report.month import month_view, seen_to_follow
 from attest.report.view.month import MonthView
 
-_LEAP: Final = 12  # months that may be missing before one that did not verify, or after it
+_LEAP: Final = 12  # missing months that are shown between a month that did not verify and its neighbours
 
 State = Literal["verified", "not-met", "gap", "failed", "not-checked"]
 
 
 class MonthRow(NamedTuple):
-    """One month of the calendar, like `2026-10`, and what may be shown of it.
+    """One month of the calendar and what may be shown of it.
 
-    `name` is that of the bundle in the publication folder, None for a gap. `view` is there for `verified` and `not-met`
-    alone. `findings` are those that name this bundle, or, for a gap, this month. `failed` is a month that did not
-    verify, or that another finding puts in doubt; `not-checked` one that could not be read to its end here, which says
-    nothing against it.
+    `period`: the month, `2026-10`.
+    `state`: `verified`; `not-met`: verified, and a coverage, rule or step is NOT MET; `gap`: no bundle was found;
+    `failed`: it did not verify, or a finding puts it in doubt; `not-checked`: it could not be read to its end here,
+    which says nothing against it.
+    `name`: of the bundle in the publication folder; None for a gap.
+    `view`: its figures, for `verified` and `not-met` alone; else None.
+    `findings`: those that name this bundle or, for a gap, this month.
     """
 
     period: str
@@ -47,10 +50,11 @@ class MonthRow(NamedTuple):
 class Series(NamedTuple):
     """The months of one exchange.
 
-    `rows` are ascending and have every month of the calendar from the first to the last, gaps too, and one month
-    several times where several statements of it were found. A bundle that did not verify may say any month: what lies
-    between it and the others has rows only where that is a year at most. `findings` are all of the history, also those
-    that belong to no row. `assets` are all that any shown month has, ascending.
+    `rows`: every month of the calendar from the first to the last, ascending, gaps included; a month with several
+    statements has several rows. A bundle that did not verify may claim any month, so that months missing between it and
+    the others have rows only where they are a year at most.
+    `findings`: all of the history, also those that belong to no row.
+    `assets`: those of any month whose figures are shown, ascending.
     """
 
     rows: tuple[MonthRow, ...]
@@ -67,7 +71,15 @@ def read_series(
     now: datetime,
     files: Callable[[str, str], Content | None],
 ) -> tuple[History, Series]:
-    """The history of `bundles`, which are bytes by name, as `check_history` checks it, and its series."""
+    """The history of a publication folder, as `check_history` checks it, and the series of its months.
+
+    `bundles`: the bytes of each bundle, by its name in the folder.
+    `trust`: the pinned trust root.
+    `later_roots`: envelopes of roots after it.
+    `authorities`: the timestamp authorities that are trusted.
+    `now`: the time of verification.
+    `files`: opens a file beside a bundle, by the bundle's name and its own; None for one that is not there.
+    """
     views: dict[str, MonthView] = {}
 
     def see(name: str, verified: Verified) -> None:
@@ -80,7 +92,10 @@ def read_series(
 
 
 def _following(history: History, views: Mapping[str, MonthView]) -> dict[str, MonthView]:
-    """The views of the months that follow one that verified, which step 7 of each by itself could not see."""
+    """The views of months that follow another one that verified, with step 7 VERIFIED.
+
+    Step 7 needs the bundle before, which the verification of a single bundle does not have.
+    """
     statements = {month.verified.digest: month.verified.statement.predicate for month in history.months}
     found = {}
     for month in history.months:
@@ -92,11 +107,13 @@ def _following(history: History, views: Mapping[str, MonthView]) -> dict[str, Mo
 
 
 def series(history: History, views: Mapping[str, MonthView]) -> Series:
-    """The rows of a history, with the views of the months that verified, by the names of their bundles.
+    """The series of a history.
 
-    Of several copies of one statement there is one row: of one against which nothing was found, where there is one, and
-    of those, of one beside which most of its files lie. A bundle that says no month has no row; its finding stands
-    among those of the series.
+    `views`: the view of each month that verified, by the name of its bundle.
+
+    Several copies of one statement have one row: that of a copy against which nothing was found, if any, and among
+    those of the one beside which most of its files lie. A bundle that names no month has no row; its finding is among
+    those of the series.
     """
     rows = [*_verified(history, views), *_unverified(history.findings)]
     rows += [_gap(period, history.findings) for period in _missing({row.period for row in rows}, history)]
@@ -106,7 +123,7 @@ def series(history: History, views: Mapping[str, MonthView]) -> Series:
 
 
 def _missing(there: Collection[str], history: History) -> Iterator[str]:
-    """The months between those that are `there`, but not all that a bundle which did not verify may leap over."""
+    """The missing months between those that are `there`, without long stretches to a month that did not verify."""
     verified = sorted(month.period for month in history.months)
     for before, after in pairwise(sorted(there)):
         months = months_between(before, after)

@@ -1,4 +1,4 @@
-"""A table as a file for analysts: CSV as RFC 4180 has it, or Parquet. A table always gives the same bytes."""
+"""Tables as files for analysts: CSV (RFC 4180) or Parquet. One table always gives identical bytes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.report.history.tables import Cell, Column, Kind, Table
 
-_DIGITS: Final = 38  # of a DECIMAL that tools other than ours read
+_DIGITS: Final = 38  # of the largest DECIMAL that other tools read
 _HARMLESS: Final = frozenset("._-/: ")
 
 
 def to_csv(table: Table) -> bytes:
-    """UTF-8 with a line of names, lines that end in CR LF, and nothing between the commas where there is no figure.
+    """The table as CSV: UTF-8, a first line with the names of columns, lines that end in CR LF.
 
-    No cell begins with a character that makes a spreadsheet take it for a formula.
+    A cell without a figure is empty. No cell begins with a character that would make a spreadsheet run it as a formula.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -32,9 +32,10 @@ def to_csv(table: Table) -> bytes:
 
 
 def to_parquet(table: Table) -> bytes:
-    """A Parquet file with one row group. Raises `UnavailableError` for a percentage of more than 38 digits.
+    """The table as Parquet, with one row group.
 
-    Amounts are text: base units have up to 39 digits, one more than a DECIMAL.
+    Amounts are text, because base units have up to 39 digits and a DECIMAL holds 38. Raises `UnavailableError` for a
+    percentage of more than 38 digits.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -95,9 +96,9 @@ def _hundredths(value: int) -> str:
 
 
 def _harmless(text: str) -> str:
-    r"""`text` with escapes like `\u{3d}` for what a spreadsheet or a terminal might obey.
+    r"""`text` with escapes like `\u{3d}` for characters that a spreadsheet or a terminal might obey.
 
-    Letters and digits stay, and `._-/:` and spaces behind the first character.
+    Letters and digits stay, and so do `._-/:` and spaces behind the first character.
     """
     kept = (
         char if char.isalnum() or (char in _HARMLESS and number) else f"\\u{{{ord(char):x}}}"

@@ -1,7 +1,7 @@
-"""The figures of a series of months as tables in long form: a row for each month and asset, or month and rule.
+"""The figures of a series as tables in long form: a row for each month and asset, or for each month and rule.
 
-Nothing is ever filled in: a month without a statement, one that did not verify or is in doubt, and an asset that a
-month does not have, have rows whose figures are empty.
+Nothing is filled in: where a month has no statement, did not verify, is in doubt or lacks the asset, the figures of the
+row are empty.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ Cells = Mapping[str, Cell]
 
 
 class Column(NamedTuple):
-    """A column: its name, what its cells are, and their unit, for people.
+    """A column of a table.
 
-    Cells are a str of `text`, an int of base units (`amount`), a `count`, or hundredths of a `percent`, a bool (`flag`)
-    or a datetime; and None where there is no figure.
+    `name`: for programs.
+    `kind`: what its cells are, beside None for no figure: `text` a str, `amount` an int of base units, `count` an int,
+    `percent` an int of hundredths of a percent, `flag` a bool, `time` a datetime.
+    `unit`: what its cells say, for people.
     """
 
     name: str
@@ -37,7 +39,11 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows with a cell for each of `columns`, ascending by month."""
+    """A table.
+
+    `columns`: those of every row.
+    `rows`: ascending by month, each with a cell for each column.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -53,7 +59,7 @@ _MONTH: Final = (
     Column("issued_at", "time", "UTC"),
     Column("findings", "text", "codes of what was found of this month, separated by spaces"),
 )
-_OF_NOW: Final = {"history/overdue", "history/future"}  # said of the reader's clock, not of a month
+_OF_NOW: Final = {"history/overdue", "history/future"}  # findings that follow from the reader's clock, not the month
 _LEVELS: Final = ("proven", "agreed", "single", "declared")
 _STORAGE: Final = ("cold", "hot", "other", "trust")
 _CONTROL: Final = ("signed", "confirmed", "sampled", "nothing", "unavailable")
@@ -99,12 +105,18 @@ RESERVES: Final = (
 
 
 def assets_table(series: Series) -> Table:
-    """A row for each month and each asset that any month has. Raises `UnavailableError`."""
+    """The table `ASSETS`: a row for each month and each asset of the series.
+
+    Raises `UnavailableError` for more than `MAX_ROWS` rows.
+    """
     return _table(series, ASSETS, [{"asset": asset} for asset in series.assets], _assets)
 
 
 def reserves_table(series: Series) -> Table:
-    """A row for each month and each rule of which any month has both figures. Raises `UnavailableError`."""
+    """The table `RESERVES`: a row for each month and each rule of which any month knows both figures.
+
+    Raises `UnavailableError` for more than `MAX_ROWS` rows.
+    """
     views = [row.view for row in series.rows if row.view is not None]
     keys = sorted({(item.policy, item.rule) for view in views for item in view.reserves})
     return _table(series, RESERVES, [{"policy": policy, "rule": rule} for policy, rule in keys], _reserves)
@@ -116,7 +128,11 @@ def _table(
     keys: Sequence[Cells],
     stated: Callable[[MonthView], Iterator[Cells]],
 ) -> Table:
-    """Every month by every key, one row of a month alone where there is no key at all."""
+    """The table with a row for each month and each key; one row a month where there is no key.
+
+    `keys`: the cells that tell the rows of a month apart.
+    `stated`: the rows that a month has figures for.
+    """
     keys = keys or [{}]
     if (count := len(series.rows) * len(keys)) > MAX_ROWS:
         raise UnavailableError("history/too-many", f"the table would have {count:,} rows; the limit is {MAX_ROWS:,}")
@@ -199,13 +215,13 @@ def _percent(item: CoverageRow | ReserveView) -> int | None:
 
 
 def _shares(what: str, kinds: Sequence[str], shares: Shares | None) -> dict[str, Cell]:
-    """The parts of an asset's total, which none is missing of: they are zeros where the asset has no total."""
+    """The parts of an asset's total, one for each kind; 0 for a kind without one, and for all where nothing is held."""
     parts = {} if shares is None else {part.kind: _exact(part.number) for part in shares.parts}
     return {f"{what}_{kind}": parts.get(kind, 0) for kind in kinds}
 
 
 def _parts(parts: Sequence[Part]) -> dict[str, Cell]:
-    """What counts towards a rule, by kind; None where the rule accepts none of a kind."""
+    """The parts that count towards a rule, by kind; None where the rule does not accept a kind."""
     found: dict[str, Cell] = {}
     for kind in (*_PARTS, _ACCOUNTS):
         counted = [units(part.number) for part in parts if (part.kind if part.kind in _PARTS else _ACCOUNTS) == kind]

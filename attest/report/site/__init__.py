@@ -1,1 +1,1 @@
-"""The site of all months: plain files for any web server."""
+"""The site of all months of an exchange: plain files that any web server can serve."""

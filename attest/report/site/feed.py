@@ -1,7 +1,7 @@
-"""The feed of a site, as RFC 4287 (Atom) has it: an entry for each month with a statement, the newest first.
+"""The Atom feed of a site (RFC 4287): an entry for each month with a statement, the newest first.
 
-Its times are those of the statements, its ids follow from origin and digest alone, so that a reader's program knows an
-entry again wherever the site lies. Links are absolute where the site's address is known, else relative to the feed.
+Times are those of the statements. Ids are made from origin and digest alone, so that a feed reader recognises an entry
+wherever the site lies. Links are absolute when the site's address is known, else relative to the feed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ _LANG: Final = "xml:lang"
 
 
 def feed(months: Sequence[SiteMonth], origin: str, entity: str, url: str | None) -> bytes:
-    """The feed of `months`, ascending, of which at least one has a statement; `url` is that of the site's folder."""
+    """The feed as XML, UTF-8.
+
+    `months`: ascending; at least one of them has a statement.
+    `origin`, `entity`: the exchange's origin and name.
+    `url`: the address of the site's folder, with a slash at its end; None when it is not known.
+    """
     told = [month for month in reversed(months) if month.files]
     root = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", _LANG: "ja"})
     _text(root, "id", f"urn:attest-por:exchange:{origin}")
@@ -62,12 +67,12 @@ def _entry(root: ET.Element, ident: str, month: SiteMonth, url: str | None) -> N
 
 
 def _open(row: CoverageRow) -> str:
-    """What is said behind a coverage of which not all evidence was checked."""
+    """The words behind a coverage of which not all evidence was checked; empty when all was."""
     return "" if row.rest is None else f" ({site_words('en')['rest.not-checked']})"
 
 
 def _updated(month: SiteMonth) -> str:
-    """When a statement was issued; of a month without one that verifies, the first moment after that month."""
+    """The time of an entry: when the statement was issued, or the end of the month where none verifies."""
     if month.row.view is not None:
         return month.row.view.issued_at.iso
     year, number = int(month.period[:4]), int(month.period[5:])

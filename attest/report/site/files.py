@@ -1,4 +1,4 @@
-"""The site of all months of an exchange: which files it has, and what each is made from."""
+"""The files of a site: their paths, their order, and what each is made from."""
 
 from __future__ import annotations
 
@@ -38,10 +38,18 @@ def read_site(
     url: str | None,
     pdf: bool,
 ) -> Site:
-    """Verify the `bundles` of a publication folder, which are bytes by name, and what is to be shown of them.
+    """The verified content of a publication folder, from which its site is made.
 
-    `pinned` is the trust root that says whose signatures count, with `later_roots` and those in the bundles. Raises
-    `AttestError` when it does not hold, `UnavailableError` when a file beside a bundle cannot be read.
+    `publication`: the folder.
+    `bundles`: the bytes of its bundles, by their names in it.
+    `pinned`: the envelope of the trust root that says whose signatures count.
+    `later_roots`: envelopes of roots after it; those in the bundles are used too.
+    `authorities`: the timestamp authorities that are trusted.
+    `now`: the time of verification.
+    `url`: where the site will lie, with a slash at its end; None when that is not known.
+    `pdf`: whether the site has reports as PDF.
+    Raises `AttestError` when the pinned root does not hold, `UnavailableError` when a file beside a bundle cannot be
+    read. A month that does not verify is no error: the site says so.
     """
     trust = Trust.pin(pinned)
     _, series = read_series(
@@ -67,7 +75,7 @@ def read_site(
 
 
 def site_files(site: Site) -> dict[str, Content]:
-    """The files of a site by their paths in it, in the order in which they are written: what names others is last."""
+    """The files of a site by path, in the order in which they must be written: a file comes after those it links to."""
     verifier = build_page(site.roots[0].envelope)
     digest = sha256(verifier).hexdigest()
     keys = Keys(site, verifier=digest)
@@ -94,7 +102,7 @@ def _downloads(site: Site) -> Iterator[tuple[str, Content]]:
 
 
 def _reports(site: Site, keys: Keys) -> Iterator[tuple[str, Drawn]]:
-    """The reports as PDF."""
+    """The reports as PDF, by path: two languages for each month whose figures are shown."""
     from attest.report.pdf import month_pdf
 
     for month in site.months:
@@ -108,7 +116,7 @@ def _reports(site: Site, keys: Keys) -> Iterator[tuple[str, Drawn]]:
 
 
 def _require_drawable(view: MonthView) -> None:
-    """Raise `MalformedError` where the fonts of the reports lack a character, before anything is written."""
+    """Raise `MalformedError` when the fonts of the reports lack a character of a month, before anything is written."""
     from attest.report.pdf import require_drawable
 
     try:

@@ -1,8 +1,8 @@
-"""The folder of a site: a file that an earlier run made is kept, written anew or removed, as the new site needs it.
+"""The folder of a site, brought up to date: files are written, kept or removed as the new site needs it.
 
-A record in the folder says what attest made there, so that nothing else is ever touched; it is written before what it
-names. It decides only what is skipped or removed; but whoever can write both it and a page can have a false page kept.
-`index.json` of a site is another file.
+A record in the folder, `.attest-site.json`, names the files that attest made there, so that no other file is ever
+touched. It is written before the files that it names. It decides only what is skipped or removed; still, whoever can
+write both the record and a page can have a false page kept.
 """
 
 from __future__ import annotations
@@ -45,20 +45,28 @@ SitePath = Annotated[str, StringConstraints(pattern=rf"^{_Name}(?:/{_Name}){{0,2
 
 
 class Data(NamedTuple):
-    """A file whose bytes are there."""
+    """A file with these bytes."""
 
     data: bytes
 
 
 class Copy(NamedTuple):
-    """A file that is copied byte for byte, whose SHA-256 in hex is known beforehand."""
+    """A file that is copied byte for byte.
+
+    `source`: where it is copied from.
+    `sha256`: the digest that it must have, hex.
+    """
 
     source: Path
     sha256: str
 
 
 class Drawn(NamedTuple):
-    """A file that takes long to draw; the same `key`, in hex, draws the same bytes."""
+    """A file that takes long to draw.
+
+    `key`: hex; files with equal keys have equal bytes, so that one that is there already need not be drawn.
+    `draw`: makes the bytes.
+    """
 
     key: str
     draw: Callable[[], bytes]
@@ -68,9 +76,12 @@ Content = Data | Copy | Drawn
 
 
 class Filled(NamedTuple):
-    """The paths that were written, left as they were, and removed.
+    """The outcome of bringing a folder up to date: paths in it.
 
-    `kept` are no more of the site, but somebody changed them, so that they are for people to remove.
+    `written`: files made anew.
+    `unchanged`: files that were as they should be.
+    `removed`: files of an earlier site that this one lacks.
+    `kept`: files of an earlier site that somebody changed since; people must decide about them.
     """
 
     written: tuple[str, ...]
@@ -80,23 +91,27 @@ class Filled(NamedTuple):
 
 
 class Made(Document):
-    """What attest made, or was about to: the SHA-256 of a file, as far as it is known, and the key it was drawn by."""
+    """An entry of the record: a file that attest made or was about to make.
+
+    `sha256`: of the file, hex; absent when either of two contents may be there, because a run may have been killed.
+    `key`: the key by which it was drawn, hex; absent for other files.
+    """
 
     sha256: _Hex | None = None
     key: _Hex | None = None
 
 
 class Record(Document):
-    """`.attest-site.json`."""
+    """The record `.attest-site.json`: for each path in the folder what attest made there."""
 
     format: Literal["attest/site-record/v1"]
     files: Annotated[dict[SitePath, Made], Field(max_length=1_000_000)]
 
 
 def require_site(folder: Path, *others: Path) -> None:
-    """See that a site may be made in `folder`: it is new, empty or a site, and no other folder lies in it or around it.
+    """Raise `UnavailableError` unless a site may be made in `folder`.
 
-    Raises `UnavailableError`.
+    It must be new, empty or a site, and none of the `others` may lie in it or around it.
     """
     real = real_path(folder)
     for other in others:
@@ -112,10 +127,12 @@ def require_site(folder: Path, *others: Path) -> None:
 
 
 def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
-    """Make `folder` hold `files`, by their paths there, in this order: what names others comes after them.
+    """Bring `folder` up to date so that it holds `files`, and say what was done.
 
-    Raises `UnavailableError`, before anything is written where that can be known: when the folder is no site, when a
-    file that attest did not make has one of the paths, while another run is at work.
+    `files`: by path in the folder, in the order of writing.
+    Raises `UnavailableError` before anything is written when the folder is no site, when a file that attest did not
+    make has one of the paths, or while another run is at work; later, when a copied file changed meanwhile or a file
+    cannot be written.
     """
     with writing(folder):
         make_folders(folder)
@@ -140,7 +157,7 @@ def fill_site(folder: Path, files: Mapping[str, Content]) -> Filled:
 
 
 def _digest_of(path: Path) -> str | None:
-    """The SHA-256 of a file in hex; None where no file has that name. Raises `UnavailableError`."""
+    """The SHA-256 of a file in hex; None for no file. Raises `UnavailableError` when it cannot be read."""
     file = open_beside(path.parent, path.name)
     if file is None:
         return None
@@ -152,7 +169,11 @@ def _digest_of(path: Path) -> str | None:
 
 
 def _put(path: Path, content: Content, found: str | None, before: Made | None) -> tuple[bool, Made]:
-    """Have `content` at `path`, where a file with the digest `found` is; whether it was written, and what it is now."""
+    """Have `content` at `path`; whether it was written, and its entry in the record.
+
+    `found`: the digest of the file that is there; None for no file.
+    `before`: its entry in the record of the earlier run.
+    """
     if isinstance(content, Copy):
         if found != content.sha256:
             _copy(path, content)
@@ -184,7 +205,7 @@ def _copy(path: Path, content: Copy) -> None:
 
 
 def _as_signed(pieces: Iterator[bytes], content: Copy) -> Iterator[bytes]:
-    """The pieces as they come. Raises `UnavailableError` after the last one when the file is not the verified one."""
+    """The pieces of a copied file. Raises `UnavailableError` after the last one when their digest is another one."""
     state = sha256()
     for piece in pieces:
         state.update(piece)
@@ -200,7 +221,10 @@ def _changed(source: Path) -> UnavailableError:
 
 
 def _planned(content: Content, before: Made | None) -> Made:
-    """What the record says of a file that is about to be written: nothing of its bytes where they may be either."""
+    """The entry of a file that is about to be written.
+
+    It has no digest when the content changes, because a killed run leaves either the old or the new bytes.
+    """
     if isinstance(content, Drawn):
         return before if before is not None and before.key == content.key else Made()
     digest = content.sha256 if isinstance(content, Copy) else sha256(content.data).hexdigest()
@@ -208,7 +232,10 @@ def _planned(content: Content, before: Made | None) -> Made:
 
 
 def _read_record(folder: Path) -> dict[str, Made]:
-    """What attest made in a folder, by path; nothing in an empty one. Raises `UnavailableError` for any other."""
+    """The entries of a folder's record by path; none for an empty folder.
+
+    Raises `UnavailableError` for a folder with files and without a record, and for a record that cannot be read.
+    """
     path = folder / RECORD
     if not is_file(path):
         if set(names_in(folder, "")) <= {unfinished_name(path).name}:
@@ -224,7 +251,7 @@ def _read_record(folder: Path) -> dict[str, Made]:
 
 
 def _write_record(folder: Path, made: Mapping[str, Made]) -> None:
-    """Write the record, unless it says so already."""
+    """Write the record, unless the file already has these bytes."""
     entries = {path: item.model_dump(exclude_none=True) for path, item in sorted(made.items())}
     text = json.dumps({"format": _FORMAT, "files": entries}, indent=0, sort_keys=True) + "\n"
     path, data = folder / RECORD, text.encode()
@@ -233,7 +260,7 @@ def _write_record(folder: Path, made: Mapping[str, Made]) -> None:
 
 
 def _refuse_strangers(folder: Path, files: Mapping[str, Content], before: Mapping[str, Made]) -> None:
-    """Raise `UnavailableError` when something that attest did not make stands where it is to write."""
+    """Raise `UnavailableError` when something that attest did not make is at a path that it would write to."""
     for path in files:
         for parent in (item for item in _parents(path) if os.path.lexists(folder / item)):
             if (folder / parent).is_symlink() or not is_folder(folder / parent):
@@ -249,17 +276,17 @@ def _stranger(path: Path) -> UnavailableError:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a file itself is there, and no link to one."""
+    """Whether `path` is a regular file and no link."""
     return is_file(path) and not path.is_symlink()
 
 
 def _parents(path: str) -> list[str]:
-    """The folders around `path`, from the outermost on, but for the site itself."""
+    """The folders of a path within the site, the outermost first."""
     return [str(parent) for parent in reversed(PurePosixPath(path).parents) if str(parent) != "."]
 
 
 def _remove_unfinished(folder: Path, paths: Iterable[str]) -> None:
-    """Remove what a killed run left half written: no other run is at work."""
+    """Remove the half-written files of a killed run. It is safe because no other run is at work."""
     for path in paths:
         if _leads_there(folder, path):
             with writing(folder / path):
@@ -267,9 +294,9 @@ def _remove_unfinished(folder: Path, paths: Iterable[str]) -> None:
 
 
 def _is_removed(folder: Path, path: str, item: Made) -> bool:
-    """Remove a file that is no more of the site, and folders that are empty then; whether it was there.
+    """Remove a file of an earlier site and the folders that are empty then; whether that was done.
 
-    One that somebody changed since is left to them.
+    A file that somebody changed since is not removed.
     """
     file = folder / path
     if not _is_there(folder, path) or item.sha256 not in {None, _digest_of(file)}:
@@ -282,10 +309,10 @@ def _is_removed(folder: Path, path: str, item: Made) -> bool:
 
 
 def _is_there(folder: Path, path: str) -> bool:
-    """Whether a file of that path is in the folder itself."""
+    """Whether `path` is a regular file within the folder, reached through no link."""
     return _leads_there(folder, path) and _is_plain(folder / path)
 
 
 def _leads_there(folder: Path, path: str) -> bool:
-    """Whether all folders around `path` are there, and none is a link to somewhere else."""
+    """Whether all folders of `path` exist and none is a link."""
     return all(is_folder(folder / parent) and not (folder / parent).is_symlink() for parent in _parents(path))

@@ -1,4 +1,4 @@
-"""`index.json` of a site: what its pages say, for programs. The newest month comes first."""
+"""The file `index.json` of a site: what its pages show, for programs. The newest month comes first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ FORMAT: Final = "attest/site/v1"
 
 
 def index_document(site: Site, *, verifier: str) -> dict[str, Any]:
-    """The document; `verifier` is the SHA-256 in hex of the page in which customers verify."""
+    """The content of `index.json`.
+
+    `verifier`: SHA-256 of the page in which customers verify, hex.
+    """
     return {
         "format": FORMAT,
         "entity": site.entity,
@@ -31,7 +34,7 @@ def index_document(site: Site, *, verifier: str) -> dict[str, Any]:
 
 
 def month_document(month: SiteMonth, *, pdf: bool) -> dict[str, Any]:
-    """One month; without figures where its row has none. Paths are relative to the folder of the site."""
+    """The entry of one month; without figures where its row has none. Paths are relative to the site's folder."""
     view = month.row.view
     document: dict[str, Any] = {"period": month.period, "status": month.row.state}
     if view is not None:
@@ -53,12 +56,12 @@ def month_document(month: SiteMonth, *, pdf: bool) -> dict[str, Any]:
 
 
 def index_bytes(document: Mapping[str, Any]) -> bytes:
-    """The document as `index.json` has it."""
+    """The bytes of `index.json`: UTF-8, indented."""
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _coverage(row: CoverageRow) -> dict[str, Any]:
-    """Amounts are base units; `percent` is rounded down, and null where nothing is owed."""
+    """The coverage of one asset: amounts in base units; `percent` rounded down, null where nothing is owed."""
     counted = row.held if row.counted is None else row.counted
     return {
         "asset": row.asset,
@@ -73,5 +76,5 @@ def _coverage(row: CoverageRow) -> dict[str, Any]:
 
 
 def finding_document(item: Said) -> dict[str, Any]:
-    """One thing that is wrong."""
+    """One finding: its code, its sentence, and whether it is adverse without anything being false."""
     return {"code": item.code, "message": item.sentence, "adverse": item.adverse}

@@ -1,7 +1,6 @@
-"""Keys of pages and reports: two with one key are made from the same values, by the same program.
+"""The keys of pages and reports: digests over everything that a page or report is made from, the program included.
 
-A key is a digest over everything that a page or a report is made from, so that a file that an earlier run drew by the
-same key need not be drawn again.
+Files with equal keys have equal bytes, so that a file that an earlier run drew by an equal key need not be drawn again.
 """
 
 from __future__ import annotations
@@ -22,7 +21,10 @@ _LIBRARIES: Final = ("jinja2", "markupsafe")
 
 
 class Keys:
-    """The keys of what is drawn for a site; `verifier` is the SHA-256 in hex of the page in which customers verify."""
+    """The keys of one site's pages and reports, hex.
+
+    `verifier`: SHA-256 of the page in which customers verify, hex; pages show it.
+    """
 
     def __init__(self, site: Site, *, verifier: str) -> None:
         self._program = program(with_pdf=site.pdf)
@@ -33,31 +35,31 @@ class Keys:
         self._site = digest(self._exchange, verifier, site.pdf, site.findings, roots, site.assets, shown)
 
     def of_view(self, path: str, view: MonthView, links: Links) -> str:
-        """The key of the page at `path` of a month that verified."""
+        """The key of the page of a month that verified; `path` is the page's."""
         return digest(self._program, path, self._views[view.digest], repr(links))
 
     def of_report(self, path: str, month: SiteMonth, view: MonthView) -> str:
-        """The key of the report at `path`, which has the bundle in it."""
+        """The key of a report as PDF, in which the bundle is; `path` is the report's."""
         bundle = month.files[0]
         return digest(self._program, path, self._views[view.digest], bundle.name, bundle.sha256)
 
     def of_months(self, path: str, months: list[SiteMonth], links: Links) -> str:
-        """The key of the page at `path` that says what is wrong with some months."""
+        """The key of the page that says what is wrong with the statements of a month; `path` is the page's."""
         return digest(self._program, path, self._exchange, list(map(self._shown, months)), repr(links))
 
     def of_site(self, path: str) -> str:
-        """The key of a page at `path` that shows all months."""
+        """The key of a page that shows all months; `path` is the page's."""
         return digest(self._program, path, self._site)
 
     def _shown(self, month: SiteMonth) -> list[Any]:
-        """All that the site says of one month and hands on of it."""
+        """Everything that the site shows and hands on of one month, as plain values."""
         row = month.row
         view = None if row.view is None else self._views[row.view.digest]
         return [row.period, row.state, view, month.said, month.lacking, [item[:2] for item in month.files]]
 
 
 def program(*, with_pdf: bool) -> str:
-    """The digest of what draws: the releases of attest and of libraries, and the reports' own files."""
+    """The digest of the drawing program: the releases of attest and its libraries, and the files of this package."""
     names = (*_LIBRARIES, "typst") if with_pdf else _LIBRARIES
     # Python compiles into __pycache__ at any time, under names that last for a moment.
     files = sorted(path for path in _REPORT.rglob("*") if "__pycache__" not in path.parts and path.is_file())
@@ -69,5 +71,5 @@ def program(*, with_pdf: bool) -> str:
 
 
 def digest(*parts: object) -> str:
-    """The SHA-256 in hex of plain values of JSON, tuples being lists."""
+    """SHA-256, hex, of values that JSON has; tuples count as lists."""
     return sha256(json.dumps(parts).encode()).hexdigest()

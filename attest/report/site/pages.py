@@ -1,4 +1,4 @@
-"""The pages of a site: the index, the months, and the assets over all months."""
+"""The pages of a site: the index, a page for each month, and one for each asset over all months."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language
 from attest.report.words.site import site_words
 
-_ROOM: Final = 144  # months times assets, up to which the index itself has the charts of each asset
+_ROOM: Final = 144  # months times assets up to which the charts of each asset stand on the index itself
 
 
 class Pages:
-    """All pages of a site. `verifier` is the SHA-256 in hex of the page in which customers verify."""
+    """The pages of one site.
+
+    `keys`: those of its pages.
+    `verifier`: SHA-256 of the page in which customers verify, hex; pages show it.
+    """
 
     def __init__(self, site: Site, keys: Keys, *, verifier: str) -> None:
         self._site = site
@@ -38,7 +42,7 @@ class Pages:
         self._are_assets_inline = len(self._shown) * len(site.assets) <= _ROOM
 
     def all(self) -> Iterator[tuple[str, Drawn]]:
-        """Every page by its path; those that name others come last."""
+        """Every page by its path, in the order of writing: a page comes after those it links to."""
         for lang in LANGUAGES:
             yield from self._months(lang)
             if not self._are_assets_inline:
@@ -122,7 +126,7 @@ class Pages:
         files: tuple[tuple[str, str], ...] = (),
         is_index: bool = False,
     ) -> Links:
-        """Where the page at `path` leads; `top` leads from it to the folder of the site."""
+        """The links of the page at `path`; `top` is the relative address of the site's folder, seen from there."""
         (other,) = (one for one in LANGUAGES if one != lang)
         return Links(
             other=f"{top}{other}/{path.removeprefix(f'{lang}/')}",
@@ -135,7 +139,7 @@ class Pages:
 
     @staticmethod
     def _files(month: SiteMonth, top: str) -> tuple[tuple[str, str], ...]:
-        """The downloads of a month by name and address."""
+        """The downloads of a month: names and addresses."""
         names = [item.name for item in month.files] + ([SUMS] if month.files else [])
         return tuple((name, f"{top}{month.period}/{name}") for name in names)
 
@@ -154,11 +158,11 @@ class Pages:
 
 
 def _word_of(month: SiteMonth) -> str:
-    """The verdict of a month with a statement, by its key among the words."""
+    """The key of the word for the verdict of a month that has a statement."""
     return {"verified": "VERIFIED", "not-met": "NOT MET", "not-checked": "NOT CHECKED"}.get(month.row.state, "FAILED")
 
 
 def _lowest(view: MonthView) -> CoverageRow | None:
-    """The asset of which least is held for what is owed, where anything is owed."""
+    """The asset with the lowest coverage; None where nothing is owed."""
     rows = (row for row in view.coverage if row.coverage.number is not None)
     return min(rows, key=lambda row: row.coverage.hundredths, default=None)

@@ -1,4 +1,4 @@
-"""Paths in a site: where each of its files lies."""
+"""The paths of a site's files, relative to its folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ SUMS: Final = "SHA256SUMS"
 
 
 def page_path(lang: str, period: str) -> str:
-    """The path of the page of a month."""
+    """The page of a month, which all its statements share."""
     return f"{lang}/{period}/index.html"
 
 
 def pdf_path(lang: str, period: str) -> str:
-    """The path of the report of a month as PDF."""
+    """The report of a month as PDF."""
     return f"{lang}/{period}/report.{lang}.pdf"
 
 
 def asset_path(lang: str, asset: str) -> str:
-    """The path of the page of an asset over all months."""
+    """The page of an asset over all months."""
     return f"{lang}/assets/{asset}.html"

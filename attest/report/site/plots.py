@@ -1,7 +1,7 @@
-"""The figures of all months of a site as charts, each with a table of the same figures.
+"""The figures of all months of a site as charts, each with a table of its figures.
 
-A month without figures is a gap in a line and an empty row of a table. The charts and the tables say one thing: both
-are made from the numbers of the months' views.
+A month without figures is a gap in a line and an empty row of a table. Chart and table agree, because both are made
+from the numbers of the months' views.
 """
 
 from __future__ import annotations
@@ -25,14 +25,23 @@ _CONTROLS: Final = ("signed", "confirmed", "sampled", "nothing", "unavailable")
 
 
 class Cell(NamedTuple):
-    """A figure of a table; `below` says that it is less than it must be."""
+    """A figure of a table.
+
+    `number`: the figure.
+    `below`: whether it is less than it must be.
+    """
 
     number: Number
     below: bool = False
 
 
 class Column(NamedTuple):
-    """A column of figures: what they are of, a value for the chart and a cell for the table for each month, or None."""
+    """A column of a table, and a line of its chart.
+
+    `label`: what the figures are of.
+    `values`: for each month the value that the chart draws; None for no figure.
+    `cells`: for each month the cell of the table; None for no figure.
+    """
 
     label: str
     values: tuple[int | None, ...]
@@ -45,12 +54,18 @@ class Column(NamedTuple):
 
     @property
     def says_something(self) -> bool:
-        """Whether any month has a figure."""
+        """Whether at least one month has a figure."""
         return any(cell is not None for cell in self.cells)
 
 
 class Plot(NamedTuple):
-    """Pictures, what they show, and the columns of the table below them; a picture of its own for each, if `small`."""
+    """A chart and the table below it.
+
+    `title`: what they show.
+    `pictures`: one for all columns, or, with `small`, one for each.
+    `columns`: those of the table.
+    `small`: whether each column has a picture of its own.
+    """
 
     title: str
     pictures: tuple[Markup, ...]
@@ -59,7 +74,13 @@ class Plot(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One month, like `2026-10`, its view where figures may be shown, and what that has by asset."""
+    """One month of the charts.
+
+    `period`: the month, `2026-10`.
+    `view`: its view; None when no figures may be shown.
+    `coverage`: the view's rows by asset.
+    `control`: what shows control, by asset.
+    """
 
     period: str
     view: MonthView | None
@@ -68,14 +89,18 @@ class Shown(NamedTuple):
 
     @classmethod
     def of(cls, period: str, view: MonthView | None) -> Shown:
-        """The month, which is asked for each of its assets many times."""
+        """A month, with its rows in dicts, because each asset is asked for many times."""
         if view is None:
             return cls(period, None, {}, {})
         return cls(period, view, {row.asset: row for row in view.coverage}, {row.asset: row for row in view.control})
 
 
 class Months(NamedTuple):
-    """The months in their order, with the words of a language, from which charts are drawn."""
+    """The months from which charts are drawn.
+
+    `months`: ascending.
+    `words`: those of the language.
+    """
 
     months: tuple[Shown, ...]
     words: Words
@@ -87,20 +112,23 @@ class Months(NamedTuple):
 
 
 def coverage_plot(shown: Months, assets: Sequence[str]) -> Plot:
-    """Coverage of all assets: lines in one picture, or a small picture each where there are many."""
+    """The coverage of all assets: lines in one picture, or a small picture for each when they are more than six."""
     columns = [_column(shown, asset, partial(_covered, asset)) for asset in assets]
     axis = percent_axis(value for column in columns for value in column.values)
     return _plot(shown, "coverage", shown.words["heading.coverage"], columns, axis)
 
 
 def reserve_plots(shown: Months) -> tuple[Plot, ...]:
-    """Required and available reserve of each rule that asks for one."""
+    """The required and the available reserve over the months, a plot for each rule that asks for a reserve."""
     found = {_key(item): item for month in shown.months if month.view is not None for item in month.view.reserves}
     return tuple(_reserve_plot(shown, f"reserve{number}", found[key]) for number, key in enumerate(sorted(found)))
 
 
 def asset_plots(shown: Months, ident: str, asset: str) -> tuple[Plot, ...]:
-    """Owed and held, evidence and control of one asset; `ident` begins the names of its charts."""
+    """The plots of one asset: owed and held, levels of evidence, control; those without figures are left out.
+
+    `ident`: the beginning of the names of its charts, unique on the page.
+    """
     words = shown.words
     decimals = max((month.coverage[asset].decimals for month in shown.months if asset in month.coverage), default=0)
     amounts = [
@@ -131,7 +159,7 @@ def _column(shown: Months, label: str, read: Read) -> Column:
 
 
 def _plot(shown: Months, ident: str, title: str, columns: Iterable[Column], axis: Axis) -> Plot:
-    """The plot of those columns that say something."""
+    """The plot of the columns that have a figure in any month."""
     told = tuple(column for column in columns if column.says_something)
     if not told:
         return Plot(title, (), (), small=False)
@@ -152,7 +180,7 @@ def _plot(shown: Months, ident: str, title: str, columns: Iterable[Column], axis
 
 
 def _parts(columns: Iterable[Column]) -> list[Column]:
-    """Those that are something in any month: a line that lies on nought from end to end says nothing."""
+    """The columns that are not 0 in every month, because a line that lies on 0 throughout tells nothing."""
     return [column for column in columns if any(column.values)]
 
 
@@ -178,7 +206,7 @@ def _amount(number: Number, shift: int) -> tuple[int, Cell]:
 
 
 def _level(asset: str, level: str, month: Shown) -> tuple[int, Cell] | None:
-    """The share of a level; nothing, and not no figure, where all that is held is of other levels."""
+    """The share of what is held that is of one level; 0, not a gap, when all of it is of other levels."""
     row = month.coverage.get(asset)
     if row is None:
         return None
@@ -234,6 +262,6 @@ def _available(key: Key, decimals: int, month: Shown) -> tuple[int, Cell] | None
 
 
 def _scaled(item: ReserveView, number: Number, decimals: int) -> int:
-    """A figure in units of the month that has the most `decimals`, so that all are drawn to one scale."""
+    """An amount in the base units of the month with the most decimals, so that all months have one scale."""
     finer: int = 10 ** (decimals - item.decimals)
     return units(number) * finer

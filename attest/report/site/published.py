@@ -1,7 +1,7 @@
-"""What a site hands on of the months in a publication folder: what the statements name, and nothing else there.
+"""The months of a publication folder as a site hands them on: the files that statements name, and no others.
 
-An auditor's edition of the evidence that was left there is neither copied nor read: readers of the site must come to
-what it says by what they are given.
+An auditor's edition of the evidence that was left in the folder is neither copied nor read, because readers of the site
+must be able to reach its verdicts from the files that they are given.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ UNAVAILABLE: Final = "unavailable"
 LACKING: Final = "site/lacking"
 NOT_MET: Final = "history/not-met"
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_NO_CHARACTERS: Final = "\ufffe\uffff"  # which XML lacks
-_SHOWN: Final = 12  # digits of a digest in the name of a bundle that is one of several
+_NO_CHARACTERS: Final = "\ufffe\uffff"  # XML forbids them
+_SHOWN: Final = 12  # digits of the digest that tells several bundles of a month apart by name
 
 
 class Download(NamedTuple):
-    """A file that readers get, by its name in the folder of its month, and its SHA-256 in hex."""
+    """A file that readers can download.
+
+    `name`: in the folder of its month.
+    `sha256`: hex.
+    `content`: its bytes, or where they are copied from.
+    """
 
     name: str
     sha256: str
@@ -45,9 +50,11 @@ class Download(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What is wrong, as a page shows it: its code, and an English sentence of printable characters.
+    """A finding as pages show it.
 
-    `adverse` says that nothing is false.
+    `code`: for programs.
+    `sentence`: in English, printable characters only.
+    `adverse`: whether nothing is false, only late or not met.
     """
 
     code: str
@@ -56,10 +63,13 @@ class Said(NamedTuple):
 
 
 class SiteMonth(NamedTuple):
-    """A month of the site: its row, what is wrong with it, and, unless there is no statement, its bundle and downloads.
+    """A month of the site.
 
-    `lacking` is what belongs to the month and is not there, which says nothing against it. The first of `files` is the
-    bundle.
+    `row`: its row in the series.
+    `said`: what is wrong with it.
+    `lacking`: files of it that are missing or left out, which says nothing against it.
+    `bundle`: the bytes of its bundle; empty for a gap.
+    `files`: its downloads, the bundle first; none for a gap.
     """
 
     row: MonthRow
@@ -70,22 +80,28 @@ class SiteMonth(NamedTuple):
 
     @property
     def period(self) -> str:
-        """`2026-10`, the name of the folders in which the month lies."""
+        """The month, `2026-10`; its folders have this name."""
         return self.row.period
 
     @property
     def told(self) -> tuple[Said, ...]:
-        """What its row says in sentences: all but what the view of a month says in words."""
+        """The findings that the index shows as sentences: all but the one that the verdict of a shown month says."""
         of_view = NOT_MET if self.row.view is not None else None
         return tuple(item for item in (*self.said, *self.lacking) if item.code != of_view)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a site is made from: the months, ascending, and all that is wrong.
+    """The content of a site.
 
-    `entity` and `origin` name the exchange, `assets` are those of any shown month, ascending. `url` is where the site
-    will lie, with a slash at its end, as far as it is known. `pdf` says whether reports are drawn as PDF too.
+    `months`: ascending.
+    `findings`: everything that is wrong.
+    `roots`: the trust roots, from the pinned one on.
+    `assets`: those of any month whose figures are shown, ascending.
+    `entity`: the exchange's name.
+    `origin`: its origin, a domain name.
+    `url`: where the site will lie, with a slash at its end; None when that is not known.
+    `pdf`: whether it has reports as PDF.
     """
 
     months: tuple[SiteMonth, ...]
@@ -99,9 +115,12 @@ class Site:
 
     @property
     def status(self) -> Literal["failed", "unchecked", "adverse", "verified"]:
-        """`failed` when anything is false or a month is missing, `unchecked` when the site lacks what it needs.
+        """The status of the whole site, the worst that applies.
 
-        `adverse` says that all verifies, and that a month is late or not met.
+        `failed`: something is false, or a month is missing.
+        `unchecked`: a file is missing, or a month could not be read to its end.
+        `adverse`: everything verifies, but a month is late or not met.
+        `verified`: none of these.
         """
         if any(not item.adverse and item.code != UNAVAILABLE for item in self.findings):
             return "failed"
@@ -116,19 +135,27 @@ class Site:
 
 
 def beside(publication: Path, bundle: str, name: str) -> Content | None:
-    """A file beside a bundle for its verification, which must rest on what is handed on."""
+    """A file beside a bundle, opened for its verification; None for one that is not there.
+
+    The auditor's edition of the evidence counts as not there, because the site does not hand it on.
+    """
     return None if name == AUDITOR_EVIDENCE else open_beside((publication / bundle).parent, name)
 
 
 def site_months(series: Series, bundles: Mapping[str, bytes], publication: Path) -> tuple[SiteMonth, ...]:
-    """The months of a series, ascending, as the site hands them on. Raises `UnavailableError`."""
+    """The months of a series, ascending, with their downloads.
+
+    `bundles`: the bytes of each bundle, by its name in the publication folder.
+    Raises `UnavailableError` when a file beside a bundle cannot be read.
+    """
     return tuple(_month(row, series, bundles, publication) for row in series.rows)
 
 
 def said(findings: Iterable[Finding], names: frozenset[str]) -> tuple[Said, ...]:
-    """Findings as pages show them: names of files, which stand in their sentences, may have any bytes.
+    """Findings as pages show them, printable, because the names of files in their sentences may have any bytes.
 
-    `names` are the bundles that could not be read to their end, which is no fault of the months after them either.
+    `names`: the bundles that could not be read to their end. Findings about months after them follow from that, and so
+    have the code `UNAVAILABLE`.
     """
     return tuple(
         Said(UNAVAILABLE if is_of_unread(item, names) else item.code, printable(item.sentence), item.adverse)
@@ -137,12 +164,15 @@ def said(findings: Iterable[Finding], names: frozenset[str]) -> tuple[Said, ...]
 
 
 def printable(text: str) -> str:
-    """`text` with escapes in place of what no page or feed may hold, and of what would rewrite the text around it."""
+    """`text` with escapes for characters that XML forbids and for those that would rearrange the text around them."""
     return "".join(ascii(char)[1:-1] if _is_unprintable(char) else char for char in text)
 
 
 def sums(files: Mapping[str, str]) -> bytes:
-    """SHA-256 by the names of files, as `sha256sum -c` reads it."""
+    """The content of a `SHA256SUMS`, as `sha256sum -c` reads it.
+
+    `files`: digests in hex, by name.
+    """
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()
 
 
@@ -162,7 +192,10 @@ def _month(row: MonthRow, series: Series, bundles: Mapping[str, bytes], publicat
 
 
 def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
-    """`2026-10.attest.json`, which one bundle of a month has: the one that is shown, or the only one."""
+    """The name of a bundle among the downloads.
+
+    `2026-10.attest.json` for the bundle whose figures are shown, or the only one; any other has a part of its digest.
+    """
     others = [other for other in series.rows if other.period == row.period]
     if row.view is not None or len(others) == 1:
         return bundle_file_name(row.period)
@@ -170,7 +203,7 @@ def _bundle_name(row: MonthRow, series: Series, data: bytes) -> str:
 
 
 def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
-    """The subject files of a month, and a sentence for each that is not there."""
+    """The files that a month's statement names, and a sentence for each that is missing or cannot be copied."""
     found, lacking = [], []
     taken = {SUMS.casefold()}
     for item in view.files:
@@ -188,9 +221,9 @@ def _subjects(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]
 
 
 def _policies(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]:
-    """The policies of a month whose files are not among its subjects, and sentences.
+    """The policy files of a month that its statement does not name as subjects, and a sentence for each missing one.
 
-    One that came with this release was evaluated from there: its file may be missing, or be another one.
+    A rule set of this release was evaluated from the release, so that its file may be missing, or hold something else.
     """
     named = {item.name for item in view.files}
     lacking = [
@@ -212,7 +245,7 @@ def _policies(view: MonthView, folder: Path) -> tuple[list[Download], list[str]]
 
 
 def _is_policy(data: bytes, name: str, digest: str) -> bool:
-    """Whether a file holds the policy of this digest, which is that of its rules and not of the file."""
+    """Whether a file holds the policy with that digest, which is taken over the rules, not the bytes of the file."""
     with suppress(AttestError):
         return parse_policy(data, name).sha256.hex() == digest
     return False

@@ -1,4 +1,4 @@
-"""The trust roots that a site hands on: the pinned one, and those that follow it, whichever bundle carries them."""
+"""The trust roots that a site hands on: the pinned one and those after it, whichever bundle carries them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from attest.report.numbers import Instant, instant
 
 
 class SiteRoot(NamedTuple):
-    """A trust root, and the envelope that enough keys signed."""
+    """A trust root of the site.
+
+    `root`: its content.
+    `envelope`: the envelope in which enough keys signed it.
+    """
 
     root: Root
     envelope: Envelope
@@ -27,7 +31,7 @@ class SiteRoot(NamedTuple):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The fingerprint as 24 words."""
+        """The fingerprint as 24 words, to be compared by voice."""
         return words_of(self.root.fingerprint)
 
     @property
@@ -42,10 +46,13 @@ class SiteRoot(NamedTuple):
 
 
 def site_roots(pinned: Envelope, later: Sequence[Envelope], bundles: Iterable[bytes]) -> tuple[SiteRoot, ...]:
-    """The chain from the pinned root on, as far as `later` roots and those in `bundles` lead.
+    """The chain of trust roots from the pinned one on.
 
-    Of two that contradict each other neither is let in, nor what follows. Raises `AttestError` when the pinned one does
-    not hold.
+    `later`: envelopes of roots after it.
+    `bundles`: bundles, whose roots are used too.
+
+    The chain ends before two roots of one version that contradict each other, because either might be false. Raises
+    `AttestError` when the pinned root does not hold.
     """
     trust = Trust.pin(pinned)
     found = [SiteRoot(trust.roots[0], pinned)]

@@ -1,4 +1,4 @@
-"""What is held of each asset, as plain values: coverage, its evidence, and the parts of a whole."""
+"""Rows of what is held of each asset: coverage, levels of evidence, and totals divided into parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ ControlShown = Literal["signed", "confirmed", "sampled", "nothing", "unavailable
 
 
 class Part(NamedTuple):
-    """One part of a whole, by the key of its kind."""
+    """One part of a whole.
+
+    `kind`: the key of its word, such as `cold` or `signed`.
+    `number`: its amount.
+    `share`: its part of the whole.
+    """
 
     kind: str
     number: Number
@@ -20,7 +25,13 @@ class Part(NamedTuple):
 
 
 class Level(NamedTuple):
-    """What is held at one level of evidence; `rechecked` says that all of it was recomputed here."""
+    """The amount of an asset that is held at one level of evidence.
+
+    `level`: `proven`, `agreed`, `single` or `declared`.
+    `number`: the amount.
+    `share`: its part of what is held.
+    `rechecked`: whether all of it was recomputed here from records.
+    """
 
     level: HeldLevel
     number: Number
@@ -29,9 +40,12 @@ class Level(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """What a verdict rests on that was not checked: amounts by asset and reason, and how many documents.
+    """The inputs of a verdict that were not checked.
 
-    `lowest` are the assets whose lowest count around the pins was not recomputed.
+    `amounts`: asset, reason and amount. `unavailable`: the records are withheld; `dump`: a dump of all unspent outputs
+    of the chain is needed.
+    `documents`: the number of documents that are not available.
+    `lowest`: the assets whose lowest count around the pins was not recomputed.
     """
 
     amounts: tuple[tuple[str, Literal["unavailable", "dump"], Number], ...]
@@ -40,10 +54,18 @@ class Rest(NamedTuple):
 
 
 class CoverageRow(NamedTuple):
-    """One asset: owed and held, and coverage as the statement's figures give it, never capped.
+    """One asset: what is owed and what is held.
 
-    `counted` is there where a chain has a window and fewer coins count than are held; `denied` are tokens that their
-    contract does not let move.
+    `asset`: its name.
+    `decimals`: a base unit is 10^-decimals.
+    `owed`: to customers.
+    `held`: for customers, coins and money.
+    `counted`: what of it counts where windows found less around a pin; None when all that is held counts.
+    `denied`: what of it is tokens that their contract does not let the holders move; None for none.
+    `coverage`: counted divided by owed, by the statement's figures; above 100 % as it is.
+    `levels`: what is held by level of evidence.
+    `met`: whether what counts reaches what is owed.
+    `rest`: the inputs that were not checked; None when all were.
     """
 
     asset: str
@@ -59,7 +81,7 @@ class CoverageRow(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """One asset's total, divided into parts that add up to it."""
+    """One asset's total and the parts that add up to it."""
 
     asset: str
     total: Number

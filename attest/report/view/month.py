@@ -1,4 +1,4 @@
-"""A verified month and the rows of its lists, as plain values."""
+"""The view of a verified month, and the rows of its lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from attest.report.view.rules import PolicyView, ReserveView
 
 
 class LowestRow(NamedTuple):
-    """The lowest count of an asset on a chain around and at its pin; `height` is None where it was not recomputed."""
+    """The lowest count of an asset on a chain, of those at its pin and around it.
+
+    `chain`: CAIP-2.
+    `asset`: its name.
+    `number`: the lowest amount.
+    `height`: the block at which it was counted; None when it was not recomputed here.
+    `levels`: the levels of evidence of that count, when it was recomputed.
+    """
 
     chain: str
     asset: str
@@ -25,7 +32,17 @@ class LowestRow(NamedTuple):
 
 
 class PinRow(NamedTuple):
-    """A pinned block; `reason` says why it is far from the snapshot, `nodes` how many nodes agreed on it."""
+    """The pinned block of a chain, at which its wallets were read.
+
+    `chain`: CAIP-2.
+    `height`: of the block.
+    `block_hash`: hex.
+    `time`: of the block.
+    `reason`: the exchange's words for a block far from the snapshot; None when there are none.
+    `nodes`: the number of nodes that gave its figures alike; None when no record shows that.
+    `coin`: the asset that is the chain's own coin, when records show it.
+    `tokens`: asset and address of the contract, for each token that records show.
+    """
 
     chain: str
     height: Number
@@ -38,7 +55,12 @@ class PinRow(NamedTuple):
 
 
 class NegativeRow(NamedTuple):
-    """Accounts of an asset that owe the exchange, which no other customer's balance is set against."""
+    """The accounts of an asset with a negative balance: they owe the exchange and lower no other customer's claim.
+
+    `asset`: its name.
+    `accounts`: their number.
+    `total`: what they owe together.
+    """
 
     asset: str
     accounts: Number
@@ -46,7 +68,16 @@ class NegativeRow(NamedTuple):
 
 
 class DeclarationRow(NamedTuple):
-    """What management or a document says: by kind, with its fields as far as it has them."""
+    """One declaration of management or of a document; a field that its kind does not have is None.
+
+    `kind`: as `attest.policy.inputs.DeclarationKind` lists them.
+    `name`: what is declared: a bucket, a custodian, a measure.
+    `unit`: the asset or currency of `number`.
+    `number`: the amount declared.
+    `tier`: that of a custodian.
+    `since`, `until`: the time for which it holds.
+    `leaf`: the evidence leaf behind it, hex.
+    """
 
     kind: str
     name: str
@@ -59,7 +90,15 @@ class DeclarationRow(NamedTuple):
 
 
 class HeldRow(NamedTuple):
-    """What only a custodian or bank says that it holds, which counts nowhere."""
+    """An amount that only a custodian or bank says that it holds; it counts in no coverage and for no policy.
+
+    `asset`: its name.
+    `custodian`: who says so.
+    `purpose`: `customer`, `guarantee` or `compensation`.
+    `chain`: CAIP-2; None for no chain.
+    `number`: the amount.
+    `available`: whether the record behind it is available here.
+    """
 
     asset: str
     custodian: str
@@ -70,7 +109,13 @@ class HeldRow(NamedTuple):
 
 
 class CheckRow(NamedTuple):
-    """One check of segregation; `what` and `detail` are English sentences."""
+    """One check of segregation.
+
+    `what`: the check, in English.
+    `asset`: the asset it concerns.
+    `verdict`: its outcome.
+    `detail`: the figures behind it, in English.
+    """
 
     what: str
     asset: str
@@ -79,7 +124,13 @@ class CheckRow(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    """One numbered step of verification; `detail` is an English sentence."""
+    """One numbered step of verification.
+
+    `number`: from 1, as in protocol.md.
+    `title`: in English.
+    `status`: its outcome.
+    `detail`: what was found, in English.
+    """
 
     number: int
     title: str
@@ -88,7 +139,12 @@ class StepRow(NamedTuple):
 
 
 class SignerRow(NamedTuple):
-    """One key whose signature counts, and when a timestamp says that it was there."""
+    """One key whose signature counts.
+
+    `role`: by the trust root.
+    `fingerprint`: of the key, hex.
+    `timestamp`: the time that an authority gave its signature; None without a timestamp.
+    """
 
     role: str
     fingerprint: str
@@ -96,7 +152,13 @@ class SignerRow(NamedTuple):
 
 
 class RootRow(NamedTuple):
-    """One trust root, by fingerprint and words; `in_force` says that it was when the statement was issued."""
+    """One trust root.
+
+    `version`: from 1.
+    `fingerprint`: hex.
+    `words`: the fingerprint as 24 words, to be compared by voice.
+    `in_force`: whether it was in force when the statement was issued.
+    """
 
     version: int
     fingerprint: str
@@ -105,7 +167,12 @@ class RootRow(NamedTuple):
 
 
 class FindingRow(NamedTuple):
-    """One thing that an auditor did and found, in the auditor's words."""
+    """One procedure of an auditor, in the auditor's words.
+
+    `procedure`: what was done.
+    `finding`: what was found.
+    `exception`: whether the auditor notes it as an exception.
+    """
 
     procedure: str
     finding: str
@@ -113,7 +180,15 @@ class FindingRow(NamedTuple):
 
 
 class AuditorReport(NamedTuple):
-    """A report of an auditor about the statement."""
+    """An auditor's report about the statement.
+
+    `auditor`: the name.
+    `standard`: the standard of the engagement, in the auditor's words.
+    `issued_at`: the time of the report.
+    `signed`: the fingerprints of the keys that signed it, ascending.
+    `findings`: its procedures, in order.
+    `exceptions`: the number of findings that are exceptions.
+    """
 
     auditor: str
     standard: str
@@ -124,7 +199,12 @@ class AuditorReport(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """A file that the statement names, by digest; `there` says that it was beside the bundle."""
+    """A file that the statement names.
+
+    `name`: beside the bundle.
+    `sha256`: its digest by the statement, hex.
+    `there`: whether it was beside the bundle.
+    """
 
     name: str
     sha256: str
@@ -135,10 +215,43 @@ class FileRow(NamedTuple):
 class MonthView:
     """A verified month.
 
-    `verdict` is NOT MET when a coverage, a rule or another step but freshness is: whoever reads the page compares
-    `expires_at` with the own clock. `unchecked_steps` are the numbers of the steps that could not be run to their end.
-    `strangers` are custodians whose confirmations count though nobody vouched for their keys; `other_networks` are
-    chains of customers' coins that are none of the main networks that attest knows: anybody can make a network.
+    `entity`: the exchange's name.
+    `origin`: its origin in trust roots and statements, a domain name.
+    `lei`: its legal entity identifier (ISO 17442), when the statement has one.
+    `period`: the month, `2026-10`.
+    `sequence`: the number of the statement, from 0.
+    `digest`: SHA-256 of the statement, hex.
+    `previous`: the digest of the statement before it, hex; None for the first.
+    `snapshot_at`: the instant to which all figures belong.
+    `issued_at`: when the statement was made.
+    `expires_at`: until when it is fresh. A reader compares it with a clock; no verdict here does.
+    `verdict`: NOT MET when a coverage, a rule or any step but freshness is.
+    `steps`: those of verification, in order.
+    `unchecked_steps`: the numbers of the steps that could not be run to their end.
+    `coverage`: a row for each asset.
+    `storage`: for each asset, where it lies.
+    `control`: for each asset, what shows control of it.
+    `strangers`: custodians whose confirmations count although nobody vouched for their keys.
+    `other_networks`: chains of customers' coins that are no main network which attest knows; anybody can make one.
+    `reserves`: a row for each rule that asks for a reserve.
+    `policies`: those that were evaluated.
+    `missing_policies`: the ids of those that could not be, because their files are not available.
+    `lowest`: the lowest counts of windows.
+    `pins`: the pinned blocks.
+    `negatives`: accounts that owe the exchange, by asset.
+    `included`: the products that the statement covers.
+    `excluded`: the products that it does not cover, each with the reason.
+    `declarations`: what management and documents say, without the lowest counts.
+    `held`: what only custodians and banks say that they hold.
+    `checks`: those of segregation.
+    `signers`: the keys whose signatures count.
+    `thresholds`: for each role, the number of keys that must have signed.
+    `roots`: the trust roots, from the pinned one on.
+    `reports`: those of auditors.
+    `files`: those that the statement names.
+    `bundle_sha256`: SHA-256 of the bundle, hex.
+    `tool`: name and version of the program that made the statement.
+    `auditor`: the auditor's edition; None in a public view.
     """
 
     entity: str

@@ -1,4 +1,4 @@
-"""What the auditor's edition has beside the public one, as plain values."""
+"""The auditor's edition of a month: what it shows beside the public one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from attest.report.numbers import Number
 
 
 class TieLine(NamedTuple):
-    """Auditor's edition: one line of reserves or money, with how much of it was recomputed from records."""
+    """One line of the statement's reserves or money.
+
+    `chain`: CAIP-2; None for money.
+    `purpose`: `customer`, `guarantee` or `compensation`.
+    `storage`: `cold`, `hot` or `other`; None for money.
+    `evidence`: the level of evidence; `declared` for money.
+    `control`: what shows control; None for money.
+    `wallets`: their number; None for money.
+    `number`: the amount.
+    `rechecked`: whether all of it was recomputed here from records.
+    """
 
     chain: str | None
     purpose: str
@@ -23,9 +33,14 @@ class TieLine(NamedTuple):
 
 
 class TieRow(NamedTuple):
-    """Auditor's edition: one asset tied from its tree to the statement's lines of reserves and money.
+    """One asset, tied from its liability tree to the statement's lines of reserves and money.
 
-    The lines whose purpose is `customer` add up to `held`.
+    `asset`: its name.
+    `root`: the root of the tree, hex.
+    `leaves`: their number.
+    `owed`: the total of the tree.
+    `lines`: of reserves and money; those whose purpose is `customer` add up to `held`.
+    `held`: for customers.
     """
 
     asset: str
@@ -37,7 +52,15 @@ class TieRow(NamedTuple):
 
 
 class WalletView(NamedTuple):
-    """Auditor's edition: what shows control of one wallet, and the records behind it."""
+    """One wallet.
+
+    `wallet`: its id.
+    `chain`: CAIP-2.
+    `purpose`: `customer`, `guarantee` or `compensation`.
+    `storage`: `cold`, `hot` or `other`.
+    `control`: what shows control of it.
+    `records`: the indices of the records behind that.
+    """
 
     wallet: str
     chain: str
@@ -48,7 +71,13 @@ class WalletView(NamedTuple):
 
 
 class RecordRow(NamedTuple):
-    """Auditor's edition: one record of the evidence that is available; `of` names wallet, asset or document."""
+    """One available record of the evidence.
+
+    `number`: its index in the evidence.
+    `type`: the type of the record.
+    `of`: its wallet, asset, document or other subject.
+    `leaf`: its evidence leaf, hex.
+    """
 
     number: int
     type: str
@@ -58,7 +87,14 @@ class RecordRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuditorView:
-    """What the auditor's edition has beside the public one."""
+    """What the auditor's edition shows beside the public one.
+
+    `ties`: a row for each asset.
+    `wallets`: those of the statement that records show.
+    `records`: those that are available, in order.
+    `withheld`: the number of records that are not available.
+    `evidence_root`: the root of the evidence tree, hex.
+    """
 
     ties: tuple[TieRow, ...]
     wallets: tuple[WalletView, ...]

@@ -1,4 +1,4 @@
-"""Policies, their rules and the reserves that they ask for, as plain values."""
+"""Policies, their rules, and the reserves that they ask for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from attest.report.view.held import Part, Rest
 
 
 class LineView(NamedTuple):
-    """One comparison of a rule. `unit` is an asset, a currency, `ratio` or `times`; figures of ratios are exact texts.
+    """One comparison of a rule.
 
-    `required` is rounded up and `available` down; where `required` is a limit, `at_most`, the other way round.
+    `subject`: what is compared: an asset, a custodian, an activity.
+    `unit`: the unit of the three figures: an asset, a currency, `ratio` or `times`.
+    `required`: what the rule asks for, rounded up; a limit, rounded down, with `at_most`. None when not known.
+    `available`: what it is compared with, rounded down; rounded up with `at_most`. None when not known.
+    `shortfall`: by how much it is short, or above the limit. None when not known.
+    `at_most`: whether `required` is a limit.
+    `only_shown`: whether the two stand side by side without a verdict.
+    `verdict`: on this comparison.
+    `checked`: whether all inputs of the comparison were checked.
     """
 
     subject: str
@@ -28,7 +36,14 @@ class LineView(NamedTuple):
 
 
 class FigureView(NamedTuple):
-    """One figure on the way to a verdict, as `attest policy explain` says it, in English."""
+    """One figure on the way to a verdict, as `attest policy explain` shows it.
+
+    `name`: for programs.
+    `text`: what it is, in English.
+    `number`: its value.
+    `unit`: an asset, a currency, `ratio`, `times` or `points`.
+    `source`: where it comes from, in English.
+    """
 
     name: str
     text: str
@@ -38,7 +53,19 @@ class FigureView(NamedTuple):
 
 
 class RuleView(NamedTuple):
-    """One rule: its kind by its key, where it stands written, its standing and verdict, and the comparisons."""
+    """One rule and its verdict.
+
+    `id`: unique within the policy.
+    `kind`: the key of its kind.
+    `asks`: its requirement, in English.
+    `citation`: where it stands written.
+    `standing`: as law.
+    `verdict`: on the rule.
+    `lines`: its comparisons.
+    `figures`: those behind them.
+    `notes`: English sentences on what was not counted or is missing.
+    `rest`: the inputs that were not checked; None when all were.
+    """
 
     id: str
     kind: str
@@ -53,7 +80,15 @@ class RuleView(NamedTuple):
 
 
 class PolicyView(NamedTuple):
-    """One policy of the statement; `shipped` says that it is a rule set of this release and not the exchange's own."""
+    """One policy of the statement.
+
+    `id`, `version`, `title`, `jurisdiction`, `note`: as the policy states them.
+    `as_of`: the day on which somebody last compared it with its sources.
+    `standing`: as law, of rules that state none of their own.
+    `shipped`: whether it is a rule set of this release; otherwise it is the exchange's own.
+    `sha256`: the hash by which the statement names it, hex.
+    `rules`: in the policy's order.
+    """
 
     id: str
     version: str
@@ -68,11 +103,20 @@ class PolicyView(NamedTuple):
 
 
 class ReserveView(NamedTuple):
-    """One rule's required reserve, against what counts of coins, money and contracts by its haircuts and caps.
+    """The reserve that one rule requires, and what counts towards it after haircuts and caps.
 
-    `decimals` are the currency's. The parts are named `coins`, `deposits`, `insurance`, `bank-guarantee`,
-    `trust-deposit`, `escrow`, or as the figure of the accounts is. Each is rounded down by itself, so that they may
-    add up to less than `available` by some units.
+    `policy`, `title`: the policy's id and title.
+    `rule`: the rule's id.
+    `standing`: as law.
+    `currency`: of all amounts.
+    `decimals`: those of the currency.
+    `required`: rounded up.
+    `available`: rounded down.
+    `covered`: available divided by required.
+    `parts`: what counts, by kind: `coins`, `deposits`, `insurance`, `bank-guarantee`, `trust-deposit`, `escrow`, or the
+    name of a figure of the accounts. Each is rounded down by itself, so that they may add up to some units less.
+    `verdict`: on the rule.
+    `rest`: the inputs that were not checked; None when all were.
     """
 
     policy: str

@@ -1,7 +1,7 @@
-"""The words of reports and sites, in English and Japanese, each by a key that is in both.
+"""The words of reports, in English and Japanese. Every key is in both languages.
 
 A key is a place and a name, like `heading.coverage` or `level.proven`. Placeholders stand in braces, as `str.format`
-fills them in.
+fills them.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ _WORDS: Final = {"en": MappingProxyType(EN), "ja": MappingProxyType(JA)}
 
 
 def words(lang: Language) -> Mapping[str, str]:
-    """The words of a language; the keys are those of every other one."""
+    """The words of a language, by key."""
     return _WORDS[lang]

@@ -1,4 +1,4 @@
-"""The words that only a site of all months has, beside those of reports, in English and Japanese."""
+"""The words of a site of all months, beside those of reports, in English and Japanese."""
 
 from __future__ import annotations
 
@@ -155,10 +155,10 @@ _WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
 
 
 def site_words(lang: Language) -> Mapping[str, str]:
-    """The words of reports and of sites in a language."""
+    """The words of reports and sites in a language, by key."""
     return _WORDS[lang]
 
 
 def verdict(state: str, lang: Language) -> str:
-    """The verdict of a month on a site, by the state of its row."""
+    """The words for the verdict on a month, by the state of its row."""
     return _WORDS[lang][_STATES[state]]
