@@ -1,4 +1,4 @@
-"""What the demo exchange owns and how its chains are made: the content of `fixtures/demo/funding.toml`."""
+"""The plan of the demo exchange: what it owns and how its chains are made, as `fixtures/demo/funding.toml` says."""
 
 from __future__ import annotations
 
@@ -26,16 +26,30 @@ class _Fixture(BaseModel):
 
 
 class Coin(_Fixture):
-    """One output of `amount` satoshi, at `index` of the wallet's descriptor."""
+    """One output of a wallet.
+
+    `amount`: satoshi.
+    `index`: of the address, in the wallet's descriptor.
+    """
 
     amount: Amount
     index: int = 0
 
 
 class BitcoinWallet(_Fixture):
-    """A wallet and its coins; `amount` is their sum in satoshi, without `spent`, `late` and `unconfirmed`.
+    """A Bitcoin wallet; amounts are satoshi.
 
-    `spends_late` says that the first of the coins is spent again after the pinned block.
+    `id`, `purpose`, `storage`, `asset`: as the config has them.
+    `amount`: the sum of `coins`, which the wallet holds at the pinned block.
+    `address`: of a wallet without a descriptor.
+    `descriptor`: of a wallet with several addresses.
+    `last_index`: the last address of the descriptor that counts.
+    `keys`: its private keys, WIF or extended, with which the demo spends its coins.
+    `coins`: its outputs at the pinned block.
+    `spent`: an output that is paid and spent again before the pinned block.
+    `late`: an output that is paid after the pinned block.
+    `spends_late`: whether the first of the coins is spent after the pinned block.
+    `unconfirmed`: a payment that stays outside any block.
     """
 
     id: str
@@ -55,7 +69,13 @@ class BitcoinWallet(_Fixture):
 
 
 class BitcoinPlan(_Fixture):
-    """The regtest chain: block `pinned_height` has the timestamp `pinned_time`."""
+    """The regtest chain.
+
+    `pinned_height`, `pinned_time`: height and timestamp of the pinned block.
+    `block_seconds`: between two blocks.
+    `faucet_address`, `faucet_key`: of the faucet that pays all wallets.
+    `wallets`: those it pays, in order.
+    """
 
     pinned_height: int
     pinned_time: datetime
@@ -66,7 +86,12 @@ class BitcoinPlan(_Fixture):
 
 
 class Token(_Fixture):
-    """The ERC-20 contract of the demo."""
+    """The ERC-20 contract of the demo.
+
+    `symbol`, `decimals`: of the token.
+    `address`: at which it comes to lie.
+    `supply`: base units, all of them its deployer's at first.
+    """
 
     symbol: str
     address: str
@@ -75,7 +100,13 @@ class Token(_Fixture):
 
 
 class EthereumWallet(_Fixture):
-    """An address with its wei and token units at the finalized block; `late` wei arrive after it."""
+    """An Ethereum wallet of one address.
+
+    `id`, `purpose`, `storage`: as the config has them.
+    `eth`: wei at the pinned block.
+    `dusd`: base units of the token at the pinned block.
+    `late`: wei that arrive after the pinned block.
+    """
 
     id: str
     purpose: str
@@ -87,7 +118,15 @@ class EthereumWallet(_Fixture):
 
 
 class EthereumPlan(_Fixture):
-    """The anvil chain: block `pinned_height` has the timestamp `pinned_time`."""
+    """The anvil chain.
+
+    `chain_id`: that of EIP-155.
+    `pinned_height`, `pinned_time`: height and timestamp of the pinned block.
+    `block_seconds`: between two blocks.
+    `mnemonic`: the words from which the wallets' keys are derived.
+    `token`: the ERC-20 contract.
+    `wallets`: those that are paid, in order.
+    """
 
     chain_id: int
     pinned_height: int
@@ -110,5 +149,5 @@ class Plan(_Fixture):
 
 
 def load_plan() -> Plan:
-    """What the demo exchange owns, from `funding.toml`."""
+    """The plan in `fixtures/demo/funding.toml`."""
     return Plan.model_validate(tomllib.loads(fixture_path("demo/funding.toml").read_text(encoding="utf-8")))

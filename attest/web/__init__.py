@@ -1,4 +1,7 @@
-"""The page in which customers verify: one file of HTML, `verify.html`, which is built from `verify` and checked in."""
+"""The page in which customers verify their own balance: one file of HTML, `verify.html`.
+
+It is built from the sources in `verify` and checked in, so that a release needs no tools of the browser's world.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from importlib import resources
 
 
 def shipped_page() -> bytes:
-    """The page that came with this attest, without a trust root."""
+    """The page of this release, without a trust root."""
     return resources.files("attest").joinpath("web", "verify.html").read_bytes()
 
 
 def page_digest() -> str:
-    """What that page is compared by: its SHA-256, in hex."""
+    """SHA-256 of `shipped_page`, hex, by which a customer compares the page."""
     return sha256(shipped_page()).hexdigest()
