@@ -96,7 +96,7 @@ def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
     return BeforeValidator(convert)
 
 
-def _schema(pattern: str, **more: Any) -> WithJsonSchema:
+def _schema(pattern: str, **more: object) -> WithJsonSchema:
     """What JSON Schema says of a value that is a string in documents."""
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
 

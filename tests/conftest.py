@@ -18,6 +18,7 @@ import pytest
 
 from attest.attestation import monthly
 from attest.attestation import snapshot as snapshots
+from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import sign
@@ -108,23 +109,43 @@ class Exchange:
         found = verdicts(policies, Statement.from_value(value, what="a statement").predicate)
         value["predicate"]["policies"] = [item.to_value() for item in found]
 
-    def verify(self, bundle: bytes | None = None, **options: Any) -> Verified:
+    @property
+    def anchors(self) -> Anchors:
+        return Anchors.keys([self.signer.public])
+
+    def verify(
+        self,
+        bundle: bytes | None = None,
+        *,
+        anchors: Anchors | None = None,
+        now: datetime = NOW,
+        sources: Sources | None = None,
+        known: Known = Known(),
+        tell: Callable[[Step], None] = lambda _: None,
+    ) -> Verified:
+        """Verify the bundle, by the exchange's key and with the files beside it where nothing else is given."""
         return verify(
             self.bundle if bundle is None else bundle,
-            **{
-                "exchange_keys": [self.signer.public],
-                "threshold": 1,
-                "now": NOW,
-                "files": self.files.get,
-                **options,
-            },
+            anchors or self.anchors,
+            now=now,
+            sources=sources or Sources(self.files.get),
+            known=known,
+            tell=tell,
         )
 
-    def failing_step(self, bundle: bytes | None = None, **options: Any) -> tuple[int, str]:
+    def failing_step(
+        self,
+        bundle: bytes | None = None,
+        *,
+        anchors: Anchors | None = None,
+        now: datetime = NOW,
+        sources: Sources | None = None,
+        known: Known = Known(),
+    ) -> tuple[int, str]:
         """The number of the step that fails, and the error's code."""
         steps: list[Step] = []
         with pytest.raises(Exception) as caught:  # noqa: PT011 (the code below is the assertion)
-            self.verify(bundle, tell=steps.append, **options)
+            self.verify(bundle, anchors=anchors, now=now, sources=sources, known=known, tell=steps.append)
         assert [step.number for step in steps if step.status == "FAILED"] == [steps[-1].number]
         return steps[-1].number, caught.value.code  # type: ignore[attr-defined]
 

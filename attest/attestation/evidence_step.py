@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest.amounts import format_amount
 from attest.attestation.declarations import recheck_declarations
@@ -15,7 +15,7 @@ from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
 from attest.errors import VerificationError
 from attest.formats import changed_on_its_way
-from attest.lines import Content, chunks, digest, opened
+from attest.lines import chunks, digest, opened
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_auditor_edition, read_public_edition
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
@@ -24,7 +24,8 @@ from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDoc
 from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 
-Files = Callable[[str], Content | None]
+if TYPE_CHECKING:
+    from attest.attestation.anchors import Files
 
 
 class Basis(NamedTuple):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attest.attestation.additions import check_counts
+from attest.attestation.anchors import Anchors, Files, Known, Sources
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.envelope import Envelope, sign
-from attest.attestation.evidence_step import Files
 from attest.attestation.keys import PublicKey, Signer, Signs
 from attest.attestation.months import Before, previous, published, published_months
 from attest.attestation.payloads import PayloadRecord, PayloadTakenError
@@ -93,12 +93,10 @@ class Issuer:
         trial = Signer.generate("ed25519")
         return verify(
             _bundle(payload, trial),
-            exchange_keys=[trial.public, *self.own.keys],
-            threshold=1,
+            Anchors.keys([trial.public, *self.own.keys]),
             now=self.now,
-            files=files,
-            previous=before.bundle,
-            custodians=self.custodians,
+            sources=Sources(files),
+            known=Known(previous=before.bundle, custodians=self.custodians),
         )
 
     def stays(self, unfinished: Unfinished) -> bool:
@@ -180,11 +178,10 @@ class Issuer:
     def _verify(self, bundle: bytes, files: Files, period: str) -> Verified:
         return verify(
             bundle,
+            self.own.anchors,
             now=self.now,
-            files=files,
-            previous=self.before(period).bundle,
-            custodians=self.custodians,
-            **self.own.anchors,
+            sources=Sources(files),
+            known=Known(previous=self.before(period).bundle, custodians=self.custodians),
         )
 
     def _remove(self, journal: Path) -> None:

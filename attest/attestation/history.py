@@ -10,13 +10,12 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
+from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.bundle import BUNDLE_ENDING, parse_bundle
 from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Claimed, Finding, Month
 from attest.attestation.following import following
 from attest.attestation.statement import parse_statement
-from attest.attestation.timestamp import Authorities
-from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified, verify
 from attest.errors import AttestError, UnavailableError
 from attest.lines import Content
@@ -36,10 +35,8 @@ class History:
 
 def check_history(
     bundles: Mapping[str, bytes],
+    anchors: Anchors,
     *,
-    trust: Trust,
-    later_roots: Sequence[Envelope],
-    authorities: Authorities,
     now: datetime,
     files: Callable[[str, str], Content | None],
     see: Callable[[str, Verified], None] = lambda *_: None,
@@ -52,19 +49,12 @@ def check_history(
     others. What is wrong is returned, never raised.
     """
     findings: list[Finding] = []
-    roots = _roots(bundles, trust, later_roots, findings)
+    anchors = replace(anchors, later_roots=_roots(bundles, anchors, findings))
     months: list[Month] = []
     unverified: list[Claimed] = []
     for name, data in sorted(bundles.items()):
         try:
-            verified = verify(
-                data,
-                trust=trust,
-                later_roots=roots,
-                authorities=authorities,
-                now=now,
-                files=partial(files, name),
-            )
+            verified = verify(data, anchors, now=now, sources=Sources(partial(files, name)))
         except AttestError as error:
             claimed = _claimed(name, data)
             unverified += claimed
@@ -80,10 +70,8 @@ def check_history(
     return History(tuple(months), tuple(findings))
 
 
-def _roots(
-    bundles: Mapping[str, bytes], trust: Trust, later_roots: Sequence[Envelope], findings: list[Finding]
-) -> list[Envelope]:
-    """All trust roots that follow `trust`, whichever bundle carries them.
+def _roots(bundles: Mapping[str, bytes], anchors: Anchors, findings: list[Finding]) -> tuple[Envelope, ...]:
+    """All trust roots that follow the pinned one of `anchors`, whichever bundle carries them.
 
     When they do not make one chain, those of a bundle that does not follow the others by itself are left out, and told.
     """
@@ -91,14 +79,14 @@ def _roots(
     for name, data in sorted(bundles.items()):
         with suppress(AttestError):  # said where the bundle is verified
             carried[name] = parse_bundle(data).trust_roots
-    found = list(dict.fromkeys([*later_roots, *chain.from_iterable(carried.values())]))
+    found = list(dict.fromkeys([*anchors.later_roots, *chain.from_iterable(carried.values())]))
     with suppress(AttestError):
-        trust.followed_by(found)
-        return found
-    found = list(later_roots)
+        anchors.following(found)
+        return tuple(found)
+    found = list(anchors.later_roots)
     for name, roots in carried.items():
         try:
-            trust.followed_by((*found, *roots))
+            anchors.following((*found, *roots))
         except AttestError as error:
             findings.append(
                 Finding(
@@ -110,7 +98,7 @@ def _roots(
             )
         else:
             found += [root for root in roots if root not in found]
-    return found
+    return tuple(found)
 
 
 def _claimed(name: str, data: bytes) -> list[Claimed]:

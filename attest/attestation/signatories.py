@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, Protocol
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import VerifiedReport, reports_of, verify_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import Envelope, SignatureCount, verify_signatures
-from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Predicate
 from attest.attestation.timestamp import Authorities, verify_timestamps
 from attest.attestation.trust import RoleName, Root, Signed, Trust
@@ -52,52 +52,47 @@ class Detail(Protocol):
 def check_signatures(
     step: Callable[[int], AbstractContextManager[Detail]],
     bundle: Bundle,
-    *,
-    trust: Trust | None,
-    later_roots: Sequence[Envelope],
-    exchange_keys: Sequence[PublicKey],
-    threshold: int,
-    roles: Sequence[RoleName],
-    unfinished: bool,
+    anchors: Anchors,
     now: datetime,
-) -> tuple[Trust | None, SignatureCount]:
+) -> tuple[Anchors, SignatureCount]:
     """Steps 1 to 3: the chain of trust roots as far as it leads, and who signed.
 
-    Which root was in force is only known once the statement has been read: until then the thresholds of any will
-    do, and `find_signatories` decides; `unfinished` leaves them to those who have yet to sign. Raises
-    `MalformedError`, `VerificationError`.
+    Returns the `anchors` with that chain. Which root was in force is only known once the statement has been read: until
+    then the thresholds of any will do, and `find_signatories` decides; while a statement is unfinished, they are left
+    to those who have yet to sign. Raises `MalformedError`, `VerificationError`.
     """
     with step(1) as detail:
+        anchors = anchors.following(bundle.trust_roots)
+        trust = anchors.trust
         if trust is None:
             detail.open("no trust root was given; the key you named is trusted by itself")
         else:
-            trust = trust.followed_by((*later_roots, *bundle.trust_roots))
             current, pinned = trust.current(now), trust.roots[0]
             detail.append(f"trust root {pinned.version} of {pinned.document.origin} was pinned: {pinned.fingerprint}")
             if current is not pinned:
                 detail.append(f"it leads to trust root {current.version}: {current.fingerprint}")
 
     with step(2) as detail:
-        keys = exchange_keys if trust is None else trust.keys("exchange", "auditor")
+        keys = anchors.exchange_keys if trust is None else trust.keys("exchange", "auditor")
         count = verify_signatures(bundle.envelope, keys)
         detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
 
     with step(3) as detail:
-        if trust is not None and unfinished:
+        if trust is not None and anchors.unfinished:
             root = trust.current(now)
-            met = all(root.roles[role].met_by(count.signed) for role in roles if role in root.roles)
-            (detail.append if met else detail.open)(f"so far {_sentence(root, count.signed, roles)}")
+            met = all(root.roles[role].met_by(count.signed) for role in anchors.roles if role in root.roles)
+            (detail.append if met else detail.open)(f"so far {_sentence(root, count.signed, anchors.roles)}")
         elif trust is not None:
-            detail.append(_thresholds_reached(trust, count, roles))
-        elif len(count.signed) < threshold:
+            detail.append(_thresholds_reached(trust, count, anchors.roles))
+        elif len(count.signed) < anchors.threshold:
             raise VerificationError(
                 "signature/threshold",
-                f"{len(count.signed)} of the exchange's keys signed; {threshold} must",
+                f"{len(count.signed)} of the exchange's keys signed; {anchors.threshold} must",
                 hint="is this the key of the exchange that published the bundle?",
             )
         else:
-            detail.append(f"exchange {len(count.signed)} of {threshold}")
-    return trust, count
+            detail.append(f"exchange {len(count.signed)} of {anchors.threshold}")
+    return anchors, count
 
 
 def _thresholds_reached(trust: Trust, count: SignatureCount, roles: Sequence[RoleName]) -> str:
@@ -112,26 +107,17 @@ def _thresholds_reached(trust: Trust, count: SignatureCount, roles: Sequence[Rol
 
 
 def find_signatories(
-    bundle: Bundle,
-    predicate: Predicate,
-    count: SignatureCount,
-    *,
-    trust: Trust | None,
-    roles: Sequence[RoleName],
-    unfinished: bool,
-    authorities: Authorities,
-    now: datetime,
+    bundle: Bundle, predicate: Predicate, count: SignatureCount, anchors: Anchors, now: datetime
 ) -> Signatories:
-    """Whose signatures count at the time the statement was issued; `roles` are those whose thresholds must be reached.
+    """Whose signatures count at the time the statement was issued, by `anchors` whose chain was followed.
 
-    While `unfinished`, one signature of each will do.
-    Timestamps are believed when an authority of `authorities` made them. Raises `MalformedError`,
-    `VerificationError`.
+    Raises `MalformedError`, `VerificationError`.
     """
+    trust, roles = anchors.trust, anchors.roles
     statement = sha256(bundle.envelope.payload).digest()
     proven: Mapping[tuple[bytes, str], datetime] = {}
-    if authorities:
-        proven = verify_timestamps(bundle.timestamps, stampable(bundle), authorities)
+    if anchors.authorities:
+        proven = verify_timestamps(bundle.timestamps, stampable(bundle), anchors.authorities)
     times = {keyid: time for (payload, keyid), time in proven.items() if payload == statement and keyid in count.signed}
     if any(predicate.issued_at - time > CLOCKS_DIFFER for time in times.values()):
         raise VerificationError("timestamp/early", "a signature was there before the statement says it was issued")
@@ -140,7 +126,7 @@ def find_signatories(
     root = root_of(predicate, trust)
     signed = {fingerprint: times.get(fingerprint) for fingerprint in count.signed}
     counted = {
-        role: trust.standing(role, signed, issued_at=predicate.issued_at, threshold=1 if unfinished else None)
+        role: trust.standing(role, signed, issued_at=predicate.issued_at, threshold=1 if anchors.unfinished else None)
         for role in roles
         if role in root.roles
     }

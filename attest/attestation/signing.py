@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.config import Config
 from attest.attestation.envelope import Envelope
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signs
@@ -35,11 +36,11 @@ class Own(NamedTuple):
         return Trust.pin(self.roots[0]).followed_by(self.roots).keys("exchange")
 
     @property
-    def anchors(self) -> Mapping[str, Any]:
-        """Whom to trust when the exchange verifies its own work, as `verify` takes it."""
+    def anchors(self) -> Anchors:
+        """Whose signatures count when the exchange verifies its own work, though others have yet to sign."""
         if not self.roots:
-            return {"exchange_keys": [self.signer.public], "threshold": 1}
-        return {"trust": Trust.pin(self.roots[0]), "roles": ("exchange",), "unfinished": True}
+            return Anchors.keys([self.signer.public])
+        return Anchors.pinned(self.roots[0], roles=("exchange",), unfinished=True)
 
 
 def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> Own:

@@ -7,25 +7,22 @@ A step that cannot be run is reported as not checked, never as verified.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
+from attest.attestation.anchors import NO_PROOF, Anchors, Ask, Files, Known, Rebuild, Sources
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep, check_control
-from attest.attestation.envelope import Envelope
 from attest.attestation.evidence_step import (
     Beside,
     EvidenceStep,
-    Files,
     basis_of,
     check_against_records,
     read_beside_bundle,
 )
-from attest.attestation.keys import PublicKey
 from attest.attestation.policies import Recomputed, recompute
 from attest.attestation.previous import check_follows, said_to_follow
 from attest.attestation.segregation import Check, WalletRow, segregation_checks, wallet_rows
@@ -42,13 +39,12 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
-from attest.attestation.timestamp import Authorities
-from attest.attestation.trust import RoleName, Trust
+from attest.attestation.trust import Trust
 from attest.attestation.unchecked import Unchecked
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
-from attest.liabilities.tree import StatedTree, check_trees
+from attest.liabilities.tree import check_trees
 from attest.policy.explain import STANDINGS, VERDICT_WORDS, verdict_name
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
@@ -56,8 +52,6 @@ from attest.reserves.recheck import Rechecked
 from attest.reserves.records import Reading
 from attest.reserves.wallets import Control
 from attest.reserves.window_recheck import at_pin
-
-NO_PROOF: Final = "no inclusion proof was given"
 
 TITLES: Final = (
     "size limits and strict JSON",
@@ -79,10 +73,6 @@ TITLES: Final = (
 )
 
 Status = Literal["VERIFIED", "FAILED", "NOT CHECKED", "NOT MET"]
-Ask = Callable[[Predicate, Mapping[int, Any]], Sequence[tuple[str, str, int]]]
-"""Asks nodes for the balances in records: the chain, the node, and how many balances it says the same of."""
-Rebuild = Callable[[str], Sequence[StatedTree]]
-"""Builds the trees of a period again, from the ledger and the secret of its snapshot."""
 
 
 class Step(NamedTuple):
@@ -186,62 +176,31 @@ class _Report:
 
 def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
     bundle_bytes: bytes,
+    anchors: Anchors,
     *,
-    exchange_keys: Sequence[PublicKey] = (),
-    threshold: int = 1,
-    trust: Trust | None = None,
-    later_roots: Sequence[Envelope] = (),
-    roles: Sequence[RoleName] = ("exchange", "auditor"),
-    unfinished: bool = False,
-    authorities: Authorities = (),
     now: datetime,
-    files: Files,
-    previous: bytes | None = None,
-    proof_bytes: bytes | None = None,
-    no_proof: str = NO_PROOF,
-    ask: Ask | None = None,
-    rebuild: Rebuild | None = None,
-    nonce: str | None = None,
-    window_nonce: str | None = None,
-    custodians: Mapping[str, PublicKey] = MappingProxyType({}),
+    sources: Sources = Sources(),
+    known: Known = Known(),
     tell: Callable[[Step], None] = lambda _: None,
 ) -> Verified:
-    """Verify a bundle, and an inclusion proof where one is given.
+    """Verify a bundle at the time `now`, and an inclusion proof where one is known.
 
-    Whose signatures count is said by the pinned `trust`, from which the bundle's trust roots and `later_roots` lead on,
-    for each of `roles`; or, without one, by `exchange_keys` and `threshold`. While a statement is `unfinished`, one
-    signature of each role will do, and step 3 is not checked. `authorities` are those whose timestamps count. `files`
-    returns a file that was published beside the bundle, its bytes or opened, or None. `previous` is the bundle of the
-    statement before, whose own signatures are not looked at; `no_proof` is what step 10 says without a proof; `ask`
-    asks nodes, `rebuild` reads the ledger. `nonce` and `window_nonce` are the hex that the auditor drew for challenges
-    and for windows, `custodians` has the keys of custodians by name, as far as the caller knows them; `tell` hears of
-    each step as it ends. Raises `VerificationError` for what is false and `MalformedError` for what cannot be read,
-    after telling the step that failed.
+    `anchors` say whose signatures count, `sources` what can be read and asked, `known` what nobody else can tell;
+    `tell` hears of each step as it ends. Raises `VerificationError` for what is false and `MalformedError` for what
+    cannot be read, after telling the step that failed.
     """
-    if (trust is None) != bool(exchange_keys) or "exchange" not in roles:
-        raise ValueError("either a trust root or keys with a threshold say whose signatures count, also the exchange's")
-    if trust is None and not 1 <= threshold <= len({key.fingerprint for key in exchange_keys}):
-        raise ValueError("a threshold of signatures needs at least as many distinct keys")
     report = _Report(tell)
 
     with report.step(0) as detail:
         bundle = parse_bundle(bundle_bytes)
-        proof = None
-        if proof_bytes is not None:
-            proof = InclusionProof.from_json(proof_bytes, what="the inclusion proof", max_bytes=MAX_PROOF_BYTES)
+        proof: InclusionProof | str
+        if isinstance(known.proof, str):
+            proof = known.proof
+        else:
+            proof = InclusionProof.from_json(known.proof, what="the inclusion proof", max_bytes=MAX_PROOF_BYTES)
         detail.append(f"bundle of {len(bundle_bytes):,} bytes")
 
-    trust, count = check_signatures(
-        report.step,
-        bundle,
-        trust=trust,
-        later_roots=later_roots,
-        exchange_keys=exchange_keys,
-        threshold=threshold,
-        roles=roles,
-        unfinished=unfinished,
-        now=now,
-    )
+    anchors, count = check_signatures(report.step, bundle, anchors, now)
 
     with report.step(4) as detail:
         if bundle.envelope.payload_type != PAYLOAD_TYPE:
@@ -255,16 +214,14 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.append(f"statement {digest.hex()}")
 
     with report.step(6) as detail:
-        signatories = find_signatories(
-            bundle, predicate, count, trust=trust, roles=roles, unfinished=unfinished, authorities=authorities, now=now
-        )
-        describe(signatories, bundle, count, detail, authorities=authorities, now=now)
+        signatories = find_signatories(bundle, predicate, count, anchors, now)
+        describe(signatories, bundle, count, detail, authorities=anchors.authorities, now=now)
 
     with report.step(7) as detail:
         if (predicate.sequence == 0) != (predicate.previous is None):
             raise VerificationError("statement/sequence", "only the statement with sequence 0 has no previous one")
-        if previous is not None:
-            detail.append(said_to_follow(predicate, check_follows(predicate, previous)))
+        if known.previous is not None:
+            detail.append(said_to_follow(predicate, check_follows(predicate, known.previous)))
         elif predicate.previous is None:
             detail.append("the first statement of its chain")
         else:
@@ -275,28 +232,28 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         detail.extend((f"{len(predicate.assets)} assets, {len(predicate.reserves)} lines of reserves", *far))
         detail.unmet = bool(far)
 
-    records, missing = _check_files(report, statement, files)
+    records, missing = _check_files(report, statement, sources.files)
 
-    holdings = _check_inclusion(report, predicate, digest, no_proof if proof is None else proof, rebuild)
-    evidence = _recheck_evidence(report, predicate, records, window_nonce)
+    holdings = _check_inclusion(report, predicate, digest, proof, sources.rebuild)
+    evidence = _recheck_evidence(report, predicate, records, known.window_nonce)
 
     with report.step(12) as detail:
-        _ask_nodes(detail, predicate, records, ask)
+        _ask_nodes(detail, predicate, records, sources.ask)
     with report.step(13) as detail:
         controlled = _told_control(
             detail,
             check_control(
                 predicate,
                 records,
-                nonce=nonce,
-                custodians=custodians,
-                exchange_keys=exchange_keys if trust is None else trust.keys("root", "exchange"),
+                nonce=known.nonce,
+                custodians=known.custodians,
+                exchange_keys=anchors.own_keys,
             ),
         )
         pinned = at_pin(records)
         wallets = wallet_rows(pinned, _controls(pinned, controlled))
     with report.step(14) as detail:
-        evaluations = _told_policies(detail, recompute(predicate, files), evidence.unchecked)
+        evaluations = _told_policies(detail, recompute(predicate, sources.files), evidence.unchecked)
 
     if predicate.issued_at <= now < predicate.expires_at:
         report.add(
@@ -310,7 +267,7 @@ def verify(  # noqa: PLR0915 (one list of steps, to be read from top to bottom)
         now,
         statement,
         digest,
-        trust,
+        anchors.trust,
         signatories,
         coverage(predicate),
         segregation_checks(

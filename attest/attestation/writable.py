@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from attest.attestation.additions import statement_of
+from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import parse_report, reports_of
 from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import verify_signatures
@@ -22,32 +24,23 @@ from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 
 
-def check_writable(bundle: Bundle, *, trust: Trust | None, authorities: Authorities, now: datetime) -> None:
+def check_writable(bundle: Bundle, anchors: Anchors | None, *, authorities: Authorities, now: datetime) -> None:
     """Raises `AttestError` for what a verifier would fail in steps 1 to 6, as far as the one who writes can know.
 
-    With `trust`, signatures and reports are verified by it at `now`, though others may have yet to sign; without it
-    they are only read. Timestamps are verified by `authorities` where some are named, and by their form otherwise.
+    By `anchors`, signatures and reports are verified at `now`, as far as they are there; without anchors they are only
+    read. Timestamps are verified by `authorities` where some are named, and by their form otherwise.
     """
     try:
         _check_roots(bundle)
         predicate = statement_of(bundle).predicate
         _check_each_key_once(bundle)
-        if trust is None:
+        anchors = None if anchors is None else anchors.following(bundle.trust_roots)
+        if anchors is None or anchors.trust is None:
             _check_reports(bundle, predicate)
         else:
-            chain = trust.followed_by(bundle.trust_roots)
-            chain.current(now)
-            count = verify_signatures(bundle.envelope, chain.keys("exchange", "auditor"))
-            find_signatories(
-                bundle,
-                predicate,
-                count,
-                trust=chain,
-                roles=("exchange",),
-                unfinished=True,
-                authorities=authorities,
-                now=now,
-            )
+            anchors.trust.current(now)
+            count = verify_signatures(bundle.envelope, anchors.trust.keys("exchange", "auditor"))
+            find_signatories(bundle, predicate, count, replace(anchors, unfinished=True), now)
         _check_timestamps(bundle, predicate, authorities)
     except AttestError as error:
         raise error.within("nothing was written, because the bundle would fail for those who verify it") from None

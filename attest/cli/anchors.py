@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from attest.attestation.anchors import Anchors
     from attest.attestation.envelope import Envelope
     from attest.attestation.keys import PublicKey, Signs
     from attest.attestation.timestamp import Authorities
     from attest.attestation.trust import RoleName, Trust
-    from attest.attestation.verify import Step, Verified
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _MISSING: Final = {
@@ -46,6 +50,20 @@ signer_options = [
 ]  # fmt: skip
 
 
+def gathered(name: str, kind: type[DataclassInstance]) -> Callable[[Any], Any]:
+    """Decorate a command so that it gets the options named like the fields of `kind` as one value of it, `name`."""
+
+    def decorate(command: Any) -> Any:
+        @wraps(command)
+        def gather(*arguments: object, **options: object) -> Any:
+            of = {field.name: options.pop(field.name) for field in fields(kind)}
+            return command(*arguments, **{name: kind(**of)}, **options)
+
+        return gather
+
+    return decorate
+
+
 def with_options(*options: Any) -> Callable[[Any], Any]:
     """Decorate a command with `options`, in their order."""
 
@@ -59,13 +77,19 @@ def with_options(*options: Any) -> Callable[[Any], Any]:
 
 def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
     """The private key that `signer_options` name."""
-    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
     from attest.attestation.signers import open_signer
     from attest.cli.passphrase import secrets_from
+
+    known = None if public is None else read_key(public)
+    return open_signer(uri, public=known, secrets=secrets_from(passphrase_fd))
+
+
+def read_key(path: Path) -> PublicKey:
+    """The public key in a file."""
+    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
     from attest.files import read_bounded
 
-    known = None if public is None else PublicKey.from_pem(read_bounded(public, MAX_KEY_BYTES), what=str(public))
-    return open_signer(uri, public=known, secrets=secrets_from(passphrase_fd))
+    return PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
 
 
 def read_root(path: Path) -> Envelope:
@@ -82,6 +106,15 @@ def required_root(path: Path | None) -> Path:
     if path is None:
         raise click.UsageError("say whom you trust: --trust-root FILE")
     return path
+
+
+def pinned(path: Path, roles: Sequence[RoleName]) -> Anchors:
+    """Whoever the trust root in a file names, with no later root yet; the thresholds of `roles` must be reached."""
+    from attest.attestation.anchors import Anchors
+
+    root = read_root(path)
+    with naming(path):
+        return Anchors.pinned(root, roles=roles)
 
 
 def pin_root(path: Path) -> Trust:
@@ -120,14 +153,14 @@ def missing_text(missing: Mapping[str, int]) -> str:
     return "\n".join(f"missing    {_MISSING[role].format(count)}" for role, count in missing.items())
 
 
-class Anchors(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AnchorOptions:
     """The values of the options."""
 
     trust_root: Path | None
     next_roots: tuple[Path, ...]
     tsa_roots: tuple[Path, ...]
     at: str | None
-    key: PublicKey | None = None
 
     def now(self) -> datetime:
         """The time of verification."""
@@ -143,38 +176,16 @@ class Anchors(NamedTuple):
             return ""
         return f"\n\nAll of this is as of {self.at} (--at), not of now: keys and statements may have expired since."
 
-    def verify(
-        self,
-        bundle: Path,
-        data: bytes,
-        *,
-        roles: tuple[RoleName, ...] = ("exchange", "auditor"),
-        tell: Callable[[Step], None] = lambda _: None,
-        unread: Collection[str] = (),
-        **known: Any,
-    ) -> Verified:
-        """Verify the bundle `data`, with the files that lie beside its path, but for those whose names are `unread`.
-
-        `known` is what else `verify` takes.
-        """
-        from attest.attestation.verify import verify
-        from attest.lines import open_beside
-
-        return verify(
-            data,
-            exchange_keys=() if self.key is None else (self.key,),
-            roles=roles,
-            now=self.now(),
-            files=lambda name: None if name in unread else open_beside(bundle.parent, name),
-            tell=tell,
-            **self.values(),
-            **known,
+    def anchors(self, roles: Sequence[RoleName] = ("exchange", "auditor")) -> Anchors:
+        """Whose signatures count by the files that were named. Raises `AttestError`."""
+        return replace(
+            pinned(required_root(self.trust_root), roles),
+            later_roots=tuple(read_root(later) for later in self.next_roots),
+            authorities=read_authorities(self.tsa_roots),
         )
 
-    def values(self) -> dict[str, Any]:
-        """The pinned root, later ones, and authorities, as `verify` takes them."""
-        return {
-            "trust": None if self.trust_root is None else pin_root(self.trust_root),
-            "later_roots": [read_root(path) for path in self.next_roots],
-            "authorities": read_authorities(self.tsa_roots),
-        }
+    def of_key(self, key: PublicKey) -> Anchors:
+        """The exchange's `key` trusted by itself, and the authorities that were named. Raises `AttestError`."""
+        from attest.attestation.anchors import Anchors
+
+        return Anchors.keys([key], authorities=read_authorities(self.tsa_roots))

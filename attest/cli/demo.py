@@ -28,10 +28,12 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from datetime import UTC, datetime
 
     from attest.attestation import monthly
+    from attest.attestation.anchors import Anchors, Known, Sources
     from attest.attestation.config import read_config
     from attest.attestation.snapshot import prove_account
-    from attest.attestation.trust import Trust, parse_root_file
+    from attest.attestation.trust import parse_root_file
     from attest.attestation.verify import verify
+    from attest.cli.known import beside
     from attest.cli.render import rules_text, verified_document
     from attest.cli.render_coverage import coverage_table
     from attest.demo import exchange
@@ -58,10 +60,10 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         trust_root = out / exchange.TRUST_ROOT_FILE
         verified = verify(
             outcome.bundle.read_bytes(),
-            trust=Trust.pin(parse_root_file(trust_root.read_bytes())),
+            Anchors.pinned(parse_root_file(trust_root.read_bytes())),
             now=datetime.now(UTC),
-            files=lambda name: path.read_bytes() if (path := outcome.publication / name).exists() else None,
-            proof_bytes=proof_path.read_bytes(),
+            sources=Sources(beside(outcome.bundle)),
+            known=Known(proof=proof_path.read_bytes()),
         )
         owed = ", ".join(asset for asset, _ in verified.holdings)
         say("making the site of what was published")
@@ -107,6 +109,7 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     """Write the site of the one month to `folder`; a line that says so where it has no reports as PDF."""
     from datetime import UTC, datetime
 
+    from attest.attestation.anchors import Anchors
     from attest.attestation.trust import parse_root_file
     from attest.report.pdf import INSTALL, can_draw
     from attest.report.site.files import read_site, site_files
@@ -117,9 +120,7 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     made = read_site(
         publication,
         {bundle.relative_to(publication).as_posix(): bundle.read_bytes()},
-        pinned=parse_root_file(trust_root.read_bytes()),
-        later_roots=(),
-        authorities=(),
+        Anchors.pinned(parse_root_file(trust_root.read_bytes())),
         now=datetime.now(UTC),
         url=None,
         pdf=pdf,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, required_root, trust_root_option, with_options
+from attest.cli.anchors import AnchorOptions, gathered, later_options, required_root, trust_root_option, with_options
 from attest.cli.kinds import BUNDLE, OtherFileError, explained
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
@@ -16,6 +16,7 @@ from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableE
 if TYPE_CHECKING:
     from attest.attestation.findings import Finding, Month
     from attest.attestation.history import History
+    from attest.lines import Content
     from attest.report.history.series import Series
 
 
@@ -41,7 +42,8 @@ def history() -> None:
 )  # fmt: skip
 @with_options(trust_root_option, *later_options)
 @json_option
-def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+@gathered("anchors", AnchorOptions)
+def check(folder: Path, *, chart: bool, anchors: AnchorOptions, as_json: bool) -> Result:  # noqa: ARG001
     """Verify every *.attest.json in DIR and its folders, and how they follow one another.
 
     Found are: a month that is missing, replaced or told twice, a chain that is broken, keys that did not count at their
@@ -50,7 +52,6 @@ def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result
     """
     from attest.report.history.plot import plot, plot_document
 
-    anchors = Anchors(**options)
     required_root(anchors.trust_root)
     found, series = _checked(folder, anchors, with_series=chart)
     status, code = _outcome(found)
@@ -80,7 +81,8 @@ def check(folder: Path, *, chart: bool, as_json: bool, **options: Any) -> Result
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @with_options(*later_options)
 @json_option
-def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+@gathered("anchors", AnchorOptions)
+def export(folder: Path, *, out: Path, table: str, force: bool, anchors: AnchorOptions, as_json: bool) -> Result:  # noqa: ARG001
     """Write the figures of all months in DIR as a table for analysts, after checking them as `history check` does.
 
     Amounts are whole numbers of base units. A month that is missing, did not verify or is in doubt has rows that say so
@@ -93,7 +95,6 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
 
     if out.suffix not in FORMATS:
         raise click.UsageError(f"{out} ends in neither .csv nor .parquet")
-    anchors = Anchors(**options)
     required_root(anchors.trust_root)
     found, series = _checked(folder, anchors, with_series=True)
     made = {"assets": assets_table, "reserves": reserves_table}[table](series)
@@ -121,22 +122,24 @@ def export(folder: Path, *, out: Path, table: str, force: bool, as_json: bool, *
 
 
 @overload
-def _checked(folder: Path, anchors: Anchors, *, with_series: Literal[True]) -> tuple[History, Series]: ...
+def _checked(folder: Path, anchors: AnchorOptions, *, with_series: Literal[True]) -> tuple[History, Series]: ...
 @overload
-def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[History, Series | None]: ...
-def _checked(folder: Path, anchors: Anchors, *, with_series: bool) -> tuple[History, Series | None]:
+def _checked(folder: Path, anchors: AnchorOptions, *, with_series: bool) -> tuple[History, Series | None]: ...
+def _checked(folder: Path, anchors: AnchorOptions, *, with_series: bool) -> tuple[History, Series | None]:
     """The history in a folder, and its months as rows of the calendar."""
     from attest.attestation.history import check_history
     from attest.lines import open_beside
     from attest.report.history.series import read_series
 
-    bundles = bundles_in(folder)
-    known = {
-        "now": anchors.now(),
-        "files": lambda name, file: open_beside((folder / name).parent, file),
-        **anchors.values(),
-    }
-    return read_series(bundles, **known) if with_series else (check_history(bundles, **known), None)
+    bundles, now = bundles_in(folder), anchors.now()
+    trusted = anchors.anchors()
+
+    def files(name: str, file: str) -> Content | None:
+        return open_beside((folder / name).parent, file)
+
+    if with_series:
+        return read_series(bundles, trusted, now=now, files=files)
+    return check_history(bundles, trusted, now=now, files=files), None
 
 
 def _outcome(found: History) -> tuple[str, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +15,9 @@ from attest.cli.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option
 
 if TYPE_CHECKING:
+    from attest.attestation.anchors import Files, Known, Rebuild
     from attest.attestation.keys import PublicKey
     from attest.attestation.statement import Predicate
-    from attest.attestation.verify import Rebuild
     from attest.liabilities.tree import StatedTree
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -40,7 +41,8 @@ known_options = [
 ]  # fmt: skip
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KnownOptions:
     """The values of the options."""
 
     previous: Path | None
@@ -52,18 +54,33 @@ class Known(NamedTuple):
     window_nonce: str | None
     custodians: tuple[str, ...]
 
-    def values(self, *, as_json: bool) -> dict[str, Any]:
-        """What was said, as `verify` takes it. The files are read; nodes and ledger are not asked yet."""
+    def known(self) -> Known:
+        """What nobody else can tell; the files that were named are read. Raises `AttestError`."""
+        from attest.attestation.anchors import Known
         from attest.reserves.challenge import parse_nonce
 
-        return {
-            "previous": None if self.previous is None else _bundle(self.previous),
-            "ask": _asking(by_chain("--node", self.nodes)),
-            "rebuild": _rebuilding(self.ledger, self.secret, show_names=self.show_names, as_json=as_json),
-            "nonce": None if self.nonce is None else parse_nonce(self.nonce),
-            "window_nonce": None if self.window_nonce is None else parse_nonce(self.window_nonce),
-            "custodians": _custodians(self.custodians),
-        }
+        return Known(
+            previous=None if self.previous is None else _bundle(self.previous),
+            nonce=None if self.nonce is None else parse_nonce(self.nonce),
+            window_nonce=None if self.window_nonce is None else parse_nonce(self.window_nonce),
+            custodians=_custodians(self.custodians),
+        )
+
+    def asking(self) -> Asking | None:
+        """What asks the nodes that were named; None where none was."""
+        nodes = by_chain("--node", self.nodes)
+        return Asking(nodes) if nodes else None
+
+    def rebuild(self, *, as_json: bool) -> Rebuild | None:
+        """What builds the trees again from the ledger that was named; None where none was."""
+        return _rebuilding(self.ledger, self.secret, show_names=self.show_names, as_json=as_json)
+
+
+def beside(bundle: Path, unread: Collection[str] = ()) -> Files:
+    """The files that lie beside the path of a bundle, but for those whose names are `unread`."""
+    from attest.lines import open_beside
+
+    return lambda name: None if name in unread else open_beside(bundle.parent, name)
 
 
 def _bundle(path: Path) -> bytes:
@@ -98,11 +115,6 @@ class Asking:
         asked = ask_nodes(folder, self._nodes, os.environ, lambda _: None).balances
         self.answered = frozenset(chain for chain, _, _ in asked)
         return asked
-
-
-def _asking(nodes: Mapping[str, str]) -> Asking | None:
-    """What asks `nodes`; nothing without any."""
-    return Asking(nodes) if nodes else None
 
 
 def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, as_json: bool) -> Rebuild | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, required_root, trust_root_option, with_options
+from attest.cli.anchors import AnchorOptions, gathered, later_options, required_root, trust_root_option, with_options
 from attest.cli.kinds import BUNDLE, TRUST_ROOT, explained
-from attest.cli.known import Known, known_options
+from attest.cli.known import KnownOptions, beside, known_options
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @with_options(*later_options, *known_options)
 @json_option
+@gathered("anchors", AnchorOptions)
+@gathered("known", KnownOptions)
 def report(
     bundle: Path,
     *,
-    trust_root: Path | None,
-    next_roots: tuple[Path, ...],
-    tsa_roots: tuple[Path, ...],
-    at: str | None,
+    anchors: AnchorOptions,
     out: Path,
     lang: Language,
     edition: str,
     force: bool,
+    known: KnownOptions,
     as_json: bool,
-    **known: Any,
 ) -> Result:
     """Verify BUNDLE and draw it as a page or a PDF, for people who open no terminal.
 
@@ -54,7 +53,9 @@ def report(
     clock: the same month gives the same bytes. The public edition looks at nothing that is for auditors, also where it
     lies beside BUNDLE.
     """
+    from attest.attestation.anchors import Sources
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.verify import verify
     from attest.cli.render import verified_document
     from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
@@ -62,17 +63,18 @@ def report(
     from attest.reserves.evidence import AUDITOR_EVIDENCE
     from attest.writing import write_once
 
-    root = required_root(trust_root)
+    root = required_root(anchors.trust_root)
     if out.suffix not in {".html", ".pdf"}:
         raise click.UsageError(f"{out} ends in neither .html nor .pdf: a report is a page or a PDF")
     if out.suffix == ".pdf":
         require_typst()
     data = read_bounded(bundle, MAX_BUNDLE_BYTES)
-    anchors = Anchors(trust_root, next_roots, tsa_roots, at)
     # Everybody must come to what a public report says by what everybody has; an auditor's names every wallet.
     unread, mode = ((), SECRET_MODE) if edition == "auditor" else ((AUDITOR_EVIDENCE,), PUBLIC_MODE)
     try:
-        verified = anchors.verify(bundle, data, unread=unread, **Known(**known).values(as_json=as_json))
+        alone_known = known.known()
+        sources = Sources(beside(bundle, unread), known.asking(), known.rebuild(as_json=as_json))
+        verified = verify(data, anchors.anchors(), now=anchors.now(), sources=sources, known=alone_known)
     except AttestError as error:
         raise explained(error, (bundle, BUNDLE), (root, TRUST_ROOT)) from None
     view = month_view(verified, data, auditor=edition == "auditor")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from attest.cli.anchors import (
-    Anchors,
+    AnchorOptions,
+    gathered,
     later_options,
     missing_text,
     next_root_option,
     open_key,
-    pin_root,
+    pinned,
     read_authorities,
     read_root,
     required_root,
@@ -22,7 +24,7 @@ from attest.cli.anchors import (
     with_options,
 )
 from attest.cli.kinds import BUNDLE, explained
-from attest.cli.known import Known, known_options
+from attest.cli.known import KnownOptions, beside, known_options
 from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 from attest.errors import EXIT_ADVERSE
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from attest.attestation.anchors import Anchors
     from attest.attestation.bundle import Bundle
     from attest.attestation.envelope import Envelope
     from attest.attestation.keys import Signs
@@ -45,9 +48,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 class Checks(NamedTuple):
     """By what a bundle is verified before it is written: the trust root and the authorities that were named."""
 
-    trust: Trust | None
+    anchors: Anchors | None
     authorities: Authorities
     now: datetime
+
+
+class Signing(NamedTuple):
+    """The statement of a bundle that was seen at a path, and the key and trust roots that are to be added to it."""
+
+    path: Path
+    seen: Bundle
+    signer: Signs
+    checks: Checks
+    roots: Sequence[Envelope] = ()
 
 
 @click.command()
@@ -83,30 +96,35 @@ def sign(
     parsed = _read(bundle)
     statement = statement_of(parsed)
     carried = [read_root(path) for path in roots]
-    trust = None
+    anchors = None
     if trust_root is not None:
         later = (*(read_root(path) for path in next_roots), *carried, *parsed.trust_roots)
-        trust = pin_root(trust_root).followed_by(later)
+        anchors = pinned(trust_root, roles=("exchange",)).following(later)
+    trust = None if anchors is None else anchors.trust
+    if trust is not None:
         trust.current(now)
         signatories_so_far(parsed, trust)
     signer = open_key(key, public, passphrase_fd)
     if trust is not None:
         check_counts(trust, "exchange", signer.public, issued_at=statement.predicate.issued_at)
-    return _signed("sign", bundle, parsed, signer, Checks(trust, (), now), carried)
+    return _signed("sign", Signing(bundle, parsed, signer, Checks(anchors, (), now), carried))
 
 
 @click.command()
 @click.argument("bundle", type=_FILE)
 @with_options(*signer_options, trust_root_option, *later_options, *known_options, passphrase_fd_option)
 @json_option
+@gathered("anchors", AnchorOptions)
+@gathered("known", KnownOptions)
 def countersign(
     bundle: Path,
     *,
     key: str,
     public: Path | None,
+    anchors: AnchorOptions,
+    known: KnownOptions,
     passphrase_fd: int | None,
     as_json: bool,
-    **options: Any,
 ) -> Result:
     """Verify BUNDLE with the files beside it, then sign the same statement as its auditor.
 
@@ -117,11 +135,11 @@ def countersign(
     from attest.cli.render_coverage import coverage_table
 
     parsed = _read(bundle)
-    verified, trust, checks = _verified(bundle, parsed, options, as_json=as_json)
+    verified, trust, checks = _verified(bundle, parsed, anchors, known, as_json=as_json)
     signer = open_key(key, public, passphrase_fd)
     check_counts(trust, "auditor", signer.public, issued_at=verified.statement.predicate.issued_at)
     found = f"{steps_table(verified.steps)}\n\n{coverage_table(verified)}\n\n{not_met_text(verified)}"
-    return _signed("countersign", bundle, parsed, signer, checks, (), before=found, adverse=verified.adverse)
+    return _signed("countersign", Signing(bundle, parsed, signer, checks), before=found, adverse=verified.adverse)
 
 
 @click.command("auditor-report")
@@ -129,15 +147,18 @@ def countersign(
 @click.argument("findings", type=_FILE)
 @with_options(*signer_options, trust_root_option, *later_options, *known_options, passphrase_fd_option)
 @json_option
+@gathered("anchors", AnchorOptions)
+@gathered("known", KnownOptions)
 def auditor_report(
     bundle: Path,
     findings: Path,
     *,
     key: str,
     public: Path | None,
+    anchors: AnchorOptions,
+    known: KnownOptions,
     passphrase_fd: int | None,
     as_json: bool,
-    **options: Any,
 ) -> Result:
     """Verify BUNDLE, then sign a report of FINDINGS about its statement and put it into the bundle.
 
@@ -153,7 +174,7 @@ def auditor_report(
 
     parsed = _read(bundle)
     said = _findings(findings)
-    verified, trust, checks = _verified(bundle, parsed, options, as_json=as_json)
+    verified, trust, checks = _verified(bundle, parsed, anchors, known, as_json=as_json)
     signer = open_key(key, public, passphrase_fd)
     now = datetime.now(UTC).replace(microsecond=0)
     check_counts(trust, "auditor", signer.public, issued_at=now)
@@ -256,7 +277,7 @@ def _changed(path: Path, change: Callable[[Bundle], Bundle], checks: Checks) -> 
         after = change(before)
         if after == before:
             return data
-        check_writable(after, trust=checks.trust, authorities=checks.authorities, now=checks.now)
+        check_writable(after, checks.anchors, authorities=checks.authorities, now=checks.now)
         return after.to_bytes()
 
     return _parsed(path, change_file(path, made, max_bytes=MAX_BUNDLE_BYTES))
@@ -275,7 +296,7 @@ def _same(now: Bundle, before: Bundle, path: Path) -> Bundle:
     return now
 
 
-def _require_asked(verified: Verified, known: Known, ask: Asking | None) -> None:
+def _require_asked(verified: Verified, known: KnownOptions, ask: Asking | None) -> None:
     """Raises `UnavailableError` when the ledger or a node that was named could not be read."""
     from attest.errors import UnavailableError
 
@@ -285,24 +306,30 @@ def _require_asked(verified: Verified, known: Known, ask: Asking | None) -> None
             raise UnavailableError("sign/unchecked", f"nothing was signed: {verified.steps[number].detail}")
 
 
-def _verified(path: Path, bundle: Bundle, options: dict[str, Any], *, as_json: bool) -> tuple[Verified, Trust, Checks]:
+def _verified(
+    path: Path, bundle: Bundle, anchors: AnchorOptions, known: KnownOptions, *, as_json: bool
+) -> tuple[Verified, Trust, Checks]:
     """What is about to be signed, and whose signatures count; what was not checked is said, while one can still stop.
 
     Before the auditor signed, only the exchange's signatures can be asked for.
     """
-    known = Known(**{name: options.pop(name) for name in Known._fields})
-    anchors = Anchors(**options)
+    from attest.attestation.anchors import Sources
+    from attest.attestation.verify import verify
+
     required_root(anchors.trust_root)
-    values = known.values(as_json=as_json)
-    verified = anchors.verify(path, bundle.to_bytes(), roles=("exchange",), **values)
+    alone_known, ask = known.known(), known.asking()
+    sources = Sources(beside(path), ask, known.rebuild(as_json=as_json))
+    now = anchors.now()
+    trusted = anchors.anchors(roles=("exchange",))
+    verified = verify(bundle.to_bytes(), trusted, now=now, sources=sources, known=alone_known)
     if verified.trust is None:
         raise AssertionError("whose signatures count was said by a trust root")
-    _require_asked(verified, known, values["ask"])
+    _require_asked(verified, known, ask)
     say = tell(as_json)
     for step in verified.steps:
         if step.status != "VERIFIED":
             say(f"before you sign: {step.status}: {step.number} {step.title}: {step.detail}")
-    return verified, verified.trust, Checks(verified.trust, read_authorities(anchors.tsa_roots), anchors.now())
+    return verified, verified.trust, Checks(replace(trusted, trust=verified.trust), trusted.authorities, now)
 
 
 def _findings(path: Path) -> Any:
@@ -315,31 +342,22 @@ def _findings(path: Path) -> Any:
     return Findings.from_value(value, what=str(path))
 
 
-def _signed(
-    command: str,
-    path: Path,
-    seen: Bundle,
-    signer: Signs,
-    checks: Checks,
-    roots: Sequence[Envelope],
-    *,
-    before: str = "",
-    adverse: bool = False,
-) -> Result:
+def _signed(command: str, signing: Signing, *, before: str = "", adverse: bool = False) -> Result:
     """Sign the statement of the bundle that was `seen`, and say who has yet to sign, as far as a trust root tells."""
     from attest.attestation.additions import signatories_so_far, with_signature
     from attest.attestation.signing import missing_signatures
     from attest.attestation.statement import statement_digest
 
+    path, checks = signing.path, signing.checks
     missing: dict[str, int] | None = None
     added = added_roots = 0
 
     def change(now: Bundle) -> Bundle:
         nonlocal missing, added, added_roots
-        changed = with_signature(_same(now, seen, path), signer, roots)
+        changed = with_signature(_same(now, signing.seen, path), signing.signer, signing.roots)
         added = len(changed.envelope.signatures) - len(now.envelope.signatures)
         added_roots = len(set(changed.trust_roots) - set(now.trust_roots))
-        trust = checks.trust
+        trust = None if checks.anchors is None else checks.anchors.trust
         missing = None if trust is None else missing_signatures(signatories_so_far(changed, trust), trust)
         return changed
 
@@ -351,13 +369,13 @@ def _signed(
         "status": "adverse" if adverse else "done",
         "bundle": str(path),
         "statement": digest,
-        "fingerprint": signer.public.fingerprint,
+        "fingerprint": signing.signer.public.fingerprint,
         "signatures": count,
         "added": added,
         "addedRoots": added_roots,
         "missing": missing,
     }
-    text = f"{before}statement  {digest}\nsigned by  {signer.public.fingerprint}, "
+    text = f"{before}statement  {digest}\nsigned by  {signing.signer.public.fingerprint}, "
     if added:
         text += f"signature {count} in {path}\n"
     else:

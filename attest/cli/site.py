@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, read_root, required_root, trust_root_option, with_options
+from attest.cli.anchors import AnchorOptions, gathered, later_options, required_root, trust_root_option, with_options
 from attest.cli.history import VERDICTS, bundles_in
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
@@ -40,14 +40,15 @@ _CODES: Final = {
 @click.option("--no-pdf", is_flag=True, help="Leave out the reports as PDF, which need the extra [report].")
 @with_options(*later_options)
 @json_option
+@gathered("anchors", AnchorOptions)
 def site(
     publication: Path,
     *,
     out: Path,
     url: str | None,
     no_pdf: bool,
+    anchors: AnchorOptions,
     as_json: bool,  # noqa: ARG001
-    **options: Any,
 ) -> Result:
     """Verify every month in PUBLICATION and make a site of all of them, in Japanese and English.
 
@@ -57,14 +58,13 @@ def site(
     from attest.report.site.files import site_files
     from attest.report.site.folder import fill_site, require_site
 
-    anchors = Anchors(**options)
-    root = required_root(anchors.trust_root)
+    required_root(anchors.trust_root)
     if url is not None and _URL.fullmatch(url) is None:
         raise click.UsageError(f"--url {url} is not like https://exchange.example/reserves/")
     if not no_pdf:
         _require_pdf()
     require_site(out, publication)
-    made = _site(anchors, root, publication, url=None if url is None else f"{url.rstrip('/')}/", pdf=not no_pdf)
+    made = _site(anchors, publication, url=None if url is None else f"{url.rstrip('/')}/", pdf=not no_pdf)
     filled = fill_site(out, site_files(made))
     document = {"command": "site", "status": made.status, "site": str(out), **_document(made, filled)}
     if anchors.at is not None:
@@ -84,7 +84,7 @@ def _require_pdf() -> None:
         )
 
 
-def _site(anchors: Anchors, root: Path, publication: Path, *, url: str | None, pdf: bool) -> Site:
+def _site(anchors: AnchorOptions, publication: Path, *, url: str | None, pdf: bool) -> Site:
     """Verify all months. Raises `AttestError` where there is none, or where a file is no bundle."""
     from attest.report.site.files import read_site
 
@@ -93,17 +93,7 @@ def _site(anchors: Anchors, root: Path, publication: Path, *, url: str | None, p
         raise UnavailableError(
             "site/empty", f"there is no bundle in {publication}", hint="name the folder that attest run publishes into"
         )
-    values = anchors.values()
-    return read_site(
-        publication,
-        bundles,
-        pinned=read_root(root),
-        later_roots=values["later_roots"],
-        authorities=values["authorities"],
-        now=anchors.now(),
-        url=url,
-        pdf=pdf,
-    )
+    return read_site(publication, bundles, anchors.anchors(), now=anchors.now(), url=url, pdf=pdf)
 
 
 def _document(made: Site, filled: Filled) -> dict[str, Any]:

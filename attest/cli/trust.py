@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.anchors import naming, open_key, pin_root, signer_options, with_options
+from attest.cli.anchors import gathered, naming, open_key, pin_root, signer_options, with_options
 from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
     from attest.attestation.envelope import Envelope
+    from attest.attestation.trust import RoleName
     from attest.attestation.trust_change import Draft, Keys
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,6 +31,46 @@ _KEY_OPTIONS = [
 ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class RoleOptions:
+    """The values of the options about roles: files of public keys, and how many of them must sign."""
+
+    root: tuple[Path, ...]
+    exchange: tuple[Path, ...]
+    auditor: tuple[Path, ...]
+    root_threshold: int | None
+    exchange_threshold: int | None
+    auditor_threshold: int | None
+
+    def keys(self) -> Keys:
+        """The keys of each role by their ids, which are the names of their files."""
+        from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
+        from attest.attestation.trust_change import one_each
+        from attest.files import read_bounded
+
+        paths: dict[RoleName, tuple[Path, ...]] = {
+            "root": self.root,
+            "exchange": self.exchange,
+            "auditor": self.auditor,
+        }
+        return {
+            role: one_each(
+                (path.name.removesuffix(".pub"), PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path)))
+                for path in files
+            )
+            for role, files in paths.items()
+        }
+
+    def thresholds(self) -> dict[RoleName, int]:
+        """The thresholds that were named, by role."""
+        named: dict[RoleName, int | None] = {
+            "root": self.root_threshold,
+            "exchange": self.exchange_threshold,
+            "auditor": self.auditor_threshold,
+        }
+        return {role: threshold for role, threshold in named.items() if threshold is not None}
+
+
 @click.group()
 def trust() -> None:
     """Say whose signatures count, and change it: trust roots.
@@ -43,7 +85,8 @@ def trust() -> None:
 @click.option("--valid-days", type=_DAYS, default=365, show_default=True, help="For how long it is the latest.")
 @click.option("-o", "--out", required=True, type=_FILE, help="The file to write.")
 @json_option
-def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: Any) -> Result:  # noqa: ARG001
+@gathered("roles", RoleOptions)
+def new(origin: str, *, roles: RoleOptions, valid_days: int, out: Path, as_json: bool) -> Result:  # noqa: ARG001
     """Write an exchange's first trust root, for its root keys to sign."""
     from datetime import UTC, datetime, timedelta
 
@@ -51,7 +94,7 @@ def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: An
 
     now = datetime.now(UTC).replace(microsecond=0)
     payload = new_root(
-        origin, _keys(options), _thresholds(options), issued_at=now, expires_at=now + timedelta(days=valid_days)
+        origin, roles.keys(), roles.thresholds(), issued_at=now, expires_at=now + timedelta(days=valid_days)
     )
     return _written("new", out, payload)
 
@@ -63,14 +106,15 @@ def new(origin: str, *, valid_days: int, out: Path, as_json: bool, **options: An
 @click.option("--valid-days", type=_DAYS, default=365, show_default=True, help="For how long it is the latest.")
 @click.option("-o", "--out", required=True, type=_FILE, help="The file to write.")
 @json_option
+@gathered("roles", RoleOptions)
 def rotate(
     last: Path,
     *,
     withdraw: tuple[str, ...],
+    roles: RoleOptions,
     valid_days: int,
     out: Path,
     as_json: bool,  # noqa: ARG001
-    **options: Any,
 ) -> Result:
     """Write the root that follows LAST, with keys more or less; root keys of both must sign it.
 
@@ -85,9 +129,9 @@ def rotate(
     now = datetime.now(UTC).replace(microsecond=0)
     payload = next_root(
         known.roots[0],
-        add=_keys(options),
+        add=roles.keys(),
         withdraw=withdraw,
-        thresholds=_thresholds(options),
+        thresholds=roles.thresholds(),
         issued_at=now,
         expires_at=now + timedelta(days=valid_days),
     )
@@ -193,26 +237,6 @@ def _draft(file: Path) -> Draft:
 
     with naming(file):
         return read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
-
-
-def _keys(options: dict[str, Any]) -> Keys:
-    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.trust_change import ROLES, one_each
-    from attest.files import read_bounded
-
-    return {
-        role: one_each(
-            (path.name.removesuffix(".pub"), PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path)))
-            for path in options[role]
-        )
-        for role in ROLES
-    }
-
-
-def _thresholds(options: dict[str, Any]) -> dict[Any, int]:
-    from attest.attestation.trust_change import ROLES
-
-    return {role: options[f"{role}_threshold"] for role in ROLES if options[f"{role}_threshold"] is not None}
 
 
 def _shown(command: str, draft: Draft, file: Path, *, follows: str = "", there: str = "") -> Result:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from attest.cli.anchors import Anchors, later_options, trust_root_option, with_options
+from attest.cli.anchors import AnchorOptions, gathered, later_options, read_key, trust_root_option, with_options
 from attest.cli.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
-from attest.cli.known import Asking, Known, known_options
+from attest.cli.known import KnownOptions, beside, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, exit_code
 
@@ -31,17 +32,16 @@ if TYPE_CHECKING:
 @click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="An inclusion proof to verify too.")
 @with_options(*known_options)
 @json_option
+@gathered("anchors", AnchorOptions)
+@gathered("known", KnownOptions)
 def verify(
     bundle: Path,
     *,
-    trust_root: Path | None,
     key_path: Path | None,
-    next_roots: tuple[Path, ...],
-    tsa_roots: tuple[Path, ...],
-    at: str | None,
     proof: Path | None,
+    anchors: AnchorOptions,
+    known: KnownOptions,
     as_json: bool,
-    **known: Any,
 ) -> Result:
     """Verify BUNDLE: signatures, arithmetic, evidence beside it, rules, an inclusion proof.
 
@@ -50,42 +50,40 @@ def verify(
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
-    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-    from attest.attestation.verify import NO_PROOF, Step
+    from attest.attestation.anchors import NO_PROOF, Sources
+    from attest.attestation.verify import Step
+    from attest.attestation.verify import verify as verify_bundle
     from attest.cli.render import verified_document, verified_text
-    from attest.files import read_bounded
 
-    if (trust_root is None) == (key_path is None):
+    if (anchors.trust_root is None) == (key_path is None):
         raise click.UsageError("say whom you trust: either --trust-root FILE or --key PUB")
-    if next_roots and trust_root is None:
+    if anchors.next_roots and anchors.trust_root is None:
         raise click.UsageError("--next-root follows a --trust-root; nothing leads to it from a --key")
     try:
         read = _read(bundle, proof)
     except MalformedError as error:
         return _failed(error, [Step(0, "FAILED", error.message)])
-    key = None
-    if key_path is not None:
-        key = PublicKey.from_pem(read_bounded(key_path, MAX_KEY_BYTES), what=str(key_path))
-    anchors = Anchors(trust_root, next_roots, tsa_roots, at, key)
-    values = Known(**known).values(as_json=as_json)
-    ask: Asking | None = values["ask"]
-    no_proof = NO_PROOF if read.unusable is None else read.unusable.message
+    key = None if key_path is None else read_key(key_path)
+    proven = (NO_PROOF if read.unusable is None else read.unusable.message) if read.proof is None else read.proof
+    alone_known = replace(known.known(), proof=proven)
+    ask = known.asking()
+    sources = Sources(beside(bundle), ask, known.rebuild(as_json=as_json))
     steps: list[Step] = []
     try:
-        verified = anchors.verify(
-            bundle, read.bundle, proof_bytes=read.proof, no_proof=no_proof, tell=steps.append, **values
-        )
+        now = anchors.now()
+        trusted = anchors.anchors() if key is None else anchors.of_key(key)
+        verified = verify_bundle(read.bundle, trusted, now=now, sources=sources, known=alone_known, tell=steps.append)
     except AttestError as error:
         # What is in a pack is no file that could be another than it was taken for.
         given = () if read.is_packed else ((bundle, BUNDLE),)
-        return _ended(error, steps, *given, *((root, TRUST_ROOT) for root in (trust_root, *next_roots)))
+        return _ended(error, steps, *given, *((root, TRUST_ROOT) for root in (anchors.trust_root, *anchors.next_roots)))
     document = {
         "command": "verify",
         "status": "adverse" if verified.adverse else "verified",
         **verified_document(verified),
     }
-    if at is not None:
-        document["at"] = at
+    if anchors.at is not None:
+        document["at"] = anchors.at
     text = verified_text(verified, key, frozenset() if ask is None else ask.answered) + anchors.as_of()
     if read.unusable is None:
         return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)

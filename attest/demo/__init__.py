@@ -1,4 +1,4 @@
-"""The demo exchange: its files, and its nodes, recorded or run on this machine and always funded alike."""
+"""The demo exchange: real nodes on this machine, funded the same way every time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from pathlib import Path
 
 
 def fixture_path(name: str) -> Path:
-    """The path of a fixture, in the installed package or else in the repository.
-
-    `name`: its path below `fixtures`, such as `demo/funding.toml`.
-    """
+    """Where the fixture `name` (such as `demo/funding.toml`) lies: in the package, else in the repository."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "fixtures" / name
     return inside if inside.exists() else package.parent / "fixtures" / name

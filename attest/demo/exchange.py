@@ -27,7 +27,7 @@ BITCOIN_VARIABLES: Final = ("ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_BITCOIN_2")
 ETHEREUM_VARIABLES: Final = ("ATTEST_DEMO_ETHEREUM", "ATTEST_DEMO_ETHEREUM_2")
 POLICY_FILE: Final = "policies/reserve-without-insurance.toml"
 _ORIGIN: Final = "exchange.example"
-# Before the month, because a trust root does not speak for statements made before it.
+# Before the month, as a trust root has to be; one made afterwards does not speak for a statement from before it.
 _TRUSTED_FROM: Final = datetime(2026, 10, 1, tzinfo=UTC)
 _TRUSTED_FOR: Final = timedelta(days=3650)
 _FILES: Final = {
@@ -48,10 +48,9 @@ _FILES: Final = {
 
 
 def write_exchange(folder: Path) -> None:
-    """Write the exchange's files: config, ledger, documents, new keys, and a trust root that names these keys.
+    """Write the exchange's files into `folder`, which must not exist, with new keys and a trust root that names them.
 
-    `folder`: must not exist; it is there as a whole or not at all.
-    Raises `UnavailableError` when it exists or cannot be written.
+    Raises `UnavailableError`.
     """
     signers = {name: Signer.generate("ed25519") for name in (KEY_FILE, *ROOT_KEY_FILES)}
     with new_folder(folder, 0o755) as partial:
@@ -66,7 +65,7 @@ def write_exchange(folder: Path) -> None:
 
 
 def _trust_root(signers: Mapping[str, Signer]) -> bytes:
-    """The exchange's first trust root as a file, signed by both holders of its root keys."""
+    """The exchange's first trust root, which both holders of its root keys signed."""
     keys: Keys = {"root": _public(signers, *ROOT_KEY_FILES), "exchange": _public(signers, KEY_FILE)}
     root = new_root(
         _ORIGIN, keys, {"root": len(ROOT_KEY_FILES)}, issued_at=_TRUSTED_FROM, expires_at=_TRUSTED_FROM + _TRUSTED_FOR
@@ -77,21 +76,20 @@ def _trust_root(signers: Mapping[str, Signer]) -> bytes:
 
 
 def _public(signers: Mapping[str, Signer], *files: str) -> dict[str, PublicKey]:
-    """Public keys by the names that `attest trust new` gives them: those of their files."""
+    """Public keys by the names that `attest trust new` gives them."""
     return {Path(name).name: signers[name].public for name in files}
 
 
 def _mode(name: str) -> int:
-    """The mode of a file. Ledger and documents are secret, because they name customers and balances."""
+    """Ledger and documents name customers and balances, of which others on the machine know nothing."""
     return PUBLIC_MODE if name in {CONFIG_FILE, POLICY_FILE} else SECRET_MODE
 
 
 @contextmanager
 def recorded_nodes() -> Iterator[dict[str, str]]:
-    """Serve the recorded chains while the context lasts.
+    """Serve the recorded chains; yields the environment in which the config finds them.
 
-    Yields the environment variables, with URLs, in which the config looks for its nodes. Both nodes of a chain serve
-    one recording, because the real ones gave equal answers.
+    The second node of a chain gives the same recording: the real ones gave the same answers.
     """
     with ExitStack() as stack:
         yield {
@@ -106,10 +104,9 @@ def recorded_nodes() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def live_nodes() -> Iterator[dict[str, str]]:
-    """Run two real nodes of each chain, funded alike, while the context lasts.
+    """Start and fund two real nodes of each chain; yields the environment in which the config finds them.
 
-    Yields the environment variables, with URLs, in which the config looks for its nodes. Raises `UnavailableError` when
-    anvil or bitcoind is not installed.
+    What funds them makes the same chain on each. Raises `UnavailableError` when anvil or bitcoind is not installed.
     """
     from attest.demo.funding import ethereum_genesis_time, fund_bitcoin, fund_ethereum
     from attest.demo.nodes import anvil, bitcoind

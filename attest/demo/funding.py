@@ -1,8 +1,8 @@
-"""The funding of the demo exchange on fresh test nodes, equal every time down to the block hashes.
+"""Gives the demo exchange the same coins on fresh test nodes every time, down to the block hashes.
 
-`fixtures/demo/funding.toml` says what each wallet owns. Keys, times, fees and the order of transactions are fixed and
-signatures are deterministic (RFC 6979), so that equal releases of the nodes make equal chains. Another release of
-bitcoind may build its blocks differently; its hashes differ then, the balances do not.
+`fixtures/demo/funding.toml` says what each wallet owns. Keys, times, fees and the order of everything are
+fixed, and signatures are deterministic (RFC 6979): the same releases of the nodes make the same chains.
+Another release of bitcoind may build its blocks differently and then has other hashes, with the same balances.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from attest.errors import UnavailableError
 from attest.reserves.rpc import Node
 
 FINALITY_BLOCKS: Final = 64
-SETTLING_BLOCKS: Final = 8  # until the median time of eleven blocks (BIP-113) lies in a later month
+SETTLING_BLOCKS: Final = 8  # until the median time of eleven blocks (BIP-113) is that of a later month
 _HEADER_ONLY: Final = False
 _GAS: Final = 2_000_000
 _GAS_PRICE: Final = 10_000_000_000
@@ -30,15 +30,14 @@ _FEE: Final = 10_000
 
 
 def ethereum_genesis_time() -> int:
-    """The timestamp of the genesis block, in seconds since 1970, with which anvil must start for `fund_ethereum`."""
+    """The genesis timestamp `attest.demo.nodes.anvil` must be started with for `fund_ethereum`."""
     return load_plan().ethereum.time_of(0)
 
 
 def fund_ethereum(node: Node) -> None:
-    """Deploy the token, pay the wallets and mine until a block after the pinned one is `finalized`.
+    """Deploys the token, pays the wallets and mines until a block after the pinned one is `finalized`.
 
-    `node`: a fresh anvil started with `ethereum_genesis_time()`.
-    Raises `UnavailableError` for any other node.
+    `node` must be a fresh anvil started with `ethereum_genesis_time()`. Raises `UnavailableError` otherwise.
     """
     plan = load_plan().ethereum
     chain = _Ethereum(node, plan)
@@ -59,8 +58,6 @@ def fund_ethereum(node: Node) -> None:
 
 
 class _Ethereum:
-    """The anvil chain while it grows, a block for each transaction."""
-
     def __init__(self, node: Node, plan: EthereumPlan) -> None:
         latest = node.call("eth_getBlockByNumber", "latest", _HEADER_ONLY)
         if (latest["number"], latest["timestamp"]) != ("0x0", hex(plan.time_of(0))):
@@ -68,16 +65,11 @@ class _Ethereum:
         self._node = node
         self._plan = plan
         self._height = 0
-        # An account whose key anvil holds; none of those is a wallet of the exchange.
+        # One of the accounts anvil holds the keys of; none of them is a wallet.
         self._sender = node.call("eth_accounts")[0]
 
     def send(self, to: str | None, value: int, data: str) -> dict[str, Any]:
-        """Mine a block with one transaction and return its receipt.
-
-        `to`: the receiver; None deploys a contract.
-        `value`: wei.
-        `data`: 0x and hex.
-        """
+        """Mines a block with one transaction and returns its receipt."""
         transaction = {
             "from": self._sender,
             "value": hex(value),
@@ -95,7 +87,7 @@ class _Ethereum:
         return receipt
 
     def mine_to(self, height: int) -> None:
-        """Mine empty blocks up to `height`."""
+        """Mines empty blocks until `height`."""
         if self._height > height:
             raise _unexpected(self._node, "funding.toml has more transactions than blocks")
         while self._height < height:
@@ -107,10 +99,9 @@ class _Ethereum:
 
 
 def fund_bitcoin(node: Node) -> None:
-    """Mine the faucet's coins, pay the wallets, spend two of their coins again and leave one payment unconfirmed.
+    """Mines the faucet's coins, pays the wallets, spends two of their coins again and leaves one payment unconfirmed.
 
-    `node`: a bitcoind on an empty regtest chain.
-    Raises `UnavailableError` for any other node.
+    `node` must be a bitcoind on an empty regtest chain. Raises `UnavailableError` otherwise.
     """
     plan = load_plan().bitcoin
     if node.call("getblockchaininfo")["chain"] != "regtest" or node.call("getblockcount") != 0:
@@ -130,7 +121,7 @@ def fund_bitcoin(node: Node) -> None:
 
 
 def _fund_wallet(node: Node, chain: _Bitcoin, wallet: BitcoinWallet) -> list[str]:
-    """Pay the coins of a wallet; returns the signed transactions that spend one of them after the pinned block."""
+    """Pays a wallet's coins; the signed transactions that spend one of them after the pinned block."""
     payments = []
     for coin in wallet.coins:
         payments.append(chain.pay(_address(node, wallet, coin.index), coin.amount))
@@ -144,7 +135,7 @@ def _fund_wallet(node: Node, chain: _Bitcoin, wallet: BitcoinWallet) -> list[str
 
 
 class _Bitcoin:
-    """The regtest chain while it grows. The faucet has a single coin; the change of each payment is its next coin."""
+    """The chain while it grows. The faucet has one coin, and the change of each payment is the next one."""
 
     def __init__(self, node: Node, plan: BitcoinPlan) -> None:
         self._node = node
@@ -171,22 +162,22 @@ class _Bitcoin:
         self.mine([collected])
 
     def mine(self, transactions: Sequence[str]) -> None:
-        """Mine one block with exactly these raw transactions (hex)."""
+        """Mines one block with exactly these raw transactions."""
         self._height += 1
         age = (self._plan.pinned_height - self._height) * self._plan.block_seconds
         _command(self._node, "setmocktime", int(self._plan.pinned_time.timestamp()) - age)
-        # Transactions are given, because the node's own choice and order could vary.
+        # Blocks are given their transactions; the node's own choice and order could vary.
         self._node.call("generateblock", self._plan.faucet_address, list(transactions))
 
     def mine_to(self, height: int) -> None:
-        """Mine empty blocks up to `height`."""
+        """Mines empty blocks until `height`."""
         if self._height > height:
             raise _unexpected(self._node, "funding.toml has more payments than blocks")
         while self._height < height:
             self.mine([])
 
     def pay(self, address: str, amount: int) -> str:
-        """A signed transaction of the faucet, hex, whose output 0 pays `amount` satoshi to `address`."""
+        """A signed transaction of the faucet; its output 0 pays `amount` satoshi to `address`."""
         self._change -= amount + _FEE
         outputs = [{address: _btc(amount)}, {self._plan.faucet_address: _btc(self._change)}]
         signed = self._sign([self._coin], outputs, [self._plan.faucet_key])
@@ -194,7 +185,7 @@ class _Bitcoin:
         return signed
 
     def pay_back(self, payment: str, amount: int, keys: Sequence[str]) -> str:
-        """A signed transaction, hex, that sends the `amount` satoshi of a mined `payment` back to the faucet."""
+        """A signed transaction that sends the `amount` of a mined `payment` back to the faucet."""
         outputs = [{self._plan.faucet_address: _btc(amount - _FEE)}]
         return self._sign([(self._txid(payment), 0)], outputs, keys)
 
@@ -221,7 +212,7 @@ def _btc(amount: int) -> str:
 
 
 def _command(node: Node, method: str, *params: Any) -> None:
-    """Make a call whose answer is null when it succeeds; `Node` by itself takes null for a missing answer."""
+    """A call that is answered with null when it succeeds; `Node` takes null for a missing answer."""
     try:
         node.call(method, *params)
     except UnavailableError as error:

@@ -1,4 +1,4 @@
-"""Real Ethereum and Bitcoin test nodes on this machine, reachable on loopback alone, started and stopped."""
+"""Starts a real Ethereum and a real Bitcoin node on this machine, alone on loopback, and stops them again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attest.reserves.rpc import Node
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 15.0
 _ASK_SECONDS: Final = 1.0
-_LAST_WORDS: Final = 400  # characters of a node's log that an error shows
+_LAST_WORDS: Final = 400
 
 # `connect=0`, `listen=0` and `networkactive=0` keep the node off the network.
 _BITCOIN_CONF: Final = """\
@@ -47,10 +47,9 @@ coinstatsindex=1
 
 @contextmanager
 def anvil(*, genesis_time: int) -> Iterator[str]:
-    """The URL of a fresh anvil, which runs while the context lasts and mines only when it is told to.
+    """The URL of a fresh anvil whose genesis block has the timestamp `genesis_time` (seconds since 1970).
 
-    `genesis_time`: the timestamp of its genesis block, in seconds since 1970.
-    Raises `UnavailableError` when the program is missing or does not start.
+    It mines only when told to. Raises `UnavailableError` when the program is missing or does not start.
     """
     port = _free_port()
     # The genesis time and the hard fork enter every block hash; later releases may change their defaults.
@@ -66,12 +65,10 @@ def anvil(*, genesis_time: int) -> Iterator[str]:
 
 @contextmanager
 def bitcoind(*options: str, filters: bool = True, folder: Path | None = None) -> Iterator[str]:
-    """The URL, with user and password, of a bitcoind on a regtest chain, which runs while the context lasts.
+    """The URL, with user and password, of a bitcoind on a regtest chain, with or without block filters.
 
-    `options`: further command-line options of bitcoind.
-    `filters`: whether it has block filters (BIP-158).
-    `folder`: its data, which an earlier run may have left; without it, an empty folder that is deleted afterwards.
-    Raises `UnavailableError` when the program is missing or does not start.
+    Its data is in `folder`, which may hold an earlier one's, or in an empty folder that is deleted afterwards.
+    `options` are more of bitcoind's own. Raises `UnavailableError` when the program is missing or does not start.
     """
     port, user, password = _free_port(), "attest", secrets.token_urlsafe(24)
     with _home() if folder is None else nullcontext(folder) as home:
@@ -111,7 +108,7 @@ def _running(program: str, arguments: Sequence[str], home: Path) -> Iterator[sub
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C must not reach the node, which is stopped when the context ends.
+                # Ctrl-C reaches only us; we stop the node when we are done with it.
                 start_new_session=True,
             )
     except OSError as error:
@@ -143,7 +140,7 @@ def _wait(program: str, process: subprocess.Popen[bytes], url: str, question: st
             answered = True
         except UnavailableError:
             time.sleep(0.05)
-        # Checked after an answer too, because another process that took the port first may have answered.
+        # Asked after an answer too: another process may have taken the port first and be the one that answers.
         if process.poll() is not None:
             raise _failed(program, f"ended with status {process.returncode} while starting", home)
         if not answered and time.monotonic() >= end:

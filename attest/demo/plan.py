@@ -1,4 +1,4 @@
-"""The plan of the demo exchange: what it owns and how its chains are made, as `fixtures/demo/funding.toml` says."""
+"""What the demo exchange owns and how its chains are made: the content of `fixtures/demo/funding.toml`."""
 
 from __future__ import annotations
 
@@ -26,30 +26,16 @@ class _Fixture(BaseModel):
 
 
 class Coin(_Fixture):
-    """One output of a wallet.
-
-    `amount`: satoshi.
-    `index`: of the address, in the wallet's descriptor.
-    """
+    """One output of `amount` satoshi, at `index` of the wallet's descriptor."""
 
     amount: Amount
     index: int = 0
 
 
 class BitcoinWallet(_Fixture):
-    """A Bitcoin wallet; amounts are satoshi.
+    """A wallet and its coins; `amount` is their sum in satoshi, without `spent`, `late` and `unconfirmed`.
 
-    `id`, `purpose`, `storage`, `asset`: as the config has them.
-    `amount`: the sum of `coins`, which the wallet holds at the pinned block.
-    `address`: of a wallet without a descriptor.
-    `descriptor`: of a wallet with several addresses.
-    `last_index`: the last address of the descriptor that counts.
-    `keys`: its private keys, WIF or extended, with which the demo spends its coins.
-    `coins`: its outputs at the pinned block.
-    `spent`: an output that is paid and spent again before the pinned block.
-    `late`: an output that is paid after the pinned block.
-    `spends_late`: whether the first of the coins is spent after the pinned block.
-    `unconfirmed`: a payment that stays outside any block.
+    `spends_late` says that the first of the coins is spent again after the pinned block.
     """
 
     id: str
@@ -69,13 +55,7 @@ class BitcoinWallet(_Fixture):
 
 
 class BitcoinPlan(_Fixture):
-    """The regtest chain.
-
-    `pinned_height`, `pinned_time`: height and timestamp of the pinned block.
-    `block_seconds`: between two blocks.
-    `faucet_address`, `faucet_key`: of the faucet that pays all wallets.
-    `wallets`: those it pays, in order.
-    """
+    """The regtest chain: block `pinned_height` has the timestamp `pinned_time`."""
 
     pinned_height: int
     pinned_time: datetime
@@ -86,12 +66,7 @@ class BitcoinPlan(_Fixture):
 
 
 class Token(_Fixture):
-    """The ERC-20 contract of the demo.
-
-    `symbol`, `decimals`: of the token.
-    `address`: at which it comes to lie.
-    `supply`: base units, all of them its deployer's at first.
-    """
+    """The ERC-20 contract of the demo."""
 
     symbol: str
     address: str
@@ -100,13 +75,7 @@ class Token(_Fixture):
 
 
 class EthereumWallet(_Fixture):
-    """An Ethereum wallet of one address.
-
-    `id`, `purpose`, `storage`: as the config has them.
-    `eth`: wei at the pinned block.
-    `dusd`: base units of the token at the pinned block.
-    `late`: wei that arrive after the pinned block.
-    """
+    """An address with its wei and token units at the finalized block; `late` wei arrive after it."""
 
     id: str
     purpose: str
@@ -118,15 +87,7 @@ class EthereumWallet(_Fixture):
 
 
 class EthereumPlan(_Fixture):
-    """The anvil chain.
-
-    `chain_id`: that of EIP-155.
-    `pinned_height`, `pinned_time`: height and timestamp of the pinned block.
-    `block_seconds`: between two blocks.
-    `mnemonic`: the words from which the wallets' keys are derived.
-    `token`: the ERC-20 contract.
-    `wallets`: those that are paid, in order.
-    """
+    """The anvil chain: block `pinned_height` has the timestamp `pinned_time`."""
 
     chain_id: int
     pinned_height: int
@@ -149,5 +110,5 @@ class Plan(_Fixture):
 
 
 def load_plan() -> Plan:
-    """The plan in `fixtures/demo/funding.toml`."""
+    """What the demo exchange owns, from `funding.toml`."""
     return Plan.model_validate(tomllib.loads(fixture_path("demo/funding.toml").read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
-"""Recordings of JSON-RPC calls to real nodes, made by a proxy on loopback and replayed by a server on loopback.
+"""JSON-RPC exchanges of real nodes: recorded through a loopback proxy, replayed from a loopback server.
 
-A recording is JSON Lines, `{"method": …, "params": …, "result": "<JSON text as the node sent it>"}`. A reader speaks to
-proxy and server over HTTP, exactly as it does to a node.
+A recording is JSON Lines, `{"method": …, "params": …, "result": "<JSON text as the node sent it>"}`. A reader
+speaks to either over HTTP, exactly as it does to a node.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from attest.errors import AttestError
 from attest.reserves.rpc import Node, RefusedError
 
 Answer = Callable[[str, list[Any]], str]
-"""A function from method and parameters of a call to the JSON text of its result.
+"""The JSON text of a call's result. Raises `LookupError` or `AttestError` when there is none.
 
-It raises `LookupError` or `AttestError` for a call without a result; the error of a node that refused is passed on as
-the node said it.
+What a node refused is passed on as it said it.
 """
 
 
 def _dump(value: Any) -> str:
-    """The JSON text of a node's answer, in which decimals keep their exact digits."""
+    """JSON text of a node's answer, with the exact decimals in it."""
     text = json.dumps(value, default=lambda number: f"decimal:{Decimal(number)}", sort_keys=True, ensure_ascii=False)
     return re.sub(r'"decimal:([0-9.Ee+-]+)"', r"\1", text)
 
@@ -39,10 +38,7 @@ def _key(method: str, params: list[Any]) -> str:
 
 @contextmanager
 def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The URL of a server on loopback, which runs while the context lasts.
-
-    `handler`: answers its requests, each in a thread of its own.
-    """
+    """The URL of a server on loopback whose requests `handler` answers, each in a thread of its own."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -55,7 +51,7 @@ def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def serve(answer: Answer) -> Iterator[str]:
-    """The URL of a JSON-RPC server on loopback that answers each call, also those in batches, by `answer`."""
+    """The URL of a JSON-RPC server on loopback that answers each call by `answer`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -82,7 +78,7 @@ def serve(answer: Answer) -> Iterator[str]:
                 return f'{head},"error":{failure}}}'
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Write nothing, because the reader says what went wrong."""
+            """Stay silent: the reader says what went wrong."""
 
     with on_loopback(Handler) as url:
         yield url
@@ -90,7 +86,7 @@ def serve(answer: Answer) -> Iterator[str]:
 
 @contextmanager
 def recorded_node(path: Path) -> Iterator[str]:
-    """The URL of a server that answers the calls of the recording in `path`, and refuses any other."""
+    """The URL of a server that knows the exchanges in `path` and no others."""
     results: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         exchange = json.loads(line)
@@ -108,7 +104,7 @@ def recorded_node(path: Path) -> Iterator[str]:
 
 @contextmanager
 def recording_proxy(node_url: str, path: Path) -> Iterator[str]:
-    """The URL of a proxy to a real node. When the context ends, its calls are in `path` as a recording, each once."""
+    """The URL of a proxy to a real node; what went through it is in `path` afterwards, each call once."""
     node = Node("recorded", node_url)
     alone = threading.Lock()  # it serves one thread at a time
     exchanges: dict[str, str] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -50,7 +50,7 @@ def month_page(view: MonthView, lang: Language, *, links: Links = ALONE) -> byte
     return page("month.html.jinja", lang, links, view=view, verdict=verdict_of(view), look=look)
 
 
-def page(template: str, lang: Language, links: Links, **values: Any) -> bytes:
+def page(template: str, lang: Language, links: Links, **values: object) -> bytes:
     """A page made from a template, UTF-8; its style stands in it and its Content-Security-Policy admits nothing else.
 
     `template`: the name of a file in `templates`.

@@ -1,7 +1,4 @@
-"""The page in which customers verify their own balance: one file of HTML, `verify.html`.
-
-It is built from the sources in `verify` and checked in, so that a release needs no tools of the browser's world.
-"""
+"""The page in which customers verify: one file of HTML, `verify.html`, which is built from `verify` and checked in."""
 
 from __future__ import annotations
 
@@ -10,10 +7,10 @@ from importlib import resources
 
 
 def shipped_page() -> bytes:
-    """The page of this release, without a trust root."""
+    """The page that came with this attest, without a trust root."""
     return resources.files("attest").joinpath("web", "verify.html").read_bytes()
 
 
 def page_digest() -> str:
-    """SHA-256 of `shipped_page`, hex, by which a customer compares the page."""
+    """What that page is compared by: its SHA-256, in hex."""
     return sha256(shipped_page()).hexdigest()

@@ -1,4 +1,4 @@
-"""The customers' page of one exchange: the shipped page with a trust root in it, and no byte of its code changed."""
+"""The customer's page with an exchange's trust root in it, which changes no byte of its code."""
 
 from __future__ import annotations
 
@@ -17,24 +17,21 @@ _FETCH: Final = "a browser that saves a page changes it: fetch the file itself, 
 
 
 def build_page(root: Envelope) -> bytes:
-    """The page for the customers of one exchange, whose trust root it pins.
+    """The page for the readers of one exchange, whose trust root it pins. Raises what `Trust.pin` raises.
 
-    The root stands in a block of data, which no browser runs, so that the hash by which the page admits its script
-    stays valid. Raises what `Trust.pin` raises for a root that does not hold.
+    The root stands in a block of data, which no browser runs: the hash by which the page admits its script stays.
     """
     Trust.pin(root)
     before, after = _around()
-    # Within a script element `<` could begin its end tag or a comment.
+    # In a script element `<` could begin what ends it, or a comment.
     return before + root.to_bytes().replace(b"<", b"\\u003c") + after
 
 
 def check_page(data: bytes, *, what: str) -> Root | None:
-    """The trust root in a page; None for the shipped page, which has none.
+    """The trust root in the page `data`, which `what` names in errors; None when it has none.
 
-    `data`: the bytes of the page.
-    `what`: the name of the page in errors.
-    Raises `VerificationError` when `data` differs from the page of this release outside the block of data, or when the
-    block holds no valid trust root as `build_page` writes it.
+    Raises `VerificationError` when `data` is not the page that came with this attest with whatever `build_page` puts
+    into it, or when no valid trust root stands there.
     """
     before, after = _around()
     _require_page(data, before, after, what)
@@ -56,12 +53,12 @@ def check_page(data: bytes, *, what: str) -> Root | None:
 
 
 def max_page_bytes() -> int:
-    """The largest size of a page with a trust root, in bytes; each byte of a root may be written as six."""
+    """The most that a page with a trust root may have: each byte of a root may be written as six."""
     return len(shipped_page()) + 6 * MAX_ROOT_FILE_BYTES
 
 
 def _around() -> tuple[bytes, bytes]:
-    """The shipped page before and behind the content of its block of data."""
+    """The page up to its block of data, and from there on."""
     before, found, after = shipped_page().partition(_BEGINS)
     if not found or not after.startswith(_ENDS) or _BEGINS in after:
         raise ValueError("the page of this attest has not one empty block of data")
@@ -69,12 +66,9 @@ def _around() -> tuple[bytes, bytes]:
 
 
 def _require_page(data: bytes, before: bytes, after: bytes, what: str) -> None:
-    """Raise `VerificationError` unless `data` is the shipped page with a block of data that holds no element.
-
-    `before`, `after`: the shipped page around the block.
-    """
+    """Raise `VerificationError` unless `data` is the page, with anything but an element in its block of data."""
     begins = data.startswith(before)
-    # A `<` in the block would begin an element, which could be somebody else's code.
+    # Whatever began with `<` in the block would be an element: code of somebody else's.
     end = data.find(b"<", len(before)) if begins else -1
     if end >= 0 and data[end:] == after:
         return
@@ -91,6 +85,6 @@ def _require_page(data: bytes, before: bytes, after: bytes, what: str) -> None:
 
 
 def _common(one: bytes, other: bytes) -> int:
-    """The number of bytes at the beginning in which two texts agree."""
+    """How many bytes both begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))

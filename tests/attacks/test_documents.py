@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.declared import declaration_order
 from attest.attestation.documents import read_documents
@@ -61,7 +62,7 @@ def test_a_line_behind_which_no_document_stands_is_not_passed(case: str, exchang
     )
     # Who has all evidence knows that there is none.
     auditor = exchange.files | {AUDITOR_EVIDENCE: (exchange.outcome.private / AUDITOR_EVIDENCE).read_bytes()}
-    assert exchange.failing_step(bundle, files=auditor.get) == (11, "recheck/documents")
+    assert exchange.failing_step(bundle, sources=Sources(auditor.get)) == (11, "recheck/documents")
 
 
 def test_prices_from_no_file_are_not_passed(exchange: Exchange) -> None:
@@ -75,7 +76,7 @@ def test_prices_from_no_file_are_not_passed(exchange: Exchange) -> None:
         public["digest"]["sha256"] = sha256(withheld).hexdigest()
 
     files = exchange.files | {PUBLIC_EVIDENCE: withheld}
-    assert exchange.verify(exchange.resigned(withhold), files=files.get).steps[11].status == "NOT CHECKED"
+    assert exchange.verify(exchange.resigned(withhold), sources=Sources(files.get)).steps[11].status == "NOT CHECKED"
 
 
 def test_a_second_list_of_prices_is_refused(forger: Forger) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Known
 from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities.proof import InclusionProof, ProvenAsset, ProvenLeaf, prove, verify_inclusion
@@ -186,7 +187,7 @@ CODES = {
 
 @pytest.mark.parametrize("case", FALSE)
 def test_a_false_proof_fails_at_step_10(case: str, exchange: Exchange) -> None:
-    found = exchange.failing_step(proof_bytes=edit(exchange, FALSE[case]))
+    found = exchange.failing_step(known=Known(proof=edit(exchange, FALSE[case])))
     if case == "another asset's tree":
         assert found in {(10, "path/length"), (10, "proof/root")}
     else:
@@ -196,7 +197,7 @@ def test_a_false_proof_fails_at_step_10(case: str, exchange: Exchange) -> None:
 @pytest.mark.parametrize("case", MALFORMED)
 def test_a_malformed_proof_is_refused(case: str, exchange: Exchange) -> None:
     with pytest.raises(MalformedError):
-        exchange.verify(proof_bytes=edit(exchange, MALFORMED[case]))
+        exchange.verify(known=Known(proof=edit(exchange, MALFORMED[case])))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_malformed_proof_is_refused(case: str, exchange: Exchange) -> None:
 )
 def test_a_proof_that_is_no_strict_json_is_refused(change: Callable[[bytes], bytes], exchange: Exchange) -> None:
     with pytest.raises(MalformedError):
-        exchange.verify(proof_bytes=change(exchange.proof()))
+        exchange.verify(known=Known(proof=change(exchange.proof())))
 
 
 @pytest.mark.parametrize(("part", "most"), [("path", 64), ("leaves", 4096), ("holdings", 1024)])
@@ -235,17 +236,17 @@ def test_every_list_in_a_proof_is_bounded(part: str, most: int) -> None:
 
 def test_a_proof_has_room_for_a_mebibyte(exchange: Exchange) -> None:
     proof = exchange.proof()
-    assert exchange.verify(proof_bytes=b" " * (1024 * 1024 - len(proof)) + proof).steps[10].status == "VERIFIED"
+    assert exchange.verify(known=Known(proof=b" " * (1024 * 1024 - len(proof)) + proof)).steps[10].status == "VERIFIED"
 
 
 def test_a_refusal_says_which_leaf_or_asset_and_what_to_do(exchange: Exchange) -> None:
     with pytest.raises(VerificationError) as caught:
-        exchange.verify(proof_bytes=edit(exchange, FALSE["the proof of another statement"]))
+        exchange.verify(known=Known(proof=edit(exchange, FALSE["the proof of another statement"])))
     assert "of the same month" in str(caught.value.hint)
     with pytest.raises(VerificationError, match="the statement has no tree of DOGE"):
-        exchange.verify(proof_bytes=edit(exchange, FALSE["an asset the statement lacks"]))
+        exchange.verify(known=Known(proof=edit(exchange, FALSE["an asset the statement lacks"])))
     with pytest.raises(MalformedError, match="the inclusion proof"):
-        exchange.verify(proof_bytes=b"{}")
+        exchange.verify(known=Known(proof=b"{}"))
     tree = Tree.build("BTC", SECRET, [Row("alice", 0, 100)])
     with pytest.raises(MalformedError) as missing:
         prove(STATEMENT, "bob", [tree])
@@ -259,7 +260,7 @@ def test_a_refusal_says_which_leaf_or_asset_and_what_to_do(exchange: Exchange) -
 def test_each_customers_proof_verifies_and_nobody_elses_account_does(exchange: Exchange) -> None:
     for account in ("holder-of-one-satoshi@example.jp", "holder-of-one-wei@example.jp"):
         proof = exchange.proof(account)
-        ((_, amount),) = exchange.verify(proof_bytes=proof).holdings
+        ((_, amount),) = exchange.verify(known=Known(proof=proof)).holdings
         assert amount == 1
         with pytest.raises(AttestError):
-            exchange.verify(proof_bytes=proof.replace(account.encode(), b"hanako@example.jp"))
+            exchange.verify(known=Known(proof=proof.replace(account.encode(), b"hanako@example.jp")))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Known, Sources
 from attest.attestation.verify import Verified
 from attest.canonical import dumps
 from attest.cli.render import pins_table
@@ -100,7 +101,7 @@ def test_each_changed_byte_of_the_evidence_fails_at_step_9(exchange: Exchange) -
     evidence = exchange.files[EVIDENCE]
     for position in range(0, len(evidence), 211):
         changed = evidence[:position] + bytes([evidence[position] ^ 1]) + evidence[position + 1 :]
-        assert exchange.failing_step(files={EVIDENCE: changed}.get) == (9, "subject/digest")
+        assert exchange.failing_step(sources=Sources({EVIDENCE: changed}.get)) == (9, "subject/digest")
 
 
 def leaf_of(record: Any) -> str:
@@ -125,13 +126,13 @@ class Forger:
     def publish(self, change: Callable[[Any], object] = lambda _: None, tamper: Any = None) -> tuple[int, str]:
         """The step that fails after `change` to the statement and `tamper` to the published lines."""
         bundle, files = self._signed(change, tamper)
-        return self.exchange.failing_step(bundle, files=files.get)
+        return self.exchange.failing_step(bundle, sources=Sources(files.get))
 
     def audit(self, change: Callable[[Any], object] = lambda _: None) -> tuple[int, str]:
         """The step that fails for who has all records."""
         bundle, files = self._signed(change, None)
         files[AUDITOR] = b"".join(dumps(record) + b"\n" for record in self.records)
-        return self.exchange.failing_step(bundle, files=files.get)
+        return self.exchange.failing_step(bundle, sources=Sources(files.get))
 
     def verified(self, change: Callable[[Any], object] = lambda _: None, withheld: Sequence[Any] = ()) -> Verified:
         """What is verified after `change` to the statement, when the records `withheld` are not published."""
@@ -140,7 +141,7 @@ class Forger:
             lines[:] = [line for line in lines if not any(line["record"] is record for record in withheld)]
 
         bundle, files = self._signed(change, withhold)
-        return self.exchange.verify(bundle, files=files.get)
+        return self.exchange.verify(bundle, sources=Sources(files.get))
 
     def _signed(self, change: Callable[[Any], object], tamper: Any) -> tuple[bytes, dict[str, bytes]]:
         data = [dumps(record) for record in self.records]
@@ -372,7 +373,7 @@ def test_a_wallet_that_is_described_in_two_ways_fails_at_a_step(forger: Forger) 
 
 
 def test_an_auditors_nonce_for_windows_that_nobody_read_fails(exchange: Exchange) -> None:
-    assert exchange.failing_step(window_nonce="5b" * 16) == (11, "recheck/window")
+    assert exchange.failing_step(known=Known(window_nonce="5b" * 16)) == (11, "recheck/window")
 
 
 def test_one_script_does_not_hold_outputs_for_two_purposes(forger: Forger) -> None:
@@ -473,7 +474,7 @@ def test_the_auditors_edition_must_lead_to_the_same_root(exchange: Exchange) -> 
         b"",
     ):
         with pytest.raises((VerificationError, MalformedError)):
-            exchange.verify(files=(exchange.files | {"evidence.jsonl": changed}).get)
+            exchange.verify(sources=Sources((exchange.files | {"evidence.jsonl": changed}).get))
 
 
 def test_withheld_evidence_is_not_passed_and_its_figures_are_marked(exchange: Exchange) -> None:
@@ -481,7 +482,7 @@ def test_withheld_evidence_is_not_passed_and_its_figures_are_marked(exchange: Ex
         value["subject"][0]["digest"]["sha256"] = sha256(b"").hexdigest()
         line_of(value["predicate"], "ETH", "cold")["amount"] = "2" + "0" * 25
 
-    verified = exchange.verify(exchange.resigned(inflate), files={EVIDENCE: b""}.get)
+    verified = exchange.verify(exchange.resigned(inflate), sources=Sources({EVIDENCE: b""}.get))
     assert [verified.steps[number].status for number in (9, 11)] == ["NOT CHECKED", "NOT CHECKED"]
     text = coverage_table(verified)
     assert "proven, not checked" in next(line for line in text.splitlines() if line.startswith("ETH"))
@@ -643,7 +644,7 @@ def auditors(exchange: Exchange, records: list[Any], write: Callable[[Any], byte
                 item["evidenceLeaf"] = tagged_hash("attest/v1/evidence", record).hex()
 
     files = {EVIDENCE: b"", "evidence.jsonl": b"".join(record + b"\n" for record in data)}
-    return exchange.failing_step(exchange.resigned(rewrite), files=files.get)
+    return exchange.failing_step(exchange.resigned(rewrite), sources=Sources(files.get))
 
 
 def test_a_record_in_another_spelling_is_refused(exchange: Exchange, forger: Forger) -> None:

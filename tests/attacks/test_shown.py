@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attest.attestation.anchors import Sources
 from attest.attestation.verify import Verified
 from attest.canonical import dumps
 from attest.errors import AttestError
@@ -46,7 +47,7 @@ def checked(exchange: Exchange, change: Callable[[Any], object], files: dict[str
     steps: list[Any] = []
     try:
         return exchange.verify(
-            exchange.resigned(lambda value: change(value["predicate"])), files=files.get, tell=steps.append
+            exchange.resigned(lambda value: change(value["predicate"])), sources=Sources(files.get), tell=steps.append
         )
     except AttestError as error:
         return steps[-1].number, error.code
@@ -214,7 +215,7 @@ def test_a_statement_is_complete_in_itself_whatever_is_withheld(case: str, excha
     value = json.loads(exchange.payload)
     WITHIN[case](value)
     bundle = signed_bundle(dumps(value), exchange.signer)
-    assert exchange.failing_step(bundle, files=lambda _: None) == (8, "statement/arithmetic")
+    assert exchange.failing_step(bundle, sources=Sources()) == (8, "statement/arithmetic")
 
 
 @pytest.mark.parametrize("field", ["signatory", "document", "sha256"])
@@ -414,7 +415,7 @@ def test_what_a_rule_takes_for_money_is_what_it_rests_on_too(forger: Forger) -> 
 
 def test_step_14_counts_apart_what_rests_on_what_was_not_checked(exchange: Exchange) -> None:
     without = {name: data for name, data in exchange.files.items() if name != PUBLIC_EVIDENCE}
-    said = exchange.verify(files=without.get).steps[14].detail
+    said = exchange.verify(sources=Sources(without.get)).steps[14].detail
     assert said.startswith("jp-psa-in-force (in force): 6 MET (not checked), 1 NOT APPLICABLE")
 
 
@@ -424,7 +425,7 @@ def test_a_custodians_word_has_a_record_of_its_own(field: str, exchange: Exchang
         predicate["held"] = [{**HELD, "evidenceLeaf": predicate[field][0]["evidenceLeaf"]}]
 
     bundle = exchange.resigned(lambda value: share(value["predicate"]))
-    assert exchange.failing_step(bundle, files=lambda _: None) == (8, "statement/arithmetic")
+    assert exchange.failing_step(bundle, sources=Sources()) == (8, "statement/arithmetic")
 
 
 def test_an_exchange_that_counts_records_too_many_shows_nothing_more(exchange: Exchange) -> None:

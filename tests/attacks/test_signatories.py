@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import Findings, Procedure, write_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle
 from attest.attestation.envelope import Envelope, EnvelopeSignature, add_signature, sign
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.timestamp import Timestamp, parse_authorities, query
-from attest.attestation.trust import Trust
+from attest.attestation.timestamp import Authorities, Timestamp, parse_authorities, query
+from attest.attestation.trust import Root
+from attest.attestation.verify import Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
@@ -46,8 +48,15 @@ class Signing:
     authority: Authority
 
     @property
-    def trust(self) -> Trust:
-        return Trust.pin(root(1, ROLES, "ab"))
+    def authorities(self) -> Authorities:
+        return parse_authorities(self.authority.root, what="root")
+
+    @property
+    def anchors(self) -> Anchors:
+        return self.pinned(root(1, ROLES, "ab"))
+
+    def pinned(self, trust_root: Envelope, *later: Envelope) -> Anchors:
+        return Anchors.pinned(trust_root, later, authorities=self.authorities)
 
     def envelope(self, sigs: str = "xyu", payload: bytes | None = None, payload_type: str = PAYLOAD_TYPE) -> Envelope:
         return sign(payload or self.exchange.payload, payload_type, [signer(name) for name in sigs])
@@ -77,17 +86,21 @@ class Signing:
         digest = statement_digest(payload or self.exchange.payload)
         return write_report(FINDINGS, statement=digest, issued_at=issued_at, signer=signer(name))
 
-    def options(self, **changed: Any) -> dict[str, Any]:
-        authorities = parse_authorities(self.authority.root, what="root")
-        return {"exchange_keys": (), "trust": self.trust, "authorities": authorities, **changed}
+    def verify(self, bundle: bytes, anchors: Anchors | None = None, *, now: datetime = NOW) -> Verified:
+        return self.exchange.verify(bundle, anchors=anchors or self.anchors, now=now)
 
-    def fails(self, bundle: bytes, **changed: Any) -> tuple[int, str]:
-        return self.exchange.failing_step(bundle, **self.options(**changed))
+    def fails(self, bundle: bytes, anchors: Anchors | None = None, *, now: datetime = NOW) -> tuple[int, str]:
+        return self.exchange.failing_step(bundle, anchors=anchors or self.anchors, now=now)
 
 
 @pytest.fixture
 def signing(exchange: Exchange, authority: Authority) -> Signing:
     return Signing(exchange, authority)
+
+
+def pinned_root(signing: Signing) -> Root:
+    assert signing.anchors.trust is not None
+    return signing.anchors.trust.roots[0]
 
 
 def statuses(verified: Any) -> dict[int, str]:
@@ -99,7 +112,7 @@ def test_two_of_three_exchange_keys_the_auditor_a_timestamp_and_a_report_are_ver
     bundle = signing.bundle(
         envelope, timestamps=signing.stamp(envelope, "xyu") + signing.stamp(report, "u"), auditor_reports=(report,)
     )
-    verified = signing.exchange.verify(bundle, **signing.options())
+    verified = signing.verify(bundle)
     assert {number: statuses(verified)[number] for number in (1, 2, 3, 6)} == dict.fromkeys((1, 2, 3, 6), "VERIFIED")
     found = verified.signatories
     assert found.counted["exchange"] == {signer("x").public.fingerprint, signer("y").public.fingerprint}
@@ -107,20 +120,20 @@ def test_two_of_three_exchange_keys_the_auditor_a_timestamp_and_a_report_are_ver
     assert found.times.keys() == found.counted["exchange"] | found.counted["auditor"]
     assert [report.report.predicate.auditor for report in found.reports] == ["Example Audit LLC"]
     assert verified.trust is not None
-    assert signing.trust.roots[0].fingerprint in verified.steps[1].detail
+    assert pinned_root(signing).fingerprint in verified.steps[1].detail
 
 
 def test_what_was_not_named_or_is_not_there_is_not_checked(signing: Signing) -> None:
     envelope = signing.envelope()
     bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"), auditor_reports=(signing.report(),))
-    unnamed = signing.exchange.verify(bundle, **signing.options(authorities=()))
+    unnamed = signing.verify(bundle, replace(signing.anchors, authorities=()))
     assert (statuses(unnamed)[6], unnamed.signatories.times) == ("NOT CHECKED", {})
     assert "1 timestamps, whose authority you did not name" in unnamed.steps[6].detail
-    bare = signing.exchange.verify(bundle, exchange_keys=[signer("x").public])
+    bare = signing.verify(bundle, Anchors.keys([signer("x").public]))
     assert (statuses(bare)[1], statuses(bare)[6]) == ("NOT CHECKED", "NOT CHECKED")
     assert "1 auditor reports, which need a trust root" in bare.steps[6].detail
     assert bare.signatories.counted == {}
-    plain = signing.exchange.verify(signing.bundle(), **signing.options())
+    plain = signing.verify(signing.bundle())
     assert (statuses(plain)[3], statuses(plain)[6]) == ("VERIFIED", "NOT CHECKED")
 
 
@@ -128,7 +141,7 @@ def test_a_clock_that_spoke_of_some_signatures_says_nothing_of_the_others(signin
     envelope = signing.envelope("xyue")  # e is nobody's key
     for names, without in (("e", 3), ("ex", 2), ("xy", 1)):
         bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
-        step = signing.exchange.verify(bundle, **signing.options()).steps[6]
+        step = signing.verify(bundle).steps[6]
         assert (step.status, f"{without} signatures of trusted keys have no timestamp" in step.detail) == (
             "NOT CHECKED",
             True,
@@ -138,11 +151,14 @@ def test_a_clock_that_spoke_of_some_signatures_says_nothing_of_the_others(signin
 def test_before_the_auditor_signs_only_the_exchanges_threshold_is_asked_for(signing: Signing) -> None:
     bundle = signing.bundle(signing.envelope("xy"))
     assert signing.fails(bundle) == (3, "signature/threshold")
-    verified = signing.exchange.verify(bundle, **signing.options(roles=("exchange",)))
+    verified = signing.verify(bundle, replace(signing.anchors, roles=("exchange",)))
     assert verified.signatories.counted.keys() == {"exchange"}
-    for wrong in ({"roles": ("auditor",)}, {"roles": ()}, {"exchange_keys": [signer("x").public]}, {"trust": None}):
+    for roles in (("auditor",), ()):
         with pytest.raises(ValueError, match="say whose signatures count"):
-            signing.exchange.verify(bundle, **signing.options(**wrong))
+            replace(signing.anchors, roles=roles)
+    for changed in ({"exchange_keys": (signer("x").public,)}, {"trust": None}):
+        with pytest.raises(ValueError, match="say whose signatures count"):
+            replace(signing.anchors, **changed)
 
 
 def moved_countersignature(signing: Signing) -> bytes:
@@ -297,15 +313,15 @@ def test_every_list_in_a_bundle_is_bounded(part: str, most: int, signing: Signin
 
 
 def test_the_root_is_that_of_the_entity(signing: Signing) -> None:
-    other = Trust.pin(root(1, ROLES, "ab", origin="another.example"))
-    assert signing.fails(signing.bundle(), trust=other) == (6, "trust/origin")
+    other = signing.pinned(root(1, ROLES, "ab", origin="another.example"))
+    assert signing.fails(signing.bundle(), other) == (6, "trust/origin")
 
 
 def test_an_expired_root_is_not_trusted_but_a_newer_one_from_elsewhere_helps(signing: Signing) -> None:
     late = NOW + timedelta(days=400)
     assert signing.fails(signing.bundle(), now=late) == (1, "trust/expired")
     newer = root(2, ROLES, "ab", issuedAt=format_time(late), expiresAt=format_time(late + timedelta(days=9)))
-    verified = signing.exchange.verify(signing.bundle(), **signing.options(now=late, later_roots=(newer,)))
+    verified = signing.verify(signing.bundle(), replace(signing.anchors, later_roots=(newer,)), now=late)
     assert "it leads to trust root 2" in verified.steps[1].detail
     assert "trust root 1 was in force when" in verified.steps[6].detail
 
@@ -315,7 +331,7 @@ def test_a_copy_of_a_root_with_a_signature_stripped_does_not_hide_the_one_that_w
     stripped = whole.model_copy(update={"signatures": whole.signatures[:1]})
     bundle = signing.bundle(trust_roots=(stripped,))
     assert signing.fails(bundle) == (1, "trust/threshold")
-    signing.exchange.verify(bundle, **signing.options(later_roots=(whole,)))
+    signing.verify(bundle, replace(signing.anchors, later_roots=(whole,)))
 
 
 def rotated(exchange_role: tuple[str, int], auditor: tuple[str, int] = ("u", 1)) -> Envelope:
@@ -326,32 +342,32 @@ def rotated(exchange_role: tuple[str, int], auditor: tuple[str, int] = ("u", 1))
 
 def test_a_stolen_key_that_was_withdrawn_cannot_sign_an_old_statement(signing: Signing) -> None:
     envelope = signing.envelope("xzu")
-    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyw", 2)),)}
-    assert signing.fails(signing.bundle(envelope), **after) == (6, "signature/withdrawn")
+    after = replace(signing.anchors, later_roots=(rotated(("xyw", 2)),))
+    assert signing.fails(signing.bundle(envelope), after, now=WITHDRAWN) == (6, "signature/withdrawn")
     stamped = signing.bundle(envelope, timestamps=signing.stamp(envelope, "z"))
-    assert signing.exchange.verify(stamped, **signing.options(**after)).signatories.root == signing.trust.roots[0]
-    assert signing.fails(stamped, authorities=(), **after) == (6, "signature/withdrawn")
+    assert signing.verify(stamped, after, now=WITHDRAWN).signatories.root == pinned_root(signing)
+    assert signing.fails(stamped, replace(after, authorities=()), now=WITHDRAWN) == (6, "signature/withdrawn")
     wrong = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"))
-    assert signing.fails(wrong, **after) == (6, "signature/withdrawn")
+    assert signing.fails(wrong, after, now=WITHDRAWN) == (6, "signature/withdrawn")
 
 
 def test_a_key_that_came_later_cannot_sign_an_old_statement(signing: Signing) -> None:
-    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyw", 2)),)}
-    assert signing.fails(signing.bundle(signing.envelope("xwu")), **after) == (6, "signature/threshold")
+    after = replace(signing.anchors, later_roots=(rotated(("xyw", 2)),))
+    assert signing.fails(signing.bundle(signing.envelope("xwu")), after, now=WITHDRAWN) == (6, "signature/threshold")
 
 
 def test_the_report_of_an_auditor_whose_key_was_withdrawn_needs_a_timestamp(signing: Signing) -> None:
     envelope, report = signing.envelope(), signing.report()
-    after: dict[str, Any] = {"now": WITHDRAWN, "later_roots": (rotated(("xyz", 2), ("v", 1)),)}
+    after = replace(signing.anchors, later_roots=(rotated(("xyz", 2), ("v", 1)),))
     stamped = signing.stamp(envelope, "u")
     with pytest.raises(VerificationError):
-        signing.exchange.verify(signing.bundle(envelope, auditor_reports=(report,)), **signing.options(**after))
+        signing.verify(signing.bundle(envelope, auditor_reports=(report,)), after, now=WITHDRAWN)
     without = signing.bundle(envelope, timestamps=stamped, auditor_reports=(report,))
-    assert signing.fails(without, **after) == (6, "signature/withdrawn")
+    assert signing.fails(without, after, now=WITHDRAWN) == (6, "signature/withdrawn")
     only_report = signing.bundle(envelope, timestamps=signing.stamp(report, "u"), auditor_reports=(report,))
-    assert signing.fails(only_report, **after) == (6, "signature/withdrawn")
+    assert signing.fails(only_report, after, now=WITHDRAWN) == (6, "signature/withdrawn")
     both = signing.bundle(envelope, timestamps=stamped + signing.stamp(report, "u"), auditor_reports=(report,))
-    assert len(signing.exchange.verify(both, **signing.options(**after)).signatories.reports) == 1
+    assert len(signing.verify(both, after, now=WITHDRAWN).signatories.reports) == 1
 
 
 def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
@@ -359,7 +375,7 @@ def test_a_report_is_not_older_than_its_statement(signing: Signing) -> None:
     old = signing.report(issued_at=NOW - timedelta(minutes=11))
     assert signing.fails(signing.bundle(auditor_reports=(old,))) == (6, "report/early")
     near = signing.report(issued_at=NOW - timedelta(minutes=9))
-    signing.exchange.verify(signing.bundle(auditor_reports=(near,)), **signing.options())
+    signing.verify(signing.bundle(auditor_reports=(near,)))
 
 
 @pytest.mark.parametrize(("minutes", "known"), [(9, True), (10, True), (11, False)])
@@ -368,7 +384,7 @@ def test_a_report_dated_after_the_verification_does_not_count_and_is_told(
 ) -> None:
     envelope, report = signing.envelope(), signing.report(issued_at=NOW + timedelta(minutes=minutes))
     bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "xyu"), auditor_reports=(report,))
-    verified = signing.exchange.verify(bundle, **signing.options())
+    verified = signing.verify(bundle)
     assert len(verified.signatories.reports) == known
     assert ("more than ten minutes after the time of verification" in verified.steps[6].detail) is not known
     assert verified.steps[6].status == "VERIFIED"  # what is told changes no verdict
@@ -382,33 +398,33 @@ def test_only_an_auditors_own_report_is_told_to_be_of_a_time_to_come(name: str, 
 
 def test_a_report_dated_after_every_trust_root_has_expired_does_not_count(signing: Signing) -> None:
     report = signing.report(issued_at=NOW + timedelta(days=4000))
-    verified = signing.exchange.verify(signing.bundle(auditor_reports=(report,)), **signing.options())
+    verified = signing.verify(signing.bundle(auditor_reports=(report,)))
     assert verified.signatories.reports == ()
     assert [item.is_to_come for item in verified.signatories.to_come] == [True]
 
 
 def test_the_last_minutes_of_the_calendar_are_a_time_like_any_other(signing: Signing) -> None:
-    trust = Trust.pin(root(1, ROLES, "ab", expiresAt="9999-12-31T23:59:59Z"))
+    anchors = signing.pinned(root(1, ROLES, "ab", expiresAt="9999-12-31T23:59:59Z"))
     last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
     bundle = signing.bundle(auditor_reports=(signing.report(issued_at=last),))
     for now, counted in ((NOW, 0), (last - timedelta(minutes=1), 1)):
-        verified = signing.exchange.verify(bundle, **{**signing.options(trust=trust), "now": now})
+        verified = signing.verify(bundle, anchors, now=now)
         assert len(verified.signatories.reports) == counted
 
 
 def test_an_old_date_does_not_hide_that_an_auditor_should_have_signed(signing: Signing) -> None:
     first = root(1, {"root": ("ab", 2), "exchange": ("xyz", 2)}, "ab")
     times = {"issuedAt": format_time(WITHDRAWN), "expiresAt": format_time(WITHDRAWN + timedelta(days=365))}
-    options = signing.options(trust=Trust.pin(first), later_roots=(root(2, ROLES, "ab", **times),), now=WITHDRAWN)
+    anchors = signing.pinned(first, root(2, ROLES, "ab", **times))
     envelope = signing.envelope("xy")
     said = "trust root 2 has an auditor since 2090-01-01T00:00:00Z: too few of its keys signed"
     for names, told in (("", True), ("x", True), ("xy", False)):
         bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
-        step = signing.exchange.verify(bundle, **options).steps[6]
+        step = signing.verify(bundle, anchors, now=WITHDRAWN).steps[6]
         assert (said in step.detail, step.status == "NOT CHECKED") == (told, told)
-    countersigned = signing.exchange.verify(signing.bundle(signing.envelope("xyu")), **options)
+    countersigned = signing.verify(signing.bundle(signing.envelope("xyu")), anchors, now=WITHDRAWN)
     assert said not in countersigned.steps[6].detail
-    alone = signing.exchange.verify(signing.bundle(envelope), **{**options, "roles": ("exchange",)})
+    alone = signing.verify(signing.bundle(envelope), replace(anchors, roles=("exchange",)), now=WITHDRAWN)
     assert said not in alone.steps[6].detail
 
 
@@ -420,18 +436,18 @@ def test_a_stolen_key_of_the_first_auditor_does_not_hide_it_either(signing: Sign
         root(number, {**ROLES, "auditor": (key, 1)}, "ab", issuedAt=format_time(time), expiresAt="2099-01-01T00:00:00Z")
         for number, key, time in zip((2, 3), "uv", issued, strict=True)
     )
-    options = signing.options(trust=Trust.pin(first), later_roots=later, now=issued[1])
+    anchors = signing.pinned(first, *later)
     envelope = signing.envelope("xyu")
     for names, told in (("", True), ("u", False), ("xy", False)):
         bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, names))
-        step = signing.exchange.verify(bundle, **options).steps[6]
+        step = signing.verify(bundle, anchors, now=issued[1]).steps[6]
         assert ("trust root 2 has an auditor since" in step.detail) == told
 
 
 def test_one_auditor_reports_alone_where_two_must_countersign(signing: Signing) -> None:
-    trust = Trust.pin(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
+    anchors = signing.pinned(root(1, {**ROLES, "auditor": ("uv", 2)}, "ab"))
     bundle = signing.bundle(signing.envelope("xyuv"), auditor_reports=(signing.report(),))
-    (report,) = signing.exchange.verify(bundle, **signing.options(trust=trust)).signatories.reports
+    (report,) = signing.verify(bundle, anchors).signatories.reports
     assert report.signed == {signer("u").public.fingerprint}
 
 
@@ -439,16 +455,16 @@ def test_a_statement_cannot_be_younger_than_its_signature(signing: Signing) -> N
     value = json.loads(signing.exchange.payload)
     value["predicate"].update(issuedAt="2095-01-01T00:00:00Z", expiresAt="2095-02-01T00:00:00Z")
     envelope = signing.envelope(payload=dumps(value))
-    trust = Trust.pin(root(1, ROLES, "ab", expiresAt="2099-01-01T00:00:00Z"))
+    anchors = signing.pinned(root(1, ROLES, "ab", expiresAt="2099-01-01T00:00:00Z"))
     bundle = signing.bundle(envelope, timestamps=signing.stamp(envelope, "x"))
-    assert signing.fails(bundle, trust=trust) == (6, "timestamp/early")
+    assert signing.fails(bundle, anchors) == (6, "timestamp/early")
 
 
 def test_one_more_signature_never_turns_a_verified_bundle_into_a_failed_one(signing: Signing) -> None:
     envelope = signing.envelope("xyu")
     for name in "zef":
         envelope = add_signature(envelope, signer(name))
-        signing.exchange.verify(signing.bundle(envelope), **signing.options())
+        signing.verify(signing.bundle(envelope))
 
 
 @pytest.mark.parametrize("field", ["timestamps", "trustRoots", "auditorReports"])
@@ -456,5 +472,5 @@ def test_one_more_signature_never_turns_a_verified_bundle_into_a_failed_one(sign
 def test_malformed_parts_of_a_bundle_are_malformed(field: str, value: object, signing: Signing) -> None:
     bundle = json.loads(signing.bundle()) | {field: value}
     with pytest.raises(AttestError) as caught:
-        signing.exchange.verify(dumps(bundle), **signing.options())
+        signing.verify(dumps(bundle))
     assert caught.value.code == "document/invalid"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.attestation.keys import PublicKey
 from attest.attestation.pack import MAX_PACK_BYTES, Pack
 from attest.attestation.timestamp import parse_authorities
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import Step, Verified, verify
 from attest.documents import parse_time
 from attest.errors import AttestError
@@ -45,19 +46,23 @@ def verified(folder: Path, case: Any, tell: Callable[[Step], None] = lambda _: N
         bundle, proof = read_pack(read(case["pack"]), tell)
     else:
         bundle, proof = read(case["bundle"]), read(case["proof"]) if "proof" in case else None
-    trust = Trust.pin(parse_root_file(read(case["trustRoot"]))) if "trustRoot" in case else None
+    authorities = [one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)]
+    if "trustRoot" in case:
+        later = [parse_root_file(read(name)) for name in case.get("nextRoots", ())]
+        anchors = Anchors.pinned(parse_root_file(read(case["trustRoot"])), later, authorities=authorities)
+    else:
+        anchors = Anchors.keys([key(name) for name in case["keys"]], authorities=authorities)
     return verify(
         bundle,
-        exchange_keys=[key(name) for name in case.get("keys", ())],
-        trust=trust,
-        later_roots=[parse_root_file(read(name)) for name in case.get("nextRoots", ())],
-        authorities=[one for name in case.get("tsaRoots", ()) for one in parse_authorities(read(name), what=name)],
+        anchors,
         now=parse_time(case["at"]),
-        files={name: read(path) for name, path in case.get("files", {}).items()}.get,
-        proof_bytes=proof,
-        nonce=case.get("nonce"),
-        window_nonce=case.get("windowNonce"),
-        custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
+        sources=Sources({name: read(path) for name, path in case.get("files", {}).items()}.get),
+        known=Known(
+            proof=NO_PROOF if proof is None else proof,
+            nonce=case.get("nonce"),
+            window_nonce=case.get("windowNonce"),
+            custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
+        ),
         tell=tell,
     )
 

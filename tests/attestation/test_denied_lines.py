@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Sources
 from attest.cli.render import coverage_document, coverage_table
 from tests.conftest import Exchange
 
@@ -38,8 +39,8 @@ def test_a_line_that_denies_nothing_does_not_say_so(denied: str, exchange: Excha
 
 
 def test_denied_coins_count_and_are_shown_where_the_records_are_withheld(exchange: Exchange) -> None:
-    verified = exchange.verify(exchange.resigned(saying("1000001")), files=lambda _: None)
-    plain = exchange.verify(files=lambda _: None)
+    verified = exchange.verify(exchange.resigned(saying("1000001")), sources=Sources())
+    plain = exchange.verify(sources=Sources())
     assert "DUSD: by the statement, 1.000001 of what is held cannot move, since the token denies" in coverage_table(
         verified
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -10,15 +11,16 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.trust import Trust
-from attest.attestation.verify import Step
+from attest.attestation.verify import Step, Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError
+from attest.lines import Content
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
 
@@ -29,7 +31,7 @@ PERIODS = ["2026-10", "2026-11", "2026-12"]
 NOVEMBER = {"issuedAt": "2026-11-15T00:00:00Z", "expiresAt": "2028-01-01T00:00:00Z"}
 ROTATED = root(2, {**ROLES, "exchange": ("xyw", 2)}, "ab", **NOVEMBER)
 CHECKED_AT = datetime.fromisoformat("2027-01-05T00:00:00Z")
-FIRST = Trust.pin(root(1, ROLES, "ab"))
+FIRST = Anchors.pinned(root(1, ROLES, "ab"))
 
 
 def name(period: str) -> str:
@@ -77,18 +79,15 @@ def months(exchange: Exchange) -> dict[str, bytes]:
     }
 
 
-def check(bundles: Mapping[str, bytes], **options: Any) -> History:
-    return check_history(
-        bundles,
-        **{
-            "trust": FIRST,
-            "later_roots": (),
-            "authorities": (),
-            "now": CHECKED_AT,
-            "files": lambda _, __: None,
-            **options,
-        },
-    )
+def check(
+    bundles: Mapping[str, bytes],
+    anchors: Anchors = FIRST,
+    *,
+    now: datetime = CHECKED_AT,
+    files: Callable[[str, str], Content | None] = lambda _, __: None,
+    see: Callable[[str, Verified], None] = lambda *_: None,
+) -> History:
+    return check_history(bundles, anchors, now=now, files=files, see=see)
 
 
 def test_three_chained_months_with_a_rotation_between_are_intact(exchange: Exchange) -> None:
@@ -285,9 +284,10 @@ def test_what_is_not_met_in_a_month_is_told_and_nothing_is_broken(exchange: Exch
 def verified_after(exchange: Exchange, last: bytes, previous: bytes | None) -> tuple[str, str]:
     """The status of step 7, or the code of its error."""
     steps: list[Step] = []
-    options = {"exchange_keys": (), "trust": FIRST, "later_roots": (ROTATED,), "now": CHECKED_AT}
+    anchors = dataclasses.replace(FIRST, later_roots=(ROTATED,))
+    known = Known(previous=previous)
     try:
-        exchange.verify(last, previous=previous, tell=steps.append, files=lambda _: None, **options)
+        exchange.verify(last, anchors=anchors, now=CHECKED_AT, sources=Sources(), known=known, tell=steps.append)
     except AttestError as error:
         assert steps[-1].number == 7
         return steps[-1].status, error.code

@@ -6,22 +6,24 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from attest.attestation import monthly
 from attest.attestation.additions import with_timestamps
+from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import Bundle, parse_bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
-from attest.attestation.timestamp import Authorities, parse_authorities
-from attest.attestation.trust import TRUST_ROOT_TYPE, Trust
+from attest.attestation.timestamp import parse_authorities
+from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.documents import format_time
 from attest.errors import UnavailableError
+from attest.lines import Content
 from tests.attestation.authority import Authority, make_authority
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.test_monthly import replace
@@ -37,12 +39,11 @@ class Year(NamedTuple):
     """What was published, what a reader pinned, and a clock that the reader believes."""
 
     publication: Path
-    pinned: Trust
+    anchors: Anchors
     authority: Authority
-    authorities: Authorities
 
     def stamped(self, bundle: bytes) -> bytes:
-        return with_timestamps(parse_bundle(bundle), self.authority.answer, self.authorities)[0].to_bytes()
+        return with_timestamps(parse_bundle(bundle), self.authority.answer, self.anchors.authorities)[0].to_bytes()
 
     def bundles(self) -> dict[str, bytes]:
         return {
@@ -50,13 +51,12 @@ class Year(NamedTuple):
             for path in sorted(self.publication.glob("*/*.attest.json"))
         }
 
-    def check(self, bundles: dict[str, bytes], **options: Any) -> History:
-        def beside(bundle: str, name: str) -> bytes | None:
-            path = self.publication / Path(bundle).parent / name
-            return path.read_bytes() if path.is_file() else None
+    def beside(self, bundle: str, name: str) -> bytes | None:
+        path = self.publication / Path(bundle).parent / name
+        return path.read_bytes() if path.is_file() else None
 
-        given = {"later_roots": (), "authorities": self.authorities, "now": ISSUED[-1], "files": beside, **options}
-        return check_history(bundles, trust=self.pinned, **given)
+    def check(self, bundles: dict[str, bytes], files: Callable[[str, str], Content | None] | None = None) -> History:
+        return check_history(bundles, self.anchors, now=ISSUED[-1], files=files or self.beside)
 
 
 def write_root(folder: Path, version: int, key: str, issued: datetime) -> Envelope:
@@ -80,10 +80,10 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     for path in list((folder / "documents").iterdir()):
         for period in PERIODS[:-1]:
             shutil.copy(path, path.with_name(path.name.replace(demo.PERIOD, period)))
-    pinned = Trust.pin(write_root(folder, 1, "x", NOW - timedelta(days=1)))
+    pinned = write_root(folder, 1, "x", NOW - timedelta(days=1))
     authority = make_authority(folder.parent / "authority")
     authorities = parse_authorities(authority.root, what="the authority")
-    year = Year(folder / "publication", pinned, authority, authorities)
+    year = Year(folder / "publication", Anchors.pinned(pinned, authorities=authorities), authority)
     with demo.recorded_nodes() as nodes:
         for number, (period, issued) in enumerate(zip(PERIODS, ISSUED, strict=True)):
             if number == len(PERIODS) - 1:
@@ -117,7 +117,7 @@ def test_three_months_are_one_history_under_the_root_that_was_pinned_first(year:
 
 
 def test_without_timestamps_nothing_shows_that_the_key_signed_before_it_was_withdrawn(year: Year) -> None:
-    found = year.check(year.bundles(), authorities=())
+    found = year._replace(anchors=replace(year.anchors, authorities=())).check(year.bundles())
     assert [month.period for month in found.months] == [PERIODS[-1]]
     assert "history/month" in codes(found)
 

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from attest.attestation.anchors import Sources
 from attest.attestation.config import Ledger, read_config
 from attest.attestation.pin_times import ends_somewhere, refuse_far_pins, state_pins
 from attest.attestation.verify import Step
@@ -34,7 +35,7 @@ def step_8(exchange: Exchange, **fields: Any) -> tuple[str, str]:
 
     steps: list[Step] = []
     try:
-        exchange.verify(exchange.resigned(change), files=lambda _: None, tell=steps.append)
+        exchange.verify(exchange.resigned(change), sources=Sources(), tell=steps.append)
     except AttestError as error:
         return f"{steps[-1].number} {steps[-1].status}", error.code
     return steps[8].status, steps[8].detail
@@ -119,7 +120,7 @@ def test_one_block_without_a_reason_fails_beside_another_that_has_one(exchange: 
         first |= {"time": format_time(SNAPSHOT - 2 * DAY), "reason": "x"}
         second |= {"time": format_time(SNAPSHOT - 2 * DAY)}
 
-    assert exchange.failing_step(exchange.resigned(change), files=lambda _: None) == (8, "statement/pin-time")
+    assert exchange.failing_step(exchange.resigned(change), sources=Sources()) == (8, "statement/pin-time")
 
 
 @pytest.mark.parametrize("reason", ["", "x" * 1001, "a\nb", "a\u202eb", 7, None])
@@ -127,7 +128,7 @@ def test_a_reason_is_a_text_for_people_of_1_to_1000_characters(reason: object, e
     def change(value: Any) -> None:
         value["predicate"]["chains"][0] |= {"time": format_time(SNAPSHOT - 2 * DAY), "reason": reason}
 
-    assert exchange.failing_step(exchange.resigned(change), files=lambda _: None) == (5, "document/invalid")
+    assert exchange.failing_step(exchange.resigned(change), sources=Sources()) == (5, "document/invalid")
 
 
 def test_only_a_far_block_is_stated_with_the_reason_of_the_config() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly
+from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.documents import read_contracts, read_prices
 from attest.attestation.policies import policy_file_name, read_policies
@@ -77,8 +78,8 @@ def without(exchange: Exchange, *names: str) -> Files:
 
 def test_a_rule_set_of_this_release_needs_no_file_and_another_is_not_checked_without(uninsured: Exchange) -> None:
     shipped = [policy_file_name(name) for name in ("jp-psa-in-force", "jp-reserve-draft")]
-    assert uninsured.verify(files=without(uninsured, *shipped)).steps[14].status == "NOT MET"
-    step = uninsured.verify(files=without(uninsured, policy_file_name(OWN))).steps[14]
+    assert uninsured.verify(sources=Sources(without(uninsured, *shipped))).steps[14].status == "NOT MET"
+    step = uninsured.verify(sources=Sources(without(uninsured, policy_file_name(OWN)))).steps[14]
     assert (step.status, f"the file of {OWN} is not beside the bundle" in step.detail) == ("NOT CHECKED", True)
 
 
@@ -124,7 +125,7 @@ def test_rules_under_the_name_of_a_rule_set_are_not_taken_for_it(uninsured: Exch
     assert (step.status, "the file of template is not beside the bundle" in step.detail) == ("NOT CHECKED", True)
     data = uninsured.files[policy_file_name(OWN)]
     files = {**uninsured.files, policy_file_name("template"): data}
-    assert uninsured.failing_step(bundle, files=files.get) == (14, "policy/verdict")
+    assert uninsured.failing_step(bundle, sources=Sources(files.get)) == (14, "policy/verdict")
 
 
 def first_cover(value: Any) -> Any:
@@ -166,7 +167,7 @@ def test_cover_and_prices_are_those_of_their_documents(case: str, exchange: Exch
 def test_a_policy_file_that_was_exchanged_is_not_the_one_that_was_signed_for(uninsured: Exchange) -> None:
     name = policy_file_name(OWN)
     files = {**uninsured.files, name: uninsured.files[name].replace(b"2_000_000_000", b"1_000_000_000")}
-    assert uninsured.failing_step(files=files.get) == (9, "subject/digest")
+    assert uninsured.failing_step(sources=Sources(files.get)) == (9, "subject/digest")
 
 
 PRICES = {

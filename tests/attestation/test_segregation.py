@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.declarations import HIDDEN, concentration, declaration_lines, recheck_declarations
 from attest.attestation.segregation import (
@@ -168,8 +169,10 @@ def test_coins_of_an_own_wallet_count_for_nobody(spelled: Callable[[str], str]) 
     refuse_own([reading(wallet, "ETH", 1)], [mine.model_copy(update={"chain": "eip155:2"})])
 
 
-def checks(exchange: Exchange, bundle: bytes | None = None, **options: Any) -> dict[tuple[str, str], Check]:
-    return {(check.asset, check.what): check for check in exchange.verify(bundle, **options).checks}
+def checks(
+    exchange: Exchange, bundle: bytes | None = None, sources: Sources | None = None
+) -> dict[tuple[str, str], Check]:
+    return {(check.asset, check.what): check for check in exchange.verify(bundle, sources=sources).checks}
 
 
 def test_each_verdict_has_the_records_behind_it(exchange: Exchange) -> None:
@@ -190,7 +193,7 @@ def test_each_verdict_has_the_records_behind_it(exchange: Exchange) -> None:
 
 
 def test_without_the_records_no_figure_is_verified(exchange: Exchange) -> None:
-    assert {check.verdict for check in checks(exchange, files=lambda _: None).values()} == {"NOT CHECKED"}
+    assert {check.verdict for check in checks(exchange, sources=Sources()).values()} == {"NOT CHECKED"}
 
 
 def test_what_management_declares_is_never_verified(exchange: Exchange) -> None:
@@ -200,14 +203,14 @@ def test_what_management_declares_is_never_verified(exchange: Exchange) -> None:
         (line,) = [item for item in value["predicate"]["declarations"] if item["kind"] == "encumbrance"]
         line.update(unit="BTC", amount="1250000000")
 
-    found = checks(exchange, exchange.resigned(pledge), files=lambda _: None)["", "pledged coins"]
+    found = checks(exchange, exchange.resigned(pledge), sources=Sources())["", "pledged coins"]
     assert (found.verdict, found.detail) == ("NOT MET", "management declares: 12.50000000 BTC pledged")
 
     def nothing(value: Any) -> None:
         said = value["predicate"]["declarations"]
         value["predicate"]["declarations"] = [item for item in said if item["kind"] == "largest-wallet"]
 
-    found = checks(exchange, exchange.resigned(nothing), files=lambda _: None)["", "borrowed coins"]
+    found = checks(exchange, exchange.resigned(nothing), sources=Sources())["", "borrowed coins"]
     assert (found.verdict, found.detail) == ("NOT CHECKED", "management declares nothing")
 
 
@@ -353,5 +356,5 @@ def test_rows_are_in_the_document_and_name_what_is_not_at_hand(exchange: Exchang
     assert {row["wallet"]: row["control"] for row in wallets_document(exchange.verify())} == dict.fromkeys(
         ("btc-cold", "btc-hot", "btc-guarantee", "btc-compensation", "eth-cold", "eth-hot", "eth-guarantee"), "none"
     )
-    assert "10 balances" in wallets_table(exchange.verify(files=lambda _: None))
+    assert "10 balances" in wallets_table(exchange.verify(sources=Sources()))
     assert isinstance(exchange.verify().wallets[0], WalletRow)

@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from attest.attestation.additions import with_signature
+from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.signers import open_signer, public_key
@@ -80,7 +81,7 @@ def test_a_key_at_aws_signs_a_statement_by_each_of_its_names(held: tuple[str, Pu
         )
         assert [len(signature.sig) for signature in bundle.envelope.signatures] == [64, 64]
         keys = [exchange.signer.public, public]
-        exchange.verify(bundle.to_bytes(), exchange_keys=keys, threshold=2)
+        exchange.verify(bundle.to_bytes(), anchors=Anchors.keys(keys, threshold=2))
         assert public_key(f"awskms:{name}", secrets=nobody) == public
 
 
@@ -225,7 +226,7 @@ def test_a_bundle_is_signed_at_aws_from_the_command_line(
     assert (shown["scheme"], shown["fingerprint"]) == ("ecdsa-p256-sha256", held[1].fingerprint)
     assert vault.attest("sign", BUNDLE, "--key", URI, "--public", "kms.pub")["signatures"] == 2
     keys = [exchange.signer.public, held[1]]
-    exchange.verify((tmp_path / BUNDLE).read_bytes(), exchange_keys=keys, threshold=2)
+    exchange.verify((tmp_path / BUNDLE).read_bytes(), anchors=Anchors.keys(keys, threshold=2))
 
 
 def test_the_command_line_says_once_what_went_wrong(

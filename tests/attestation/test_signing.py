@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from attest.attestation.additions import with_signature
+from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.keys import PublicKey
 from attest.attestation.signers import token_key
 from attest.attestation.signing import missing_signatures
-from attest.attestation.trust import TRUST_ROOT_TYPE, Trust
+from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo
@@ -92,13 +93,13 @@ def test_a_token_signs_a_month_that_the_others_sign_later(
     assert missing_signatures(outcome.verified.signatories, outcome.verified.trust) == {"exchange": 1, "auditor": 1}
 
     bundle = parse_bundle(outcome.bundle.read_bytes())
+    anchors = Anchors.pinned(first)
     for name in "yu":
-        options: dict[str, Any] = {"trust": Trust.pin(first), "now": NOW, "files": lambda _: None}
         with pytest.raises(AttestError) as caught:
-            verify(bundle.to_bytes(), **options)
+            verify(bundle.to_bytes(), anchors, now=NOW)
         assert caught.value.code == "signature/threshold"
         bundle = with_signature(bundle, signer(name), ())
-    found = verify(bundle.to_bytes(), **options)
+    found = verify(bundle.to_bytes(), anchors, now=NOW)
     assert [found.steps[number].status for number in (1, 2, 3)] == ["VERIFIED"] * 3
     assert missing_signatures(found.signatories, found.trust) == {}
 

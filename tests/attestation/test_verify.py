@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.control_step import ControlStep
 from attest.attestation.keys import Signer
 from attest.attestation.policies import PolicyFile, verdicts
 from attest.attestation.segregation import segregation
 from attest.attestation.statement import Statement
-from attest.attestation.trust import Trust
 from attest.attestation.verify import TITLES, Step, verify
 from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
@@ -27,7 +27,7 @@ from tests.conftest import NOW, Exchange, signed_bundle
 
 
 def test_everything_that_can_be_checked_is_verified_and_the_rest_is_said_not_to_be(exchange: Exchange) -> None:
-    verified = exchange.verify(proof_bytes=exchange.proof())
+    verified = exchange.verify(known=Known(proof=exchange.proof()))
     assert [step.number for step in verified.steps] == list(range(len(TITLES)))
     assert {step.number for step in verified.steps if step.status == "NOT CHECKED"} == {1, 6, 12, 13}
     assert {step.number for step in verified.steps if step.status == "VERIFIED"} == {
@@ -103,8 +103,8 @@ SAID: dict[int, tuple[str, str]] = {
 @pytest.mark.parametrize("at_hand", [True, False])
 def test_each_step_says_what_it_found(exchange: Exchange, *, at_hand: bool) -> None:
     told: list[Step] = []
-    options: dict[str, Any] = {"proof_bytes": exchange.proof()} if at_hand else {"files": lambda _: None}
-    verified = exchange.verify(tell=told.append, **options)
+    sources, known = (None, Known(proof=exchange.proof())) if at_hand else (Sources(), Known())
+    verified = exchange.verify(sources=sources, known=known, tell=told.append)
     assert tuple(told) == verified.steps
     said = {step.number: step.detail for step in told}
     assert said.pop(5) == f"statement {verified.digest.hex()}"
@@ -114,11 +114,11 @@ def test_each_step_says_what_it_found(exchange: Exchange, *, at_hand: bool) -> N
 
 
 def test_one_key_is_enough_where_the_caller_says_no_more(exchange: Exchange) -> None:
-    verify(exchange.bundle, exchange_keys=[exchange.signer.public], now=NOW, files=exchange.files.get)
+    verify(exchange.bundle, Anchors.keys([exchange.signer.public]), now=NOW, sources=Sources(exchange.files.get))
 
 
 def test_a_figure_is_rechecked_where_all_behind_it_was_recomputed(exchange: Exchange) -> None:
-    whole, nothing = exchange.verify(), exchange.verify(files=lambda _: None)
+    whole, nothing = exchange.verify(), exchange.verify(sources=Sources())
     found = {item.asset: [level for level in item.held if whole.is_rechecked(item, level)] for item in whole.coverage}
     assert found == {"BTC": ["agreed"], "DUSD": ["proven"], "ETH": ["proven"], "JPY": []}
     assert not any(nothing.is_rechecked(item, level) for item in nothing.coverage for level in item.held)
@@ -134,7 +134,7 @@ def test_a_later_statement_names_the_one_before_it_which_was_not_given(exchange:
 
 
 def test_what_was_not_handed_over_is_not_checked(exchange: Exchange) -> None:
-    statuses = {step.number: step.status for step in exchange.verify(files=lambda _: None).steps}
+    statuses = {step.number: step.status for step in exchange.verify(sources=Sources()).steps}
     assert exchange.verify().holdings == ()
     assert (statuses[9], statuses[10], statuses[11]) == ("NOT CHECKED",) * 3
 
@@ -142,8 +142,8 @@ def test_what_was_not_handed_over_is_not_checked(exchange: Exchange) -> None:
 def test_a_file_that_is_missing_hides_no_other_that_was_changed(exchange: Exchange) -> None:
     first, *others = sorted(exchange.files.keys() - {exchange.outcome.bundle.name})
     changed = {name: exchange.files[name] + b" " for name in others}
-    assert exchange.failing_step(files=changed.get) == (9, "subject/digest")
-    one_away = exchange.verify(files={name: exchange.files[name] for name in (first, others[-1])}.get)
+    assert exchange.failing_step(sources=Sources(changed.get)) == (9, "subject/digest")
+    one_away = exchange.verify(sources=Sources({name: exchange.files[name] for name in (first, others[-1])}.get))
     assert one_away.steps[9].status == "NOT CHECKED"
     assert one_away.steps[9].detail.endswith(f"lead to the root; not beside the bundle: {others[0]}")
 
@@ -155,7 +155,7 @@ def test_withheld_records_leave_the_recheck_unfinished(exchange: Exchange) -> No
     def withhold(value: Any) -> None:
         value["subject"][0]["digest"]["sha256"] = sha256(withheld).hexdigest()
 
-    verified = exchange.verify(exchange.resigned(withhold), files={"evidence-public.jsonl": withheld}.get)
+    verified = exchange.verify(exchange.resigned(withhold), sources=Sources({"evidence-public.jsonl": withheld}.get))
     (step,) = [step for step in verified.steps if step.number == 11]
     assert step.status == "NOT CHECKED"
     assert "9 of 10 balances" in step.detail
@@ -163,7 +163,7 @@ def test_withheld_records_leave_the_recheck_unfinished(exchange: Exchange) -> No
 
 def test_the_auditors_edition_is_used_where_it_is_at_hand(exchange: Exchange) -> None:
     auditor = (exchange.outcome.private / "evidence.jsonl").read_bytes()
-    verified = exchange.verify(files=(exchange.files | {"evidence.jsonl": auditor}).get)
+    verified = exchange.verify(sources=Sources((exchange.files | {"evidence.jsonl": auditor}).get))
     (step,) = [step for step in verified.steps if step.number == 9]
     assert "34 of 34 records" in step.detail
 
@@ -184,7 +184,7 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     def shrink(value: Any) -> None:
         value["predicate"]["money"][0]["amount"] = "1"
 
-    verified = exchange.verify(exchange.resigned(shrink), files=lambda _: None)
+    verified = exchange.verify(exchange.resigned(shrink), sources=Sources())
     assert verified.adverse
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
     assert verified.steps[14].status == "NOT MET"
@@ -206,7 +206,7 @@ def test_a_surplus_in_one_asset_does_not_offset_a_shortfall_in_another(exchange:
                 line["amount"] = line["amount"] + "000" if line["asset"] == "BTC" else "1"
         fitting_figures(value["predicate"])
 
-    verified = exchange.verify(exchange.resigned(shift), files=lambda _: None)
+    verified = exchange.verify(exchange.resigned(shift), sources=Sources())
     assert {item.asset: item.met for item in verified.coverage} == {
         "BTC": True,
         "ETH": False,
@@ -222,7 +222,7 @@ def test_guarantee_and_compensation_coins_do_not_cover_customers(exchange: Excha
                 line["amount"] = "1"
         fitting_figures(value["predicate"])
 
-    verified = exchange.verify(exchange.resigned(repurpose), files=lambda _: None)
+    verified = exchange.verify(exchange.resigned(repurpose), sources=Sources())
     (btc,) = [item for item in verified.coverage if item.asset == "BTC"]
     assert btc.held_total == 2
 
@@ -258,7 +258,7 @@ CONTRADICTIONS = {
 @pytest.mark.parametrize("case", CONTRADICTIONS)
 def test_a_statement_that_contradicts_itself_fails_whoever_signed_it(case: str, exchange: Exchange) -> None:
     bundle = exchange.resigned(lambda value: CONTRADICTIONS[case](value["predicate"]))
-    assert exchange.failing_step(bundle, files=lambda _: None) == (8, "statement/arithmetic")
+    assert exchange.failing_step(bundle, sources=Sources()) == (8, "statement/arithmetic")
 
 
 @pytest.mark.parametrize(("sequence", "previous"), [(1, None), (0, "ab" * 32)])
@@ -311,14 +311,14 @@ def test_another_predicate_is_refused_before_it_is_read(change: dict[str, Any], 
 
 def test_a_key_that_did_not_sign_is_a_missed_threshold(exchange: Exchange) -> None:
     stranger = Signer.generate("ed25519").public
-    assert exchange.failing_step(exchange_keys=[stranger]) == (3, "signature/threshold")
+    assert exchange.failing_step(anchors=Anchors.keys([stranger])) == (3, "signature/threshold")
 
 
 def test_no_keys_or_no_threshold_is_a_mistake_of_the_caller_and_never_a_pass(exchange: Exchange) -> None:
     key = exchange.signer.public
     for keys, threshold in (([], 0), ([], 1), ([key], 0), ([key, key], 2)):
         with pytest.raises(ValueError, match="threshold"):
-            exchange.verify(exchange_keys=keys, threshold=threshold)
+            exchange.verify(anchors=Anchors.keys(keys, threshold=threshold))
 
 
 def test_the_verified_bytes_are_the_ones_returned(exchange: Exchange) -> None:
@@ -330,7 +330,7 @@ def test_the_verified_bytes_are_the_ones_returned(exchange: Exchange) -> None:
 
 def test_verification_error_is_what_a_failed_step_raises(exchange: Exchange) -> None:
     with pytest.raises(VerificationError):
-        exchange.verify(exchange_keys=[Signer.generate("ed25519").public])
+        exchange.verify(anchors=Anchors.keys([Signer.generate("ed25519").public]))
 
 
 def test_where_the_customers_coins_are_kept_is_what_was_funded(exchange: Exchange) -> None:
@@ -361,7 +361,7 @@ def test_hot_coins_without_as_many_guarantee_coins_are_told(exchange: Exchange) 
             if (line["asset"], line["purpose"]) == ("BTC", "guarantee"):
                 line["amount"] = "1249999999"
 
-    verified = exchange.verify(exchange.resigned(move), files=lambda _: None)
+    verified = exchange.verify(exchange.resigned(move), sources=Sources())
     found = {item.asset: item for item in segregation(verified.statement.predicate)}
     assert (found["BTC"].matched, found["ETH"].matched) == (False, True)
     (row,) = [line for line in segregation_table(verified).splitlines() if "BTC" in line and "matched" in line]
@@ -388,10 +388,10 @@ def with_own_policy(exchange: Exchange) -> tuple[bytes, dict[str, bytes]]:
 
 def test_rules_that_the_exchange_wrote_are_called_its_own_and_need_their_file(exchange: Exchange) -> None:
     bundle, files = with_own_policy(exchange)
-    step = exchange.verify(bundle, files=files.get).steps[14]
+    step = exchange.verify(bundle, sources=Sources(files.get)).steps[14]
     said = "own (not law: an example of attest, the exchange's own rules): 1 MET, 2 NOT APPLICABLE"
     assert step == (14, "VERIFIED", said)
-    without = exchange.verify(bundle, files=exchange.files.get)
+    without = exchange.verify(bundle, sources=Sources(exchange.files.get))
     assert without.steps[14] == (14, "NOT CHECKED", "the file of own is not beside the bundle")
 
 
@@ -399,9 +399,9 @@ def test_control_is_judged_by_what_the_caller_knows(exchange: Exchange, monkeypa
     heard: list[dict[str, Any]] = []
     monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
     vault = Signer.generate("ed25519").public
-    exchange.verify(nonce="5a" * 16, custodians={"Vault": vault})
+    exchange.verify(known=Known(nonce="5a" * 16, custodians={"Vault": vault}))
     exchange.verify()
-    own = [exchange.signer.public]
+    own = (exchange.signer.public,)
     assert heard == [
         {"nonce": "5a" * 16, "custodians": {"Vault": vault}, "exchange_keys": own},
         {"nonce": None, "custodians": {}, "exchange_keys": own},
@@ -438,13 +438,15 @@ def test_nodes_are_asked_for_the_records_at_hand_and_what_they_leave_is_told(exc
         heard.append((predicate, len(records)))
         return [(ethereum, "mine", 6)]
 
-    verified = exchange.verify(ask=ask)
+    verified = exchange.verify(sources=Sources(exchange.files.get, ask=ask))
     assert heard == [(verified.statement.predicate, 33)]
     said = "the node mine has the pinned block, and says the same of 6 balances"
     assert verified.steps[12] == (12, "NOT CHECKED", f"{said}; no node was asked about {bitcoin}")
-    both = exchange.verify(ask=lambda *_: [(ethereum, "mine", 6), (bitcoin, "other", 4)])
+    both = exchange.verify(
+        sources=Sources(exchange.files.get, ask=lambda *_: [(ethereum, "mine", 6), (bitcoin, "other", 4)])
+    )
     assert both.steps[12] == (12, "VERIFIED", f"{said}; {said.replace('mine', 'other').replace('6', '4')}")
-    none = exchange.verify(ask=lambda *_: [])
+    none = exchange.verify(sources=Sources(exchange.files.get, ask=lambda *_: []))
     assert none.steps[12] == (12, "NOT CHECKED", f"no node was asked about {bitcoin}, {ethereum}")
 
 
@@ -452,7 +454,11 @@ def test_a_node_that_does_not_answer_is_told_of_and_fails_nothing(exchange: Exch
     def ask(*_: Any) -> Any:
         raise UnavailableError("node/unreachable", "the node mine does not answer")
 
-    assert exchange.verify(ask=ask).steps[12] == (12, "NOT CHECKED", "the node mine does not answer")
+    assert exchange.verify(sources=Sources(exchange.files.get, ask=ask)).steps[12] == (
+        12,
+        "NOT CHECKED",
+        "the node mine does not answer",
+    )
 
 
 def test_trees_that_are_built_again_are_of_the_statements_month_and_of_all_its_assets(exchange: Exchange) -> None:
@@ -464,21 +470,30 @@ def test_trees_that_are_built_again_are_of_the_statements_month_and_of_all_its_a
         return trees
 
     said = "the ledger leads to the trees of all 4 assets"
-    assert exchange.verify(rebuild=rebuild).steps[10] == (10, "VERIFIED", said)
-    both = exchange.verify(rebuild=rebuild, proof_bytes=exchange.proof())
+    assert exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).steps[10] == (10, "VERIFIED", said)
+    both = exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild), known=Known(proof=exchange.proof()))
     assert both.steps[10].status == "VERIFIED"
     assert both.steps[10].detail.startswith(f"{said}; account ")
     assert (len(both.holdings), periods) == (4, ["2026-10", "2026-10"])
-    assert exchange.failing_step(rebuild=lambda _: trees[1:]) == (10, "ledger/tree")
-    assert exchange.failing_step(rebuild=lambda _: trees[1:], proof_bytes=exchange.proof()) == (10, "ledger/tree")
+    assert exchange.failing_step(sources=Sources(exchange.files.get, rebuild=lambda _: trees[1:])) == (
+        10,
+        "ledger/tree",
+    )
+    assert exchange.failing_step(
+        sources=Sources(exchange.files.get, rebuild=lambda _: trees[1:]), known=Known(proof=exchange.proof())
+    ) == (10, "ledger/tree")
 
 
 def test_a_ledger_that_cannot_be_reached_leaves_open_what_a_proof_shows_of_one_account(exchange: Exchange) -> None:
     def rebuild(_: str) -> Any:
         raise UnavailableError("ledger/unreachable", "the ledger does not answer")
 
-    assert exchange.verify(rebuild=rebuild).steps[10] == (10, "NOT CHECKED", "the ledger does not answer")
-    both = exchange.verify(rebuild=rebuild, proof_bytes=exchange.proof())
+    assert exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).steps[10] == (
+        10,
+        "NOT CHECKED",
+        "the ledger does not answer",
+    )
+    both = exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild), known=Known(proof=exchange.proof()))
     assert both.steps[10].status == "NOT CHECKED"
     assert len(both.holdings) == 4
 
@@ -493,12 +508,12 @@ def test_a_month_follows_the_one_that_is_given(exchange: Exchange) -> None:
     before = exchange.resigned(lambda value: value["predicate"].update(fields))
     digest = sha256(parse_bundle(before).envelope.payload).hexdigest()
     later = exchange.resigned(lambda value: value["predicate"].update(sequence=1, previous=digest))
-    assert exchange.verify(later, previous=before).steps[7] == (
+    assert exchange.verify(later, known=Known(previous=before)).steps[7] == (
         7,
         "VERIFIED",
         "statement 1 follows statement 0 of 2026-09, whose own signatures are for `attest history check`",
     )
-    assert exchange.failing_step(later, previous=exchange.bundle)[0] == 7
+    assert exchange.failing_step(later, known=Known(previous=exchange.bundle))[0] == 7
 
 
 def test_a_custodian_is_neither_a_root_nor_an_exchange_key_of_the_trust_root(
@@ -507,9 +522,9 @@ def test_a_custodian_is_neither_a_root_nor_an_exchange_key_of_the_trust_root(
     heard: list[Any] = []
     monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
     times = {"issuedAt": "2026-10-01T00:00:00Z", "expiresAt": "2027-10-01T00:00:00Z"}
-    pinned = Trust.pin(root(1, {"root": ("ab", 2), "exchange": ("xy", 1), "auditor": ("u", 1)}, "ab", **times))
+    pinned = root(1, {"root": ("ab", 2), "exchange": ("xy", 1), "auditor": ("u", 1)}, "ab", **times)
     bundle = signed_bundle(exchange.payload, signer("x"))
-    exchange.verify(bundle, exchange_keys=(), trust=pinned, roles=("exchange",))
+    exchange.verify(bundle, anchors=Anchors.pinned(pinned, roles=("exchange",)))
     assert {key.fingerprint for key in heard[0]["exchange_keys"]} == fingerprints("abxy")
 
 
@@ -520,8 +535,8 @@ def test_no_other_payload_type_is_read_however_it_sorts(kind: str, exchange: Exc
 
 def test_of_two_keys_one_or_both_may_be_asked_for(exchange: Exchange) -> None:
     two = [exchange.signer.public, signer("x").public]
-    assert exchange.verify(exchange_keys=two, threshold=1).steps[3].status == "VERIFIED"
-    assert exchange.failing_step(exchange_keys=two, threshold=2) == (3, "signature/threshold")
+    assert exchange.verify(anchors=Anchors.keys(two)).steps[3].status == "VERIFIED"
+    assert exchange.failing_step(anchors=Anchors.keys(two, threshold=2)) == (3, "signature/threshold")
 
 
 def test_a_file_beside_the_bundle_that_is_no_evidence_is_not_read_as_such(exchange: Exchange) -> None:
@@ -531,4 +546,4 @@ def test_a_file_beside_the_bundle_that_is_no_evidence_is_not_read_as_such(exchan
         )
 
     files = {**exchange.files, "a-letter.txt": b"dear customers"}
-    assert exchange.verify(exchange.resigned(add), files=files.get).steps[9].status == "VERIFIED"
+    assert exchange.verify(exchange.resigned(add), sources=Sources(files.get)).steps[9].status == "VERIFIED"

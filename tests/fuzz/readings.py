@@ -18,11 +18,12 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
 from attest.attestation.stated import reserve_lines
 from attest.attestation.verify import Step
-from attest.cli.known import _asking
+from attest.cli.known import Asking
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.reserves import token_slot
@@ -289,6 +290,6 @@ class Conversations:
 
     def _verified(self, urls: Sequence[str]) -> Any:
         steps: list[Step] = []
-        asking = _asking(dict(zip((BITCOIN, ETHEREUM), urls, strict=True)))
-        self.exchange.verify(ask=asking, tell=steps.append)
+        asking = Asking(dict(zip((BITCOIN, ETHEREUM), urls, strict=True)))
+        self.exchange.verify(sources=Sources(self.exchange.files.get, ask=asking), tell=steps.append)
         return steps

@@ -18,6 +18,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from attest.attestation import monthly
+from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
@@ -292,10 +293,9 @@ def test_a_claim_of_control_that_the_signatures_do_not_cover_fails_at_step_13(si
     with pytest.raises(VerificationError, match="the signatures cover other balances"):
         verify(
             signed_bundle(dumps(value), signer),
-            exchange_keys=[signer.public],
-            threshold=1,
+            Anchors.keys([signer.public]),
             now=NOW,
-            files=files.get,
+            sources=Sources(files.get),
             tell=steps.append,
         )
     assert [step.number for step in steps if step.status == "FAILED"] == [13]
@@ -341,7 +341,7 @@ def test_an_address_of_two_wallets_signs_once_and_shows_what_is_published_there(
     assert controlled == {("ETH", "hot"), ("DUSD", "hot")}
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     key = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "").public
-    public = verify(outcome.bundle.read_bytes(), exchange_keys=[key], threshold=1, now=NOW, files=files.get)
+    public = verify(outcome.bundle.read_bytes(), Anchors.keys([key]), now=NOW, sources=Sources(files.get))
     assert public.steps[13].detail.startswith("1 addresses signed")
 
 

@@ -19,6 +19,7 @@ from eth_account.messages import encode_typed_data
 
 from attest.attestation import asking, monthly
 from attest.attestation import reserves as month_reserves
+from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.evidence import EvidenceFolder, open_evidence
 from attest.attestation.monthly import read_signer
 from attest.attestation.reserves import Surroundings
@@ -675,10 +676,9 @@ def test_a_statement_that_counts_a_contract_as_signed_fails_at_step_13(made: Rou
     with pytest.raises(VerificationError, match="the signatures cover other balances"):
         verify(
             signed_bundle(dumps(value), signer),
-            exchange_keys=[signer.public],
-            threshold=1,
+            Anchors.keys([signer.public]),
             now=datetime.now(UTC),
-            files=files.get,
+            sources=Sources(files.get),
             tell=steps.append,
         )
     assert [step.number for step in steps if step.status == "FAILED"] == [13]

@@ -6,14 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attest.attestation import monthly, reserves
+from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
@@ -76,13 +76,25 @@ class Month:
             environment=self.nodes,
         )
 
-    def verify(self, outcome: monthly.Outcome, *, auditor: bool = True, **options: Any) -> Verified:
+    def verify(
+        self,
+        outcome: monthly.Outcome,
+        *,
+        auditor: bool = True,
+        known: Known = Known(),
+        tell: Callable[[Step], None] = lambda _: None,
+    ) -> Verified:
         files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
         if auditor:
             files |= {path.name: path.read_bytes() for path in outcome.private.iterdir() if path.is_file()}
         key = monthly.read_signer(self.folder / demo.KEY_FILE, lambda: "").public
         return verify(
-            outcome.bundle.read_bytes(), exchange_keys=[key], threshold=1, now=NOW, files=files.get, **options
+            outcome.bundle.read_bytes(),
+            Anchors.keys([key]),
+            now=NOW,
+            sources=Sources(files.get),
+            known=known,
+            tell=tell,
         )
 
 
@@ -147,7 +159,7 @@ def test_the_cold_wallet_signs_for_what_was_drawn_alone(month: Month) -> None:
 def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_signed(
     month: Month, outcome: monthly.Outcome
 ) -> None:
-    verified = month.verify(outcome, nonce=NONCE, custodians={NAME: KEY.public})
+    verified = month.verify(outcome, known=Known(nonce=NONCE, custodians={NAME: KEY.public}))
     step = verified.steps[13]
     assert step.status == "VERIFIED", step.detail
     assert {line.control for line in verified.statement.predicate.reserves} == {"signature", "custodian"}
@@ -180,33 +192,33 @@ def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_
 
 
 def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: monthly.Outcome) -> None:
-    step = month.verify(outcome, nonce=NONCE).steps[13]
+    step = month.verify(outcome, known=Known(nonce=NONCE)).steps[13]
     assert (step.status, f"{KEY.public.fingerprint} signed as {NAME}" in step.detail) == ("NOT CHECKED", True)
-    assert month.verify(outcome, custodians={NAME: KEY.public}).steps[13].status == "NOT CHECKED"
-    public = month.verify(outcome, auditor=False, nonce=NONCE, custodians={NAME: KEY.public}).steps[13]
+    assert month.verify(outcome, known=Known(custodians={NAME: KEY.public})).steps[13].status == "NOT CHECKED"
+    public = month.verify(outcome, known=Known(nonce=NONCE, custodians={NAME: KEY.public}), auditor=False).steps[13]
     assert (public.status, "the whole reading" in public.detail) == ("NOT CHECKED", True)
 
 
 @pytest.mark.parametrize(
-    ("options", "code"),
+    ("known", "code"),
     [
-        ({"nonce": "ab" * 16, "custodians": {NAME: KEY.public}}, "control/nonce"),
-        ({"nonce": NONCE, "custodians": {NAME: STRANGER.public}}, "custody/key"),
+        (Known(nonce="ab" * 16, custodians={NAME: KEY.public}), "control/nonce"),
+        (Known(nonce=NONCE, custodians={NAME: STRANGER.public}), "custody/key"),
     ],
 )
 def test_another_nonce_or_key_than_the_verifiers_fails(
-    options: dict[str, Any], code: str, month: Month, outcome: monthly.Outcome
+    known: Known, code: str, month: Month, outcome: monthly.Outcome
 ) -> None:
     steps: list[Step] = []
     with pytest.raises(VerificationError) as caught:
-        month.verify(outcome, tell=steps.append, **options)
+        month.verify(outcome, known=known, tell=steps.append)
     assert (caught.value.code, steps[-1].number, steps[-1].status) == (code, 13, "FAILED")
 
 
 def test_a_drawn_address_left_unsigned_is_told_with_what_the_others_hold(month: Month, tmp_path: Path) -> None:
     made = month.run(month.copy(tmp_path / "c", ("btc-cold-0001",)))
     assert made.verified.steps[13].status == "NOT MET"
-    verified = month.verify(made, nonce=NONCE, custodians={NAME: KEY.public})
+    verified = month.verify(made, known=Known(nonce=NONCE, custodians={NAME: KEY.public}))
     (btc,) = [item for item in control_document(verified) if item["asset"] == "BTC"]
     assert (btc["sampled"], 0 < int(btc["signed"]) < int(btc["customer"])) == ("0", True)
 

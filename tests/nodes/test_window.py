@@ -18,6 +18,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from attest.attestation import monthly
+from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
 from attest.attestation.control import add_signatures
@@ -245,7 +246,14 @@ class Published:
         self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None], nonce: str | None = None
     ) -> Verified:
         signer = monthly.read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
-        return verify(bundle, exchange_keys=[signer.public], now=NOW, files=files.get, tell=tell, window_nonce=nonce)
+        return verify(
+            bundle,
+            Anchors.keys([signer.public]),
+            now=NOW,
+            sources=Sources(files.get),
+            known=Known(window_nonce=nonce),
+            tell=tell,
+        )
 
     def forge(
         self,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.history import History
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import parse_root_file
 from attest.report.history.series import Series, read_series
 from tests.report.months import Made, write_months
 
@@ -34,5 +35,5 @@ def read(year: Made) -> tuple[History, Series]:
         path.relative_to(year.publication).as_posix(): path.read_bytes()
         for path in year.publication.glob("*/*.attest.json")
     }
-    trust = Trust.pin(parse_root_file(year.trust_root.read_bytes()))
-    return read_series(bundles, trust=trust, later_roots=(), authorities=(), now=year.at, files=files)
+    anchors = Anchors.pinned(parse_root_file(year.trust_root.read_bytes()))
+    return read_series(bundles, anchors, now=year.at, files=files)

@@ -15,7 +15,8 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import escape
 
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.anchors import Anchors, Sources
+from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import verify
 from attest.policy.results import Verdict
 from attest.report import html
@@ -52,9 +53,9 @@ def view(hostile: Made) -> MonthView:
         beside = path.parent / name
         return beside.read_bytes() if beside.exists() else None
 
-    trust = Trust.pin(parse_root_file(hostile.trust_root.read_bytes()))
+    anchors = Anchors.pinned(parse_root_file(hostile.trust_root.read_bytes()))
     data = path.read_bytes()
-    found = month_view(verify(data, trust=trust, now=hostile.at, files=files), data, auditor=True)
+    found = month_view(verify(data, anchors, now=hostile.at, sources=Sources(files)), data, auditor=True)
     return dataclasses.replace(
         found,
         lowest=(

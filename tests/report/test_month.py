@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.history import check_history
 from attest.attestation.statement import coverage
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
@@ -563,9 +564,7 @@ def test_a_history_shows_each_month_whole_and_keeps_none_of_its_records() -> Non
     seen: list[Verified] = []
     found = check_history(
         {"2026-10.attest.json": (case.folder / case.case["bundle"]).read_bytes()},
-        trust=Trust.pin(parse_root_file((case.folder / case.case["trustRoot"]).read_bytes())),
-        later_roots=(),
-        authorities=(),
+        Anchors.pinned(parse_root_file((case.folder / case.case["trustRoot"]).read_bytes())),
         now=parse_time(case.case["at"]),
         files=lambda _, name: (
             (case.folder / case.case["files"][name]).read_bytes() if name in case.case["files"] else None

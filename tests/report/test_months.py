@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.history import History, check_history
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import parse_root_file
 from tests.report.months import Made, write_months
 from tests.report.plan import JAPANESE, MARKUP
 
@@ -20,9 +21,7 @@ def history(made: Made) -> History:
             str(path.relative_to(made.publication)): path.read_bytes()
             for path in made.publication.glob("*/*.attest.json")
         },
-        trust=Trust.pin(parse_root_file(made.trust_root.read_bytes())),
-        later_roots=(),
-        authorities=(),
+        Anchors.pinned(parse_root_file(made.trust_root.read_bytes())),
         now=made.at,
         files=files,
     )

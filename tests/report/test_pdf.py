@@ -20,7 +20,8 @@ from fontTools.ttLib import TTFont
 from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.anchors import Anchors, Sources
+from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import verify
 from attest.cli import group
 from attest.errors import MalformedError, UnavailableError
@@ -56,9 +57,9 @@ def last_month(made: Made) -> Month:
         beside = path.with_name(name)
         return beside.read_bytes() if beside.exists() else None
 
-    trust = Trust.pin(parse_root_file(made.trust_root.read_bytes()))
+    anchors = Anchors.pinned(parse_root_file(made.trust_root.read_bytes()))
     bundle = path.read_bytes()
-    return Month(month_view(verify(bundle, trust=trust, now=made.at, files=files), bundle, auditor=True), bundle)
+    return Month(month_view(verify(bundle, anchors, now=made.at, sources=Sources(files)), bundle, auditor=True), bundle)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +308,7 @@ def test_without_typst_nothing_is_verified_for_a_pdf(
     year: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
-    monkeypatch.setattr("attest.cli.anchors.Anchors.verify", lambda *_, **__: pytest.fail("it was verified"))
+    monkeypatch.setattr("attest.attestation.verify.verify", lambda *_, **__: pytest.fail("it was verified"))
     bundle = year.publication / "2026-10" / NAME
     arguments = ["report", str(bundle), "--trust-root", str(year.trust_root), "-o", str(tmp_path / "x.pdf")]
     with pytest.raises(UnavailableError, match="typst"):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from attest.attestation.anchors import Known, Sources
 from attest.attestation.history import History
 from attest.attestation.verify import verify
 from attest.errors import UnavailableError
+from attest.lines import Content
 from attest.report.history.series import Series, _missing, read_series, series
 from tests.attestation import test_history as broken
 from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
@@ -21,9 +23,13 @@ from tests.conftest import Exchange
 Make = Callable[[Exchange], dict[str, bytes]]
 
 
-def read(bundles: Mapping[str, bytes], **options: Any) -> tuple[History, Series]:
-    given: dict[str, Any] = {"trust": FIRST, "later_roots": (), "authorities": (), "now": CHECKED_AT}
-    return read_series(bundles, **{**given, "files": lambda _, __: None, **options})
+def read(
+    bundles: Mapping[str, bytes],
+    *,
+    now: datetime = CHECKED_AT,
+    files: Callable[[str, str], Content | None] = lambda _, __: None,
+) -> tuple[History, Series]:
+    return read_series(bundles, FIRST, now=now, files=files)
 
 
 def states(series: Series) -> list[tuple[str, str]]:
@@ -84,10 +90,10 @@ def test_a_month_whose_earlier_one_verified_is_seen_to_follow_it(exchange: Excha
     assert [step.status for step in shown] == ["VERIFIED"] * 3
     alone = verify(
         bundles[name("2026-12")],
-        trust=FIRST,
+        FIRST,
         now=CHECKED_AT,
-        files=lambda _: None,
-        previous=bundles[name("2026-11")],
+        sources=Sources(),
+        known=Known(previous=bundles[name("2026-11")]),
     )
     assert (shown[2].status, shown[2].detail) == (alone.steps[7].status, alone.steps[7].detail)
     del bundles[name("2026-11")]

@@ -19,6 +19,7 @@ import pytest
 
 import attest.report.site.keys
 import attest.report.site.published
+from attest.attestation.anchors import Anchors
 from attest.attestation.envelope import Envelope
 from attest.attestation.trust import Trust, parse_root, parse_root_file
 from attest.attestation.trust_change import next_root
@@ -387,9 +388,7 @@ def test_what_belongs_to_a_month_and_is_not_there_is_not_checked(
 
 def test_policies_that_are_no_subjects_are_handed_on_as_signed(own: Made) -> None:
     bundles = {f"{FIRST}/{FIRST}.attest.json": (own.publication / FIRST / f"{FIRST}.attest.json").read_bytes()}
-    found = read_site(
-        own.publication, bundles, pinned=root_of(own), later_roots=[], authorities=(), now=own.at, url=None, pdf=False
-    )
+    found = read_site(own.publication, bundles, Anchors.pinned(root_of(own)), now=own.at, url=None, pdf=False)
     row = found.months[0].row
     assert row.view is not None
     view = replace(row.view, files=tuple(item for item in row.view.files if not item.name.startswith("policy-")))
@@ -654,17 +653,17 @@ def test_the_same_bytes_come_again_and_the_list_says_what_the_command_says(
 def test_trust_roots_are_those_that_follow_and_of_two_that_contradict_each_other_none() -> None:
     first, second = _roots(list(months(8, 3, sound=False)))
     trust = Trust.pin(first)
-    assert [item.root.version for item in site_roots(first, [second], [])] == [1, 2]
-    assert [item.root.version for item in site_roots(second, [first], [])] == [2]
+    assert [item.root.version for item in site_roots(Anchors.pinned(first, [second]), [])] == [1, 2]
+    assert [item.root.version for item in site_roots(Anchors.pinned(second, [first]), [])] == [2]
     unsigned = second.model_copy(update={"signatures": second.signatures[:1]})
     with pytest.raises(AttestError):
         trust.then(unsigned)
-    assert [item.root.version for item in site_roots(first, [unsigned], [])] == [1]
-    assert site_roots(first, [unsigned, second], [])[1].envelope == second
+    assert [item.root.version for item in site_roots(Anchors.pinned(first, [unsigned]), [])] == [1]
+    assert site_roots(Anchors.pinned(first, [unsigned, second]), [])[1].envelope == second
     times = {name: getattr(parse_root(second).document, name) for name in ("issued_at", "expires_at")}
     other = _signed_root(next_root(parse_root(first), add={}, withdraw=["z"], thresholds={}, **times))
-    assert [item.root.version for item in site_roots(first, [other], [])] == [1, 2]
-    assert [item.root.version for item in site_roots(first, [second, other], [])] == [1]
+    assert [item.root.version for item in site_roots(Anchors.pinned(first, [other]), [])] == [1, 2]
+    assert [item.root.version for item in site_roots(Anchors.pinned(first, [second, other]), [])] == [1]
 
 
 def test_words_have_one_set_of_keys_and_placeholders() -> None:
@@ -699,9 +698,7 @@ def test_keys_follow_from_all_that_is_drawn(three: Made) -> None:
     found = read_site(
         three.publication,
         bundles,
-        pinned=root_of(three),
-        later_roots=[],
-        authorities=(),
+        Anchors.pinned(root_of(three)),
         now=three.at,
         url=None,
         pdf=True,

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.history import History
 from attest.attestation.trust import parse_root_file
 from attest.cli.history import bundles_in
@@ -45,9 +46,7 @@ def site_of(publication: Path, made: Made, now: datetime) -> Site:
     return read_site(
         publication,
         bundles_in(publication),
-        pinned=parse_root_file(made.trust_root.read_bytes()),
-        later_roots=(),
-        authorities=(),
+        Anchors.pinned(parse_root_file(made.trust_root.read_bytes())),
         now=now,
         url=None,
         pdf=False,

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.attestation.keys import PublicKey
-from attest.attestation.trust import Trust, parse_root_file
+from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import Step, verify
 from attest.documents import parse_time
 from attest.errors import AttestError
@@ -99,23 +100,29 @@ class Given:
             bundle, proof = (self.bundle, self.proof) if self.pack is None else read_pack(self.pack, steps.append)
             verify(
                 bundle,
-                exchange_keys=[PublicKey.from_pem(key, what="a key") for key in self.keys],
-                trust=None if self.trust_root is None else Trust.pin(parse_root_file(self.trust_root)),
-                later_roots=[parse_root_file(root) for root in self.next_roots],
+                self._anchors(),
                 now=parse_time(self.at),
-                files=self.files.get,
-                proof_bytes=proof,
-                previous=self.previous,
-                nonce=self.nonce,
-                window_nonce=self.window_nonce,
-                custodians={
-                    name: PublicKey.from_pem(key, what="a custodian's key") for name, key in self.custodians.items()
-                },
+                sources=Sources(self.files.get),
+                known=Known(
+                    previous=self.previous,
+                    proof=NO_PROOF if proof is None else proof,
+                    nonce=self.nonce,
+                    window_nonce=self.window_nonce,
+                    custodians={
+                        name: PublicKey.from_pem(key, what="a custodian's key") for name, key in self.custodians.items()
+                    },
+                ),
                 tell=steps.append,
             )
         except AttestError as error:
             code = error.code
         return Outcome(tuple(step.status for step in steps), code)
+
+    def _anchors(self) -> Anchors:
+        if self.trust_root is None:
+            return Anchors.keys([PublicKey.from_pem(key, what="a key") for key in self.keys])
+        later = [parse_root_file(root) for root in self.next_roots]
+        return Anchors.pinned(parse_root_file(self.trust_root), later)
 
 
 def _text(data: bytes) -> str:

@@ -6,17 +6,15 @@ says that it is replaced, told twice, out of order or under another name, has a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
-from attest.attestation.envelope import Envelope
+from attest.attestation.anchors import Anchors
 from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
 from attest.attestation.previous import is_next, said_to_follow
-from attest.attestation.timestamp import Authorities
-from attest.attestation.trust import Trust
 from attest.attestation.verify import Verified
 from attest.lines import Content
 from attest.periods import months_between
@@ -64,10 +62,8 @@ class Series(NamedTuple):
 
 def read_series(
     bundles: Mapping[str, bytes],
+    anchors: Anchors,
     *,
-    trust: Trust,
-    later_roots: Sequence[Envelope],
-    authorities: Authorities,
     now: datetime,
     files: Callable[[str, str], Content | None],
 ) -> tuple[History, Series]:
@@ -85,9 +81,7 @@ def read_series(
     def see(name: str, verified: Verified) -> None:
         views[name] = month_view(verified, bundles[name])
 
-    history = check_history(
-        bundles, trust=trust, later_roots=later_roots, authorities=authorities, now=now, files=files, see=see
-    )
+    history = check_history(bundles, anchors, now=now, files=files, see=see)
     return history, series(history, views | _following(history, views))
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from attest.attestation.envelope import Envelope
+from attest.attestation.anchors import Anchors
 from attest.attestation.findings import unread
-from attest.attestation.timestamp import Authorities
-from attest.attestation.trust import Trust
 from attest.errors import MalformedError
 from attest.report.history.series import read_series
 from attest.report.site.feed import feed
@@ -30,10 +28,8 @@ from attest.web.page import build_page
 def read_site(
     publication: Path,
     bundles: Mapping[str, bytes],
+    anchors: Anchors,
     *,
-    pinned: Envelope,
-    later_roots: Sequence[Envelope],
-    authorities: Authorities,
     now: datetime,
     url: str | None,
     pdf: bool,
@@ -42,30 +38,22 @@ def read_site(
 
     `publication`: the folder.
     `bundles`: the bytes of its bundles, by their names in it.
-    `pinned`: the envelope of the trust root that says whose signatures count.
-    `later_roots`: envelopes of roots after it; those in the bundles are used too.
-    `authorities`: the timestamp authorities that are trusted.
+    `anchors`: whose signatures count, with a pinned trust root, which is published too.
     `now`: the time of verification.
     `url`: where the site will lie, with a slash at its end; None when that is not known.
     `pdf`: whether the site has reports as PDF.
-    Raises `AttestError` when the pinned root does not hold, `UnavailableError` when a file beside a bundle cannot be
-    read. A month that does not verify is no error: the site says so.
+
+    Raises `UnavailableError` when a file beside a bundle cannot be read, `ValueError` without a pinned root. A month that
+    does not verify is no error: the site says so.
     """
-    trust = Trust.pin(pinned)
-    _, series = read_series(
-        bundles,
-        trust=trust,
-        later_roots=later_roots,
-        authorities=authorities,
-        now=now,
-        files=partial(beside, publication),
-    )
+    roots = site_roots(anchors, bundles.values())
+    _, series = read_series(bundles, anchors, now=now, files=partial(beside, publication))
     views = [row.view for row in series.rows if row.view is not None]
-    origin = trust.roots[0].document.origin
+    origin = roots[0].root.document.origin
     return Site(
         months=site_months(series, bundles, publication),
         findings=said(series.findings, unread(series.findings)),
-        roots=site_roots(pinned, later_roots, bundles.values()),
+        roots=roots,
         assets=series.assets,
         entity=views[-1].entity if views else origin,
         origin=origin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup, escape
 
@@ -148,7 +148,7 @@ class Pages:
             return ()
         return ((f"report.{lang}.pdf", f"{top}{pdf_path(lang, month.period)}"),)
 
-    def _page(self, template: str, lang: Language, links: Links, **values: Any) -> bytes:
+    def _page(self, template: str, lang: Language, links: Links, **values: object) -> bytes:
         words = site_words(lang)
 
         def fill(key: str, **texts: object) -> Markup:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope
 from attest.attestation.keys import words_of
@@ -45,18 +46,20 @@ class SiteRoot(NamedTuple):
         return instant(self.root.document.expires_at)
 
 
-def site_roots(pinned: Envelope, later: Sequence[Envelope], bundles: Iterable[bytes]) -> tuple[SiteRoot, ...]:
+def site_roots(anchors: Anchors, bundles: Iterable[bytes]) -> tuple[SiteRoot, ...]:
     """The chain of trust roots from the pinned one on.
 
-    `later`: envelopes of roots after it.
+    `anchors`: the pinned root, and later ones.
     `bundles`: bundles, whose roots are used too.
 
     The chain ends before two roots of one version that contradict each other, because either might be false. Raises
-    `AttestError` when the pinned root does not hold.
+    `ValueError` without a pinned root.
     """
-    trust = Trust.pin(pinned)
+    trust, pinned = anchors.trust, anchors.root
+    if trust is None or pinned is None:
+        raise ValueError("the readers of a site are handed a trust root to pin")
     found = [SiteRoot(trust.roots[0], pinned)]
-    copies = dict.fromkeys([*later, *(envelope for data in bundles for envelope in _carried(data))])
+    copies = dict.fromkeys([*anchors.later_roots, *(envelope for data in bundles for envelope in _carried(data))])
     by_version: dict[int, list[tuple[Root, Envelope]]] = {}
     for envelope in copies:
         with suppress(AttestError):  # a bundle whose roots do not hold was found when its month was verified
