@@ -23,8 +23,10 @@ from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
+from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
@@ -174,12 +176,9 @@ def make_exchange(folder: Path) -> Exchange:
     with demo_exchange.recorded_nodes() as environment:
         outcome = monthly.run(
             read_config(folder / demo_exchange.CONFIG_FILE),
-            folder,
             demo_exchange.PERIOD,
-            now=NOW,
-            secret=SECRET,
-            passphrase=lambda _: "",
-            environment=environment,
+            Surroundings(folder, NOW, environment),
+            MonthInputs(SECRET, lambda _: ""),
         )
     signer = monthly.read_signer(folder / demo_exchange.KEY_FILE, lambda: "")
     assert PublicKey.from_pem((folder / demo_exchange.PUBLIC_KEY_FILE).read_bytes(), what="pub") == signer.public

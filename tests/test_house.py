@@ -50,7 +50,6 @@ def test_no_function_takes_many_parameters(house: list[Module]) -> None:
     assert [it.name for it in functions if it.parameters > MAX_PARAMETERS] == []
 
 
-@pytest.mark.xfail(reason="options are still carried on unnamed")
 def test_no_function_takes_what_mypy_cannot_see(house: list[Module]) -> None:
     assert [it.name for module in house for it in module.functions if it.carries_any] == []
 

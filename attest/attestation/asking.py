@@ -22,7 +22,8 @@ from attest.attestation.control_files import ContractAccount
 from attest.attestation.custody import custodian_keys
 from attest.attestation.keys import PublicKey
 from attest.attestation.population import Population, read_population
-from attest.attestation.reserves import Surroundings, chain_reader, node_quorum, refuse_published
+from attest.attestation.reserves import chain_reader
+from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder, refuse_existing
 from attest.folders import new_folder

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from attest.attestation.config import Config
 from attest.attestation.snapshot import ledger_source
+from attest.attestation.surroundings import Surroundings
 from attest.errors import AttestError, UnavailableError
 from attest.files import is_folder, real_path, reason
 
 
-def require_at_hand(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
+def require_at_hand(config: Config, period: str, around: Surroundings) -> None:
     """See that the ledger's files can be opened, a database is not asked, and the month's folders be written to.
 
-    Raises `AttestError` naming the field of the config in `folder`.
+    Raises `AttestError` naming the field of the config.
     """
-    _require_ledger(config, folder, period, environment)
-    _require_writable(config, folder)
+    _require_ledger(config, period, around)
+    _require_writable(config, around.folder)
 
 
 def require_utxo_sets(config: Config, folder: Path) -> None:
@@ -37,10 +37,10 @@ def require_utxo_sets(config: Config, folder: Path) -> None:
             )
 
 
-def _require_ledger(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> None:
+def _require_ledger(config: Config, period: str, around: Surroundings) -> None:
     from attest.liabilities.ledger.sources import require_files
 
-    source = ledger_source(config, folder, period, environment)
+    source = ledger_source(config, period, around)
     try:
         require_files(source)
     except AttestError as error:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from attest.attestation.config import Config
 from attest.attestation.control import ControlRecord
 from attest.attestation.control_signatures import SignedChallenges
-from attest.attestation.reserves import Reserves, Surroundings, node_quorum
+from attest.attestation.reserves import Reserves
+from attest.attestation.surroundings import Surroundings, node_quorum
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.control import signature_bytes
 from attest.reserves.control_contract import ask_contract

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,6 +11,7 @@ from attest.attestation.config import Config
 from attest.attestation.control import ControlRecord, challenges_and_standing, control_records
 from attest.attestation.custody import confirmed_places
 from attest.attestation.reserves import Reserves
+from attest.attestation.surroundings import Surroundings
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
 from attest.reserves.counting import Place, places_of
@@ -32,10 +32,8 @@ class SignedChallenges(NamedTuple):
     shown: Shown
 
 
-def read_control(
-    config: Config, period: str, folders: Sequence[Path], now: datetime, tell: Callable[[str], None]
-) -> SignedChallenges:
-    """The signatures that came back into `folders`, for a statement of `now`; of an address the first one counts.
+def read_control(config: Config, period: str, folders: Sequence[Path], around: Surroundings) -> SignedChallenges:
+    """The signatures that came back into `folders`, for a statement of now; of an address the first one counts.
 
     A later folder serves addresses that held nothing yet when the first was made. What did not come back is told.
     Raises `AttestError` when a signature does not hold, and when a folder is of another month or exchange, though
@@ -68,12 +66,12 @@ def read_control(
             records.append(record)
     if len(samples) > 1:
         raise MalformedError("control/samples", "the folders have challenges of two samples; one serves a statement")
-    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), now)
+    terms = Terms(config.entity.origin, period, config.ledger.period_end(period), around.now)
     by_index = dict(enumerate(records))
     # `control_records` has checked the signatures themselves.
     shown = Shown(challenged_places(by_index, terms), confirmed_places(by_index, terms), next(iter(samples), None))
     _require_headers(asked, headers)
-    _tell_missing([item for _, item in asked], signed | confirmed, config, tell)
+    _tell_missing([item for _, item in asked], signed | confirmed, config, around.tell)
     return SignedChallenges(records, shown)
 
 

@@ -22,6 +22,7 @@ from attest.attestation.money import (
     stated_amount,
 )
 from attest.attestation.reserves import Reserves, add_declarations, add_documents
+from attest.attestation.surroundings import Surroundings
 from attest.documents import format_time
 from attest.errors import MalformedError
 from attest.files import read_bounded
@@ -70,13 +71,14 @@ class Documents(NamedTuple):
         reserves.records += self.prices.records
 
 
-def read_documents(config: Config, period: str, folder: Path, now: datetime) -> Documents:
-    """The documents of `period` that the config in `folder` names, for a statement of `now`. Raises `AttestError`."""
+def read_documents(config: Config, period: str, around: Surroundings) -> Documents:
+    """The documents of `period` that the config names, for a statement of `around.now`. Raises `AttestError`."""
+    folder = around.folder
     forms = signed_forms(config, period, folder)
     money = bank_documents(config, period, folder)
     held = custodians_documents(config, period, folder, money)
     contracts = read_contracts(config, period, folder, [*money, *held])
-    return Documents(forms, held, contracts, read_prices(config, period, folder, now))
+    return Documents(forms, held, contracts, read_prices(config, period, around))
 
 
 def read_contracts(
@@ -103,15 +105,15 @@ def read_contracts(
     return Contracts(records, tuple(sorted(lines, key=lambda line: line.evidence_leaf)))
 
 
-def read_prices(config: Config, period: str, folder: Path, now: datetime) -> Prices:
-    """The file of prices that the config in `folder` names, if it does: its record, and each price, none after `now`.
+def read_prices(config: Config, period: str, around: Surroundings) -> Prices:
+    """The file of prices that the config names, if it does: its record, and each price, none after `around.now`.
 
     The file is CSV with the columns asset, currency, price, basis, source and time. Raises `MalformedError` naming the
     row and field, `UnavailableError`.
     """
     if config.policies.prices is None:
         return Prices([], ())
-    path = folder / config.policies.prices.replace("{period}", period)
+    path = around.folder / config.policies.prices.replace("{period}", period)
     data = read_bounded(path, MAX_PRICES_BYTES)
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
@@ -126,7 +128,7 @@ def read_prices(config: Config, period: str, folder: Path, now: datetime) -> Pri
             continue
         if len(row) != len(_COLUMNS):
             raise MalformedError("prices/columns", f"{what}: {len(row)} fields instead of {len(_COLUMNS)}")
-        price = _price(row, what, config, now)
+        price = _price(row, what, config, around.now)
         if prices.setdefault(_price_key(price), price) is not price:
             raise MalformedError("prices/twice", f"{what}: the {' '.join(_price_key(price))} price stands there twice")
     record = PriceList(

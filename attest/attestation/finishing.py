@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from attest.attestation.payloads import PayloadRecord, PayloadTakenError
 from attest.attestation.signing import Own
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.trust import Trust
 from attest.attestation.unfinished import Names, Unfinished
 from attest.attestation.verify import Verified, verify, with_signatures
@@ -46,8 +46,7 @@ class Issuer:
     names: Names
     origin: str
     custodians: Mapping[str, PublicKey]
-    now: datetime
-    tell: Callable[[str], None]
+    around: Surroundings
 
     def before(self, period: str) -> Before:
         """The statement that was published last of a month before `period`. Raises `AttestError`."""
@@ -60,7 +59,7 @@ class Issuer:
         """
         months = published_months(self.names.publication)
         if new:
-            self.record.begin([self._published(month) for month in months], self.now)
+            self.record.begin([self._published(month) for month in months], self.around.now)
         elif months:
             self.record.require(statement_digest(self._published(months[-1])), months[-1])
 
@@ -94,7 +93,7 @@ class Issuer:
         return verify(
             _bundle(payload, trial),
             Anchors.keys([trial.public, *self.own.keys]),
-            now=self.now,
+            now=self.around.now,
             sources=Sources(files),
             known=Known(previous=before.bundle, custodians=self.custodians),
         )
@@ -135,10 +134,12 @@ class Issuer:
             if unfinished.intended() is None:
                 signed = self._sign(unfinished, names, checked)
             self._remove(journal)
-            unfinished.give_names(names, self.tell)
+            unfinished.give_names(names, self.around.tell)
         except BaseException:
             if unfinished.path.exists() and self.stays(unfinished):
-                self.tell(f"the statement of {period} is kept in {unfinished.path}: the next run goes on with that one")
+                self.around.tell(
+                    f"the statement of {period} is kept in {unfinished.path}: the next run goes on with that one"
+                )
             raise
         bundle = names.publication / unfinished.bundle.name
         if signed is None:
@@ -152,8 +153,8 @@ class Issuer:
         if bundle is None:
             if checked is None:
                 checked = self._check_again(payload, unfinished)
-            self.record.add(payload, self.now)
-            self.tell("signing and verifying")
+            self.record.add(payload, self.around.now)
+            self.around.tell("signing and verifying")
             bundle = _bundle(payload, self.own.signer, self.own.roots[1:])
         if checked is None:
             signed = self._verify(bundle, unfinished.file, unfinished.period)
@@ -179,7 +180,7 @@ class Issuer:
         return verify(
             bundle,
             self.own.anchors,
-            now=self.now,
+            now=self.around.now,
             sources=Sources(files),
             known=Known(previous=self.before(period).bundle, custodians=self.custodians),
         )
@@ -188,7 +189,7 @@ class Issuer:
         try:
             journal.unlink(missing_ok=True)
         except OSError as error:
-            self.tell(f"cannot remove {journal}, which has served: {reason(error)}")
+            self.around.tell(f"cannot remove {journal}, which has served: {reason(error)}")
 
 
 def _bundle(payload: bytes, signer: Signs, roots: tuple[Envelope, ...] = ()) -> bytes:

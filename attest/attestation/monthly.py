@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from functools import partial
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from attest import __version__
 from attest.attestation.at_hand import require_at_hand
@@ -27,7 +27,6 @@ from attest.attestation.policies import PolicyFile, read_policies, verdicts
 from attest.attestation.reserves import (
     JOURNAL,
     Reserves,
-    Surroundings,
     confirm_pins,
     load_reserves,
     read_reserves,
@@ -49,6 +48,7 @@ from attest.attestation.statement import (
     Subject,
     Tool,
 )
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.unfinished import Names, left_with_payload, new_unfinished, remove_unfit
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import alone_in, read_bounded, real_path
@@ -66,60 +66,49 @@ from attest.reserves.pins import PinLostError
 _PRIVATE_FOLDER_MODE: Final = 0o700
 
 
-class _Month(NamedTuple):
-    """What a run is asked to attest, and with what; see `run`."""
+@dataclass(frozen=True, slots=True)
+class MonthInputs:
+    """What a month is attested with, besides its config.
 
-    period: str
-    snapshot_at: datetime
+    secret: the snapshot's 32 random bytes.
+    passphrase: gets the `passphrase` or `pin` of the key.
+    read: a folder of `write_reserves`; without one the chains are read now.
+    control: folders of signed challenges.
+    nonce: what the auditor drew, in hex, which draws the blocks of windows.
+    left_out: the months before this one that will never have a statement.
+    new_record: whether the record of payloads, which was lost, is written anew from what is published.
+    """
+
     secret: bytes
-    read: Path | None
-    control: Sequence[Path]
-    nonce: str
+    passphrase: Secrets
+    read: Path | None = None
+    control: Sequence[Path] = ()
+    nonce: str = NO_NONCE
+    left_out: Collection[str] = ()
+    new_record: bool = False
 
 
-def run(
-    config: Config,
-    folder: Path,
-    period: str,
-    *,
-    now: datetime,
-    secret: bytes,
-    passphrase: Secrets,
-    read: Path | None = None,
-    control: Sequence[Path] = (),
-    nonce: str = NO_NONCE,
-    left_out: Collection[str] = (),
-    new_record: bool = False,
-    environment: Mapping[str, str] = os.environ,
-    tell: Callable[[str], None] = lambda _: None,
-    progress: Callable[[str, int], None] = lambda *_: None,
-) -> Outcome:
-    """Attest one `period` (`2026-10`) of the exchange whose config lies in `folder`.
-
-    `now` is the time of issue, `secret` the snapshot's 32 random bytes; `passphrase` gets the `passphrase` or `pin` of
-    the key; `read` is a folder of `write_reserves`, without which the chains are read now, and `control` those of
-    signed challenges; `nonce`, an auditor's, draws the blocks of windows; the months `left_out` before this one will
-    never have a statement; `new_record` writes the record of payloads, which was lost, anew from what is published;
-    `progress` hears how many `balances`, then `rows`, have been read.
+def run(config: Config, period: str, around: Surroundings, inputs: MonthInputs) -> Outcome:
+    """Attest one `period` (`2026-10`) of the exchange; `around.now` is the time of issue.
 
     A month that a stopped run left with its payload is published with that payload first, whatever config and options
     say now. Nothing else is left behind on an error but the balances that were read, from which the next run goes on
     at the same blocks. What is signed was verified before. Raises `AttestError`.
     """
-    now = now.replace(microsecond=0)
-    month = _Month(period, config.ledger.ended(period, now), secret, read, control, nonce)
+    around = replace(around, now=around.now.replace(microsecond=0))
+    config.ledger.ended(period, around.now)
+    folder, tell = around.folder, around.tell
     names = Names(folder / config.publication.private_folder, folder / config.publication.folder)
     _keep_apart(names, key_file(config.keys.exchange, folder), record_path(config, folder))
-    around = Surroundings(folder, now, environment, tell, partial(progress, "balances"))
-    with alone_with_record(config, folder, f"attest run --period {period}", tell) as record:
+    with alone_with_record(config, f"attest run --period {period}", around) as record:
         unfinished = left_with_payload(names.private, tell)
         # Before the key, which may ask for a passphrase, and the chains, which may take an hour.
         if not unfinished:
-            _require_possible(config, names, month, left_out, around)
-        own = open_own(config, folder, now, passphrase)
+            _require_possible(config, period, names, inputs.left_out, around)
+        own = open_own(config, around, inputs.passphrase)
         custodians = custodian_keys(config.custodians, folder)
-        issuer = Issuer(own, record, names, config.entity.origin, custodians, now, tell)
-        issuer.settle_record(new=new_record)
+        issuer = Issuer(own, record, names, config.entity.origin, custodians, around)
+        issuer.settle_record(new=inputs.new_record)
         for left in unfinished:
             if (why := issuer.unfit(left)) is not None:
                 remove_unfit(left, why, tell)
@@ -130,33 +119,28 @@ def run(
             if left.period == period:
                 return outcome
         if unfinished:
-            _require_possible(config, names, month, left_out, around)
-        return _attest(config, issuer, month, around, partial(progress, "rows"))
+            _require_possible(config, period, names, inputs.left_out, around)
+        return _attest(config, period, issuer, inputs)
 
 
 def _require_possible(
-    config: Config, names: Names, month: _Month, left_out: Collection[str], around: Surroundings
+    config: Config, period: str, names: Names, left_out: Collection[str], around: Surroundings
 ) -> None:
     """See that the month follows what was published, and that what it needs besides its chains is there."""
-    require_next(names.publication, names.private, month.period, left_out)
-    require_at_hand(config, around.folder, month.period, around.environment)
+    require_next(names.publication, names.private, period, left_out)
+    require_at_hand(config, period, around)
 
 
-def _attest(
-    config: Config, issuer: Issuer, month: _Month, around: Surroundings, progress: Callable[[int], None]
-) -> Outcome:
+def _attest(config: Config, period: str, issuer: Issuer, inputs: MonthInputs) -> Outcome:
     """Read the chains and the ledger, and publish what they show."""
-    period, folder = month.period, around.folder
+    around = issuer.around
     before = issuer.before(period)
     issuer.record.refuse_second(before.sequence + 1, period)
-    signed = read_control(config, period, month.control, around.now, around.tell) if month.control else None
-    policies = read_policies(config, folder)
-    documents = read_documents(config, period, folder, around.now)
+    signed = read_control(config, period, inputs.control, around) if inputs.control else None
+    policies = read_policies(config, around.folder)
+    documents = read_documents(config, period, around)
     journal = _journal(issuer.names, period)
-    if month.read is None:
-        reserves = read_reserves(config, period, journal, around, month.nonce)
-    else:
-        reserves = load_reserves(config, period, month.read, around, month.nonce)
+    reserves = _reserves(config, period, journal, around, inputs)
     if signed is not None:
         with _keeping(journal, around.tell):
             add_control(reserves, settle_contracts(config, reserves, signed, around))
@@ -168,7 +152,7 @@ def _attest(
         around.tell("reading the ledger and building the trees")
         snapshot = unfinished.private / SNAPSHOT_FOLDER
         snapshot.mkdir(mode=_PRIVATE_FOLDER_MODE)
-        manifest = build_liabilities(config, folder, period, snapshot, month.secret, around.environment, progress)
+        manifest = build_liabilities(config, period, snapshot, inputs.secret, around)
         evidence = EvidenceTree.build([record.leaf for record in reserves.records])
         public = public_edition(reserves.records, evidence, reserves.private)
         predicate = Predicate(
@@ -176,7 +160,7 @@ def _attest(
             period=period,
             sequence=before.sequence + 1,
             previous=before.digest,
-            snapshot_at=month.snapshot_at,
+            snapshot_at=config.ledger.period_end(period),
             issued_at=around.now,
             expires_at=around.now + timedelta(days=config.publication.valid_days),
             scope=config.scope,
@@ -199,12 +183,19 @@ def _attest(
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
             RESERVES_FILE: reserves_file(config, period, reserves, evidence).to_bytes(),
         }
-        _confirm_pins(config, reserves, month, around)
+        _confirm_pins(config, reserves, inputs, around)
         around.tell("verifying what is to be signed")
         checked = issuer.check(payload, (published | kept).get, before)
         require_every_wallet(config.wallets, dict(enumerate(reserves.records)), checked.wallets)
         unfinished.keep(kept, published, payload)
         return issuer.finish(unfinished, journal, checked)
+
+
+def _reserves(config: Config, period: str, journal: Path, around: Surroundings, inputs: MonthInputs) -> Reserves:
+    """The chains as they were read into a folder, or as they are read now."""
+    if inputs.read is None:
+        return read_reserves(config, period, journal, around, inputs.nonce)
+    return load_reserves(config, period, inputs.read, around, inputs.nonce)
 
 
 def _statement(predicate: Predicate, published: Mapping[str, bytes], policies: Sequence[PolicyFile]) -> Statement:
@@ -219,12 +210,12 @@ def _statement(predicate: Predicate, published: Mapping[str, bytes], policies: S
     )
 
 
-def _confirm_pins(config: Config, reserves: Reserves, month: _Month, around: Surroundings) -> None:
+def _confirm_pins(config: Config, reserves: Reserves, inputs: MonthInputs, around: Surroundings) -> None:
     around.tell("seeing that the pinned blocks are still on their chains")
     try:
         confirm_pins(config, reserves.blocks, around)
     except PinLostError as error:
-        if month.read is None:
+        if inputs.read is None:
             raise
         raise VerificationError(error.code, error.message, hint="read the chains anew: attest reserves read") from None
 

@@ -6,7 +6,7 @@ Each line is written, and on the disk, before a key is asked. Lines are only eve
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from attest.attestation.config import Config
 from attest.attestation.signers import key_file
 from attest.attestation.signing import require_key
 from attest.attestation.statement import Origin, parse_statement, statement_digest
+from attest.attestation.surroundings import Surroundings
 from attest.documents import Count, Digest, Document, Time, format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, open_new_or_old, read_bounded, real_path, reason, sync, sync_folder
@@ -50,20 +51,18 @@ class RecordedPayload(Document):
 
 
 @contextmanager
-def alone_with_record(
-    config: Config, folder: Path, holder: str, tell: Callable[[str], None]
-) -> Iterator[PayloadRecord]:
-    """The record of the config in `folder`; while this lasts, nobody else signs statements that it is of.
+def alone_with_record(config: Config, holder: str, around: Surroundings) -> Iterator[PayloadRecord]:
+    """The record of the config; while this lasts, nobody else signs statements that it is of.
 
     Whoever comes meanwhile is told who the `holder` is. Raises `AttestError`.
     """
-    path = real_path(record_path(config, folder))
+    path = real_path(record_path(config, around.folder))
     with ExitStack() as stack:
         try:
             stack.callback(remove_empty, make_folders(path.parent, 0o700))
             lock = path.with_name(f"{path.name}.lock")
             stack.enter_context(
-                held(lock, f"{holder} of {config.entity.origin}", "another run is making a statement", tell)
+                held(lock, f"{holder} of {config.entity.origin}", "another run is making a statement", around.tell)
             )
         except OSError as error:
             raise _unwritable(path, error) from None

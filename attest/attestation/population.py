@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attest.attestation.config import Config
-from attest.attestation.reserves import Surroundings, load_reserves
+from attest.attestation.reserves import load_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import BitcoinUtxos

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from attest.amounts import format_amount
 from attest.attestation.at_hand import require_utxo_sets
+from attest.attestation.chain_reading import ChainReading, check_nonce
 from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, HeldCoins, Money
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
@@ -18,8 +18,8 @@ from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_eviden
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.stated import chains_read, refuse_far, reserve_lines, stated_assets
 from attest.attestation.statement import EvidenceRoot
+from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
 from attest.attestation.window import window_declarations
-from attest.attestation.window_reading import check_nonce, read_drawn
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, is_file, real_path, reason
@@ -38,8 +38,7 @@ from attest.reserves.evidence import (
 )
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
-from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, block_reader, confirm_pin, read_chain
+from attest.reserves.reading import ChainReader, block_reader, confirm_pin
 from attest.reserves.records import (
     BitcoinDescriptor,
     ChallengeBlock,
@@ -103,20 +102,6 @@ class Reserves:
         return reserve_lines(self.records, self.shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a reading depends on besides the config: its folder, the clock, the environment, and who looks on.
-
-    `tell` hears sentences, `progress` how many balances have been read.
-    """
-
-    folder: Path
-    now: datetime
-    environment: Mapping[str, str]
-    tell: Callable[[str], None] = lambda _: None
-    progress: Callable[[int], None] = lambda _: None
-
-
 def read_reserves(
     config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE, *, to_attest: bool = True
 ) -> Reserves:
@@ -136,6 +121,9 @@ def read_reserves(
                 raise
             around.tell(f"{error.message}: no month can be attested at it without a reason")
 
+    def reader_of(chain: Chain) -> ChainReader:
+        return chain_reader(chain, places, config.decimals, around.folder)
+
     places = register(config.wallets)
     check_nonce(config, nonce)
     require_utxo_sets(config, around.folder)
@@ -146,20 +134,9 @@ def read_reserves(
     kept = Journal(journal, _register(config, period, nonce), _register_parts(config, period, nonce))
     for pin in kept.pins:
         around.tell(f"going on with an unfinished reading at block {pin.height} of {pin.chain} ({journal})")
-    wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
-    # A scan of Bitcoin may take longer than the nodes of another chain keep the state of its pinned block.
-    chains = [
-        chain
-        for chain in sorted(config.chains, key=lambda chain: chain.is_bitcoin)
-        if any(wallet.chain == chain.id for wallet in wallets)
-    ]
-    # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
-    quorums = [node_quorum(chain, around) for chain in chains]
     try:
-        for chain, quorum in zip(chains, quorums, strict=True):
-            reader = chain_reader(chain, places, config.decimals, around.folder)
-            there = [wallet for wallet in wallets if wallet.chain == chain.id]
-            _read(reader, quorum, chain, there, config, period, kept, around, reserves, accept)
+        for reading in _readings(config, period, kept, around):
+            _read(reading, reader_of, config.decimals, reserves, accept)
     except PinLostError:
         kept.discard()
         raise
@@ -217,17 +194,6 @@ def _remove_served(journal: Path, around: Surroundings) -> None:
         journal.unlink(missing_ok=True)
     except OSError as error:
         around.tell(f"cannot remove {journal}, which has served: {reason(error)}")
-
-
-def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
-    """Raises `MalformedError` when `out`, which holds what is not for everyone, lies in the publication folder."""
-    published = real_path(around.folder / config.publication.folder)
-    if published in (real_path(out), *real_path(out).parents):
-        raise MalformedError(
-            "config/folders",
-            f"{out} lies in the publication folder, where everything is for everyone",
-            hint="it holds what is for the auditor alone: write it elsewhere",
-        )
 
 
 def load_reserves(config: Config, period: str, read: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
@@ -329,79 +295,52 @@ def _private(records: Sequence[Record], config: Config) -> set[int]:
     }
 
 
+def _readings(config: Config, period: str, journal: Journal, around: Surroundings) -> list[ChainReading]:
+    """How each chain with wallets that count is read, in the order in which they are."""
+    wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
+    # A scan of Bitcoin may take longer than the nodes of another chain keep the state of its pinned block.
+    chains = sorted(config.chains, key=lambda chain: chain.is_bitcoin)
+    # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
+    return [
+        ChainReading(
+            chain, there, node_quorum(chain, around), chain.pin_rule(config.ledger.period_end(period)), journal, around
+        )
+        for chain in chains
+        if (there := [wallet for wallet in wallets if wallet.chain == chain.id])
+    ]
+
+
 def _read(
-    reader: ChainReader,
-    quorum: Quorum,
-    chain: Chain,
-    wallets: Sequence[Wallet],
-    config: Config,
-    period: str,
-    journal: Journal,
-    around: Surroundings,
+    reading: ChainReading,
+    reader_of: Callable[[Chain], ChainReader],
+    decimals: Mapping[str, int],
     reserves: Reserves,
     accept: Callable[[Pin], None],
 ) -> None:
+    """Add to `reserves` what is read on a chain, at a block that `accept` does not refuse."""
+    chain, tell = reading.chain, reading.around.tell
+    reader = reader_of(chain)
     names = ", ".join(node.name for node in chain.nodes)
-    around.tell(f"reading {len(wallets)} wallets of {chain.id} from {names}")
-    before = sum(isinstance(record, Reading) for record in reserves.records)
-    rule = chain.pin_rule(config.ledger.period_end(period))
-    block, records = read_chain(
-        reader,
-        quorum,
-        rule,
-        wallets,
-        accept=accept,
-        journal=journal,
-        now=around.now,
-        progress=lambda done: around.progress(before + done),
-    )
-    around.tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
+    tell(f"reading {len(reading.wallets)} wallets of {chain.id} from {names}")
+    before = _count(reserves.records)
+    block, records = reading.at_pin(reader, accept, before)
+    tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
     reserves.records += records
-    kept = journal.records(key := f"{chain.id} safes")
-    reserves.records += (
-        journal.keep(key, reader.safes(quorum, block, wallets), quorum.record(), quorum.failed)
-        if kept is None
-        else kept
-    )
-    unlisted = journal.unlisted(chain.id)
-    if unlisted is None:
-        unlisted = journal.keep_unlisted(chain.id, reader.unlisted(quorum, block, wallets))
+    reserves.records += reading.safes(reader, block)
+    unlisted = reading.unlisted(reader, block)
     for item in unlisted:
-        shown = format_amount(int(item.amount), config.decimals.get(item.asset, 0))
-        around.tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
+        shown = format_amount(int(item.amount), decimals.get(item.asset, 0))
+        tell(f"not counted: {shown} {item.asset} at wallet {item.wallet}, which does not list it")
     reserves.unlisted += unlisted
-    reserves.unproven += journal.unproven(chain.id)
-    before += sum(isinstance(record, Reading) for record in records)
+    reserves.unproven += reading.journal.unproven(chain.id)
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
-    alone = chain.model_copy(update={"utxo_set": None})
-    reserves.records += read_drawn(
-        chain_reader(alone, register(config.wallets), config.decimals, around.folder),
-        quorum,
-        chain,
-        rule,
-        block.pin,
-        wallets,
-        nonce=reserves.nonce,
-        journal=journal,
-        now=around.now,
-        tell=around.tell,
-        progress=lambda done: around.progress(before + done),
-    )
+    alone = reader_of(chain.model_copy(update={"utxo_set": None}))
+    reserves.records += reading.in_window(alone, block.pin, reserves.nonce, before + _count(records))
 
 
-def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
-    """The nodes of a chain. Raises `MalformedError` when two of them are one, `UnavailableError`."""
-    from attest.reserves.rpc import Node
-
-    nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
-    places: dict[tuple[object, ...], str] = {}
-    for node in nodes:
-        if (other := places.setdefault(node.place, node.name)) != node.name:
-            raise MalformedError(
-                "config/nodes", f"the nodes {other} and {node.name} of {chain.id} have one url, and so are one node"
-            )
-    return Quorum(chain.id, nodes, chain.needed, around.tell, grace=chain.grace)
+def _count(records: Iterable[Record]) -> int:
+    return sum(isinstance(record, Reading) for record in records)
 
 
 def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:

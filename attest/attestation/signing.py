@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ from attest.attestation.envelope import Envelope
 from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signs
 from attest.attestation.signatories import Signatories
 from attest.attestation.signers import Secrets, key_file, open_signer
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
@@ -43,12 +43,12 @@ class Own(NamedTuple):
         return Anchors.pinned(self.roots[0], roles=("exchange",), unfinished=True)
 
 
-def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> Own:
-    """The key and the trust roots that the config in `folder` names, after the key has signed something.
+def open_own(config: Config, around: Surroundings, secrets: Secrets) -> Own:
+    """The key and the trust roots that the config names, after the key has signed something.
 
-    With trust roots, the key has the role `exchange` in the one in force at `now`. Raises `AttestError`.
+    With trust roots, the key has the role `exchange` in the one in force at `around.now`. Raises `AttestError`.
     """
-    keys = config.keys
+    keys, folder = config.keys, around.folder
     roots = () if keys.trust_root is None else _roots(folder / keys.trust_root)
     public = None
     if keys.exchange_public is not None:
@@ -59,7 +59,7 @@ def open_own(config: Config, folder: Path, now: datetime, secrets: Secrets) -> O
         require_key(file)
     signer = open_signer(keys.exchange if file is None else f"file:{file}", public=public, secrets=secrets)
     if roots:
-        root = Trust.pin(roots[0]).followed_by(roots).current(now)
+        root = Trust.pin(roots[0]).followed_by(roots).current(around.now)
         if root.document.origin != config.entity.origin:
             raise VerificationError(
                 "run/origin", f"{keys.trust_root} is of {root.document.origin}, not of {config.entity.origin}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name
 from attest.attestation.config import Config, expand
 from attest.attestation.pointer import pointer
 from attest.attestation.statement import parse_statement, statement_digest
+from attest.attestation.surroundings import Surroundings
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, is_file, read_bounded, real_path, reason, write_file
 from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source
@@ -27,9 +29,9 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # one letter is a dr
 _ROOM: Final = "make room on that disk, or name another for temporary files in TMPDIR"
 
 
-def ledger_source(config: Config, folder: Path, period: str, environment: Mapping[str, str]) -> Source:
+def ledger_source(config: Config, period: str, around: Surroundings) -> Source:
     """The ledger of `period`. Raises `UnavailableError` when an environment variable is missing, `MalformedError`."""
-    location = expand(config.ledger.source.replace("{period}", period), environment, "the ledger's source")
+    location = expand(config.ledger.source.replace("{period}", period), around.environment, "the ledger's source")
     scheme = _SCHEME.match(location)
     if scheme is not None and not location.startswith(("postgresql://", "postgres://")):
         raise MalformedError(
@@ -38,19 +40,11 @@ def ledger_source(config: Config, folder: Path, period: str, environment: Mappin
             hint="a ledger is a file, or postgresql://HOST/DATABASE with a query",
         )
     query = None if config.ledger.query is None else config.ledger.query.replace("{period}", period)
-    return Source(location, query, folder, config.ledger.show_names, config.ledger.patience)
+    return Source(location, query, around.folder, config.ledger.show_names, config.ledger.patience)
 
 
 def build_liabilities(
-    config: Config,
-    folder: Path,
-    period: str,
-    snapshot: Path,
-    secret: bytes,
-    environment: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-    *,
-    keep: bool = True,
+    config: Config, period: str, snapshot: Path, secret: bytes, around: Surroundings, *, keep: bool = True
 ) -> Manifest:
     """Build the liability snapshot of `period` in the empty folder `snapshot`; with `keep` false nothing is left there.
 
@@ -59,20 +53,17 @@ def build_liabilities(
     """
     totals = ControlTotals()
     try:
-        from attest.liabilities.snapshot.build import build_snapshot
+        from attest.liabilities.snapshot.build import Plan, build_snapshot
 
-        return build_snapshot(
-            snapshot,
-            ledger_source(config, folder, period, environment),
+        plan = Plan(
+            ledger_source(config, period, around),
             config.decimals,
             secret,
             splitting=config.privacy.splitting(config.decimals),
             decoys=config.privacy.decoys,
-            totals=totals,
             sum_rows=config.ledger.sum_rows,
-            keep=keep,
-            progress=progress,
         )
+        return build_snapshot(snapshot, plan, totals=totals, keep=keep, progress=partial(around.progress, "rows"))
     except MemoryError:
         raise UnavailableError(
             "ledger/memory",
@@ -92,7 +83,7 @@ def build_liabilities(
     except MalformedError as error:
         if len(totals.findings) <= MAX_SHOWN:
             raise
-        path = folder / f"ledger-findings-{period}.txt"
+        path = around.folder / f"ledger-findings-{period}.txt"
         write_file(path, "".join(f"{line}\n" for line in totals.findings).encode(), mode=SECRET_MODE, force=True)
         kept = len(totals.findings)
         which = "all" if kept == totals.finding_count else f"the first {kept:,}"
@@ -100,14 +91,7 @@ def build_liabilities(
         raise MalformedError(error.code, error.message, hint=hint, details=error.details) from None
 
 
-def check_liabilities(
-    config: Config,
-    folder: Path,
-    period: str,
-    path: Path,
-    environment: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-) -> Manifest:
+def check_liabilities(config: Config, period: str, path: Path, around: Surroundings) -> Manifest:
     """Build the snapshot in `path` again, from the ledger and its own secret, and compare every file and total.
 
     Returns what was built, with the inputs that were read now. Raises `VerificationError` naming what differs,
@@ -116,9 +100,7 @@ def check_liabilities(
     _refuse_other_period(path, period)
     with open_snapshot(path) as snapshot:
         stated = snapshot.manifest
-        manifest = build_liabilities(
-            config, folder, period, snapshot.folder, snapshot.secret, environment, progress, keep=False
-        )
+        manifest = build_liabilities(config, period, snapshot.folder, snapshot.secret, around, keep=False)
         check_files(snapshot)
     check_trees(stated.trees, manifest.trees)
     if stated.totals != manifest.totals:
@@ -141,21 +123,14 @@ def _refuse_other_period(path: Path, period: str) -> None:
         )
 
 
-def rebuild_trees(
-    config: Config,
-    folder: Path,
-    period: str,
-    secret: bytes,
-    environment: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-) -> tuple[StatedTree, ...]:
+def rebuild_trees(config: Config, period: str, secret: bytes, around: Surroundings) -> tuple[StatedTree, ...]:
     """The trees that the ledger of `period` and the secret of its snapshot lead to. Raises `AttestError`.
 
     Nothing of them is on the disk: what does not fit in memory lies in files of TMPDIR that have no names.
     """
     # Not `tempfile.gettempdir`, which leaves a file there when it is killed while it tries whether it can.
     temporary = Path(os.environ.get("TMPDIR") or (tempfile.gettempdir() if os.name == "nt" else "/tmp"))  # noqa: S108
-    return build_liabilities(config, folder, period, temporary, secret, environment, progress, keep=False).trees
+    return build_liabilities(config, period, temporary, secret, around, keep=False).trees
 
 
 def open_snapshot(path: Path) -> Snapshot:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from attest.cli.passphrase import passphrase
-from attest.cli.result import Result, json_option, tell
+from attest.cli.result import Result, json_option, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,16 +54,12 @@ def challenge(
 
     A folder custodian-N holds what one custodian is asked, for `attest control confirm`.
     """
-    import os
-    from datetime import UTC, datetime
-
     from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.config import read_config
-    from attest.attestation.reserves import Surroundings
     from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
 
-    around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json))
+    around = surroundings(config, as_json=as_json)
     written = write_challenges(read_config(config), parse_period(period), parse_nonce(nonce), out, around, reserves)
     return Result(
         {

@@ -27,10 +27,11 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     import secrets
     from datetime import UTC, datetime
 
-    from attest.attestation import monthly
     from attest.attestation.anchors import Anchors, Known, Sources
     from attest.attestation.config import read_config
+    from attest.attestation.monthly import MonthInputs, run
     from attest.attestation.snapshot import prove_account
+    from attest.attestation.surroundings import Surroundings
     from attest.attestation.trust import parse_root_file
     from attest.attestation.verify import verify
     from attest.cli.known import beside
@@ -44,15 +45,11 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     with exchange.live_nodes() if live else exchange.recorded_nodes() as environment:
         say(f"making the demo exchange in {out}")
         exchange.write_exchange(out)
-        outcome = monthly.run(
+        outcome = run(
             read_config(out / exchange.CONFIG_FILE),
-            out,
             exchange.PERIOD,
-            now=datetime.now(UTC),
-            secret=secrets.token_bytes(SECRET_BYTES),
-            passphrase=lambda _: "",
-            environment=environment,
-            tell=say,
+            Surroundings(out, datetime.now(UTC), environment, say),
+            MonthInputs(secrets.token_bytes(SECRET_BYTES), passphrase=lambda _: ""),
         )
         proof_path = out / "hanako.proof.json"
         say(f"proving the balances of {exchange.ACCOUNT}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 
 from attest.cli.evidence import by_chain
 from attest.cli.kinds import BUNDLE, explained
-from attest.cli.result import progress, show_names_option
+from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:
     from attest.attestation.anchors import Files, Known, Rebuild
@@ -123,8 +122,6 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, a
         return None
     if ledger is None or secret is None:
         raise click.UsageError("--ledger CONFIG and --secret FILE go together")
-    import os
-
     from attest.attestation.config import read_config
     from attest.attestation.snapshot import rebuild_trees
     from attest.liabilities.snapshot.open import read_secret
@@ -135,7 +132,7 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, a
 
     def rebuild(period: str) -> tuple[StatedTree, ...]:
         with progress(as_json=as_json) as advance:
-            return rebuild_trees(settings, ledger.parent, period, seed, os.environ, partial(advance, "rows"))
+            return rebuild_trees(settings, period, seed, surroundings(ledger, advance, as_json=as_json))
 
     return rebuild
 

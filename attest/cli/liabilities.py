@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option, progress, show_names_option, tell
+from attest.cli.result import Result, json_option, progress, show_names_option, surroundings, tell
 
 _SNAPSHOT = click.argument("snapshot", type=click.Path(path_type=Path, file_okay=False))
 _CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
@@ -27,7 +26,6 @@ def liabilities() -> None:
 @json_option
 def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bool) -> Result:
     """Build the snapshot of the ledger that CONFIG names, without reading a chain or signing anything."""
-    import os
     import secrets
 
     from attest.attestation.config import read_config
@@ -41,15 +39,9 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
     if show_names:
         settings = settings.showing_names()
     with new_folder(out, 0o700, tell(as_json)) as unfinished, progress(as_json=as_json) as advance:
-        manifest = build_liabilities(
-            settings,
-            config.parent,
-            parse_period(period),
-            unfinished,
-            secrets.token_bytes(SECRET_BYTES),
-            os.environ,
-            partial(advance, "rows"),
-        )
+        around = surroundings(config, advance, as_json=as_json)
+        secret = secrets.token_bytes(SECRET_BYTES)
+        manifest = build_liabilities(settings, parse_period(period), unfinished, secret, around)
     document = {"command": "liabilities build", "status": "done", "snapshot": str(out), **snapshot_document(manifest)}
     return Result(document, f"{snapshot_text(manifest, settings.decimals)}\n\nsnapshot  {out}")
 
@@ -78,8 +70,6 @@ def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 @json_option
 def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_json: bool) -> Result:
     """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
-    import os
-
     from attest.attestation.config import read_config
     from attest.attestation.snapshot import check_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
@@ -89,9 +79,8 @@ def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_jso
     if show_names:
         settings = settings.showing_names()
     with progress(as_json=as_json) as advance:
-        manifest = check_liabilities(
-            settings, config.parent, parse_period(period), snapshot, os.environ, partial(advance, "rows")
-        )
+        around = surroundings(config, advance, as_json=as_json)
+        manifest = check_liabilities(settings, parse_period(period), snapshot, around)
     return Result(
         {"command": "liabilities check", "status": "verified", **snapshot_document(manifest)},
         f"VERIFIED: the ledger and the secret lead to these trees, file by file\n\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from attest.cli.result import Result, json_option, progress, tell
+from attest.cli.result import Result, json_option, progress, surroundings
 
 
 @click.group()
@@ -32,19 +32,15 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
     `attest control challenge --reserves`. A reading that fails goes on at the same blocks when it is
     started again.
     """
-    import os
-    from datetime import UTC, datetime
-    from functools import partial
-
     from attest.attestation.config import read_config
-    from attest.attestation.reserves import Surroundings, write_reserves
+    from attest.attestation.reserves import write_reserves
     from attest.cli.render_evidence import lines_table, reserves_document
     from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
     with progress(as_json=as_json) as advance:
-        around = Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json), partial(advance, "balances"))
+        around = surroundings(config, advance, as_json=as_json)
         own = write_reserves(settings, parse_period(period), out, around, parse_nonce(nonce))
     return Result(
         {"command": "reserves read", "status": "done", "reserves": str(out), **reserves_document(own)},

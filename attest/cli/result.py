@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from attest.cli.redaction import hidden
 from attest.errors import AttestError
+
+if TYPE_CHECKING:
+    from attest.attestation.surroundings import Surroundings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 show_names_option = click.option(
@@ -86,6 +89,16 @@ def program() -> str:
 def tell(as_json: bool) -> Any:  # noqa: FBT001
     """A function that says what is going on, on stderr; silent with `--json`."""
     return (lambda _: None) if as_json else (lambda text: click.echo(printable(f"attest: {hidden(text)}"), err=True))
+
+
+def surroundings(config: Path, advance: Callable[[str, int], None] = lambda *_: None, *, as_json: bool) -> Surroundings:
+    """The surroundings of work on the config in a file: now, this process's environment, and who looks on here."""
+    import os
+    from datetime import UTC, datetime
+
+    from attest.attestation.surroundings import Surroundings
+
+    return Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json), advance)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 
 from attest.cli.anchors import missing_text
 from attest.cli.passphrase import passphrase_fd_option, secrets_from
-from attest.cli.result import Result, json_option, progress, show_names_option, tell
+from attest.cli.result import Result, json_option, progress, show_names_option, surroundings
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def run(
     after that is finished by the next one with the same statement.
     """
     import secrets
-    from datetime import UTC, datetime
 
-    from attest.attestation import monthly
     from attest.attestation.config import read_config
+    from attest.attestation.monthly import MonthInputs
+    from attest.attestation.monthly import run as attest_month
     from attest.attestation.months import skipped_months
     from attest.attestation.signing import missing_signatures
     from attest.cli.render import not_met_text, rules_text, step_document
@@ -94,21 +94,16 @@ def run(
             said = f"those between are {', '.join(skipped[:12])}" if skipped else "there is none between"
             raise click.UsageError(f"--leave-out {name} is not between the last published month and {month}; {said}")
     with progress(as_json=as_json) as advance:
-        outcome = monthly.run(
-            settings,
-            config.parent,
-            month,
-            now=datetime.now(UTC),
-            secret=secrets.token_bytes(SECRET_BYTES),
-            passphrase=secrets_from(passphrase_fd),
+        inputs = MonthInputs(
+            secrets.token_bytes(SECRET_BYTES),
+            secrets_from(passphrase_fd),
             read=reserves,
             control=control,
             nonce=parse_nonce(nonce),
             left_out=leave_out,
             new_record=new_record,
-            tell=tell(as_json),
-            progress=advance,
         )
+        outcome = attest_month(settings, month, surroundings(config, advance, as_json=as_json), inputs)
     verified = outcome.verified
     missing = missing_signatures(verified.signatories, verified.trust)
     return Result(

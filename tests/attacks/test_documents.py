@@ -12,6 +12,7 @@ from attest.attestation.config import read_config
 from attest.attestation.declared import declaration_order
 from attest.attestation.documents import read_documents
 from attest.attestation.money import bank_documents
+from attest.attestation.surroundings import Surroundings
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
 from attest.policy.inputs import Declaration
@@ -112,13 +113,15 @@ def test_customers_money_is_not_also_set_aside_for_compensation(forger: Forger) 
 def test_a_document_behind_two_tables_of_the_config_is_refused(exchange: Exchange) -> None:
     config = read_config(exchange.folder / CONFIG_FILE)
     money, (contract,) = config.money, config.cover
-    read_documents(config, "2026-10", exchange.folder, NOW)
+    read_documents(config, "2026-10", Surroundings(exchange.folder, NOW, {}))
     for twice in (
         [contract, contract.model_copy(update={"form": "bank-guarantee"})],
         [contract.model_copy(update={"document": money[1].document})],
     ):
         with pytest.raises(MalformedError, match=r"two of \[\[cover\]\], \[\[money\]\] and \[\[held\]\]"):
-            read_documents(config.model_copy(update={"cover": tuple(twice)}), "2026-10", exchange.folder, NOW)
+            read_documents(
+                config.model_copy(update={"cover": tuple(twice)}), "2026-10", Surroundings(exchange.folder, NOW, {})
+            )
     same = (money[0], money[1].model_copy(update={"document": money[0].document}))
     with pytest.raises(MalformedError, match="stands behind two"):
         bank_documents(config.model_copy(update={"money": same}), "2026-10", exchange.folder)

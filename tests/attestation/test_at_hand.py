@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from attest.attestation.config import read_config
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.errors import AttestError, UnavailableError
 from tests.attestation.test_monthly import contents, replace, run

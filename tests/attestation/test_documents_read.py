@@ -12,7 +12,8 @@ from attest.attestation.config import Config, HeldCoins, read_config
 from attest.attestation.declarations import signed_forms
 from attest.attestation.documents import read_documents, read_prices
 from attest.attestation.money import custodians_documents, held_line
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
 from attest.reserves.records import DeclaredBalance
@@ -31,7 +32,7 @@ def config(exchange: Exchange) -> Config:
 def prices(config: Config, folder: Path, data: bytes) -> Any:
     (folder / "documents").mkdir(exist_ok=True)
     (folder / "documents" / f"prices-{PERIOD}.csv").write_bytes(data)
-    return read_prices(config, PERIOD, folder, NOW).prices
+    return read_prices(config, PERIOD, Surroundings(folder, NOW, {})).prices
 
 
 def test_prices_are_read_as_spreadsheets_and_editors_write_them(config: Config, tmp_path: Path) -> None:
@@ -126,11 +127,11 @@ def test_a_bank_document_is_not_a_custodians_letter(config: Config, exchange: Ex
     (money, *_) = config.money
     letter = LETTER.model_copy(update={"asset": money.currency, "amount": "1", "document": money.document})
     with pytest.raises(MalformedError, match="stands behind two tables of"):
-        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder, NOW)
+        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, Surroundings(exchange.folder, NOW, {}))
     contract = config.cover[0]
     letter = letter.model_copy(update={"asset": contract.currency, "document": contract.document})
     with pytest.raises(MalformedError, match="one document stands behind two of"):
-        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, exchange.folder, NOW)
+        read_documents(config.model_copy(update={"held": (letter,)}), PERIOD, Surroundings(exchange.folder, NOW, {}))
 
 
 def test_an_asset_that_no_table_has_is_held_by_nobody(exchange: Exchange) -> None:

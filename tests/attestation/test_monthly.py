@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 import stat
@@ -15,8 +16,10 @@ import pytest
 from attest.attestation import monthly
 from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.reserves import write_reserves
 from attest.attestation.statement import parse_statement
+from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo import fixture_path
@@ -34,16 +37,26 @@ def nodes() -> Iterator[dict[str, str]]:
         yield environment
 
 
+INPUTS = MonthInputs(SECRET, passphrase=lambda _: "")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     demo.write_exchange(tmp_path / "x")
     return tmp_path / "x"
 
 
-def run(folder: Path, nodes: dict[str, str], **changes: Any) -> monthly.Outcome:
-    options = {"now": NOW, "secret": SECRET, "passphrase": lambda _: "", "environment": nodes, **changes}
-    period = options.pop("period", demo.PERIOD)
-    return monthly.run(read_config(folder / demo.CONFIG_FILE), folder, period, **options)
+def run(
+    folder: Path,
+    nodes: dict[str, str],
+    period: str = demo.PERIOD,
+    *,
+    now: datetime = NOW,
+    tell: Callable[[str], None] = lambda _: None,
+    inputs: MonthInputs = INPUTS,
+) -> monthly.Outcome:
+    around = Surroundings(folder, now, nodes, tell)
+    return monthly.run(read_config(folder / demo.CONFIG_FILE), period, around, inputs)
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -393,7 +406,7 @@ def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, node
     replace(folder / "attest.toml", 'id = "eth-warm"', 'id = "eth-hot"')
     replace(folder / "attest.toml", 'native = "ETH"', 'native = "ETH"\nwindow = { draws = 3, before = 9, after = 9 }')
     with pytest.raises(MalformedError, match=r"what differs: window, nonce$"):
-        run(folder, nodes, nonce="ab" * 16)
+        run(folder, nodes, inputs=dataclasses.replace(INPUTS, nonce="ab" * 16))
     replace(folder / "attest.toml", "window = { draws = 3, before = 9, after = 9 }", "tokens_since = 1")
     with pytest.raises(MalformedError, match=r"what differs: chains, their tokens and decimals$"):
         run(folder, nodes)
@@ -403,12 +416,18 @@ def test_reserves_that_were_read_before_are_attested(folder: Path, nodes: dict[s
     around = Surroundings(folder, NOW, nodes)
     write_reserves(read_config(folder / demo.CONFIG_FILE), demo.PERIOD, folder / "read", around)
     assert stat.S_IMODE((folder / "read").stat().st_mode) == 0o700
-    outcome = run(folder, nodes, read=folder / "read")
+    outcome = run(folder, nodes, inputs=dataclasses.replace(INPUTS, read=folder / "read"))
     assert [item.met for item in outcome.verified.coverage] == [True] * 4
     assert [list(item.held) for item in outcome.verified.coverage] == [["agreed"], ["proven"], ["proven"], ["declared"]]
     copy_documents(folder)
     with pytest.raises(MalformedError, match="was read for 2026-10, not for 2026-11"):
-        run(folder, nodes, read=folder / "read", period="2026-11", now=datetime(2026, 12, 2, tzinfo=UTC))
+        run(
+            folder,
+            nodes,
+            "2026-11",
+            now=datetime(2026, 12, 2, tzinfo=UTC),
+            inputs=dataclasses.replace(INPUTS, read=folder / "read"),
+        )
 
 
 @pytest.mark.parametrize("variable", ["ATTEST_DEMO_BITCOIN", "ATTEST_DEMO_ETHEREUM_2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from attest.attestation.bundle import Bundle, parse_bundle
 from attest.attestation.config import read_config
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.timestamp import parse_authorities
 from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.canonical import dumps
@@ -91,13 +94,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
                 replace(config, 'exchange = "keys/x.pem"', 'exchange = "keys/y.pem"')
                 replace(config, "trust/1.root.json", "trust/2.root.json")
             outcome = monthly.run(
-                read_config(config),
-                folder,
-                period,
-                now=issued,
-                secret=SECRET,
-                passphrase=lambda _: "",
-                environment=nodes,
+                read_config(config), period, Surroundings(folder, issued, nodes), MonthInputs(SECRET, lambda _: "")
             )
             if issued < NOW:  # what is signed later today has no timestamp yet
                 outcome.bundle.write_bytes(year.stamped(outcome.bundle.read_bytes()))
@@ -117,7 +114,7 @@ def test_three_months_are_one_history_under_the_root_that_was_pinned_first(year:
 
 
 def test_without_timestamps_nothing_shows_that_the_key_signed_before_it_was_withdrawn(year: Year) -> None:
-    found = year._replace(anchors=replace(year.anchors, authorities=())).check(year.bundles())
+    found = year._replace(anchors=dataclasses.replace(year.anchors, authorities=())).check(year.bundles())
     assert [month.period for month in found.months] == [PERIODS[-1]]
     assert "history/month" in codes(found)
 
@@ -174,10 +171,9 @@ def test_a_fork_of_a_month_is_shown_as_equivocation(year: Year, tmp_path: Path) 
     with demo.recorded_nodes() as nodes:
 
         def attest_anew(*, new_record: bool) -> monthly.Outcome:
-            return monthly.run(
-                read_config(config), folder, PERIODS[1], now=ISSUED[1] + timedelta(minutes=1), secret=SECRET,
-                passphrase=lambda _: "", environment=nodes, new_record=new_record,
-            )  # fmt: skip
+            around = Surroundings(folder, ISSUED[1] + timedelta(minutes=1), nodes)
+            inputs = MonthInputs(SECRET, lambda _: "", new_record=new_record)
+            return monthly.run(read_config(config), PERIODS[1], around, inputs)
 
         with pytest.raises(UnavailableError) as caught:
             attest_anew(new_record=False)

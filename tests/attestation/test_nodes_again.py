@@ -12,6 +12,8 @@ import pytest
 
 from attest.attestation import monthly
 from attest.attestation.config import read_config
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
@@ -94,14 +96,7 @@ def run(folder: Path, nodes: dict[str, str]) -> tuple[monthly.Outcome, list[str]
     told: list[str] = []
     config = read_config(folder / demo.CONFIG_FILE)
     outcome = monthly.run(
-        config,
-        folder,
-        demo.PERIOD,
-        now=NOW,
-        secret=SECRET,
-        passphrase=lambda _: "",
-        environment=nodes,
-        tell=told.append,
+        config, demo.PERIOD, Surroundings(folder, NOW, nodes, tell=told.append), MonthInputs(SECRET, lambda _: "")
     )
     return outcome, told
 

@@ -12,10 +12,11 @@ import pytest
 
 from attest.attestation.anchors import Sources
 from attest.attestation.config import Ledger, read_config
-from attest.attestation.pin_times import ends_somewhere, refuse_far_pins, state_pins
+from attest.attestation.pin_times import refuse_far_pins, state_pins
 from attest.attestation.verify import Step
 from attest.documents import format_time, parse_time
 from attest.errors import AttestError, MalformedError
+from attest.periods import ends_somewhere
 from attest.reserves.wallets import Pin
 from tests.cli.conftest import replace
 from tests.conftest import Exchange

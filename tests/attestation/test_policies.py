@@ -14,7 +14,9 @@ from attest.attestation import monthly
 from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.documents import read_contracts, read_prices
+from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import policy_file_name, read_policies
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Files, Verified
 from attest.canonical import dumps
 from attest.demo import exchange as demo
@@ -36,7 +38,7 @@ def uninsured(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
     )
     with demo.recorded_nodes() as nodes:
         outcome = monthly.run(
-            read_config(config), folder, demo.PERIOD, now=NOW, secret=SECRET, passphrase=lambda: "", environment=nodes
+            read_config(config), demo.PERIOD, Surroundings(folder, NOW, nodes), MonthInputs(SECRET, lambda: "")
         )
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     return Exchange(folder, outcome, monthly.read_signer(folder / demo.KEY_FILE, lambda: ""), files)
@@ -190,7 +192,7 @@ def test_a_price_that_is_none_is_named_by_row_and_field(case: str, exchange: Exc
     path = tmp_path / "documents" / "prices-2026-10.csv"
     path.write_text(text.replace("{head}", "asset,currency,price,basis,source,time"), encoding="utf-8")
     with pytest.raises(MalformedError, match=r"prices-2026-10\.csv") as caught:
-        read_prices(read_config(exchange.folder / demo.CONFIG_FILE), "2026-10", tmp_path, NOW)
+        read_prices(read_config(exchange.folder / demo.CONFIG_FILE), "2026-10", Surroundings(tmp_path, NOW, {}))
     assert told in str(caught.value)
 
 

@@ -14,17 +14,19 @@ from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.keys import PublicKey
+from attest.attestation.monthly import MonthInputs
 from attest.attestation.signers import token_key
 from attest.attestation.signing import missing_signatures
 from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo
+from attest.demo.exchange import PERIOD
 from attest.errors import AttestError
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.softhsm import PIN, URI, make_token
-from tests.attestation.test_monthly import copy_documents, replace, run
-from tests.conftest import NOW
+from tests.attestation.test_monthly import INPUTS, copy_documents, replace, run
+from tests.conftest import NOW, SECRET
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 OLD_KEY = f'exchange = "{demo.KEY_FILE}"'
@@ -66,11 +68,11 @@ def configure(folder: Path, *lines: str) -> None:
     replace(folder / "attest.toml", OLD_KEY, "\n".join(lines))
 
 
-def refused(folder: Path, **changes: Any) -> str:
+def refused(folder: Path, period: str = PERIOD, now: datetime = NOW, inputs: MonthInputs = INPUTS) -> str:
     """The code with which a run is refused before any node is asked; nothing is written."""
     before = sorted(folder.rglob("*"))
     with pytest.raises(AttestError) as caught:
-        run(folder, {}, **changes)
+        run(folder, {}, period, now=now, inputs=inputs)
     assert sorted(folder.rglob("*")) == before
     return caught.value.code
 
@@ -82,10 +84,10 @@ def test_a_token_signs_a_month_that_the_others_sign_later(
     write_root(folder, 2, ROLES, token)
     configure(folder, OF_TOKEN, 'trust_root = "trust/2.root.json"')
     # A PIN is wrong before an hour of reading, not after it.
-    assert refused(folder, passphrase=lambda _: "0000") == "signer/failed"
+    assert refused(folder, inputs=MonthInputs(SECRET, lambda _: "0000")) == "signer/failed"
 
     asked: list[str] = []
-    outcome = run(folder, nodes, passphrase=lambda name: asked.append(name) or PIN)
+    outcome = run(folder, nodes, inputs=MonthInputs(SECRET, lambda name: asked.append(name) or PIN))
     assert set(asked) == {"pin"}
     steps = outcome.verified.steps
     assert [steps[number].status for number in (1, 2, 3)] == ["VERIFIED", "VERIFIED", "NOT CHECKED"]
@@ -130,10 +132,10 @@ def test_a_month_follows_one_that_a_key_signed_which_was_withdrawn_since(folder:
         'native = "ETH"\npin = { height = 100 }\nreason = "drill"',
     )
     replace(folder / "attest.toml", "keys/x.pem", "keys/y.pem")
-    november: dict[str, Any] = {"period": "2026-11", "now": datetime(2026, 12, 2, tzinfo=UTC)}
-    assert refused(folder, **november) == "run/role"
+    december = datetime(2026, 12, 2, tzinfo=UTC)
+    assert refused(folder, "2026-11", december) == "run/role"
     replace(folder / "attest.toml", "trust/1.root.json", "trust/2.root.json")
-    second = run(folder, nodes, **november)
+    second = run(folder, nodes, "2026-11", now=december)
     assert second.verified.statement.predicate.previous == first.verified.digest
     assert second.verified.steps[7].status == "VERIFIED"
 

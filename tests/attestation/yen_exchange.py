@@ -15,7 +15,9 @@ import pytest
 from attest.attestation import finishing, monthly, unfinished
 from attest.attestation.config import read_config
 from attest.attestation.finishing import Issuer
+from attest.attestation.monthly import MonthInputs
 from attest.attestation.payloads import PayloadRecord
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.unfinished import Unfinished
 from attest.demo import exchange as demo
 from tests.conftest import NOW
@@ -42,15 +44,19 @@ def write_yen_exchange(path: Path) -> Path:
     return path
 
 
-def run(folder: Path, period: str = PERIOD, now: datetime = NOW, **options: Any) -> monthly.Outcome:
+def run(
+    folder: Path,
+    period: str = PERIOD,
+    now: datetime = NOW,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    new_record: bool = False,
+) -> monthly.Outcome:
     return monthly.run(
         read_config(folder / demo.CONFIG_FILE),
-        folder,
         period,
-        now=now,
-        secret=os.urandom(32),
-        passphrase=lambda _: "",
-        **options,
+        Surroundings(folder, now, os.environ, tell),
+        MonthInputs(os.urandom(32), lambda _: "", new_record=new_record),
     )
 
 

@@ -40,11 +40,11 @@ _BUILD = """
 import json, resource, sys, time
 from pathlib import Path
 import attest.liabilities.ledger.bulk, attest.liabilities.ledger.csv, attest.liabilities.ledger.sources
-from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.snapshot.build import Plan, build_snapshot
 from attest.liabilities.ledger.read import Source
 location, folder, decimals = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 started = time.monotonic()
-manifest = build_snapshot(folder, Source(location), decimals, bytes(range(32)), splitting={}, decoys={})
+manifest = build_snapshot(folder, Plan(Source(location), decimals, bytes(range(32))))
 seconds = time.monotonic() - started
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({"seconds": seconds, "peak": peak, "roots": {t.asset: t.root.hex() for t in manifest.trees}}))

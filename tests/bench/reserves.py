@@ -47,13 +47,14 @@ import rlp, trie, web3
 from attest.wire import Wire
 import attest.reserves.ethereum, attest.reserves.token_slot
 from attest.attestation.config import Config
-from attest.attestation.reserves import JOURNAL, Surroundings, write_reserves
+from attest.attestation.reserves import JOURNAL, write_reserves
+from attest.attestation.surroundings import Surroundings
 settings, out = Path(sys.argv[1]), Path(sys.argv[2])
 config = Config.from_value(json.loads(settings.read_bytes()), what="the config")
 journal = out.with_name(out.name + JOURNAL)
 sent, reached, send = [], {}, Wire.post
 Wire.post = lambda *args, **options: sent.append(1) or send(*args, **options)
-def progress(done):
+def progress(_, done):
     reached[done] = time.monotonic() - started, journal.stat().st_size
 started = time.monotonic()
 write_reserves(config, "2026-10", out, Surroundings(out.parent, datetime.now(UTC), os.environ, progress=progress))

@@ -13,6 +13,7 @@ import pytest
 from attest.attestation.challenges import Challenges, Header, Item
 from attest.attestation.config import read_config
 from attest.attestation.control_signatures import read_control
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import header_hash
@@ -128,7 +129,7 @@ def test_a_month_whose_keys_were_not_asked_is_not_adverse(attest: Any, config: P
 def told(config: Path, *folders: Path) -> list[str]:
     """What is told of challenges before anything is read of a chain."""
     said: list[str] = []
-    read_control(read_config(config), demo.PERIOD, folders, NOW, said.append)
+    read_control(read_config(config), demo.PERIOD, folders, Surroundings(config.parent, NOW, {}, said.append))
     return said
 
 

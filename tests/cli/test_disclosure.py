@@ -13,6 +13,8 @@ import pytest
 
 from attest.attestation import monthly
 from attest.attestation.config import read_config
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from tests.cli.conftest import AUDITOR, ETHEREUM, HOT, balances, change
 from tests.conftest import NOW, SECRET
@@ -37,12 +39,9 @@ def secretive(tmp_path_factory: pytest.TempPathFactory, urls: dict[str, str]) ->
     (folder / demo.CONFIG_FILE).write_text(text, encoding="utf-8")
     outcome = monthly.run(
         read_config(folder / demo.CONFIG_FILE),
-        folder,
         demo.PERIOD,
-        now=NOW,
-        secret=SECRET,
-        passphrase=lambda _: "",
-        environment=urls,
+        Surroundings(folder, NOW, urls),
+        MonthInputs(SECRET, lambda _: ""),
     )
     return Secretive(outcome.private, outcome.publication)
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from attest.attestation.config import read_config
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.recording import serve

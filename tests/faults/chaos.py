@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 
 from attest.attestation import monthly
 from attest.attestation.config import read_config
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, exit_code
@@ -181,12 +183,9 @@ def _read(home: Path) -> Iterable[ReserveLine]:
 def _attest(home: Path, seed: int) -> Iterable[ReserveLine]:
     outcome = monthly.run(
         read_config(home / demo.CONFIG_FILE),
-        home,
         MONTH,
-        now=NOW,
-        secret=seed.to_bytes(32),
-        passphrase=lambda _: "",
-        environment=_VARIABLES,
+        Surroundings(home, NOW, _VARIABLES),
+        MonthInputs(seed.to_bytes(32), lambda _: ""),
     )
     return outcome.verified.statement.predicate.reserves
 

@@ -43,6 +43,7 @@ from attest.attestation.pack import pack, unpack
 from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.timestamp import claimed_time, parse_authorities, query, verify_timestamp
 from attest.attestation.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
 from attest.attestation.trust_change import read_draft
@@ -538,7 +539,10 @@ class _Table:
         )
         yield (
             "prices",
-            Parser(self.at("p.csv", lambda path: read_prices(config, "2026-10", path.parent, NOW)), (prices,)),
+            Parser(
+                self.at("p.csv", lambda path: read_prices(config, "2026-10", Surroundings(path.parent, NOW, {}))),
+                (prices,),
+            ),
         )
         rows = [["hanako@example.jp", "BTC", "1.5"], ["佐藤 花子", "JPY", "100"], ['"a,b"', "ETH", "-3"]]
         for name, seed in self.ledgers(rows).items():

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,20 @@ import pytest
 
 from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.folders import new_folder
 from attest.liabilities.ledger.types import Source
 from attest.liabilities.proof import InclusionProof, prove, verify_inclusion
-from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.snapshot.build import Plan, build_snapshot
 from attest.liabilities.snapshot.format import Manifest
 from attest.liabilities.snapshot.open import Snapshot, check_files
 from attest.liabilities.snapshot.prove_all import prove_all, shard_name
 from attest.liabilities.snapshot.write import AssetBuilder
 from attest.liabilities.splitting import Splitting
 from tests import naive
+from tests.conftest import NOW
 from tests.liabilities.conftest import Server
 
 SECRET = bytes(range(32))
@@ -64,17 +67,20 @@ def write_ledger(path: Path, accounts: int, seed: int = 1) -> dict[str, dict[str
     return owed
 
 
-def build(ledger: Path, folder: Path, **options: Any) -> Manifest:
+def plan(ledger: Path) -> Plan:
+    return Plan(Source(ledger.name, folder=ledger.parent), DECIMALS, SECRET)
+
+
+def build(planned: Plan, folder: Path) -> Manifest:
     folder.mkdir()
-    options = {"splitting": {}, "decoys": {}, **options}
-    return build_snapshot(folder, Source(ledger.name, folder=ledger.parent), DECIMALS, SECRET, **options)
+    return build_snapshot(folder, planned)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, int]]]:
     folder = tmp_path_factory.mktemp("built")
     owed = write_ledger(folder / "ledger.csv", 700)
-    build(folder / "ledger.csv", folder / "snapshot")
+    build(plan(folder / "ledger.csv"), folder / "snapshot")
     return folder / "snapshot", owed
 
 
@@ -125,7 +131,9 @@ def test_everyones_proofs_are_those_made_one_by_one(built: tuple[Path, Any], tmp
 def test_proofs_of_split_balances_with_decoys_come_out_too(tmp_path: Path) -> None:
     owed = write_ledger(tmp_path / "ledger.csv", 50)
     splitting = {"ETH": Splitting(max_part=10**18), "JPY": Splitting(parts=3)}
-    manifest = build(tmp_path / "ledger.csv", tmp_path / "snapshot", splitting=splitting, decoys={"BTC": 40, "JPY": 1})
+    manifest = build(
+        replace(plan(tmp_path / "ledger.csv"), splitting=splitting, decoys={"BTC": 40, "JPY": 1}), tmp_path / "snapshot"
+    )
     assert manifest.trees[0].size == len(owed["BTC"]) + 40
     with Snapshot(tmp_path / "snapshot") as snapshot:
         prove_all(snapshot, STATEMENT, tmp_path / "proofs")
@@ -204,7 +212,7 @@ def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.csv"
     ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,ETH,1\na,BTC,3\nc,JPY,0\nc,JPY,0\n")
     with pytest.raises(MalformedError) as caught, new_folder(tmp_path / "out", 0o700) as partial:
-        build(ledger, partial / "snapshot")
+        build(plan(ledger), partial / "snapshot")
     assert "ledger.csv row 5, field account: its account has BTC already in row 2" in caught.value.message
     assert caught.value.details == ("ledger.csv row 7, field account: its account has JPY already in row 6",)
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.csv"]
@@ -213,7 +221,7 @@ def test_a_duplicate_row_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
 def test_rows_of_one_account_are_summed_where_the_config_says_so(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.csv"
     ledger.write_text("account,asset,balance\na,BTC,1\nb,BTC,2\na,BTC,3.5\nb,BTC,-2\n")
-    manifest = build(ledger, tmp_path / "snapshot", sum_rows=True)
+    manifest = build(replace(plan(ledger), sum_rows=True), tmp_path / "snapshot")
     assert (manifest.trees[0].size, manifest.trees[0].total) == (1, 450_000_000)
 
 
@@ -227,24 +235,27 @@ def test_check_builds_again_and_finds_what_differs(exchange: Path) -> None:
     config = read_config(exchange / "attest.toml")
     snapshot = exchange / "snapshot"
     snapshot.mkdir()
-    snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
+    snapshots.build_liabilities(config, "2026-10", snapshot, SECRET, Surroundings(exchange, NOW, {}))
     before = sorted(path.name for path in snapshot.iterdir())
-    assert snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {}).trees[0].asset == "BTC"
+    assert (
+        snapshots.check_liabilities(config, "2026-10", snapshot, Surroundings(exchange, NOW, {})).trees[0].asset
+        == "BTC"
+    )
     assert sorted(path.name for path in snapshot.iterdir()) == before
     leaves = snapshot / "ETH.leaves"
     data = leaves.read_bytes()
     leaves.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(VerificationError, match=r"ETH\.leaves is not the file that was built"):
-        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, "2026-10", snapshot, Surroundings(exchange, NOW, {}))
     leaves.write_bytes(data)
     ledger = exchange / "ledger.csv"
     text = ledger.read_text(encoding="utf-8")
     ledger.write_text(text.replace("hanako@example.jp,BTC,1.25", "hanako@example.jp,BTC,1.24"), encoding="utf-8")
     with pytest.raises(VerificationError, match="another tree of BTC"):
-        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, "2026-10", snapshot, Surroundings(exchange, NOW, {}))
     ledger.write_text(text.replace("closed-account@example.com,BTC,0\n", ""), encoding="utf-8")
     with pytest.raises(VerificationError, match="other control totals"):
-        snapshots.check_liabilities(config, exchange, "2026-10", snapshot, {})
+        snapshots.check_liabilities(config, "2026-10", snapshot, Surroundings(exchange, NOW, {}))
 
 
 def test_all_findings_of_a_bad_ledger_are_in_a_file(exchange: Path) -> None:
@@ -255,7 +266,7 @@ def test_all_findings_of_a_bad_ledger_are_in_a_file(exchange: Path) -> None:
     snapshot = exchange / "snapshot"
     snapshot.mkdir()
     with pytest.raises(MalformedError) as caught:
-        snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, {})
+        snapshots.build_liabilities(config, "2026-10", snapshot, SECRET, Surroundings(exchange, NOW, {}))
     path = exchange / "ledger-findings-2026-10.txt"
     assert str(path) in (caught.value.hint or "")
     assert len(caught.value.details) == 19
@@ -280,14 +291,15 @@ def test_a_ledger_in_postgresql_is_named_by_the_config(server: Server, exchange:
     snapshot = exchange / "snapshot"
     snapshot.mkdir()
     environment = {"LEDGER_USER": "postgres", "LEDGER_PASSWORD": "sekret"}
-    manifest = snapshots.build_liabilities(config, exchange, "2026-10", snapshot, SECRET, environment)
+    around = Surroundings(exchange, NOW, environment)
+    manifest = snapshots.build_liabilities(config, "2026-10", snapshot, SECRET, around)
     assert {tree.asset: tree.total for tree in manifest.trees} == {"BTC": 150_000_000, "DUSD": 0, "ETH": 1, "JPY": 0}
     (read,) = manifest.inputs
     assert read.query == query.replace("{period}", "2026-10")
     assert read.snapshot_time is not None
     assert b"sekret" not in (snapshot / "manifest.json").read_bytes()
     with pytest.raises(UnavailableError, match="LEDGER_USER is not set"):
-        snapshots.build_liabilities(config, exchange, "2026-10", exchange, SECRET, {})
+        snapshots.build_liabilities(config, "2026-10", exchange, SECRET, Surroundings(exchange, NOW, {}))
 
 
 def test_a_build_that_fails_midway_closes_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +316,7 @@ def test_a_build_that_fails_midway_closes_its_database(tmp_path: Path, monkeypat
     source = Source(database.name, "SELECT * FROM balances", tmp_path)
     before = set(threading.enumerate())  # those of other tests may end meanwhile
     with pytest.raises(UnavailableError, match="No space left"), new_folder(tmp_path / "out", 0o700) as partial:
-        build_snapshot(partial, source, DECIMALS, SECRET, splitting={}, decoys={})
+        build_snapshot(partial, Plan(source, DECIMALS, SECRET))
     gc.collect()
     assert set(threading.enumerate()) <= before
 
@@ -313,18 +325,18 @@ KILLED = """
 import sys
 from pathlib import Path
 from attest.folders import new_folder
-from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.snapshot.build import Plan, build_snapshot
 from attest.liabilities.ledger.read import Source
 print("ready", flush=True)
 with new_folder(Path(sys.argv[2]), 0o700) as partial:
-    build_snapshot(partial, Source(sys.argv[1]), {"BTC": 8, "ETH": 18, "JPY": 0}, bytes(range(32)),
-                   splitting={}, decoys={}, budget=100_000)
+    plan = Plan(Source(sys.argv[1]), {"BTC": 8, "ETH": 18, "JPY": 0}, bytes(range(32)))
+    build_snapshot(partial, plan, budget=100_000)
 """
 
 
 def test_a_killed_build_never_leaves_a_snapshot_that_opens_with_other_content(tmp_path: Path) -> None:
     write_ledger(tmp_path / "ledger.csv", 20_000)
-    complete = build(tmp_path / "ledger.csv", tmp_path / "complete")
+    complete = build(plan(tmp_path / "ledger.csv"), tmp_path / "complete")
     command = [sys.executable, "-c", KILLED, str(tmp_path / "ledger.csv")]
     started = time.monotonic()
     whole = subprocess.run([*command, str(tmp_path / "timed")], check=True, capture_output=True)
@@ -369,10 +381,10 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
         pytest.skip("only root can mount a small disk")
     try:
         with pytest.raises(UnavailableError, match="No space left"), new_folder(small / "out", 0o700) as partial:
-            build(tmp_path / "ledger.csv", partial / "snapshot")
+            build(plan(tmp_path / "ledger.csv"), partial / "snapshot")
         assert list(small.iterdir()) == []
         snapshot = tmp_path / "snapshot"
-        build(tmp_path / "ledger.csv", snapshot)
+        build(plan(tmp_path / "ledger.csv"), snapshot)
         with Snapshot(snapshot) as opened, pytest.raises(AttestError, match="No space left"):
             prove_all(opened, STATEMENT, small / "proofs")
         assert not (small / "proofs" / ".partial").exists()

@@ -8,7 +8,7 @@ import pytest
 from attest.errors import MalformedError, UnavailableError
 from attest.liabilities.ledger.read import read
 from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source
-from attest.liabilities.snapshot.build import build_snapshot
+from attest.liabilities.snapshot.build import Plan, build_snapshot
 from tests.naive import Row
 
 DECIMALS = {"BTC": 8, "JPY": 0}
@@ -18,7 +18,7 @@ def read_ledger(path: Path) -> tuple[dict[str, list[Row]], ControlTotals]:
     """The rows of each asset and the totals, of a ledger that a snapshot can be built from."""
     source, totals = Source(path.name, folder=path.parent), ControlTotals()
     with TemporaryDirectory() as folder:
-        build_snapshot(Path(folder), source, DECIMALS, bytes(32), splitting={}, decoys={})
+        build_snapshot(Path(folder), Plan(source, DECIMALS, bytes(32)))
     rows: dict[str, list[Row]] = {asset: [] for asset in DECIMALS}
     for columns in read(source, DECIMALS, totals):
         for index, amount in enumerate(columns.amounts):

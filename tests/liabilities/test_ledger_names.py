@@ -15,9 +15,11 @@ import pytest
 
 from attest.attestation.config import Config, read_config
 from attest.attestation.snapshot import build_liabilities
+from attest.attestation.surroundings import Surroundings
 from attest.cli.result import error_document, error_text
 from attest.demo import exchange as demo
 from attest.errors import AttestError
+from tests.conftest import NOW
 from tests.liabilities.conftest import Server
 
 CANARY = "canary-hanako@example.jp"
@@ -39,7 +41,7 @@ def told(config: Config, folder: Path) -> str:
     snapshot = folder / "snapshot"
     snapshot.mkdir(exist_ok=True)
     with pytest.raises(AttestError) as caught:
-        build_liabilities(config, folder / "x", "2026-10", snapshot, bytes(32), {})
+        build_liabilities(config, "2026-10", snapshot, bytes(32), Surroundings(folder / "x", NOW, {}))
     for path in snapshot.iterdir():
         path.unlink()
     files = "".join(path.read_text(encoding="utf-8") for path in (folder / "x").glob("ledger-findings-*"))

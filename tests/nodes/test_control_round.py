@@ -22,7 +22,8 @@ from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
-from attest.attestation.reserves import Surroundings
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
 from attest.cli.render import not_met_text
@@ -76,14 +77,14 @@ class Round:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         return monthly.run(
             config or self.config,
-            self.folder,
             demo.PERIOD,
-            now=NOW,
-            secret=bytes(32),
-            passphrase=lambda _: "",
-            read=read,
-            control=control if isinstance(control, tuple) else () if control is None else (control,),
-            environment=self.nodes,
+            Surroundings(self.folder, NOW, self.nodes),
+            MonthInputs(
+                bytes(32),
+                lambda _: "",
+                read=read,
+                control=control if isinstance(control, tuple) else () if control is None else (control,),
+            ),
         )
 
     def copy(self, folder: Path) -> Path:

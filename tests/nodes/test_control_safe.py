@@ -22,7 +22,7 @@ from attest.attestation import reserves as month_reserves
 from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.evidence import EvidenceFolder, open_evidence
 from attest.attestation.monthly import read_signer
-from attest.attestation.reserves import Surroundings
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Step, verify
 from attest.canonical import dumps
 from attest.cli import main

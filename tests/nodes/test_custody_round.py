@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation import monthly, reserves
+from attest.attestation import monthly, surroundings
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
@@ -20,7 +20,9 @@ from attest.attestation.confirming import write_confirmation
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import open_evidence
 from attest.attestation.keys import Signer
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Step, Verified, verify
 from attest.cli import main
 from attest.cli.render import verified_text
@@ -66,14 +68,9 @@ class Month:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         return monthly.run(
             read_config(self.folder / demo.CONFIG_FILE),
-            self.folder,
             demo.PERIOD,
-            now=NOW,
-            secret=bytes(32),
-            passphrase=lambda _: "",
-            read=reading or self.reading,
-            control=(control,),
-            environment=self.nodes,
+            Surroundings(self.folder, NOW, self.nodes),
+            MonthInputs(bytes(32), lambda _: "", read=reading or self.reading, control=(control,)),
         )
 
     def verify(
@@ -290,7 +287,7 @@ def test_the_command_line_makes_challenges_of_a_reading_and_names_who_is_asked(
     for name, url in month.nodes.items():
         monkeypatch.setenv(name, url)
     # The nodes' chains end in October, and only the clock is another.
-    monkeypatch.setattr(reserves, "Surroundings", lambda folder, _, *rest: Surroundings(folder, CHALLENGED, *rest))
+    monkeypatch.setattr(surroundings, "Surroundings", lambda folder, _, *rest: Surroundings(folder, CHALLENGED, *rest))
     config = str(month.folder / demo.CONFIG_FILE)
     made = ["control", "challenge", config, "--period", demo.PERIOD, "--nonce", NONCE, "--reserves", str(month.reading)]
     for name, options in (("a", []), ("b", ["--json"])):

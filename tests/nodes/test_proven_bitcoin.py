@@ -9,7 +9,8 @@ import pytest
 
 from attest.attestation.config import read_config
 from attest.attestation.evidence import check_evidence
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.demo.funding import fund_bitcoin
 from attest.demo.nodes import bitcoind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,9 @@ from attest.attestation.config import read_config
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import check_evidence, open_evidence
 from attest.attestation.keys import Signer
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.monthly import MonthInputs
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.cli import main
@@ -80,10 +82,18 @@ class World:
         path.write_text(text, encoding="utf-8")
         return folder
 
-    def run(self, folder: Path, nonce: str = NONCE, **options: Any) -> monthly.Outcome:
+    def run(
+        self,
+        folder: Path,
+        nonce: str = NONCE,
+        *,
+        around: Surroundings | None = None,
+        read: Path | None = None,
+        control: Sequence[Path] = (),
+    ) -> monthly.Outcome:
         config = read_config(folder / "attest.toml")
-        settings = {"now": NOW, "secret": bytes(32), "passphrase": lambda _: "", "environment": self.environment}
-        return monthly.run(config, folder, PERIOD, nonce=nonce, **(settings | options))
+        inputs = MonthInputs(bytes(32), lambda _: "", read=read, control=control, nonce=nonce)
+        return monthly.run(config, PERIOD, around or self.around(folder), inputs)
 
     def around(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Surroundings:
         return Surroundings(folder, NOW, self.environment, tell)
@@ -723,10 +733,10 @@ def test_a_drawn_block_that_is_replaced_is_noticed(world: World, tmp_path: Path,
 
     with answering(world.ethereum, replaced) as url, pytest.raises(AttestError, match="block 84 instead of 83"):
         environment = {**world.environment, "E1": url}
+        around = Surroundings(folder, NOW, environment, told.append)
         if late:
-            world.run(folder, environment=environment, tell=told.append)
+            world.run(folder, around=around)
         else:
-            around = Surroundings(folder, NOW, environment)
             write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", around, NONCE)
     assert not (folder / "publication" / PERIOD).exists()
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from attest.attestation.config import read_config
 from attest.attestation.evidence import ReservesFile, open_evidence
-from attest.attestation.reserves import Surroundings, write_reserves
+from attest.attestation.reserves import write_reserves
+from attest.attestation.surroundings import Surroundings
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import EthereumTokenAnswer, EthereumTokenBalance, NodeAgreement, Reading
 from attest.reserves.rpc import Node

@@ -119,7 +119,7 @@ def test_it_has_pages_in_two_languages_downloads_verifier_roots_feed_and_list(th
         assert sha256(page).hexdigest() in index
         assert root.fingerprint in index
         assert f'href="{top}verify.html"' in index
-        assert index.count(f"<li>{site_roots(root_of(three), [], [])[0].words[-1]}</li>") >= 1
+        assert index.count(f"<li>{site_roots(Anchors.pinned(root_of(three)), [])[0].words[-1]}</li>") >= 1
 
 
 def root_of(of: Made) -> Envelope:

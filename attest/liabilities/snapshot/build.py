@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
@@ -34,35 +35,50 @@ _DUPLICATES_HINT: Final = "correct the ledger, or with sum_rows = true under [le
 _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False)])
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the trees of a snapshot are made of: from equal plans, and an equal ledger, come equal trees.
+
+    source: where the ledger is.
+    decimals: those of each asset, by its name; each asset has a tree.
+    secret: 32 bytes, from which the salts of all leaves follow.
+    splitting: how the balances of an asset are split; the others stay whole.
+    decoys: how many leaves of zero an asset gets; the others get none.
+    sum_rows: whether several rows of one account and asset are added up.
+    """
+
+    source: Source
+    decimals: Mapping[str, int]
+    secret: bytes
+    splitting: Mapping[str, Splitting] = field(default_factory=dict)
+    decoys: Mapping[str, int] = field(default_factory=dict)
+    sum_rows: bool = False
+
+
 def build_snapshot(
     folder: Path,
-    source: Source,
-    decimals: Mapping[str, int],
-    secret: bytes,
+    plan: Plan,
     *,
-    splitting: Mapping[str, Splitting],
-    decoys: Mapping[str, int],
     totals: ControlTotals | None = None,
-    sum_rows: bool = False,
     budget: int = DEFAULT_BUDGET,
     keep: bool = True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
-    """Build the snapshot of `source` in `folder`, which exists and is empty; the manifest is written last.
+    """Build the snapshot of `plan` in `folder`, which exists and is empty; the manifest is written last.
 
-    `decimals` lists the assets, `secret` is the snapshot's, `totals` is filled with control totals and findings,
-    `budget` bounds each spill in bytes, `progress` hears the number of rows read so far. With `keep` false nothing is
-    written: neither names nor the secret are on the disk, and what is spilled into `folder` has no name there.
-    Raises `MalformedError` for a ledger that is not sound.
+    `totals` is filled with control totals and findings, `budget` bounds each spill in bytes, `progress` hears the
+    number of rows read so far. With `keep` false nothing is written: neither names nor the secret are on the disk, and
+    what is spilled into `folder` has no name there. Raises `MalformedError` for a ledger that is not sound.
     """
+    source, decimals, secret = plan.source, plan.decimals, plan.secret
     totals = ControlTotals() if totals is None else totals
     builders = {
-        asset: AssetBuilder(asset, secret, folder, splitting=splitting.get(asset, WHOLE), budget=budget, keep=keep)
+        asset: AssetBuilder(asset, secret, folder, splitting=plan.splitting.get(asset, WHOLE), budget=budget, keep=keep)
         for asset in sorted(decimals)
     }
     names = _Names(folder / NAMES_FILE) if keep else None
     with nullcontext() if names is None else names:
-        for columns in items_ahead(read(source, decimals, totals, sum_rows=sum_rows)):
+        for columns in items_ahead(read(source, decimals, totals, sum_rows=plan.sum_rows)):
             try:
                 builders[columns.asset].add(columns)
             except RepeatedError as error:
@@ -70,7 +86,7 @@ def build_snapshot(
             if names is not None:
                 names.add(columns.accounts)
             progress(totals.rows)
-        for asset, count in decoys.items():
+        for asset, count in plan.decoys.items():
             builders[asset].add_decoys(count)
         files = [] if names is None else [names.finish()]
     trees = []

@@ -42,9 +42,8 @@ def read_site(
     `now`: the time of verification.
     `url`: where the site will lie, with a slash at its end; None when that is not known.
     `pdf`: whether the site has reports as PDF.
-
-    Raises `UnavailableError` when a file beside a bundle cannot be read, `ValueError` without a pinned root. A month that
-    does not verify is no error: the site says so.
+    Raises `UnavailableError` when a file beside a bundle cannot be read, `ValueError` without a pinned root. A month
+    that does not verify is no error: the site says so.
     """
     roots = site_roots(anchors, bundles.values())
     _, series = read_series(bundles, anchors, now=now, files=partial(beside, publication))
