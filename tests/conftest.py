@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from attest.attestation import monthly
@@ -31,14 +31,15 @@ from attest.attestation.verify import Step, Verified, verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
+from tests.examples import load_profile
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import wallycore  # noqa: F401 (first imported where warnings are errors, it crashes the interpreter at its end)
 
-# How long an example takes says something of the machine, and nothing of attest.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+load_profile()
+# Where a shell started these tests in the background, an interrupt would be ignored, by what they start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)

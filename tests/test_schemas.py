@@ -24,6 +24,7 @@ from attest.liabilities.proof import InclusionProof
 from fixtures.schemas import DOCUMENTS, schema
 from tests.attestation.test_control_step import confirmation, proof
 from tests.conftest import FIXTURES, Exchange
+from tests.examples import examples
 from tests.fuzz.mutations import mutated
 from tests.fuzz.parsers import FINDINGS, Parser, table
 
@@ -143,7 +144,7 @@ def test_what_a_model_refuses_for_its_form_its_schema_refuses_too(case: str, exc
     assert not validator("statement").is_valid(value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(examples(150), suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**64))
 def test_a_schema_refuses_nothing_that_its_model_takes(exchange: Exchange, seed: int) -> None:
     for name, model, good in (

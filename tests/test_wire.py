@@ -117,6 +117,7 @@ def dripping_port(data: bytes) -> Iterator[int]:
     """A port that takes connections and sends `data`, one byte at a time, to each."""
     closing = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)  # a deadline may pass before anyone connects
 
         def serve() -> None:
             with suppress(OSError):
@@ -128,11 +129,13 @@ def dripping_port(data: bytes) -> Iterator[int]:
                         taken.sendall(bytes([byte]))
                     closing.wait(PIECES * PIECE_SECONDS)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        closing.set()
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            closing.set()
+            thread.join(20)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x16\x03\x03\x40\x00" + bytes(PIECES)], ids=["nothing", "a handshake"])

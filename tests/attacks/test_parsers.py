@@ -23,6 +23,7 @@ from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
 from attest.reserves.bitcoin_scripts import descriptor_scripts
 from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange
+from tests.examples import examples
 from tests.fuzz.parsers import Parser, table
 
 EXAMPLES = 10  # of each parser; tests/fuzz/run.py runs many more
@@ -39,7 +40,7 @@ def test_only_errors_of_the_package_leave_any_parser(parsers: dict[str, Parser])
 
 
 def _attack(name: str, parser: Parser) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(examples(EXAMPLES), database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**64))
     def attack(seed: int) -> None:
         data = parser.mutated(Random(seed), parser.seeds)  # noqa: S311

@@ -18,6 +18,7 @@ from attest.errors import AttestError
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, EvidenceTree
 from tests.attacks.test_publication import Forger, fitting_figures, leaf_of, line_of, tree_of_nothing
 from tests.conftest import Exchange, signed_bundle
+from tests.examples import examples
 
 KEY = ("asset", "chain", "purpose", "storage", "evidence", "control")
 CHANGES: dict[str, st.SearchStrategy[Any]] = {
@@ -57,7 +58,7 @@ def in_order(predicate: Any) -> None:
     predicate["reserves"].sort(key=lambda line: [line[key] for key in KEY])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_line_says_anything_else_than_its_records(
     data: st.DataObject, exchange: Exchange, everything: dict[str, bytes]

@@ -10,7 +10,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.signer import SSlibKey
 
@@ -22,6 +22,7 @@ from fixtures.vectors.make_ed25519 import made
 from tests.attestation.ceremony import root
 from tests.attestation.edwards import is_key, is_signature
 from tests.conftest import FIXTURES
+from tests.examples import examples
 
 EDGES = json.loads((FIXTURES / "vectors" / "ed25519.json").read_text(encoding="utf-8"))
 HALF_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2
@@ -101,7 +102,7 @@ def test_what_is_refused_of_a_key_is_what_the_library_would_take() -> None:
     assert taken >= {f"a key plus {number} times a point of order 8, which signed" for number in range(1, 8)}
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(seed=st.binary(min_size=32, max_size=32), message=st.binary(max_size=100))
 def test_every_key_made_as_rfc_8032_says_passes_and_so_does_its_signature(seed: bytes, message: bytes) -> None:
     private = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
@@ -109,7 +110,7 @@ def test_every_key_made_as_rfc_8032_says_passes_and_so_does_its_signature(seed: 
     assert verifies(ed25519_der(raw), private.sign(message).hex(), message.hex())
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(raw=st.binary(min_size=32, max_size=32))
 def test_any_bytes_are_a_key_exactly_when_the_formulas_say_so(raw: bytes) -> None:
     try:
@@ -120,7 +121,7 @@ def test_any_bytes_are_a_key_exactly_when_the_formulas_say_so(raw: bytes) -> Non
         assert is_key(raw)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     seed=st.binary(min_size=32, max_size=32),
     message=st.binary(max_size=40),

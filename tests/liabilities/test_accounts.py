@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
@@ -19,6 +19,7 @@ from attest.liabilities.ledger.read import read
 from attest.liabilities.ledger.types import ControlTotals, Source
 from attest.liabilities.tree import account_digest
 from tests.conftest import FIXTURES
+from tests.examples import examples
 
 VECTORS = json.loads((FIXTURES / "vectors" / "protocol-v1.json").read_text(encoding="utf-8"))["accounts"]
 HEADER = "account,asset,balance\n"
@@ -124,7 +125,7 @@ SPECIAL = st.sampled_from([*EDGES, *"\x1c\x7f\x9f\u200d\ue000\u0301ea佐\uffff",
 ANY = st.characters(exclude_categories=["Cs"])
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(text=st.lists(st.text(SPECIAL | ANY, max_size=6) | st.text(SPECIAL, max_size=3), min_size=1, max_size=6))
 def test_accounts_in_bulk_are_what_each_is_by_itself(text: list[str]) -> None:
     array = pa.array([account.encode() for account in text], pa.large_binary())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import MalformedError, UnavailableError
@@ -20,6 +20,7 @@ from attest.liabilities.ledger import bulk as ledger_bulk
 from attest.liabilities.ledger import csv as ledger_csv
 from attest.liabilities.ledger.read import read
 from attest.liabilities.ledger.types import ControlTotals, Source
+from tests.examples import examples
 
 DECIMALS = {"BTC": 8, "JPY": 0, "ETH": 18}
 HEADER = "account,asset,balance\n"
@@ -87,7 +88,7 @@ GOOD_ROWS = st.tuples(
 ROWS = st.one_of(GOOD_ROWS, GOOD_ROWS, st.tuples(ACCOUNTS, ASSETS, BALANCES))
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(
     rows=st.lists(ROWS, max_size=12),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
@@ -168,7 +169,7 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert outcome(path)[2] == ["ledger.csv row 3: longer than 5,000 bytes"]
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(
     values=st.lists(st.integers(-(2**128), 2**128), min_size=1, max_size=5),
     scale=st.integers(0, 60),

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
@@ -27,6 +27,7 @@ from attest.liabilities.ledger import sources, sums, types
 from attest.liabilities.ledger.read import as_array, duplicate_rows, read
 from attest.liabilities.ledger.types import AssetTotals, Balances, ControlTotals, Input, Source
 from attest.liabilities.tree import account_digest
+from tests.examples import examples
 from tests.liabilities.conftest import Server
 
 DECIMALS = {"BTC": 8, "JPY": 0, "ETH": 18}
@@ -247,7 +248,7 @@ def test_the_findings_that_are_kept_take_little_memory(tmp_path: Path, monkeypat
 BALANCE = st.integers(-(10**18), 10**18)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(rows=st.lists(st.tuples(st.sampled_from(["a", "b", "é", "e\u0301"]), st.sampled_from([*DECIMALS]), BALANCE)))
 def test_summed_rows_are_netted_within_account_and_asset(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, int]]
@@ -273,7 +274,6 @@ def test_summed_rows_are_netted_within_account_and_asset(
         )
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("XY"), st.sampled_from([b"a", b"b"]), st.integers(-(2**126), 2**126))),
     cuts=st.lists(st.integers(0, 40)),

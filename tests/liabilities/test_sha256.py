@@ -19,12 +19,13 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.liabilities.columns import sha256
 from attest.liabilities.columns.kernel import Kernels, compile_kernels
 from attest.liabilities.columns.sha256 import Midstate, hash_columns, hash_rows, hash_variable
+from tests.examples import examples
 
 HOST = llvm.get_host_cpu_features()
 X86 = llvm.get_default_triple().startswith("x86_64")
@@ -97,7 +98,7 @@ def test_every_row_count(engine: str) -> None:
             assert listed(digests) == expected(midstate, listed(rows)), n
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     engine=st.sampled_from(ENGINES),
     n=st.integers(0, 70),
@@ -111,7 +112,7 @@ def test_rows(engine: str, n: int, width: int, prefix: bytes, seed: int) -> None
         assert listed(hash_rows(midstate, rows)) == expected(midstate, listed(rows))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     engine=st.sampled_from(ENGINES),
     n=st.integers(0, 70),
@@ -170,7 +171,7 @@ def test_variable_of_every_length(engine: str, dtype: type[np.integer]) -> None:
     assert listed(digests) == expected(midstate, [data[i:j].tobytes() for i, j in pairwise(offsets.tolist())])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     engine=st.sampled_from(ENGINES),
     messages=st.lists(st.binary(max_size=300), max_size=60),

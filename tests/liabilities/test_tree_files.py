@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.amounts import MAX_AMOUNT
@@ -26,6 +26,7 @@ from attest.liabilities.snapshot.write import AssetBuilder, BuiltTree
 from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.liabilities.tree import StatedTree, account_digest, join
 from tests import naive
+from tests.examples import examples
 
 SECRET = bytes(range(32))
 STATEMENT = b"\x01" * 32
@@ -108,7 +109,7 @@ def test_fast_and_naive_trees_and_all_their_proofs_are_equal(size: int, budget: 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(ledger=st.dictionaries(names.map(normalise_account), st.integers(1, 2**120), max_size=30), data=st.data())
 def test_any_ledger_in_any_order_and_batching_has_the_naive_root(
     ledger: dict[str, int], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import wallycore
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.demo import nodes
@@ -18,6 +18,7 @@ from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_scripts import scripts
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Wallet
+from tests.examples import examples
 
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 LAST = 19
@@ -114,7 +115,7 @@ def test_slip_132_keys_stand_for_the_scripts_of_the_plain_keys(node: Node, form:
     assert ours(**span(spelled, 0, LAST)) == theirs(node, form.format(A, B))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(descriptor=st.sampled_from(DESCRIPTORS), index=st.integers(0, 2**31 - 1))
 def test_any_index_has_the_nodes_script(node: Node, descriptor: str, index: int) -> None:
     assert ours(**span(descriptor, index, index)) == theirs(node, descriptor, index, index)
@@ -169,7 +170,7 @@ KINDS = {
 }
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(program=st.binary(min_size=32, max_size=32))
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_address_the_node_writes_for_a_script_leads_back_to_it(node: Node, kind: str, program: bytes) -> None:

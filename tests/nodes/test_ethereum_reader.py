@@ -298,7 +298,7 @@ def test_two_nodes_that_differ_are_an_error_that_says_who_and_in_what(chain: Cha
 
 
 def test_too_few_nodes_that_answer_are_an_error(chain: Chain) -> None:
-    dead = Node("dead", "http://127.0.0.1:9", deadline=0.2)
+    dead = Node("dead", "http://127.0.0.1:9", sleep=lambda _: None)
     with pytest.raises(UnavailableError, match=r"1 of 2 nodes are left, .* node dead: no complete"):
         replace(chain, wallets=chain.wallets[:1]).read([chain.nodes[0], dead])
 

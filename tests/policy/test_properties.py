@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Coins, Inputs
 from attest.policy.results import Evaluation, policy_results
 from attest.policy.rulesets import load_ruleset, ruleset_names
+from tests.examples import examples
 from tests.policy.build import coins, cover, declared, deposit, figures, financial, prices, volumes
 
 POLICIES: Final = [load_ruleset(name) for name in ruleset_names()]
@@ -20,7 +21,7 @@ ASSETS: Final = ("A", "B")
 ONE_SIDED: Final = {"reconciliation-gap"}
 CURRENCIES: Final = ("JPY", "KRW", "HKD", "EUR", "AED")
 
-FEW: Final = settings(max_examples=40, deadline=None)  # each example evaluates every rule set several times
+FEW: Final = examples(40)  # each example evaluates every rule set several times
 amounts = st.integers(0, 300).map(str)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.unchecked import Unchecked
@@ -14,13 +14,14 @@ from attest.policy.inputs import Inputs
 from attest.policy.results import Evaluation, Result
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names
 from attest.report.reserve import reserve_views, split
+from tests.examples import examples
 from tests.policy.build import coins, cover, deposit, figures, financial, prices
 from tests.policy.test_properties import inputs
 
 POLICIES: Final = [load_ruleset(name) for name in ruleset_names()]
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(inputs())
 def test_of_every_rule_set_the_parts_add_up_exactly_to_what_counts(base: Inputs) -> None:
     for result in (result for policy in POLICIES for result in evaluate(policy, base).results):
@@ -33,7 +34,7 @@ AMOUNTS: Final = st.integers(0, 10**9).map(str)
 PRICES: Final = st.builds("{}/{}".format, st.integers(1, 1000), st.integers(1, 1000))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS), PRICES)
 def test_parts_are_rounded_down_and_miss_the_total_by_less_than_a_unit_each(
     amounts: tuple[str, str, str, str, str], price: str

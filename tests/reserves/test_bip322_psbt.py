@@ -13,7 +13,7 @@ from btclib.tx import OutPoint, Tx, TxIn, TxOut
 from btclib_wallet.bip322 import assert_signed_message, to_sign
 from btclib_wallet.psbt import Psbt, ecdsa_sig_hash
 from ecc.ecc import dsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, VerificationError
@@ -22,6 +22,7 @@ from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_scripts import descriptor_scripts
 from attest.reserves.challenge import Challenge
 from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
+from tests.examples import examples
 from tests.reserves.bitcoin_signing import ALL, address_of, public
 from tests.reserves.signing_device import Device, DeviceError
 
@@ -302,14 +303,14 @@ CHANGED = st.builds(
 )
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(psbts=st.lists(CHANGED | st.text(max_size=40) | st.just(unsigned()) | st.just(payment()), max_size=3))
 def test_no_psbt_leads_to_another_error(psbts: list[str]) -> None:
     with suppress(MalformedError, VerificationError):
         signature_of_psbts(psbts)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     descriptor=st.text(max_size=40) | st.sampled_from([described(form) for form in FORMS]),
     index=st.none() | st.integers(),

@@ -19,12 +19,13 @@ import pytest
 import wallycore
 from btclib.script import serialize
 from btclib_wallet import bip322
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
+from tests.examples import examples
 from tests.reserves import test_bip322 as made
 from tests.reserves.bitcoin_signing import (
     ORDER,
@@ -183,7 +184,7 @@ def test_a_challenge_with_a_changed_line_is_not_signed(case: str, line: int) -> 
             assert refusal(BITCOIN, address_of(script, BITCOIN), other, signature) == "control/invalid"
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(message=st.text(st.characters(exclude_categories=("Cs",)), max_size=300))
 @pytest.mark.parametrize("case", HONEST)
 def test_no_other_message_is_signed(case: str, message: str) -> None:
@@ -251,7 +252,7 @@ def test_a_truncated_or_longer_signature_is_refused(case: str) -> None:
         assert refusal(BITCOIN, address, CHALLENGE, signature[:cut]).startswith("control/")
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 @pytest.mark.parametrize("case", HONEST)
 def test_no_changed_byte_passes(case: str, where: float, flip: int) -> None:
@@ -386,7 +387,7 @@ BINARY = st.builds(
 OTHER_SCRIPTS = [serialize(["OP_1"]), serialize([KEYS[0], "OP_CHECKSIG"])]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     chain=st.sampled_from([BITCOIN, LITECOIN]),
     script=st.sampled_from([script for script, *_ in HONEST.values()] + [p2wsh(script) for script in OTHER_SCRIPTS]),

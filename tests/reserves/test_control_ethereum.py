@@ -12,7 +12,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 from eth_keys import keys
 from eth_utils.crypto import keccak
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, VerificationError
@@ -24,6 +24,7 @@ from attest.reserves.control_ethereum import (
     verify_eip191,
     verify_eip712,
 )
+from tests.examples import examples
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1 (SEC 2, 2.4.1)
 ALICE, BOB = (Account.from_key(keccak(text=name)) for name in ("Alice", "Bob"))
@@ -251,7 +252,7 @@ def test_what_cannot_be_hashed_is_malformed() -> None:
             check()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 64), st.integers(1, 255))
 def test_no_changed_byte_of_a_signature_passes(place: int, change: int) -> None:
     signature = bytearray(SIGNATURE)
@@ -260,7 +261,7 @@ def test_no_changed_byte_of_a_signature_passes(place: int, change: int) -> None:
         over_text(bytes(signature))
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.one_of(st.binary(max_size=140), st.binary(min_size=64, max_size=64).map(lambda one: one + b"\x1b")),
     st.text(st.characters(), max_size=40),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError
@@ -16,6 +16,7 @@ from attest.reserves.challenge import Challenge
 from attest.reserves.control import check_signature
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import checksum_address
+from tests.examples import examples
 
 KEYS = [Account.from_key(bytes([number]) * 32) for number in (1, 2, 3)]
 OWNERS = tuple(key.address for key in KEYS)
@@ -46,7 +47,7 @@ def test_parts_in_any_order_are_one_signature(order: tuple[Any, ...]) -> None:
     check_safe(CHALLENGE, combine_owners(CHALLENGE, [part(key) for key in order]), OWNERS, 2)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.sampled_from([*KEYS, STRANGER]), max_size=4), st.integers(1, 3))
 def test_so_many_different_owners_must_sign(keys: list[Any], threshold: int) -> None:
     enough = len(set(keys)) == len(keys) >= threshold and STRANGER not in keys
@@ -95,7 +96,7 @@ def test_what_an_owner_signs_for_a_safe_is_not_for_the_owners_own_address() -> N
         check_signature(own, part(KEYS[0], own))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(max_size=60) | st.binary(max_size=200).map(lambda data: "0x" + data.hex()))
 def test_only_own_errors_leave(signature: str) -> None:
     with pytest.raises(AttestError):

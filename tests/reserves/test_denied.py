@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.stated import reserve_lines
@@ -14,6 +14,7 @@ from attest.errors import MalformedError, VerificationError
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.reserves.wallets import ReserveLine
+from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, world
 
 WALLETS = ("w1", "w2", "w3")
@@ -69,7 +70,7 @@ def test_a_reading_that_is_not_the_word_in_its_slot_fails(case: str) -> None:
     assert caught.value.code == code
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 6 * UNIT) | st.sampled_from([0, 5 * UNIT - 1, 5 * UNIT + 1, 6 * UNIT]))
 def test_any_other_sum_than_that_of_its_readings_fails_a_line_whose_readings_are_all_there(stated: int) -> None:
     if stated == 5 * UNIT:

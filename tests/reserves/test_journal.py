@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, UnavailableError
@@ -27,6 +27,7 @@ from attest.reserves.records import (
     Utxo,
 )
 from attest.reserves.wallets import Pin, Unlisted
+from tests.examples import examples
 
 REGISTER = bytes(range(32))
 BITCOIN, ETHEREUM = "bip122:000000000019d6689c085ae165831e93", "eip155:1"
@@ -218,7 +219,7 @@ def test_a_file_cut_anywhere_holds_whole_steps_and_goes_on_there(path: Path) -> 
             assert again.records("more") == tuple(READINGS[BITCOIN])
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.data())
 def test_no_file_leads_to_another_error_than_ours(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import UnavailableError
@@ -45,7 +45,6 @@ def test_the_naive_version_is_that_of_bitcoin_core() -> None:
     assert finish(first * second * pow(third, -1, MODULUS) % MODULUS).hex() == CORE_VECTOR
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=200), max_size=20))
 def test_the_fast_version_is_the_naive_one_in_any_order(elements: list[bytes]) -> None:
     assert fast(elements) == naive(elements) == fast(elements[::-1])

@@ -11,7 +11,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 from eth_utils.crypto import keccak
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, VerificationError
@@ -29,6 +29,7 @@ from attest.reserves.safe import (
     safe_signers,
     safe_typed_data,
 )
+from tests.examples import examples
 
 KEYS = [Account.from_key(keccak(text=name)) for name in ("Alice", "Bob", "Carol")]
 KEYS.sort(key=lambda key: int(key.address, 16))
@@ -140,7 +141,7 @@ def test_what_is_not_enough_different_owners_is_refused(parts: Sequence[bytes], 
     assert caught.value.code == code
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.sampled_from([A, B, C, part(STRANGER), approved(OWNERS[1]), b"\0"]), max_size=4), st.integers(1, 3))
 def test_owners_are_distinct_and_enough_whatever_is_put_together(parts: list[bytes], threshold: int) -> None:
     try:
@@ -152,7 +153,7 @@ def test_owners_are_distinct_and_enough_whatever_is_put_together(parts: list[byt
     assert set(named) <= set(OWNERS)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.binary(max_size=200))
 def test_only_own_errors_leave(signature: bytes) -> None:
     with pytest.raises(AttestError):

@@ -11,7 +11,7 @@ from btclib.script.witness import Witness
 from btclib_wallet.bip322 import Sig
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, MalformedError, VerificationError
@@ -21,6 +21,7 @@ from attest.reserves.control_bitcoin import verify_message
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge, safe_form
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.signature_forms import bitcoin_form, evm_forms, is_psbt
+from tests.examples import examples
 from tests.reserves.bitcoin_signing import ORDER, Virtual, address_of, p2pkh, p2sh, p2tr, p2wpkh, public
 from tests.reserves.test_control_bitcoin import bip137
 
@@ -112,7 +113,7 @@ def test_a_v_that_says_nothing_is_told_with_a_hint(v: int) -> None:
     assert "0 or 1" in str(caught.value.hint)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.binary(max_size=70) | st.binary(min_size=64, max_size=65))
 def test_any_bytes_have_forms_of_65_bytes_or_none(data: bytes) -> None:
     for form in evm_forms(data):
@@ -194,7 +195,7 @@ def test_a_part_of_a_stranger_stays_as_it_is() -> None:
         assert safe_form(SAFE, write(OTHER), ADDRESSES) == write(OTHER)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.binary(max_size=300))
 def test_any_bytes_for_a_safe_keep_their_length_or_become_one_part(data: bytes) -> None:
     assert len(safe_form(SAFE, data, ADDRESSES)) == len(data)
@@ -279,7 +280,7 @@ def test_a_psbt_is_known_in_base64_and_hex_and_not_taken_for_a_signature() -> No
     assert not any(is_psbt(wallet_signature(kind)) for kind in SCRIPTS)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: base64.b64encode(data).decode()))
 def test_no_text_for_a_bitcoin_address_leads_to_another_error(text: str) -> None:
     for script in SCRIPTS.values():

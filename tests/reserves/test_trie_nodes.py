@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attest.attestation.stated import reserve_lines
@@ -17,6 +17,7 @@ from attest.reserves.ethereum_proof import by_hash
 from attest.reserves.recheck import recheck
 from attest.reserves.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, Reading, Record, TrieNodes
 from attest.reserves.trie_nodes import Shared, needed, proven_amount, share_nodes
+from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 
 
@@ -44,7 +45,7 @@ def public_records(shared: Shared, hidden: set[str]) -> list[Any]:
 MANY = [f"w{number}" for number in range(16)]
 ALL_HIDDEN = ([world(CHAINS[0], MANY, 60)], set(MANY))
 ONE_PUBLIC = ([world(CHAINS[0], MANY, 60)], set(MANY[1:]))
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = examples(40)
 
 
 @EXAMPLES

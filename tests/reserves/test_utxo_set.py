@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, EllipticCurvePublicKey, derive_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves import utxo_dump
 from attest.reserves.utxo_dump import Output
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
+from tests.examples import examples
 from tests.reserves.test_muhash import naive as naive_muhash
 
 VECTORS = Path(__file__).parents[2] / "fixtures" / "vectors"
@@ -180,7 +181,6 @@ def test_outputs_of_several_scripts_are_found_at_once() -> None:
     assert sorted(found.found) == sorted(output for script in SAID["scripts"].values() for output in said(script))
 
 
-@settings(deadline=None)
 @given(SETS, st.integers(1, 700))
 def test_any_set_is_read_and_hashed_as_the_plain_version_does(
     tmp_path_factory: pytest.TempPathFactory, outputs: list[Output], piece: int
@@ -371,7 +371,7 @@ def test_any_changed_byte_is_an_error_or_another_block_or_hash(tmp_path: Path) -
             assert fingerprint(path) != (whole.block_hash, whole.hash_serialized), (place, change)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(st.dictionaries(st.integers(0, RECORDED.stat().st_size - 1), st.integers(1, 255), min_size=1, max_size=8))
 def test_a_tampered_dump_is_an_error_or_another_block_or_hash(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[int, int]
@@ -385,7 +385,6 @@ def test_a_tampered_dump_is_an_error_or_another_block_or_hash(
     assert fingerprint(path) != said_of_it
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 20))
 def test_whatever_follows_a_header_only_our_errors_leave(
     tmp_path_factory: pytest.TempPathFactory, body: bytes, outputs: int

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import MalformedError
 from attest.reserves.records import BitcoinUtxos
 from attest.reserves.wallets import Pin
 from attest.reserves.window import Lowest, draw, lowest_counts
+from tests.examples import examples
 
 CHAIN = "eip155:1"
 NONCE = bytes(range(16))
@@ -49,7 +50,7 @@ VECTOR = (23694241, 23694462, 23700058)
 BITCOIN = (919912, 919930, 919970)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(NONCES, windows(), st.integers(9000, 10**8))
 def test_the_draw_is_what_the_protocol_says(nonce: bytes, window: dict[str, int], pin: int) -> None:
     drawn = draw(nonce, CHAIN, pin, **window)
