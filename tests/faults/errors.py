@@ -52,7 +52,7 @@ def cases(seed: int = SEED) -> Iterator[Case]:
 
 
 def short_cases(seed: int = SEED) -> Iterator[Case]:
-    """One error at each operation that the same functions ask for, for every command, and some full disks."""
+    """An error at each operation that the same functions ask for, in the first command that does; some full disks."""
     for name, commands in PROGRAMS.items():
         yield name, partial(each_variant, commands, do=partial(_at_sites, seed), reading=True)
     if disks.may_mount():

@@ -34,7 +34,7 @@ def cases(seed: int = SEED) -> Iterator[Case]:
 
 
 def short_cases(seed: int = SEED) -> Iterator[Case]:
-    """One kill at each operation that the same functions ask for, for every command."""
+    """One kill at each operation that the same functions ask for, in the first command that does."""
     for name, commands in PROGRAMS.items():
         yield name, partial(each_variant, commands, do=partial(_at_sites, seed), reading=False)
 

@@ -223,10 +223,10 @@ def _buffered(raw: io.FileIO, mode: str, buffering: int, *rest: Any, **options: 
 
 
 def _site() -> str:
-    """The functions of the package that ask for an operation, the three innermost."""
+    """The functions of the package that ask for an operation, the two innermost."""
     frame = sys._getframe(2)
     names: list[str] = []
-    while frame is not None and len(names) < 3:
+    while frame is not None and len(names) < 2:
         code = frame.f_code
         if "/attest/" in code.co_filename and "/tests/" not in code.co_filename:
             names.append(f"{Path(code.co_filename).stem}.{code.co_name}")

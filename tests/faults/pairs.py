@@ -172,7 +172,7 @@ def _one_stands(names: Sequence[str], most: int, folder: Path) -> dict[str, obje
     with ready(folder, first.state) as (made, environment):
         judge = Together([first, second], Place(folder), made, environment)
         tally.found("one after the other", sorted(judge.always))
-        points = each_site(judge.reference.operations, set(), reading=False)
+        points = each_site(first.program, judge.reference.operations, set(), reading=False)
         for point in points[:: max(1, len(points) // most)] if most else points:
             judge.begin()
             wrong = _stood(judge, point)

@@ -15,7 +15,10 @@ from tests.faults.services import services
 from tests.faults.states import state
 from tests.faults.whole import Judge
 
+_NAMING = ("rename", "replace", "link")
 Case = tuple[str, Callable[[Path], dict[str, object]]]
+TRIED: set[tuple[object, ...]] = set()
+"""The sites of operations that this process tried, or another one before it: most commands write by the same code."""
 
 
 class FoundError(AssertionError):
@@ -76,12 +79,18 @@ def every_point(operations: list[Operation], seed: int, *, reading: bool) -> lis
     return points
 
 
-def each_site(operations: list[Operation], known: set[tuple[object, ...]], *, reading: bool) -> list[Point]:
-    """The first operation of each kind that the same functions of the package ask for, if they are not `known` yet."""
+def each_site(
+    program: str, operations: list[Operation], known: set[tuple[object, ...]], *, reading: bool
+) -> list[Point]:
+    """The first operation of each kind that the same functions of the package ask for, if it is not `known` yet.
+
+    One that gives a name is tried in every program, because the name is of the program.
+    """
     points = []
     for operation in operations:
         point = Point(operation.name, 1)
-        key = (point.kind, operation.site, operation.name.partition(" ")[2][:3])
+        of = program if point.kind in _NAMING else ""
+        key = (of, point.kind, operation.site, operation.name.partition(" ")[2][:3])
         if key not in known and (reading or point.kind not in READING):
             known.add(key)
             points.append(point)
@@ -91,10 +100,9 @@ def each_site(operations: list[Operation], known: set[tuple[object, ...]], *, re
 def each_variant(
     commands: Sequence[Command], folder: Path, do: Callable[[Judge, Tally, list[Point]], None], *, reading: bool
 ) -> dict[str, object]:
-    """Have `do` try the points of one command's variants, of each those that the ones before do not have."""
+    """Have `do` try the points of one command's variants, of each those that nothing tried before has."""
     tally = Tally(commands[0].program)
-    known: set[tuple[object, ...]] = set()
     for number, command in enumerate(commands):
         with judged(folder / str(number), command, tally) as judge:
-            do(judge, tally, each_site(judge.reference.operations, known, reading=reading))
+            do(judge, tally, each_site(command.program, judge.reference.operations, TRIED, reading=reading))
     return tally.figures()

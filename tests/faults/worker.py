@@ -16,19 +16,22 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
 from tests.faults.disks import may_mount
-from tests.faults.trying import FoundError
+from tests.faults.trying import TRIED, FoundError
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 1800.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 (where nothing waits for a disk)
 _ENOUGH = 48 << 20
 
+_TRIED: defaultdict[str, set[tuple[object, ...]]] = defaultdict(set)
+"""By part, the sites that its cases have tried so far, of which none knows what the others did."""
 _APART = ("unshare", "--mount") if may_mount() else ()
 """What is mounted in there is gone with the process."""
 
@@ -116,7 +119,8 @@ def _forked(module: ModuleType, name: str, folder: Path, *, short: bool, seed: i
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             do = cases_of(module, short=short, seed=seed)[name]
-            answer.write_text(json.dumps(_done(do, inside)))
+            TRIED.update(_TRIED[module.__name__])
+            answer.write_text(json.dumps({**_done(do, inside), "tried": list(TRIED)}))
         finally:
             os._exit(0)
     until = time.monotonic() + PATIENCE
@@ -131,6 +135,7 @@ def _forked(module: ModuleType, name: str, folder: Path, *, short: bool, seed: i
     if not answer.exists():
         return {"figures": {}, "faults": [f"{name}: the case ended without a result"]}
     result: dict[str, Any] = json.loads(answer.read_text())
+    _TRIED[module.__name__].update(map(tuple, result.pop("tried")))
     return {**result, "cpu": round(used.ru_utime + used.ru_stime, 1)}
 
 
