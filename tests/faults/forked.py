@@ -214,7 +214,7 @@ def _become(
         _set_clock(environment.get(CLOCK_TIME))
         _log_signatures(signed)
         Operations(place.root, plan, lambda name: _write(operations, name)).install()
-        code = _main(arguments)
+        code = run_main(arguments)
     except BaseException:  # noqa: BLE001 (this process must end here, whatever happens)
         traceback.print_exc()
     finally:
@@ -223,7 +223,8 @@ def _become(
         os._exit(code)
 
 
-def _main(arguments: Sequence[str]) -> int:
+def run_main(arguments: Sequence[str]) -> int:
+    """The exit code of the command, when all its threads have ended."""
     from attest.cli import main
 
     try:

@@ -1,17 +1,14 @@
-"""Hostile documents are refused by name, however small the size at which they are tried here."""
+"""Hostile documents at small sizes, in forks; the whole is `python -m tests.release --parts hostile_documents`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.faults.hostile_documents import HOSTILE, Hostile, attack
-from tests.faults.measured import MIB
-
-PEAK = 400  # MiB; whoever splits or decodes all of so much at once takes more
+from tests.faults import hostile_documents
+from tests.faults.worker import Worker, cases_of
 
 
-@pytest.mark.parametrize("item", [item for item in HOSTILE if item.least <= 70 * MIB], ids=lambda item: item.name)
-def test_a_hostile_document_is_refused_by_name_and_takes_little_memory(item: Hostile, tmp_path: Path) -> None:
-    attack(item, tmp_path, size=item.least, peak=PEAK)
+@pytest.mark.parametrize("case", cases_of(hostile_documents, short=True))
+def test_a_hostile_document_is_refused_by_name_and_takes_little_memory(case: str, worker: Worker) -> None:
+    faults = worker.run("hostile_documents", case, short=True)["faults"]
+    assert not faults, "\n".join(faults)
