@@ -52,7 +52,7 @@ def attest(
 def attest_forked(
     folder: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None, memory: int | None = None
 ) -> Measured:
-    """Run `attest` in a fork of this process, which has imported all: what that takes is neither counted nor paid again.
+    """Run `attest` in a fork of this process, which has imported all: that is neither counted nor paid again.
 
     Of memory it gets `memory` MiB more than this process has, and its peak is what it took beyond that.
     """

@@ -17,9 +17,10 @@ ROWS = 400_000
 # The real command, with so little memory for what it adds up and sorts that it writes from the beginning.
 COMMAND = """
 import sys
-from attest.liabilities import build, ledger_sum
+from attest.liabilities.ledger import sums
+from attest.liabilities.snapshot import build
 build.build_snapshot.__kwdefaults__["budget"] = 1 << 20
-ledger_sum._MEMORY = 1 << 20
+sums._MEMORY = 1 << 20
 from attest.cli import main
 main(sys.argv[1:])
 """
