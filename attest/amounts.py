@@ -1,4 +1,4 @@
-"""Exact amounts: integers of base units, their wire form, and how people read them."""
+"""Exact amounts: integers of base units, their form in documents, and their form for readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from attest.errors import MalformedError
 
 MAX_AMOUNT: Final = 2**128 - 1
-MAX_DECIMALS: Final = 36
+MAX_DECIMALS: Final = 36  # of an asset: its base unit is 10^-decimals
 
 ASSET_PATTERN: Final = r"^[A-Z0-9][A-Z0-9._-]{0,31}$"
 
@@ -17,10 +17,10 @@ _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,60})(?:\.([0-9]{1,60}))?", re.ASCII)
 
 
 def parse_amount(text: str) -> int:
-    """The integer behind a wire amount, 0 <= amount < 2^128.
+    """The amount in a document's text: base units, 0 <= amount < 2^128.
 
-    The pattern is matched first: `int()` alone would take full-width digits, ` 12_3 ` and `+5`.
-    Raises `MalformedError`.
+    Raises `MalformedError` for any other spelling. A pattern is matched first, because `int()` alone would take
+    full-width digits, ` 12_3 ` and `+5`.
     """
     if _AMOUNT.fullmatch(text) is None or (amount := int(text)) > MAX_AMOUNT:
         raise MalformedError("amount/malformed", f"{text[:60]!r} is not an amount of base units")
@@ -28,9 +28,10 @@ def parse_amount(text: str) -> int:
 
 
 def parse_decimal(text: str, decimals: int) -> int:
-    """`"1.5"` with 8 `decimals` as 150000000; a leading minus is allowed, an exponent is not.
+    """The base units of a decimal number: `1.5` with 8 `decimals` is 150000000.
 
-    Digits beyond `decimals` must be zeros. Raises `MalformedError`.
+    A leading minus is allowed, an exponent is not. Raises `MalformedError` for other text, for digits other than zeros
+    beyond `decimals`, and for more than `MAX_AMOUNT` base units.
     """
     match = _DECIMAL.fullmatch(text)
     if match is None:
@@ -45,14 +46,14 @@ def parse_decimal(text: str, decimals: int) -> int:
 
 
 def format_amount(amount: int, decimals: int) -> str:
-    """150000000 with 8 decimals as `1.50000000`, thousands separated by commas."""
+    """Base units as a decimal number for readers: 1234500000000 with 8 `decimals` is `12,345.00000000`."""
     digits = str(amount).rjust(decimals + 1, "0")  # not Decimal, whose default context keeps 28 digits
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
     return f"{int(whole):,}.{fraction}" if fraction else f"{int(whole):,}"
 
 
 def ratio_percent(numerator: int, denominator: int) -> str | None:
-    """`numerator / denominator` in percent with two decimals, rounded down; None when nothing is owed."""
+    """A ratio in percent with two decimals, rounded down: `104.39 %`; None when `denominator` is 0."""
     if denominator == 0:
         return None
     hundredths = numerator * 10_000 // denominator

@@ -1,4 +1,7 @@
-"""JSON at the border: strict and bounded on the way in, RFC 8785 bytes on the way out."""
+"""JSON at the border: strict and bounded on the way in, RFC 8785 bytes on the way out.
+
+Bounds are checked before the parser runs, because a small text can make it use much memory or recurse deeply.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,25 @@ from attest.errors import MalformedError
 from attest.formats import CUT_OFF, NOT_UTF8, Form, foreign
 
 MAX_DEPTH: Final = 32
-MAX_FIELDS: Final = 1 << 14  # of one object: each that is unknown is an error that takes memory
-MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader agrees on
-_MANY: Final = 1 << 14  # values, and arrays and objects, that a document may have however small it is
-_BYTES_A_VALUE: Final = 16  # of a larger one: 0, in an array are two bytes, and take fifty of memory
-_BYTES_A_CONTAINER: Final = 64  # an empty array in an array, two bytes and a comma, takes even more
+MAX_FIELDS: Final = 1 << 14  # in one object; pydantic keeps an error for each unknown field, so this bounds memory
+MAX_SAFE_INTEGER: Final = 2**53 - 1  # the largest on which all JSON readers agree (RFC 8785 section 3.2.2.3)
+_MANY: Final = 1 << 14  # values, and also arrays and objects, that a document of any size may have
+_BYTES_A_VALUE: Final = 16  # for each value beyond those; `0,` in an array has 2 bytes and takes 50 of memory
+_BYTES_A_CONTAINER: Final = 64  # for each array or object beyond those; `[],` takes more memory than a number
 _MAX_INTEGER_CHARS: Final = 17
 _MAX_DECIMAL_CHARS: Final = 100
-_MAX_EXPONENT: Final = 400  # what a float of 64 bits can have
+_MAX_EXPONENT: Final = 400  # above what a float of 64 bits can have
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)  # possessive: linear on any input
-_BEYOND_16_BITS: Final = re.compile(rb"[\xf0-\xff]")  # in UTF-8, a character that UTF-16 has as two units
+_BEYOND_16_BITS: Final = re.compile(rb"[\xf0-\xff]")  # the UTF-8 of a character that UTF-16 writes as two units
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 
 
 class NotJsonError(MalformedError):
-    """Bytes that are not strict JSON; `form` says which other form they are of, where that is known."""
+    """Bytes that are not strict JSON.
+
+    `form`: the form of file that they are instead, or their damage; None when it is not known.
+    """
 
     form: Form | None = None
 
@@ -48,7 +54,7 @@ def _integer(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    """The number, unless whoever multiplies it out would not come to an end: 1e999999999 has as many digits."""
+    """The exact number in a text. Long exponents are refused, because 1e999999999 written out has that many digits."""
     exponent = re.search(r"[eE]([+-]?[0-9]+)\Z", text)
     if len(text) > _MAX_DECIMAL_CHARS or (exponent is not None and abs(int(exponent[1])) > _MAX_EXPONENT):
         raise ValueError(f"number {text[:40]} is out of all proportion")
@@ -67,21 +73,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class TooManyValuesError(MalformedError):
-    """More objects, arrays and other values than may be decoded."""
+    """JSON with more objects, arrays and other values than its reader allows."""
 
 
 def _check_structure(data: bytes, what: str, max_values: int | None) -> None:
-    """Refuse deep nesting before the parser recurses, and more values than `max_values` before they take memory.
+    """Refuse JSON that is nested too deeply or has too many values, before the parser recurses or uses memory.
 
-    Without `max_values`, there may be as many as so much text has honestly. The parser's own limit of nesting follows
-    the interpreter's, which libraries raise until the stack overflows.
+    `max_values`: how many values there may be; None allows as many as an honest document of that size has.
+
+    The parser's own limit of nesting is that of the interpreter, which some libraries raise until the stack overflows.
     """
     by_size, size, escapes = max_values is None, len(data), b"\\" in data
     values, containers = _MANY + size // _BYTES_A_VALUE, _MANY + size // _BYTES_A_CONTAINER
-    # A string is a value or its name; to look where millions of them end takes more memory than to count quotes.
+    # Quotes are counted first, because finding where millions of strings end takes more memory. A value has at most
+    # four: its name's and its own.
     if by_size and data.count(b'"') - data.count(b'\\"') > 4 * (values + containers + 1):
         raise ValueError(f"more than {values:,} values in so few bytes")
-    if not escapes:  # no quote is escaped, so that most of the text is not needed to see where strings end
+    if not escapes:  # without escapes, structure and quotes alone show where strings end
         data = data.translate(None, delete=_NO_STRUCTURE)
     if max_values is not None:
         quotes = data.replace(b"\\\\", b"").replace(b'\\"', b"") if escapes else data
@@ -107,7 +115,7 @@ def _refuse_many(values: int, what: str, max_values: int) -> None:
 
 
 def _check_text(value: object) -> None:
-    """Refuse lone surrogates, which only escapes can make: they are not text."""
+    """Refuse lone surrogates in texts, which only escapes can write, because they have no UTF-8 form."""
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, dict):
@@ -125,7 +133,7 @@ _STRICT: Final = json.JSONDecoder(
     parse_int=_integer,
     parse_constant=_refuse_constant,
 )
-# A node's answer is not signed, and Bitcoin Core sends amounts as JSON numbers: exact decimals instead of floats.
+# Bitcoin Core sends amounts as JSON numbers. A node's answer is not signed, so they may be read, as exact decimals.
 _NODE_ANSWER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_refuse_constant)
 
 
@@ -147,9 +155,9 @@ def _decode(decoder: json.JSONDecoder, data: bytes, what: str, max_bytes: int, m
 
 
 def _damage(data: bytes, error: ValueError | ArithmeticError) -> Form | None:
-    """What happened to the JSON in `data` that `error` was found in: it lost its end, or its encoding was changed.
+    """The damage that `error` shows in JSON: `CUT_OFF` or `NOT_UTF8`; None for any other fault.
 
-    It lost its end where all that follows the error belongs to one string, number or word.
+    JSON counts as cut off when everything behind the error belongs to one string, number or word.
     """
     if data.lstrip()[:1] not in {b"{", b"["}:
         return None
@@ -165,27 +173,31 @@ def _damage(data: bytes, error: ValueError | ArithmeticError) -> Form | None:
 
 
 def loads(data: bytes, *, what: str, max_bytes: int) -> Any:
-    """Parse `data` as strict JSON; `what` names it in errors.
+    """The value of strict JSON.
 
-    Refused: other encodings than UTF-8, a byte order mark, duplicate fields, floats, `NaN`, integers
-    beyond 2^53 - 1, lone surrogates, nesting beyond `MAX_DEPTH`, objects of more than `MAX_FIELDS` fields, more than
-    `max_bytes`, and in n bytes more than 16,384 + n / 16 commas or 16,384 + n / 64 arrays and objects.
-    Raises `MalformedError` and nothing else.
+    `what`: the name of the data in errors.
+    `max_bytes`: the largest size.
+    Raises `MalformedError`, and no other error, for
+    - encodings other than UTF-8, a byte order mark, lone surrogates,
+    - duplicate fields, floats, `NaN`, integers beyond 2^53 - 1,
+    - nesting beyond `MAX_DEPTH`, an object of more than `MAX_FIELDS` fields, more than `max_bytes`,
+    - in n bytes more than 16,384 + n / 16 commas, or 16,384 + n / 64 arrays and objects.
     """
     return _decode(_STRICT, data, what, max_bytes)
 
 
 def loads_node_answer(data: bytes, *, what: str, max_bytes: int, max_values: int) -> Any:
-    """Like `loads`, for a JSON-RPC answer: fractions arrive as exact `Decimal`, integers of up to 4,300 digits.
+    """The value of a node's JSON-RPC answer. Unlike with `loads`, fractions are exact `Decimal`, integers may be large.
 
-    Fractions of more than 100 characters, or with an exponent beyond 400, are refused. More objects, lists and other
-    values than `max_values` are a `TooManyValuesError`, before any is decoded.
+    Raises `MalformedError` as `loads` does, and for integers of more than 4,300 digits, fractions of more than 100
+    characters and exponents beyond 400. Raises `TooManyValuesError` for more than `max_values` objects, arrays and
+    other values, before any is decoded.
     """
     return _decode(_NODE_ANSWER, data, what, max_bytes, max_values)
 
 
 def dumps(value: Any) -> bytes:
-    """The RFC 8785 bytes of `value`, which must consist of what `loads` accepts."""
+    """The RFC 8785 bytes of a value of the kinds that `loads` returns."""
     return rfc8785.dumps(value)
 
 
@@ -193,10 +205,10 @@ _SORTED: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort
 
 
 def is_canonical(data: bytes, value: Any) -> bool:
-    """Whether `data`, of which `loads` made `value`, are its RFC 8785 bytes.
+    """Whether `data` are the RFC 8785 bytes of `value`, which `loads` made of them.
 
-    The bytes that Python's own encoder writes are those of `dumps` for every value that `loads` returns, except for the
-    order of fields whose names have characters beyond 16 bits. It is much faster, so it is asked first; where its bytes
-    are others than `data`, `dumps` decides.
+    Python's own encoder is asked first, because it is much faster. For every value that `loads` returns it writes the
+    bytes of `dumps`, except for the order of fields whose names have characters beyond 16 bits; where its bytes are not
+    `data`, `dumps` decides.
     """
     return (_BEYOND_16_BITS.search(data) is None and _SORTED.encode(value).encode() == data) or dumps(value) == data

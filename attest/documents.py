@@ -1,4 +1,7 @@
-"""Documents with a closed set of fields, and the values that stand in them (protocol.md, section 1)."""
+"""Documents with a closed set of fields, and the types of their values (protocol.md, section 1).
+
+An absent field is not null: a field that was not set is left out of the bytes.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +31,22 @@ from attest.amounts import ASSET_PATTERN, parse_amount
 from attest.canonical import MAX_SAFE_INTEGER, dumps, is_canonical, loads
 from attest.errors import AttestError, MalformedError
 
-MAX_SHOWN: Final = 20  # of what is wrong with a document
-_MAX_TEXT: Final = 1000  # characters of a text of which sixty may be shown
-_LARGE: Final = 256 * 1024  # bytes
-_FIRST: Final = 64
+MAX_SHOWN: Final = 20  # faults of a document that an error names
+_MAX_TEXT: Final = 1000  # characters of a text that are looked at to show sixty of them
+_LARGE: Final = 256 * 1024  # bytes from which on fields are checked in a shortened copy first
+_FIRST: Final = 64  # items of a list in that copy
 _OF_FIELDS: Final = frozenset({"missing", "extra_forbidden", "union_tag_invalid", "union_tag_not_found"})
 _TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
-_FIRST_YEAR: Final = 1000  # systems write those before with and without zeros in front
+_FIRST_YEAR: Final = 1000  # systems disagree on leading zeros of earlier ones
 
 
 def format_time(time: datetime) -> str:
-    """RFC 3339, UTC, whole seconds."""
+    """The text of a time in documents: RFC 3339 in UTC and whole seconds, `2026-10-31T15:00:00Z`."""
     return time.astimezone(UTC).strftime(_TIME_FORM)
 
 
 def parse_time(text: str) -> datetime:
-    """The inverse of `format_time`, and no other spelling. Raises `MalformedError`."""
+    """The time of a text that `format_time` writes. Raises `MalformedError` for any other spelling."""
     try:
         time = datetime.strptime(text, _TIME_FORM).replace(tzinfo=UTC)
     except ValueError:
@@ -54,7 +57,7 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_hex(text: str) -> bytes:
-    """Lower-case hex, two digits a byte. Raises `MalformedError`."""
+    """The bytes of lower-case hex, two digits for each. Raises `MalformedError` for any other spelling."""
     try:
         data = bytes.fromhex(text)
     except ValueError:
@@ -65,7 +68,10 @@ def parse_hex(text: str) -> bytes:
 
 
 def parse_base64(text: str) -> bytes:
-    """Standard base64 with padding, and only the spelling that encodes to itself. Raises `MalformedError`."""
+    """The bytes of standard base64 with padding (RFC 4648).
+
+    Raises `MalformedError` for any spelling that `format_base64` would not write.
+    """
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -76,12 +82,16 @@ def parse_base64(text: str) -> bytes:
 
 
 def format_base64(data: bytes) -> str:
-    """Standard base64 with padding."""
+    """The text of bytes in standard base64 with padding (RFC 4648)."""
     return base64.b64encode(data).decode()
 
 
 def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
-    """In a document the value is a string that `parse` takes; in Python it is the parsed value itself."""
+    """The validator of a value that documents write as a string.
+
+    `parse`: makes the value of the string and raises `AttestError` for a false one. A value given in Python is taken as
+    it is.
+    """
 
     def convert(value: object, info: ValidationInfo) -> object:
         if info.mode != "json":
@@ -97,7 +107,7 @@ def from_wire(parse: Callable[[str], object]) -> BeforeValidator:
 
 
 def _schema(pattern: str, **more: object) -> WithJsonSchema:
-    """What JSON Schema says of a value that is a string in documents."""
+    """The JSON Schema of a value that documents write as a string of this pattern."""
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
 
 
@@ -123,7 +133,7 @@ Time = Annotated[
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 # A line break, an escape or a change of direction in a name could rewrite what a reader sees around it.
 _PLAIN: Final = r"^[^\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$"
-_SAME: Final = "[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*"  # for readers that know no classes of Unicode
+_SAME: Final = "[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*"  # _PLAIN without classes of Unicode
 Text = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1000, pattern=_PLAIN),
@@ -137,20 +147,26 @@ LongText = Annotated[
 
 
 def _refuse(value: object) -> NoReturn:
-    # TOML has dates and times, which no document of ours has.
+    # TOML has dates and times, JSON has none.
     raise ValueError(f"{value} is a {type(value).__name__}; write it as a string")
 
 
 class Document(BaseModel):
-    """A strict, immutable document: unknown fields, coercions and non-canonical bytes are refused."""
+    """A strict, immutable document. Unknown fields and values of another type are refused, never converted.
+
+    Fields are named in snake_case in Python and in camelCase on the wire.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
     @classmethod
     def from_value(cls, value: object, *, what: str, place: Callable[[Any], str] | None = None) -> Self:
-        """Validate parsed JSON. Raises `MalformedError` naming every field that is wrong.
+        """The document of a parsed value.
 
-        `place` turns an error of pydantic into where it is; without it, that is the path of the field.
+        `value`: as JSON or TOML parsers return it.
+        `what`: the name of the document in errors.
+        `place`: the words for the place of a pydantic error; without it the path of the field.
+        Raises `MalformedError` naming every field that is wrong.
         """
         try:
             text = json.dumps(value, default=_refuse)
@@ -160,10 +176,15 @@ class Document(BaseModel):
 
     @classmethod
     def _validated(cls, text: str | bytes, value: object, what: str, place: Callable[[Any], str] | None = None) -> Self:
-        """The document in the strict JSON `text`, which says `value`. Raises what `from_value` raises."""
+        """The document in strict JSON.
+
+        `text`: the JSON.
+        `value`: its parsed value.
+        Raises `MalformedError` as `from_value` does.
+        """
         place = place or (lambda item: field_path(item["loc"]))
         if len(text) > _LARGE:
-            # An error about a field carries a copy of all that stands around it, and there may be many such errors.
+            # An error about a field carries a copy of everything around the field, and there may be many errors.
             cls._check_fields(value, what, place)
         try:
             return cls.model_validate_json(text, by_name=False, by_alias=True)
@@ -172,7 +193,7 @@ class Document(BaseModel):
 
     @classmethod
     def _check_fields(cls, value: object, what: str, place: Callable[[Any], str]) -> None:
-        """Raise `MalformedError` for fields that are missing or unknown, as far as the first items of lists show it."""
+        """Raise `MalformedError` for missing and unknown fields, looking only at the first items of each list."""
         short = _shortened(value)
         try:
             cls.model_validate_json(json.dumps(short), by_name=False, by_alias=True)
@@ -182,12 +203,15 @@ class Document(BaseModel):
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
-        """Parse strict JSON in any spelling. Raises `MalformedError`."""
+        """The document in strict JSON of any spelling. Raises `MalformedError`, `what` being its name in the error."""
         return cls._validated(data, loads(data, what=what, max_bytes=max_bytes), what)
 
     @classmethod
     def from_canonical(cls, data: bytes, *, what: str, max_bytes: int) -> Self:
-        """Parse bytes that are hashed or signed: their RFC 8785 form and no other. Raises `MalformedError`."""
+        """The document in bytes that are hashed or signed.
+
+        Raises `MalformedError`, `what` being its name in the error; also for bytes that are not in RFC 8785 form.
+        """
         value = loads(data, what=what, max_bytes=max_bytes)
         document = cls._validated(data, value, what)
         if not is_canonical(data, value):
@@ -195,7 +219,10 @@ class Document(BaseModel):
         return document
 
     def without_defaults(self) -> Self:
-        """This document with each of its own fields that has its default value left out, because absent is not null."""
+        """This document without the fields that have their default value, because absent is not null.
+
+        Only its own fields are left out, not those of documents in it.
+        """
         bare = self.model_copy()
         fields = type(self).model_fields
         bare.model_fields_set.difference_update(
@@ -204,22 +231,22 @@ class Document(BaseModel):
         return bare
 
     def to_value(self) -> Any:
-        """The document as plain JSON values; optional fields that are absent stay absent."""
+        """The document as plain JSON values; fields that were not set are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def to_bytes(self) -> bytes:
-        """The RFC 8785 bytes that are hashed, signed or published."""
+        """The document's RFC 8785 bytes, which are hashed, signed or published."""
         return dumps(self.to_value())
 
 
 class Settings(Document):
-    """What people write in TOML: like a document, with field names as TOML has them."""
+    """A document that people write in TOML: fields are named in snake_case there too."""
 
     model_config = ConfigDict(alias_generator=None)
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """`("reserves", 0, "amount")` as `reserves[0].amount`."""
+    """The path of a field for readers: `reserves[0].amount` for `("reserves", 0, "amount")`."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return path.removeprefix(".") or "the document"
 
@@ -236,7 +263,7 @@ def _invalid(found: Sequence[Any], value: object, what: str, place: Callable[[An
 
 
 def _shortened(value: object) -> object:
-    """`value` with the first items of its lists, and the beginnings of its texts."""
+    """A copy of `value` with the first items of its lists and the beginnings of its texts."""
     if isinstance(value, dict):
         return {name: _shortened(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -245,13 +272,13 @@ def _shortened(value: object) -> object:
 
 
 def _innermost(items: Sequence[Any]) -> list[Any]:
-    """Without what a list says of itself only because an item in it is wrong."""
+    """The errors without those of lists that are wrong only because of an item in them."""
     around = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
     return [item for item in items if item["loc"] not in around]
 
 
 def _at(value: Any, location: tuple[int | str, ...]) -> Any:
-    """What stands at the location of an error, which also has names of the kinds of documents that were tried."""
+    """The value at the location of an error; names in it that are kinds of documents, not fields, are passed over."""
     for part in location:
         with suppress(LookupError, TypeError):
             value = value[part]

@@ -1,4 +1,8 @@
-"""The one error root. Every error that leaves the package says what is wrong and what to do."""
+"""The errors of attest, under one root. Each says what is wrong and what to do next.
+
+There are three kinds: something is false (`VerificationError`), is no valid document (`MalformedError`), or could not
+be checked or done (`UnavailableError`). No other exception leaves the package on purpose.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ from typing import ClassVar, Self
 
 
 class AttestError(Exception):
-    """Root of every error this package raises on purpose.
+    """The root of every error that this package raises on purpose.
 
-    `code` is stable and meant for programs (`ledger/duplicate-row`), `message` is a sentence a
-    stranger can act on, `hint` says what to do next, `details` lists further findings of the same kind.
-    The class decides the exit code of the command line; see `exit_code`.
+    `code`: stable, for programs, such as `ledger/duplicate-row`.
+    `message`: a sentence on which a stranger can act.
+    `hint`: what to do next; None when there is nothing to advise.
+    `details`: further findings of one kind with the message, a sentence each.
+    `status`: the word for this kind of error in JSON output.
+
+    The class decides the exit code of the command line (`exit_code`).
     """
 
     status: ClassVar[str] = "error"
@@ -23,7 +31,7 @@ class AttestError(Exception):
         self.details = details
 
     def within(self, what: str) -> Self:
-        """This error, said to be about `what`: a file, field or wallet that stands before the sentence."""
+        """A copy of this error whose message begins with `what`: the file, field or wallet that it is about."""
         return type(self)(self.code, f"{what}: {self.message}", hint=self.hint, details=self.details)
 
 
@@ -46,9 +54,10 @@ class UnavailableError(AttestError):
 
 
 def refuse_machine(error: BaseException) -> None:
-    """Raise again what says nothing of the data that was read: memory that ran out, a file that a library lacks.
+    """Raise for an error of the machine, and return for one that a library may raise because of bad data.
 
-    For handlers of whatever a library raises, before they take it for a fault of the data.
+    `error`: whatever a library raised while it read data. A handler calls this before it blames the data.
+    Raises `error` itself when memory ran out, `UnavailableError` when a file or library could not be read.
     """
     if isinstance(error, MemoryError):
         raise error
@@ -72,5 +81,5 @@ EXIT_CODES: dict[type[AttestError], int] = {
 
 
 def exit_code(error: AttestError) -> int:
-    """What the command line exits with on `error`, whose class may be a narrower one of those listed."""
+    """The exit code of the command line for an error: 1 failed, 3 malformed, 4 could not be checked or done."""
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

@@ -1,4 +1,8 @@
-"""Files that are whole or absent: written under a temporary name, synced, then renamed."""
+"""Files: reading with a bound, and writing so that a file is whole or absent.
+
+A file is written under a temporary name, synced, then renamed; a crash at any time leaves the old file or the new one.
+Locks keep two processes from writing one file at once.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,14 @@ from attest.locks import is_named, lock, lock_patiently, open_named
 
 SECRET_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
-PARTIAL: Final = ".partial"
+PARTIAL: Final = ".partial"  # the ending of temporary names
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a file, at most one more than `max_bytes`. Raises `UnavailableError`."""
+    """The bytes of a file, at most `max_bytes` and one more, by which the caller sees that it is too large.
+
+    Raises `UnavailableError` when it is missing or cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(max_bytes + 1)
@@ -28,16 +35,20 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
 
 
 def read_beside(folder: Path, name: str, max_bytes: int) -> bytes | None:
-    """What `read_bounded` reads of the file `name` in a folder that a stranger filled; None when no file has that name.
+    """The bytes of a file in a folder that a stranger filled, as `read_bounded` reads them; None when it is missing.
 
-    A pipe or device is none: to open it may take for ever. Raises `UnavailableError`.
+    A pipe or device counts as missing, because opening it may block for ever. Raises `UnavailableError` when the file
+    cannot be read.
     """
     path = folder / name
     return read_bounded(path, max_bytes) if is_file(path) else None
 
 
 def read_listed(folder: Path, name: str, max_bytes: int) -> bytes:
-    """The same of a name that the folder lists. Raises `UnavailableError`, also when that is not the name of a file."""
+    """The bytes of a file whose name came from listing `folder`, as `read_bounded` reads them.
+
+    Unlike with `read_beside`, a name that is no regular file is an error. Raises `UnavailableError`.
+    """
     data = read_beside(folder, name, max_bytes)
     if data is None:
         raise UnavailableError("file/unreadable", f"{folder / name} is not a file", hint="move it away")
@@ -45,7 +56,10 @@ def read_listed(folder: Path, name: str, max_bytes: int) -> bytes:
 
 
 def names_in(folder: Path, ending: str) -> list[str]:
-    """The names in `folder` with this ending, in their order. Raises `UnavailableError`; `glob` would find none."""
+    """The names in `folder` that end in `ending`, ascending.
+
+    Raises `UnavailableError` when the folder cannot be read; `Path.glob` would find nothing instead.
+    """
     try:
         return sorted(name for name in os.listdir(folder) if name.endswith(ending))  # noqa: PTH208 (names are wanted)
     except (OSError, ValueError) as error:
@@ -53,27 +67,41 @@ def names_in(folder: Path, ending: str) -> list[str]:
 
 
 def is_file(path: Path) -> bool:
-    """Like `Path.is_file`, which raises when a link leads to a name that is too long."""
+    """Whether `path` is a regular file, or a link to one.
+
+    False, not an exception as from `Path.is_file`, where a link leads to a name that is too long.
+    """
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: Path) -> bool:
-    """Likewise, also where the folder around it may not be looked into."""
+    """Whether `path` is a folder, or a link to one. False, not an exception, where a parent may not be searched."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def real_path(path: Path) -> Path:
-    """Like `Path.resolve`, which ends in a ring of links with an error that is no `OSError`."""
+    """The absolute path with all links followed.
+
+    Unlike `Path.resolve`, it raises nothing for links that form a ring.
+    """
     return Path(os.path.realpath(path))
 
 
 def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
-    """Write all of `data` or nothing. Raises `UnavailableError`, also when the file exists and not `force`."""
+    """Write all of `data` to `path`, or nothing.
+
+    `mode`: of the file.
+    `force`: whether a file that is there is replaced.
+    Raises `UnavailableError` when it cannot be written, or is there and not `force`.
+    """
     write_chunks(path, (data,), mode=mode, force=force)
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes], *, mode: int = PUBLIC_MODE, force: bool = False) -> None:
-    """Write all of `chunks` or nothing. Raises what `write_file` and `chunks` raise."""
+    """Write the bytes of all `chunks` to `path`, or nothing; the parameters are those of `write_file`.
+
+    Raises what `write_file` raises, and whatever iterating over `chunks` raises.
+    """
     try:
         with _unfinished_file(path, mode) as (partial, file):
             file.writelines(chunks)
@@ -93,10 +121,11 @@ def write_chunks(path: Path, chunks: Iterable[bytes], *, mode: int = PUBLIC_MODE
 
 @contextmanager
 def _unfinished_file(path: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file to be renamed to `path`: its name, and itself, open and locked. It is gone when the block ends.
+    """A new, open and locked file for the bytes of `path`, and its temporary name, which is gone when the block ends.
 
-    One that a killed process left under that name is removed; it may be linked to `path`, so that nothing is ever
-    written into it. Another process that is writing `path` is waited for. Raises `OSError`, `UnavailableError`.
+    A file that a killed process left under that name is removed, never written into, because it may be linked to
+    `path`. Another process that is writing `path` is waited for. Raises `OSError`, and `UnavailableError` when that
+    takes too long.
     """
     partial = unfinished_name(path)
     while True:
@@ -104,7 +133,7 @@ def _unfinished_file(path: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except FileExistsError:
             if not _remove_left(partial):
-                # Without locks nobody knows whether it is being written.
+                # Without locks, another process may be writing it.
                 partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
             continue
         if lock(descriptor) is not False and is_named(descriptor, partial):
@@ -120,7 +149,10 @@ def _unfinished_file(path: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
 
 
 def _remove_left(partial: Path) -> bool:
-    """Remove the unfinished file of a process that is no more; False where there are no locks to tell."""
+    """Remove the unfinished file of a killed process; False where the disk has no locks by which to tell.
+
+    Raises `UnavailableError` when a running process keeps it locked.
+    """
     try:
         descriptor = open_named(partial, os.O_RDONLY)
     except FileNotFoundError:
@@ -137,11 +169,13 @@ def _remove_left(partial: Path) -> bool:
 
 
 def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int) -> bytes:
-    """Replace what is in a file by what `change` makes of it, which is returned; nothing that others do to it is lost.
+    """Change the content of a file, and return the new content. No change that others make meanwhile is lost.
 
-    `change` may ask people and networks: nobody waits for it, and when the file is another one by then it is called
-    again. What it gets is at most one byte more than `max_bytes`. Of a link, the file it leads to is replaced. Raises
-    `UnavailableError`, and whatever `change` raises.
+    `path`: the file; of a link, the file it leads to.
+    `change`: makes the new content of the old one, of which it gets at most `max_bytes` and one more. The file is not
+    locked while it runs, so that it may ask people and networks; when the file was changed meanwhile, it is called
+    again.
+    Raises `UnavailableError`, and whatever `change` raises.
     """
     target = real_path(path)
     while True:
@@ -156,10 +190,11 @@ def change_file(path: Path, change: Callable[[bytes], bytes], *, max_bytes: int)
 
 @contextmanager
 def alone_in(folder: Path, what: str = "") -> Iterator[None]:
-    """While this lasts, nobody else gets in here for the same folder; where there are no locks, two may.
+    """The only process in a folder while the context lasts; where the disk has no locks, there may be several.
 
-    `what` says in the error what another program is at; one that only replaces a file there is waited for. Raises
-    `UnavailableError`.
+    `what`: the sentence of the error when another process is in it. Without it another process is waited for, because
+    it only replaces a file.
+    Raises `UnavailableError` when another process is in it, or stays too long.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -182,7 +217,7 @@ def alone_in(folder: Path, what: str = "") -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """An error of the system in here is an `UnavailableError` that names its file, or `path` where it names none."""
+    """A context where an `OSError` becomes an `UnavailableError` that names its file, or `path` when it has none."""
     try:
         yield
     except OSError as error:
@@ -191,7 +226,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def make_parent(path: Path) -> None:
-    """Make the folder that `path` will lie in. Raises `UnavailableError`."""
+    """Make the folder of `path`, and those around it. Raises `UnavailableError` when that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -199,52 +234,59 @@ def make_parent(path: Path) -> None:
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why a file could not be read or written, in the system's words."""
+    """The words of the system for why a file could not be read or written."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _link(partial: Path, path: Path) -> None:
-    """Give a file its name; unlike a rename this fails when the name is taken."""
+    """Give a file its final name. Unlike a rename, this fails when the name is taken."""
     try:
         os.link(partial, path)
     except FileExistsError:
         raise
     except OSError:
-        # FAT, as on a USB stick, has no links.
+        # FAT, the file system of USB sticks, has no links.
         refuse_existing(path)
         partial.rename(path)
 
 
 def refuse_existing(*paths: Path) -> None:
-    """Raises `UnavailableError` when one of `paths` exists: what was published is not replaced."""
+    """Raise `UnavailableError` when one of `paths` exists, because what was published is never replaced."""
     for path in paths:
         if os.path.lexists(path):
             raise UnavailableError("file/exists", f"{path} exists", hint="move it away to make it anew")
 
 
 def unfinished_name(path: Path) -> Path:
-    """Where what `path` will be lies until it is finished."""
+    """The temporary name beside `path` under which it is written."""
     return path.with_name(f".{path.name}{PARTIAL}")
 
 
 def create(path: Path, *, mode: int) -> BinaryIO:
-    """Open a file for writing that must not exist yet."""
+    """A new file, open for writing. Raises `OSError`, also when it exists."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
 def open_new_or_old(path: Path, mode: int) -> BinaryIO:
-    """Open a file for reading and writing, as it is; one that is not there is made with this `mode`."""
+    """A file, open for reading and writing, with its content; a missing one is made empty, with this `mode`.
+
+    Raises `OSError`.
+    """
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, mode), "r+b")
 
 
 def sync(file: BinaryIO) -> None:
-    """Have what was written on the disk."""
+    """Have everything written to an open file reach the disk. Raises `OSError`."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def fill_folder(folder: Path, files: Mapping[str, bytes], *, mode: int) -> None:
-    """Write each of `files` into `folder` and sync it."""
+    """Write files into a folder and have their bytes reach the disk.
+
+    `files`: their bytes, by name; none may exist.
+    Raises `OSError`.
+    """
     for name, data in files.items():
         _write_synced(folder / name, data, mode)
 
@@ -256,7 +298,7 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Have the names of what is in a folder on the disk."""
+    """Have the names of the files in a folder reach the disk; their bytes are for `sync`. Raises `OSError`."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,8 @@
-"""Folders that are whole or absent: filled under a temporary name, synced, then renamed."""
+"""Folders that are whole or absent: filled under a temporary name, synced, then renamed.
+
+A folder is locked while it is filled, so that one that a killed process left is told from one that is being filled.
+Where the disk has no locks, nothing is removed and the user is told.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,12 @@ _LEFT: Final = "{} is left of a stopped run, or another one is at work: this dis
 
 @contextmanager
 def new_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
-    """A folder to fill under a temporary name; it gets its name when the block ends, and on an error it is not there.
+    """A folder to fill under a temporary name; it is renamed to `path` when the context ends, or removed on an error.
 
-    What a killed process left of it is removed, for the folder is locked while it is filled; where there are no locks,
-    `tell` hears its name. Raises `UnavailableError`, also when `path` exists or is being made.
+    `mode`: of the folder.
+    `tell`: gets a sentence naming what a killed process may have left, where the disk has no locks; with locks that is
+    removed.
+    Raises `UnavailableError` when `path` exists, is being made by another process, or cannot be written.
     """
     made: list[Path] = []
     with writing(path):
@@ -49,10 +55,10 @@ def new_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: No
 
 @contextmanager
 def unfinished_folder(path: Path, mode: int, tell: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
-    """An empty folder for what `path` will hold, locked while the block lasts, and left as it is when that ends.
+    """A new empty folder under the temporary name of `path`, locked while the context lasts and left there afterwards.
 
-    What a killed process left under its name is removed. Raises `UnavailableError` while another process is at it,
-    `OSError`.
+    `mode`, `tell`: as of `new_folder`.
+    Raises `UnavailableError` while another process fills it, `OSError` when it cannot be made.
     """
     descriptor, partial = _take_folder(path, mode, tell)
     try:
@@ -63,7 +69,7 @@ def unfinished_folder(path: Path, mode: int, tell: Callable[[str], None] = lambd
 
 
 def _take_folder(path: Path, mode: int, tell: Callable[[str], None]) -> tuple[int | None, Path]:
-    """A new empty folder beside `path`, and the descriptor by which it is locked; none where there are no locks."""
+    """The descriptor and path of a new, locked, empty folder beside `path`; no descriptor on Windows."""
     partial = unfinished_name(path)
     while True:
         new = _is_made(partial, mode)
@@ -92,8 +98,9 @@ def _take_folder(path: Path, mode: int, tell: Callable[[str], None]) -> tuple[in
 
 
 def remove_left(partial: Path, tell: Callable[[str], None]) -> None:
-    """Remove the unfinished folder of a process that is no more; where there are no locks, `tell` hears its name.
+    """Remove the unfinished folder of a killed process; one that is being filled is left alone.
 
+    `tell`: gets a sentence naming the folder where the disk has no locks, and it is left alone too.
     Raises `OSError`.
     """
     descriptor = None if sys.platform == "win32" else open_named(partial, os.O_RDONLY | os.O_DIRECTORY)
@@ -109,20 +116,23 @@ def remove_left(partial: Path, tell: Callable[[str], None]) -> None:
 
 
 def _remove_locked(partial: Path, descriptor: int) -> None:
-    """Remove the folder that is open and locked; another one that has its name by now is left alone."""
+    """Remove the folder that is open as `descriptor` and locked, unless another folder has its name by now."""
     if is_named(descriptor, partial):
         shutil.rmtree(partial)
 
 
 def remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders that were made for nothing, but those into which somebody else has put something by now."""
+    """Remove those of the folders that are empty, the innermost first.
+
+    `folders`: the outermost first, as `make_folders` returns them.
+    """
     for folder in reversed(folders):
         with suppress(OSError):
             folder.rmdir()
 
 
 def _is_made(folder: Path, mode: int) -> bool:
-    """Whether the folder is new."""
+    """Make a folder; False when it exists. Raises `OSError`."""
     try:
         folder.mkdir(mode=mode)
     except FileExistsError:
@@ -131,9 +141,9 @@ def _is_made(folder: Path, mode: int) -> bool:
 
 
 def make_folders(folder: Path, mode: int = 0o777) -> list[Path]:
-    """Make `folder` and those around it that are missing, and have their names on the disk; which are new.
+    """Make `folder` and the missing folders around it, and have their names reach the disk.
 
-    Raises `OSError`.
+    Returns those that were made, the outermost first. Raises `OSError`, and removes them again then.
     """
     missing = [parent for parent in (*reversed(folder.parents), folder) if not os.path.lexists(parent)]
     try:
@@ -148,7 +158,7 @@ def make_folders(folder: Path, mode: int = 0o777) -> list[Path]:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the names of all that is in `folder`, and in the folders in it, on the disk. Raises `OSError`."""
+    """Have the names of all files in `folder` and in the folders within it reach the disk. Raises `OSError`."""
 
     def refuse(error: OSError) -> None:
         raise error

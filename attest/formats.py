@@ -1,6 +1,6 @@
-"""What a file is that is no document of ours, told by how its bytes begin and end.
+"""The forms of files that are no document of attest, told by their first bytes.
 
-Nothing is read or unpacked here: a customer's file is named for what it is, and never guessed into another form.
+A customer's file is only named for what it is; nothing is unpacked, and none is converted into another form by guess.
 """
 
 from __future__ import annotations
@@ -14,19 +14,28 @@ from typing import Final, NamedTuple
 AGAIN: Final = "save it again as it came, byte for byte: not through an editor, nor through > in PowerShell"
 _DOWNLOAD: Final = "download it once more"
 _UNPACK: Final = "take the file out of it, and give that"
-_LOOK: Final = 4096  # bytes that are looked at for what a file is
+_LOOK: Final = 4096  # bytes at the beginning by which a form is told
 _KIND: Final = "file/kind"
 
 
 class Form(NamedTuple):
-    """A form of files: `code` for programs, `said` completes "FILE is …", `hint` says what to do about it."""
+    """A form of files.
+
+    `code`: for programs.
+    `said`: the words that complete "FILE is ...".
+    `hint`: what to do about it; None when there is nothing to advise.
+    """
 
     code: str
     said: str
     hint: str | None = None
 
     def refused(self, what: str, wanted: str) -> str:
-        """The sentence for a file, called `what`, of this form, given where one of the kind `wanted` is taken."""
+        """The sentence that refuses a file of this form.
+
+        `what`: the name of the file.
+        `wanted`: the kind of file that is taken.
+        """
         if self.code == _KIND:
             return f"{what} is {self.said}, not {wanted}"
         return f"{what} is {self.said}, and cannot be read as {wanted}"
@@ -85,13 +94,13 @@ _MAGIC: Final = (
         "save the file that is attached to it, and give that",
     ),
 )
-_MARKS: Final = (  # a mark of UTF-32 begins with that of UTF-16
+_MARKS: Final = (  # byte order marks; those of UTF-32 first, because they begin with those of UTF-16
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-_WIDE: Final = (  # text of whose first characters one byte in two or four is not zero, and that one is ASCII
+_WIDE: Final = (  # text without a mark, whose first two characters are ASCII among zero bytes
     (re.compile(rb"(?:[\t\n\r -~]\0\0\0){2}|(?:\0\0\0[\t\n\r -~]){2}"), "UTF-32"),
     (re.compile(rb"(?:[\t\n\r -~]\0){2}|(?:\0[\t\n\r -~]){2}"), "UTF-16"),
 )
@@ -100,9 +109,9 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def foreign(data: bytes, *, wanted: str = "") -> Form | None:
-    """What `data` is, when it is neither JSON nor other text that could be a document of ours; else None.
+    """The form of `data`; None when it is JSON or other text that may be a document of attest.
 
-    None also where it is what was asked for: `wanted`, as a form says it.
+    `wanted`: the `said` of a form that the caller takes; None is returned for it too.
     """
     content = data.removeprefix(codecs.BOM_UTF8).strip()
     if not content.strip(b"\0"):
@@ -124,9 +133,11 @@ def foreign(data: bytes, *, wanted: str = "") -> Form | None:
 
 
 def changed_on_its_way(pieces: Iterable[bytes], digest: bytes) -> str | None:
-    """What happened to the file with the SHA-256 `digest` that makes it `pieces`, though nobody changed what it says.
+    """The words for how a file was damaged on its way, such as by other line ends, when nobody changed what it says.
 
-    None where it says something else: then it may be a forgery.
+    `pieces`: its bytes as they came.
+    `digest`: the SHA-256 of the file as it was sent.
+    None when no damage explains the difference: the file may be a forgery then.
     """
     state = sha256()
     begins, pending = b"", b""
@@ -145,12 +156,12 @@ def changed_on_its_way(pieces: Iterable[bytes], digest: bytes) -> str | None:
 
 
 def _is_json(data: bytes) -> bool:
-    """Whether `data` begins as an object or array of JSON does."""
+    """Whether `data` begins like an object or array of JSON."""
     return data.lstrip()[:1] in {b"{", b"["}
 
 
 def other_text(data: bytes) -> Form | None:
-    """What text is that `foreign` does not know, when it is no JSON: a table, several documents, or any text."""
+    """The form of text for which `foreign` has none: several documents, a table, or other text; None for JSON."""
     lines = data.split(b"\n", 2)
     if len(lines) > 1 and lines[0].startswith(b"{") and lines[0].rstrip().endswith(b"}") and lines[1].startswith(b"{"):
         return _SEVERAL

@@ -1,4 +1,4 @@
-"""Files that others wrote, read piece by piece: none is held in memory whole, however large it is."""
+"""Files of strangers, read piece by piece, because none of them is to be held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 
 Content = bytes | BinaryIO
-"""A file's bytes, or the file opened for reading them, which can be sought in."""
+"""The content of a file: its bytes, or the file open for reading, which must be seekable."""
 
 
 def open_beside(folder: Path, name: str) -> BinaryIO | None:
-    """The file `name`, open, in a folder that a stranger filled; None when no file has that name.
+    """A file in a folder that a stranger filled, open for reading; None when it is missing.
 
-    A pipe or device is none: to open it may take for ever. Raises `UnavailableError`.
+    A pipe or device counts as missing, because opening it may block for ever. Raises `UnavailableError` when the file
+    cannot be opened.
     """
     path = folder / name
     try:
@@ -33,20 +34,25 @@ def open_beside(folder: Path, name: str) -> BinaryIO | None:
 
 
 def opened(content: Content) -> BinaryIO:
-    """`content` as a file at its beginning, which the caller closes."""
+    """The content as an open file, which the caller closes. Bytes become a file at its beginning."""
     return io.BytesIO(content) if isinstance(content, bytes) else content
 
 
 def bounded(content: Content, what: str, max_bytes: int) -> bytes:
-    """All of `content`, but at most one byte more than `max_bytes`. Raises `UnavailableError`."""
+    """The bytes of `content`, at most `max_bytes` and one more, by which the caller sees that it is too large.
+
+    `what`: the name of the file in errors.
+    Raises `UnavailableError` when it cannot be read.
+    """
     with opened(content) as file, _reading(what):
         return file.read(max_bytes + 1)
 
 
 def chunks(file: BinaryIO, what: str) -> Iterator[bytes]:
-    """The bytes of `file` from its beginning, a megabyte at a time.
+    """The bytes of `file` from its beginning, a mebibyte at a time.
 
-    Raises `MalformedError` when there are more than `MAX_FILE_BYTES`, `UnavailableError` when it cannot be read.
+    `what`: the name of the file in errors.
+    Raises `MalformedError` for more than `MAX_FILE_BYTES`, `UnavailableError` when it cannot be read.
     """
     read = 0
     with _reading(what):
@@ -59,7 +65,7 @@ def chunks(file: BinaryIO, what: str) -> Iterator[bytes]:
 
 
 def digest(file: BinaryIO, what: str) -> bytes:
-    """The SHA-256 of `file`, called `what` in errors. Raises what `chunks` raises."""
+    """The SHA-256 of `file` from its beginning, 32 bytes. Raises what `chunks` raises."""
     state = sha256()
     for chunk in chunks(file, what):
         state.update(chunk)
@@ -67,10 +73,13 @@ def digest(file: BinaryIO, what: str) -> bytes:
 
 
 def lines(file: BinaryIO, what: str, *, max_bytes: int) -> Iterator[bytes]:
-    """The lines of `file` without their line breaks, each of at most `max_bytes`.
+    """The lines of `file` from its beginning, without their line breaks.
 
-    Raises `MalformedError` naming the line that is longer, or when the last one has no line break: then the file was
-    cut off, which is found out before any line is returned. Raises `UnavailableError` when it cannot be read.
+    `what`: the name of the file in errors.
+    `max_bytes`: the longest line.
+    Raises `MalformedError` before any line when the last one has no line break, because the file was cut off then; and
+    for a file of more than `MAX_FILE_BYTES` or a line of more than `max_bytes`, which it names. Raises
+    `UnavailableError` when the file cannot be read.
     """
     with _reading(what):
         if (size := file.seek(0, os.SEEK_END)) > MAX_FILE_BYTES:

@@ -1,4 +1,7 @@
-"""Locks that end with the process that holds them, however it ends."""
+"""Locks on files and folders (flock), which end with the process that holds them, however it ends.
+
+Windows has none of this kind, nor have some network drives; callers are told by None and decide.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,15 @@ from typing import Final
 
 from attest.errors import UnavailableError
 
-PATIENCE: Final = 10.0  # seconds; a file is replaced in milliseconds
+PATIENCE: Final = 10.0  # seconds to wait for a lock; replacing a file takes milliseconds
 _MAX_HOLDER_BYTES: Final = 1000
 _HELD_MODE: Final = 0o600
 
 
 def lock(descriptor: int) -> bool | None:
-    """Whether this process now holds the lock on an open file or folder; None where there are no locks.
+    """Try to lock an open file or folder: True when this process holds the lock now, False when another one does.
 
-    Windows has none of this kind, nor have some network drives.
+    None where there are no locks. The lock ends when the descriptor is closed.
     """
     if sys.platform == "win32":
         return None
@@ -38,7 +41,7 @@ def lock(descriptor: int) -> bool | None:
 
 
 def lock_patiently(descriptor: int) -> bool | None:
-    """What `lock` says, once another program had some time to let go of it."""
+    """The outcome of `lock`, tried for up to `PATIENCE` seconds while another process holds the lock."""
     end = time.monotonic() + PATIENCE
     while (locked := lock(descriptor)) is False and time.monotonic() <= end:
         time.sleep(0.01)
@@ -46,12 +49,18 @@ def lock_patiently(descriptor: int) -> bool | None:
 
 
 def open_named(path: Path, flags: int, mode: int = _HELD_MODE) -> int:
-    """A descriptor of `path`, which is no link that somebody else may have put there. Raises `OSError`."""
+    """A descriptor of the file or folder `path`. Raises `OSError`, also for a link, which anybody may have put there.
+
+    `flags`, `mode`: those of `os.open`.
+    """
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def is_named(descriptor: int, path: Path) -> bool:
-    """Whether `path` still names what is open, which another program may have removed before the lock was ours."""
+    """Whether `path` still names the open file or folder.
+
+    Another process may have removed it between its opening and its locking.
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
@@ -60,11 +69,14 @@ def is_named(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def held(path: Path, holder: str, what: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """While this lasts, nobody else gets in here for the same lock file, which names the `holder`.
+    """The only process that holds the lock file `path` while the context lasts.
 
-    `what` says in the error what it is about; `tell` hears when there are no locks, so that two may get in. The file
-    is there only while it is held, or until the next one takes it over from a process that was killed. Raises
-    `UnavailableError` naming the holder, `OSError`.
+    `holder`: who holds it, written into the file for others to see.
+    `what`: the beginning of the error's sentence when another process holds it.
+    `tell`: gets a sentence where the disk has no locks, so that several processes may hold it.
+
+    The file is removed when the context ends; after a kill it stays until the next process takes it over. Raises
+    `UnavailableError` naming the holder when another process holds it, `OSError` when it cannot be written.
     """
     while True:
         descriptor = open_named(path, os.O_RDWR | os.O_CREAT)

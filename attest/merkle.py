@@ -1,6 +1,7 @@
-"""What every tree here shares: the tagged hash, and the audit path of RFC 9162 folded to a root.
+"""The parts that all trees share: the tagged hash, the levels of a tree, and audit paths folded to a root (RFC 9162).
 
-An unpaired last node of a level moves up unchanged, so nothing is ever duplicated (CVE-2012-2459).
+An unpaired last node of a level moves up unchanged, so that no leaf is ever counted twice (CVE-2012-2459). What a node
+is, and how two are joined, is for each tree to say.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ def _tag_prefix(tag: str) -> bytes:
 
 
 def tagged_hash(tag: str, message: bytes) -> bytes:
-    """`T(tag, m) = H(H(tag) ‖ H(tag) ‖ m)` with SHA-256, as in BIP-340; 32 bytes."""
+    """The hash `H(H(tag) ‖ H(tag) ‖ message)` with SHA-256, as in BIP-340; 32 bytes."""
     return sha256(_tag_prefix(tag) + message).digest()
 
 
 def levels(leaves: Sequence[Node], join: Join[Node]) -> list[list[Node]]:
-    """All levels of the tree over `leaves`, leaves first, root last; no level for no leaves."""
+    """All levels of the tree over `leaves`, the leaves first and the root last; no level without leaves.
+
+    `join`: the node above a left and a right one.
+    """
     if not leaves:
         return []
     built = [list(leaves)]
@@ -40,7 +44,10 @@ def levels(leaves: Sequence[Node], join: Join[Node]) -> list[list[Node]]:
 
 
 def audit_path(built: Sequence[Sequence[Node]], index: int) -> list[Node]:
-    """The siblings of leaf `index` from the leaf up, given `levels(...)`."""
+    """The audit path of the leaf at `index`: its siblings from the leaf up.
+
+    `built`: the levels, as `levels` returns them.
+    """
     path = []
     for level in built[:-1]:
         if (sibling := index ^ 1) < len(level):
@@ -50,10 +57,15 @@ def audit_path(built: Sequence[Sequence[Node]], index: int) -> list[Node]:
 
 
 def fold(leaf: Node, index: int, size: int, path: Sequence[Node], join: Join[Node]) -> Node:
-    """The root that `leaf` at `index` of a tree of `size` leaves has with `path` (RFC 9162, 2.1.3.2).
+    """The root that follows from a leaf and its audit path (RFC 9162, section 2.1.3.2).
 
-    Which side a sibling stands on, and how long the path is, follow from `index` and `size` alone.
-    Raises `VerificationError` when `index` is outside the tree or the path is too long or too short.
+    `index`: of the leaf, from 0.
+    `size`: the number of leaves of the tree.
+    `path`: its siblings from the leaf up.
+    `join`: the node above a left and a right one.
+
+    The side of each sibling and the length of the path follow from `index` and `size` alone, because a path may not
+    choose them. Raises `VerificationError` when `index` is outside the tree or the path is too long or too short.
     """
     if not 0 <= index < size:
         raise VerificationError("path/index", f"leaf {index} does not exist in a tree of {size} leaves")

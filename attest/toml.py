@@ -1,4 +1,4 @@
-"""TOML at the border: what people write, as plain values that JSON has too."""
+"""TOML at the border: strict and bounded, parsed into plain values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from attest.errors import MalformedError
 from attest.formats import foreign
 
 _PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
-# Each dot of a key makes a table in a table, and the parser takes the square of their number.
+# Each dot of a key makes a table in a table, and the parser's time grows with the square of their number.
 _LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DEPTH},}}")
-# The parser's regular expression takes a hundred bytes of memory for each digit, and Python refuses so many.
+# The parser's regular expression takes a hundred bytes of memory for each digit, though Python refuses the number.
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9_])[0-9_]{5000}")
-_MANY: Final = 1 << 14  # values, and tables and arrays, that a text may have however small it is
-_CHARS_A_VALUE: Final = 8  # of a larger one: 0, in an array are two, and take fifty bytes of memory
-_LOOK: Final = 1 << 16  # characters that tell deep nesting before the number of brackets is told
-_CHARS_A_TABLE: Final = 48  # [[a]] are five characters, and take a thousand bytes of memory
+_MANY: Final = 1 << 14  # values, and also tables and arrays, that a text of any size may have
+_CHARS_A_VALUE: Final = 8  # for each value beyond those; `0,` in an array has 2 and takes 50 bytes of memory
+_LOOK: Final = 1 << 16  # characters whose nesting is checked first, so that it is named before the number of brackets
+_CHARS_A_TABLE: Final = 48  # for each table or array beyond those; `[[a]]` has 5 and takes 1,000 bytes of memory
 
 _NO_BRACKETS: Final = re.compile(
     r'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+|\Z)|"(?:[^"\\\n]++|\\.)*+"?|#[^\n]*+|'''
@@ -28,10 +28,14 @@ _NO_BRACKETS: Final = re.compile(
 
 
 def loads_toml(data: bytes, *, what: str, max_bytes: int, area: str) -> dict[str, Any]:
-    """Parse TOML of at most `max_bytes`, nested no deeper than JSON may be; `area` begins the code of errors.
+    """The value of a TOML file.
 
-    Refused is also text of more lines, commas and tables than so many bytes have honestly: n / 8 and n / 48 of n.
-    Raises `MalformedError`.
+    `what`: the name of the file in errors.
+    `max_bytes`: the largest size.
+    `area`: the beginning of the code of errors, such as `policy`.
+    Raises `MalformedError` for text that is no TOML or no UTF-8, is larger than `max_bytes`, is nested deeper than
+    `MAX_DEPTH`, has a table of more than `MAX_FIELDS` fields, or has, in n characters, more than 16,384 + n / 8 lines
+    and commas or 16,384 + n / 48 tables, arrays and dots.
     """
     if len(data) > max_bytes:
         raise MalformedError(f"{area}/too-large", f"{what} has more than {max_bytes:,} bytes")
@@ -70,7 +74,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _check_depth(text: str) -> None:
-    """Raise `RecursionError` before the parser recurses: its limit is the interpreter's, which libraries raise."""
+    """Raise `RecursionError` for deep nesting, before the parser recurses.
+
+    Its own limit is that of the interpreter, which some libraries raise until the stack overflows.
+    """
     depth = 0
     for bracket in _NO_BRACKETS.sub("", text):
         depth += 1 if bracket in "[{" else -1
@@ -79,7 +86,10 @@ def _check_depth(text: str) -> None:
 
 
 def _check_density(text: str) -> None:
-    """Raise `ValueError` for a text that would take far more memory than it has bytes. Strings are counted too."""
+    """Raise `ValueError` for a text that would take far more memory than it has bytes.
+
+    Commas and brackets within strings are counted too.
+    """
     values, tables = _MANY + len(text) // _CHARS_A_VALUE, _MANY + len(text) // _CHARS_A_TABLE
     if text.count(",") + text.count("\n") > values:
         raise ValueError(f"more than {values:,} lines and commas in so few bytes")

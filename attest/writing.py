@@ -1,4 +1,4 @@
-"""Writing a file that the same command may have written before, as a script does that is run again after a crash."""
+"""Writing a file that an earlier run of the command may have written, as when a script runs again after a crash."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from attest.files import is_file, read_bounded, write_file
 
 
 def write_once(path: Path, data: bytes, *, mode: int, force: bool) -> bool:
-    """Write `data` to `path` and say whether that was needed: a file with these very bytes is left as it is.
+    """Write `data` to `path`; returns False when the file is there with exactly these bytes, and leaves it then.
 
-    With `force` it is always written. Raises `UnavailableError` when another file is there and not `force`.
+    `mode`: of a new file.
+    `force`: whether it is written in any case, in place of any file that is there.
+    Raises `UnavailableError` when a file with other bytes is there and not `force`.
     """
     try:
         write_file(path, data, mode=mode, force=force)
