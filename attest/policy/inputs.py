@@ -64,10 +64,19 @@ def parse_rational(text: str) -> Fraction:
 
 
 class Conditions(Document):
-    """What a contract of insurance or guarantee says; what is absent is not known, and never fulfils a condition.
+    """The terms of a contract of insurance or guarantee. An absent field is not known, and fulfils no condition.
 
-    `deductible` and `used` are what the limit does not pay for, in minor units. `on_demand` says that money is there
-    whenever it is asked for, `maturity` when it is there otherwise.
+    `deductible`: the part of a loss that the contract does not pay, in minor units.
+    `used`: the part of the limit that was paid out already, in minor units.
+    `since`, `until`: the term of the contract.
+    `insurer_authorised`: whether the insurer is authorised.
+    `insurer_independent`: whether the insurer is independent of the exchange.
+    `initial_term_months`: the term that was first agreed.
+    `cancellation_notice_days`: the shortest notice of cancellation.
+    `covers`, `excludes`: the perils that the contract names.
+    `customers_benefit`: whether the contract is for the customers.
+    `on_demand`: whether the money is there whenever it is asked for.
+    `maturity`: when the money is there otherwise.
     """
 
     deductible: Amount | None = None
@@ -86,7 +95,14 @@ class Conditions(Document):
 
 
 class Cover(Document):
-    """An insurance policy, a guarantee or a deposit on trust; `limit` is in minor units of `currency`."""
+    """An insurance policy, a guarantee or a deposit on trust.
+
+    `form`: which of these.
+    `currency`: of all amounts.
+    `limit`: the most that it pays, in minor units.
+    `conditions`: its terms.
+    `evidence_leaf`: the leaf of the record of its document, 32 bytes.
+    """
 
     form: CoverForm
     currency: AssetName
@@ -96,9 +112,15 @@ class Cover(Document):
 
 
 class Declaration(Document):
-    """What only management can say, and the leaf of the record behind it.
+    """A fact that only management can state.
 
-    `amount` is in base units of `unit`, an asset or currency. Which fields a kind needs, `DeclarationKind` says.
+    `kind`: which fact; `DeclarationKind` lists them and the fields that each needs.
+    `name`: what it is about, such as a bucket, a custodian or a measure.
+    `unit`: the asset or currency of `amount`.
+    `amount`: in base units.
+    `tier`: that of a custodian.
+    `since`, `until`: the time for which it holds.
+    `evidence_leaf`: the leaf of the record behind it, 32 bytes.
     """
 
     kind: DeclarationKind
@@ -125,9 +147,14 @@ class Declaration(Document):
 
 
 class Price(Document):
-    """What one whole unit of `asset` costs in whole units of `currency`, as an exact rational.
+    """The price of an asset.
 
-    `time` is when it was so; of a mean, the end of the twelve months.
+    `asset`: one whole unit of it is priced.
+    `currency`: whole units of it are the price.
+    `price`: an exact number like `12`, `0.8` or `59/70`.
+    `basis`: a price at one instant, or a mean over twelve months.
+    `source`: who publishes it.
+    `time`: the instant; of a mean, the end of the twelve months.
     """
 
     asset: AssetName
@@ -144,7 +171,13 @@ class Price(Document):
 
 
 class Coins(Document):
-    """Coins on chains that share a purpose and a kind of storage, in base units."""
+    """The coins of one asset that share a purpose and a kind of storage, over all chains.
+
+    `asset`: its name.
+    `purpose`: what they are held for.
+    `storage`: where their keys are kept.
+    `amount`: in base units.
+    """
 
     asset: AssetName
     purpose: Purpose
@@ -153,7 +186,13 @@ class Coins(Document):
 
 
 class Deposit(Document):
-    """Fiat money at a bank or trustee, in minor units."""
+    """Money at a bank or trustee.
+
+    `currency`: its name.
+    `purpose`: what it is held for.
+    `amount`: in minor units.
+    `evidence_leaf`: the leaf of the record of its document, 32 bytes.
+    """
 
     currency: AssetName
     purpose: Literal["customer", "compensation"]
@@ -162,10 +201,18 @@ class Deposit(Document):
 
 
 class Inputs(Document):
-    """The figures of one statement. `owed` is what customers are owed, per asset and currency, in base units.
+    """The figures of one statement, over which policies are evaluated.
 
-    `decimals` has every asset and currency of the statement; a base unit is 10^-decimals. `fewer` is by how much
-    customers' coins were fewer at a block around a pin, per asset, where coins were counted there too.
+    `snapshot_at`: the instant to which they belong.
+    `decimals`: for each asset and currency of the statement; a base unit is 10^-decimals.
+    `owed`: what customers are owed, in base units, by asset and currency.
+    `coins`: held on chains.
+    `fewer`: by asset, how far customers' coins dropped below their pinned amount within the windows of chains, at the
+    lowest block of each, in base units.
+    `deposits`: money held.
+    `cover`: contracts of insurance and guarantee.
+    `declarations`: what only management can state.
+    `prices`: of assets, in currencies.
     """
 
     snapshot_at: Time

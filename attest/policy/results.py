@@ -191,7 +191,13 @@ Exact = Annotated[str, StringConstraints(pattern=_EXACT)]
 
 
 class RuleResult(Document):
-    """One comparison of a rule as a statement has it (protocol.md, section 5)."""
+    """A result of a rule in a statement (protocol.md, section 5).
+
+    `rule`: its id.
+    `verdict`: on the comparison, or on the rule when it has one result.
+    `required`, `available`: exact numbers; null when not known, or when the rule asks for nothing.
+    `unit`: an asset or currency (base units), `ratio` or `times`; null without a comparison.
+    """
 
     rule: RuleId
     verdict: Verdict
@@ -201,7 +207,13 @@ class RuleResult(Document):
 
 
 class PolicyResults(Document):
-    """A policy and its results as a statement has them."""
+    """A policy and its results in a statement.
+
+    `id`, `version`: as the policy states them.
+    `sha256`: of the policy's RFC 8785 form, 32 bytes.
+    `authority_status`: its standing as law.
+    `results`: in the order of its rules.
+    """
 
     id: RuleId
     version: Text
