@@ -26,8 +26,10 @@ from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
+from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import Step, Verified, verify
+from attest.attestation.verified import Verified
+from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError

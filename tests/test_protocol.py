@@ -8,7 +8,7 @@ from typing import get_args
 
 import attest
 from attest.attestation.pack import MAX_PACK_BYTES
-from attest.attestation.verify import TITLES
+from attest.attestation.steps import TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.liabilities.tree import SCHEME, SECRET_BYTES
 from attest.lines import MAX_FILE_BYTES
@@ -22,7 +22,7 @@ def test_the_steps_have_the_specifications_numbers_and_names() -> None:
     section = TEXT[TEXT.index("## 9.") :]
     steps = re.findall(r"^(\d+)\. (.+)$", section, re.MULTILINE)
     assert [int(number) for number, _ in steps] == list(range(len(TITLES)))
-    for (_, specified), title in zip(steps, TITLES, strict=True):
+    for (_, specified), title in zip(steps, TITLES.values(), strict=True):
         assert specified.startswith(title)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from attest.amounts import ratio_percent
 from attest.attestation.custody import recheck_custody
 from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Predicate
+from attest.attestation.steps import StepOutcome
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
@@ -24,15 +25,6 @@ _HUNDREDTHS: Final = 10_000
 _SHOWN_BLOCKS: Final = 4
 
 
-class ControlStep(NamedTuple):
-    """What step 13 found, in sentences; those in `open` say why it could not be run to its end."""
-
-    controlled: Controlled
-    said: tuple[str, ...]
-    open: tuple[str, ...]
-    unmet: bool
-
-
 def check_control(
     predicate: Predicate,
     records: Mapping[int, Any],
@@ -40,18 +32,19 @@ def check_control(
     nonce: str | None,
     custodians: Mapping[str, PublicKey],
     exchange_keys: Sequence[PublicKey],
-) -> ControlStep | None:
-    """Check every proof of control in `records`, and that the statement claims no more; None where no key was asked.
+) -> StepOutcome[Controlled | None]:
+    """Check every proof of control in `records`, and that the statement claims no more.
 
-    The blocks of challenges among `records` show that keys were asked, though nothing came back. `nonce` is what the
-    auditor drew and `custodians` has their keys by name, as far as the verifier knows them.
+    Finds None where no key was asked; the blocks of challenges among `records` show that keys were, though nothing came
+    back. `nonce` is what the auditor drew and `custodians` has their keys by name, as far as the verifier knows them.
     Raises `VerificationError` naming the record or the line.
     """
     claimed = [line for line in predicate.reserves if line.control != "none"]
     proofs = any(isinstance(record, Challenged | CustodyConfirmation) for record in records.values())
     asked = any(isinstance(record, ChallengeBlock | ControlSample) for record in records.values())
     if not (claimed or proofs or asked):
-        return None
+        nothing = ("the evidence holds no proof of control",)
+        return StepOutcome(None, nothing, open=nothing)
     terms = Terms(predicate.entity.origin, predicate.period, predicate.snapshot_at, predicate.issued_at, nonce)
     custody = recheck_custody(records, terms, custodians=custodians, exchange_keys=exchange_keys)
     found = recheck_control(records, terms, predicate.reserves, custody.places)
@@ -76,16 +69,17 @@ def check_control(
     if found.sample is not None and not found.reading_seen:
         left.append("the whole reading that the sample was drawn from is not at hand")
     if any(line.key not in found.lines for line in claimed):
-        left.append(f"the signatures{'' if _is_bare(found) else ' of the others'} are not at hand")
+        left.append(f"the signatures{'' if found.is_bare else ' of the others'} are not at hand")
     held = [line for line in predicate.reserves if line.amount]
     silent = not (claimed or proofs)
     whole = len(records) == predicate.evidence.count
     said = _nothing_came_back(predicate, records, whole=whole) if silent else _sentences(predicate, found)
-    return ControlStep(
+    told = [] if rests_on_custodians else strangers
+    return StepOutcome(
         found,
-        (*said, *([] if rests_on_custodians else strangers)),
-        tuple(left),
-        any(line.control == "none" for line in held) or (silent and whole),
+        (*said, *told, *left),
+        open=tuple(left),
+        unmet=any(line.control == "none" for line in held) or (silent and whole),
     )
 
 
@@ -96,11 +90,6 @@ def customers_coins(predicate: Predicate) -> dict[str, int]:
         if line.purpose == "customer":
             totals[line.asset] = totals.get(line.asset, 0) + line.amount
     return totals
-
-
-def _is_bare(found: Controlled) -> bool:
-    """Whether nothing that came back is at hand, so that only the statement speaks."""
-    return not (found.signed or found.confirmed or found.contracts)
 
 
 def _nothing_came_back(predicate: Predicate, records: Mapping[int, Any], *, whole: bool) -> list[str]:
@@ -120,7 +109,7 @@ def _sentences(predicate: Predicate, found: Controlled) -> list[str]:
     confirmed = sum(line.wallets for line in held if line.control == "custodian")
     wholly = "wholly" if found.sample is None else "wholly or by sample"
     balances = f"{covered} of {sum(line.wallets for line in held)} balances lie {wholly} at addresses that signed"
-    if _is_bare(found):
+    if found.is_bare:
         return [f"the statement says that {balances}, and that custodians confirmed {confirmed}"]
     asked = f"a challenge not older than {found.max_age} days before the snapshot"
     said = [f"{found.signed} addresses signed {asked}; {balances}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 
 
 class Month(NamedTuple):

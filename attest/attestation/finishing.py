@@ -20,7 +20,8 @@ from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_
 from attest.attestation.surroundings import Surroundings
 from attest.attestation.trust import Trust
 from attest.attestation.unfinished import Names, Unfinished
-from attest.attestation.verify import Verified, verify, with_signatures
+from attest.attestation.verified import Verified, with_signatures
+from attest.attestation.verify import verify
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_beside, read_listed, reason, write_file
 

@@ -151,7 +151,7 @@ def _not_met(months: Sequence[Month]) -> list[Finding]:
         said += [
             f"{step.title}: {step.detail}"
             for step in month.verified.steps
-            if step.status == "NOT MET" and step.title != "freshness"
+            if step.status == "NOT MET" and step.name != "freshness"
         ]
         findings += [
             Finding("history/not-met", f"{month.period}: {what}", adverse=True, **_of([month])) for what in said

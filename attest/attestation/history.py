@@ -16,7 +16,8 @@ from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Claimed, Finding, Month
 from attest.attestation.following import following
 from attest.attestation.statement import parse_statement
-from attest.attestation.verify import Verified, verify
+from attest.attestation.verified import Verified
+from attest.attestation.verify import verify
 from attest.errors import AttestError, UnavailableError
 from attest.lines import Content
 from attest.periods import is_period

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.statement import Predicate, parse_statement, statement_digest
+from attest.attestation.steps import StepOutcome
 from attest.errors import VerificationError
 
 
@@ -23,6 +24,21 @@ def said_to_follow(predicate: Predicate, earlier: Predicate) -> str:
         f"statement {predicate.sequence} follows statement {earlier.sequence} of {earlier.period}, whose own "
         "signatures are for `attest history check`"
     )
+
+
+def check_previous(predicate: Predicate, previous: bytes | None) -> StepOutcome[None]:
+    """Step 7: number and link of a statement agree, and it follows the one in the bundle `previous`.
+
+    Raises `MalformedError`, `VerificationError`.
+    """
+    if (predicate.sequence == 0) != (predicate.previous is None):
+        raise VerificationError("statement/sequence", "only the statement with sequence 0 has no previous one")
+    if previous is not None:
+        return StepOutcome(None, (said_to_follow(predicate, check_follows(predicate, previous)),))
+    if predicate.previous is None:
+        return StepOutcome(None, ("the first statement of its chain",))
+    left = (f"statement {predicate.sequence} follows {predicate.previous.hex()}, which was not given",)
+    return StepOutcome(None, left, open=left)
 
 
 def check_follows(predicate: Predicate, bundle: bytes) -> Predicate:

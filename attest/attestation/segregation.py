@@ -10,6 +10,7 @@ from attest.attestation.statement import Predicate
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
 from attest.purposes import Purpose, Storage
+from attest.reserves.control_recheck import Controlled
 from attest.reserves.records import DeclarationRecord, OwnWallet, Reading
 from attest.reserves.wallets import Control, Wallet
 
@@ -194,6 +195,13 @@ class _Checks:
     def _amount(self, item: Declaration) -> str:
         decimals = {asset.asset: asset.decimals for asset in self._predicate.assets}
         return f"{format_amount(item.amount or 0, decimals[item.unit or ''])} {item.unit}"
+
+
+def controls_of(records: Mapping[int, Any], found: Controlled | None) -> Mapping[int, Control]:
+    """The control of each reading among `records`, by its index; none where no proof of control was `found`."""
+    if found is not None:
+        return found.controls
+    return {index: "none" for index, record in records.items() if isinstance(record, Reading)}
 
 
 def wallet_rows(records: Mapping[int, Any], controls: Mapping[int, Control]) -> tuple[WalletRow, ...]:

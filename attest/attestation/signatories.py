@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import VerifiedReport, reports_of, verify_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import Envelope, SignatureCount, verify_signatures
 from attest.attestation.statement import Predicate
-from attest.attestation.timestamp import Authorities, verify_timestamps
+from attest.attestation.steps import StepOutcome
+from attest.attestation.timestamp import verify_timestamps
 from attest.attestation.trust import RoleName, Root, Signed, Trust
 from attest.documents import format_time
 from attest.errors import VerificationError
@@ -39,60 +39,58 @@ class Signatories:
     evaded: tuple[RoleName, Root] | None
 
 
-class Detail(Protocol):
-    """The sentences of a step; `open` adds why it could not be run to its end."""
+def follow_roots(bundle: Bundle, anchors: Anchors, now: datetime) -> StepOutcome[Anchors]:
+    """Step 1: the chain of trust roots leads from the pinned one as far as the bundle carries them.
 
-    def append(self, sentence: str, /) -> None:
-        """Say what was found."""
-
-    def open(self, sentence: str) -> None:
-        """Say what was not looked at."""
-
-
-def check_signatures(
-    step: Callable[[int], AbstractContextManager[Detail]],
-    bundle: Bundle,
-    anchors: Anchors,
-    now: datetime,
-) -> tuple[Anchors, SignatureCount]:
-    """Steps 1 to 3: the chain of trust roots as far as it leads, and who signed.
-
-    Returns the `anchors` with that chain. Which root was in force is only known once the statement has been read: until
-    then the thresholds of any will do, and `find_signatories` decides; while a statement is unfinished, they are left
-    to those who have yet to sign. Raises `MalformedError`, `VerificationError`.
+    Finds the `anchors` with that chain. Raises `MalformedError`, `VerificationError`.
     """
-    with step(1) as detail:
-        anchors = anchors.following(bundle.trust_roots)
-        trust = anchors.trust
-        if trust is None:
-            detail.open("no trust root was given; the key you named is trusted by itself")
-        else:
-            current, pinned = trust.current(now), trust.roots[0]
-            detail.append(f"trust root {pinned.version} of {pinned.document.origin} was pinned: {pinned.fingerprint}")
-            if current is not pinned:
-                detail.append(f"it leads to trust root {current.version}: {current.fingerprint}")
+    anchors = anchors.following(bundle.trust_roots)
+    if anchors.trust is None:
+        left = ("no trust root was given; the key you named is trusted by itself",)
+        return StepOutcome(anchors, left, open=left)
+    current, pinned = anchors.trust.current(now), anchors.trust.roots[0]
+    return StepOutcome(anchors, tuple(said_of_chain(pinned, current)))
 
-    with step(2) as detail:
-        keys = anchors.exchange_keys if trust is None else trust.keys("exchange", "auditor")
-        count = verify_signatures(bundle.envelope, keys)
-        detail.append(f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys")
 
-    with step(3) as detail:
-        if trust is not None and anchors.unfinished:
-            root = trust.current(now)
-            met = all(root.roles[role].met_by(count.signed) for role in anchors.roles if role in root.roles)
-            (detail.append if met else detail.open)(f"so far {_sentence(root, count.signed, anchors.roles)}")
-        elif trust is not None:
-            detail.append(_thresholds_reached(trust, count, anchors.roles))
-        elif len(count.signed) < anchors.threshold:
+def said_of_chain(pinned: Root, last: Root) -> Iterator[str]:
+    """What step 1 says of a chain of trust roots."""
+    yield f"trust root {pinned.version} of {pinned.document.origin} was pinned: {pinned.fingerprint}"
+    if last is not pinned:
+        yield f"it leads to trust root {last.version}: {last.fingerprint}"
+
+
+def count_signatures(bundle: Bundle, anchors: Anchors) -> StepOutcome[SignatureCount]:
+    """Step 2: the signatures of keys that are trusted hold; those of others are only counted.
+
+    Raises `VerificationError`.
+    """
+    keys = anchors.exchange_keys if anchors.trust is None else anchors.trust.keys("exchange", "auditor")
+    count = verify_signatures(bundle.envelope, keys)
+    return StepOutcome(count, (f"{len(count.signed)} of a trusted key, {count.unknown} of unknown keys",))
+
+
+def reach_thresholds(count: SignatureCount, anchors: Anchors, now: datetime) -> StepOutcome[None]:
+    """Step 3: enough keys signed.
+
+    Which root was in force is only known once the statement has been read: until then the thresholds of any will do,
+    and `find_signatories` decides. While a statement is unfinished, they are left to those who have yet to sign. Raises
+    `VerificationError`.
+    """
+    trust = anchors.trust
+    if trust is None:
+        if len(count.signed) < anchors.threshold:
             raise VerificationError(
                 "signature/threshold",
                 f"{len(count.signed)} of the exchange's keys signed; {anchors.threshold} must",
                 hint="is this the key of the exchange that published the bundle?",
             )
-        else:
-            detail.append(f"exchange {len(count.signed)} of {anchors.threshold}")
-    return anchors, count
+        return StepOutcome(None, (f"exchange {len(count.signed)} of {anchors.threshold}",))
+    if not anchors.unfinished:
+        return StepOutcome(None, (_thresholds_reached(trust, count, anchors.roles),))
+    root = trust.current(now)
+    met = all(root.roles[role].met_by(count.signed) for role in anchors.roles if role in root.roles)
+    said = (f"so far {_sentence(root, count.signed, anchors.roles)}",)
+    return StepOutcome(None, said, open=() if met else said)
 
 
 def _thresholds_reached(trust: Trust, count: SignatureCount, roles: Sequence[RoleName]) -> str:
@@ -104,6 +102,51 @@ def _thresholds_reached(trust: Trust, count: SignatureCount, roles: Sequence[Rol
         f"too few signatures: {_sentence(trust.roots[-1], count.signed, roles)}",
         hint="is this the trust root of the exchange that published the bundle, and has everyone signed yet?",
     )
+
+
+def check_signatories(
+    bundle: Bundle, predicate: Predicate, count: SignatureCount, anchors: Anchors, now: datetime
+) -> StepOutcome[Signatories]:
+    """Step 6: whose signatures count, what timestamps prove, what auditors reported, and what was not looked at.
+
+    Raises what `find_signatories` raises.
+    """
+    found = find_signatories(bundle, predicate, count, anchors, now)
+    said = []
+    if found.times:
+        last = format_time(max(found.times.values()))
+        said.append(f"{len(found.times)} signatures were there by {last}, by the clocks of authorities you named")
+    if found.root is not None:
+        said.append(f"trust root {found.root.version} was in force when the statement was issued")
+    evaded = list(_said_of_evaded(found))
+    reported = [
+        f"{report.report.predicate.auditor} reports {len(report.report.predicate.procedures)} findings, "
+        f"{report.exceptions} of them exceptions"
+        for report in found.reports
+    ]
+    reported += [said_to_come(report, now) for report in found.to_come]
+    left = list(_not_looked_at(found, bundle, count, anchors))
+    return StepOutcome(found, (*said, *evaded, *reported, *left), open=(*evaded, *left))
+
+
+def _said_of_evaded(found: Signatories) -> Iterator[str]:
+    if found.evaded is not None:
+        role, later = found.evaded
+        yield (
+            f"trust root {later.version} has an {role} since {format_time(later.document.issued_at)}: too few of its "
+            "keys signed the statement, and no timestamp proves that it is older"
+        )
+
+
+def _not_looked_at(found: Signatories, bundle: Bundle, count: SignatureCount, anchors: Anchors) -> Iterator[str]:
+    if not bundle.timestamps:
+        yield "the bundle carries no timestamp"
+    elif not anchors.authorities:
+        yield f"{len(bundle.timestamps)} timestamps, whose authority you did not name (--tsa-root)"
+    elif without := len(count.signed - found.times.keys()):
+        yield f"{without} signatures of trusted keys have no timestamp"
+    if bundle.auditor_reports and found.root is None:
+        yield f"{len(reports_of(bundle.auditor_reports))} auditor reports, which need a trust root"
 
 
 def find_signatories(
@@ -197,41 +240,3 @@ def said_to_come(report: VerifiedReport, now: datetime) -> str:
         f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, more than ten minutes "
         f"after the time of verification, {format_time(now)}, and does not count"
     )
-
-
-def describe(
-    found: Signatories,
-    bundle: Bundle,
-    count: SignatureCount,
-    detail: Detail,
-    *,
-    authorities: Authorities,
-    now: datetime,
-) -> None:
-    """Step 6 in sentences: what timestamps prove, what auditors reported, and what was not looked at."""
-    if found.times:
-        last = format_time(max(found.times.values()))
-        detail.append(f"{len(found.times)} signatures were there by {last}, by the clocks of authorities you named")
-    if found.root is not None:
-        detail.append(f"trust root {found.root.version} was in force when the statement was issued")
-    if found.evaded is not None:
-        role, later = found.evaded
-        detail.open(
-            f"trust root {later.version} has an {role} since {format_time(later.document.issued_at)}: too few of its "
-            "keys signed the statement, and no timestamp proves that it is older"
-        )
-    for report in found.reports:
-        predicate = report.report.predicate
-        detail.append(
-            f"{predicate.auditor} reports {len(predicate.procedures)} findings, {report.exceptions} of them exceptions"
-        )
-    for report in found.to_come:
-        detail.append(said_to_come(report, now))
-    if not bundle.timestamps:
-        detail.open("the bundle carries no timestamp")
-    elif not authorities:
-        detail.open(f"{len(bundle.timestamps)} timestamps, whose authority you did not name (--tsa-root)")
-    elif without := len(count.signed - found.times.keys()):
-        detail.open(f"{without} signatures of trusted keys have no timestamp")
-    if bundle.auditor_reports and found.root is None:
-        detail.open(f"{len(reports_of(bundle.auditor_reports))} auditor reports, which need a trust root")

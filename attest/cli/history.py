@@ -264,7 +264,11 @@ def _not_checked(month: Month) -> list[int]:
 
     That is step 7, which needs the bundle of the month before; nobody proves an inclusion to a history either.
     """
-    return [step.number for step in month.verified.steps if step.status == "NOT CHECKED" and step.number not in {7, 10}]
+    return [
+        step.number
+        for step in month.verified.steps
+        if step.status == "NOT CHECKED" and step.name not in {"previous", "inclusion"}
+    ]
 
 
 def _document(found: History) -> dict[str, Any]:

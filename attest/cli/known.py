@@ -14,7 +14,7 @@ from attest.cli.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:
-    from attest.attestation.anchors import Files, Known, Rebuild
+    from attest.attestation.anchors import Ask, Files, Known, Rebuild
     from attest.attestation.keys import PublicKey
     from attest.attestation.statement import Predicate
     from attest.liabilities.tree import StatedTree
@@ -65,10 +65,10 @@ class KnownOptions:
             custodians=_custodians(self.custodians),
         )
 
-    def asking(self) -> Asking | None:
+    def ask(self) -> Ask | None:
         """What asks the nodes that were named; None where none was."""
         nodes = by_chain("--node", self.nodes)
-        return Asking(nodes) if nodes else None
+        return asking(nodes) if nodes else None
 
     def rebuild(self, *, as_json: bool) -> Rebuild | None:
         """What builds the trees again from the ledger that was named; None where none was."""
@@ -96,24 +96,19 @@ def _bundle(path: Path) -> bytes:
     return data
 
 
-class Asking:
-    """Asks `nodes`, a URL a chain, as `verify` does; `answered` has the chains of those that said the same."""
+def asking(nodes: Mapping[str, str]) -> Ask:
+    """What asks `nodes`, a URL a chain, for the balances in records. Raises `AttestError` when it is called."""
 
-    def __init__(self, nodes: Mapping[str, str]) -> None:
-        self.answered: frozenset[str] = frozenset()
-        self._nodes = nodes
-
-    def __call__(self, predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
-        """Ask every node for the balances in `records`. Raises `AttestError`."""
+    def ask(predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
         import os
 
         from attest.attestation.evidence import EvidenceFolder, ask_nodes
         from attest.attestation.evidence_step import basis_of
 
         folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
-        asked = ask_nodes(folder, self._nodes, os.environ, lambda _: None).balances
-        self.answered = frozenset(chain for chain, _, _ in asked)
-        return asked
+        return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
+
+    return ask
 
 
 def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, as_json: bool) -> Rebuild | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
 from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
-from attest.attestation.verify import TITLES, Step, Verified
+from attest.attestation.steps import TITLES, Step
+from attest.attestation.verified import Verified
 from attest.cli.render_control import control_document, control_table
 from attest.cli.render_coverage import coverage_document, coverage_table, held_document, held_table, windows_document
 from attest.cli.render_policy import evaluation_document, evaluations_text
@@ -135,8 +136,8 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
 
 def rules_text(verified: Verified) -> str:
     """A line for each policy: how many of its rules are met."""
-    step = verified.steps[14]
-    return "".join(f"rules      {sentence}\n" for sentence in step.detail.split("; ")) if verified.evaluations else ""
+    sentences = verified.step("policy").sentences if verified.evaluations else ()
+    return "".join(f"rules      {sentence}\n" for sentence in sentences)
 
 
 def not_met_text(verified: Verified) -> str:
@@ -213,11 +214,10 @@ def signatories_document(verified: Verified) -> dict[str, Any]:
     return document
 
 
-def verified_text(verified: Verified, key: PublicKey | None, answered: Collection[str]) -> str:
+def verified_text(verified: Verified, key: PublicKey | None) -> str:
     """The verdict, what it rests on, and what it does not.
 
-    `key` is the one that was trusted without a root, `answered` are the chains whose nodes were asked and said the
-    same.
+    `key` is the one that was trusted without a root.
     """
     predicate = verified.statement.predicate
     left = sum(step.status == "NOT CHECKED" for step in verified.steps)
@@ -231,7 +231,7 @@ def verified_text(verified: Verified, key: PublicKey | None, answered: Collectio
             f"{signatories_text(verified, key)}"
         ),
         steps_table(verified.steps),
-        f"{pins_table(verified)}\n{_who_asked(verified, answered)}",
+        f"{pins_table(verified)}\n{_who_asked(verified)}",
         coverage_table(verified),
         *([held_table(verified)] if predicate.held else []),
         segregation_table(verified),
@@ -248,10 +248,10 @@ def verified_text(verified: Verified, key: PublicKey | None, answered: Collectio
     return "\n\n".join(parts)
 
 
-def _who_asked(verified: Verified, answered: Collection[str]) -> str:
+def _who_asked(verified: Verified) -> str:
     chains = [pin.chain for pin in verified.statement.predicate.chains]
-    left = [chain for chain in chains if chain not in answered]
-    if answered and not left:
+    left = [chain for chain in chains if chain not in verified.answered]
+    if verified.answered and not left:
         return "Your nodes have these blocks on their chains."
     one = f"the block of {' and that of '.join(left)} is on its chain"
     blocks = "these blocks are on their chains" if left == chains else one
@@ -262,7 +262,7 @@ def failed_text(steps: Sequence[Step]) -> str:
     """The steps up to the last that was run, whose verdict is that of all; those after it were not run."""
     verdict = steps[-1].status
     why = "an earlier step failed" if verdict == "FAILED" else "an earlier step was not checked"
-    rest = [Step(number, "NOT CHECKED", why) for number in range(len(steps), len(TITLES))]
+    rest = [Step(name, "NOT CHECKED", (why,)) for name in [*TITLES][len(steps) :]]
     return f"{verdict}\n\n{steps_table([*steps, *rest])}\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attest.amounts import ratio_percent
 from attest.attestation.control_step import customers_coins
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.cli.tables import new_table, render
 from attest.reserves.covering import Value
 

@@ -8,7 +8,7 @@ from typing import Any
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.statement import Coverage, HeldLevel
 from attest.attestation.unchecked import REASONS, Rest
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.attestation.window import lowest_found
 from attest.cli.tables import new_table, render
 from attest.policy.explain import verdict_name

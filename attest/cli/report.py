@@ -14,7 +14,7 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
 if TYPE_CHECKING:
-    from attest.attestation.verify import Verified
+    from attest.attestation.verified import Verified
     from attest.report.view.month import MonthView
     from attest.report.words import Language
 
@@ -73,7 +73,7 @@ def report(
     unread, mode = ((), SECRET_MODE) if edition == "auditor" else ((AUDITOR_EVIDENCE,), PUBLIC_MODE)
     try:
         alone_known = known.known()
-        sources = Sources(beside(bundle, unread), known.asking(), known.rebuild(as_json=as_json))
+        sources = Sources(beside(bundle, unread), known.ask(), known.rebuild(as_json=as_json))
         verified = verify(data, anchors.anchors(), now=anchors.now(), sources=sources, known=alone_known)
     except AttestError as error:
         raise explained(error, (bundle, BUNDLE), (root, TRUST_ROOT)) from None
@@ -108,7 +108,7 @@ def _drawn(view: MonthView, lang: Language, bundle: bytes, *, as_pdf: bool) -> b
 
 def _freshness(verified: Verified) -> str:
     """A line where the statement is not the latest word any more, or not yet: the report itself has no clock."""
-    (step,) = (step for step in verified.steps if step.title == "freshness")
+    step = verified.step("freshness")
     return "" if step.status == "VERIFIED" else f"\nfreshness  {step.detail}"
 
 

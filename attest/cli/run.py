@@ -13,7 +13,7 @@ from attest.cli.result import Result, json_option, progress, show_names_option, 
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
-    from attest.attestation.verify import Verified
+    from attest.attestation.verified import Verified
 
 _SHOWN: Final = 3
 
@@ -129,7 +129,7 @@ def run(
 
 def _unsigned(verified: Verified) -> list[str]:
     """The wallets of which nothing shows the keys, where keys were asked to sign."""
-    if verified.steps[13].status != "NOT MET":
+    if verified.step("control").status != "NOT MET":
         return []
     return [row.wallet for row in verified.wallets if row.control == "none"]
 
@@ -141,6 +141,5 @@ def _unsigned_text(verified: Verified) -> str:
         return ""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     found = verified.controlled
-    nothing = found is not None and not (found.signed or found.confirmed or found.contracts)
-    said = ": keys were asked, and nothing came back" if nothing else ""
+    said = ": keys were asked, and nothing came back" if found is not None and found.is_bare else ""
     return f"unsigned   {', '.join(names[:_SHOWN])}{more}{said}\n"

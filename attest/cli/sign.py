@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from attest.attestation.keys import Signs
     from attest.attestation.timestamp import Authorities
     from attest.attestation.trust import Trust
-    from attest.attestation.verify import Verified
-    from attest.cli.known import Asking
+    from attest.attestation.verified import Verified
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -296,14 +295,18 @@ def _same(now: Bundle, before: Bundle, path: Path) -> Bundle:
     return now
 
 
-def _require_asked(verified: Verified, known: KnownOptions, ask: Asking | None) -> None:
+def _require_asked(verified: Verified, known: KnownOptions) -> None:
     """Raises `UnavailableError` when the ledger or a node that was named could not be read."""
     from attest.errors import UnavailableError
 
-    unread = [(10, known.ledger is not None), (12, ask is not None and len(ask.answered) < len(known.nodes))]
-    for number, named in unread:
-        if named and verified.steps[number].status == "NOT CHECKED":
-            raise UnavailableError("sign/unchecked", f"nothing was signed: {verified.steps[number].detail}")
+    unread = []
+    if known.ledger is not None:
+        unread.append(verified.step("inclusion"))
+    if len(verified.answered) < len(known.nodes):
+        unread.append(verified.step("nodes"))
+    for step in unread:
+        if step.status == "NOT CHECKED":
+            raise UnavailableError("sign/unchecked", f"nothing was signed: {step.detail}")
 
 
 def _verified(
@@ -317,14 +320,14 @@ def _verified(
     from attest.attestation.verify import verify
 
     required_root(anchors.trust_root)
-    alone_known, ask = known.known(), known.asking()
-    sources = Sources(beside(path), ask, known.rebuild(as_json=as_json))
+    alone_known = known.known()
+    sources = Sources(beside(path), known.ask(), known.rebuild(as_json=as_json))
     now = anchors.now()
     trusted = anchors.anchors(roles=("exchange",))
     verified = verify(bundle.to_bytes(), trusted, now=now, sources=sources, known=alone_known)
     if verified.trust is None:
         raise AssertionError("whose signatures count was said by a trust root")
-    _require_asked(verified, known, ask)
+    _require_asked(verified, known)
     say = tell(as_json)
     for step in verified.steps:
         if step.status != "VERIFIED":

@@ -18,7 +18,7 @@ _MAX_BYTES: Final = 16 * 1024 * 1024  # of what is not a proof, and can be named
 _NOT_FOUND_WRONG: Final = "and nothing was found wrong"
 
 if TYPE_CHECKING:
-    from attest.attestation.verify import Step
+    from attest.attestation.steps import Step
 
 
 @click.command()
@@ -51,7 +51,7 @@ def verify(
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
     from attest.attestation.anchors import NO_PROOF, Sources
-    from attest.attestation.verify import Step
+    from attest.attestation.steps import Step
     from attest.attestation.verify import verify as verify_bundle
     from attest.cli.render import verified_document, verified_text
 
@@ -62,12 +62,11 @@ def verify(
     try:
         read = _read(bundle, proof)
     except MalformedError as error:
-        return _failed(error, [Step(0, "FAILED", error.message)])
+        return _failed(error, [Step("form", "FAILED", (error.message,))])
     key = None if key_path is None else read_key(key_path)
     proven = (NO_PROOF if read.unusable is None else read.unusable.message) if read.proof is None else read.proof
     alone_known = replace(known.known(), proof=proven)
-    ask = known.asking()
-    sources = Sources(beside(bundle), ask, known.rebuild(as_json=as_json))
+    sources = Sources(beside(bundle), known.ask(), known.rebuild(as_json=as_json))
     steps: list[Step] = []
     try:
         now = anchors.now()
@@ -84,7 +83,7 @@ def verify(
     }
     if anchors.at is not None:
         document["at"] = anchors.at
-    text = verified_text(verified, key, frozenset() if ask is None else ask.answered) + anchors.as_of()
+    text = verified_text(verified, key) + anchors.as_of()
     if read.unusable is None:
         return Result(document, text, EXIT_ADVERSE if verified.adverse else 0)
     document |= {"status": read.unusable.status, "error": error_document(read.unusable)}
@@ -165,13 +164,13 @@ def _require_same_statement(statement: bytes, what: str, bundle: bytes) -> None:
 
 def _ended(error: AttestError, steps: list[Step], *given: tuple[Path | None, str]) -> Result:
     """The result where a step could not be passed, or where a file `given` is not of the kind beside it."""
-    if not steps or steps[-1].number == 0:
+    if not steps or steps[-1].name == "form":
         error = explained(error, *given)
         status = steps[-1].status if steps else "FAILED"
         if steps and isinstance(error, OtherFileError):
             message = f"{error.message}; nothing in it was looked at, {_NOT_FOUND_WRONG}"
             error, status = MalformedError(error.code, message, hint=error.hint), "NOT CHECKED"
-        steps = [step._replace(detail=error.message, status=status) for step in steps]
+        steps = [replace(step, sentences=(error.message,), status=status) for step in steps]
     return _failed(error, steps)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from attest.attestation.control_step import customers_coins
 from attest.attestation.segregation import segregation
 from attest.attestation.statement import Coverage, Predicate
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.report.evaluations import rest_view
 from attest.report.numbers import amount, share
 from attest.report.view.held import CoverageRow, Level, Part, Shares

@@ -7,10 +7,11 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
-from attest.attestation.signatories import said_to_come
-from attest.attestation.verify import Step, Verified
+from attest.attestation.signatories import said_of_chain, said_to_come
+from attest.attestation.steps import NUMBERS, Step
+from attest.attestation.verified import Verified
+from attest.attestation.verify import said_of_term
 from attest.attestation.window import lowest_found
-from attest.documents import format_time
 from attest.report.evaluations import policy_view
 from attest.report.held import control_shares, coverage_row, decimals_of, other_networks, storage_shares
 from attest.report.numbers import Number, amount, count, height, instant
@@ -29,10 +30,7 @@ from attest.report.view.month import (
 )
 from attest.report.working_paper import auditor_view
 
-_ROOTS: Final = 1
-_TIMESTAMPS: Final = 6
-_PREVIOUS: Final = 7
-_FRESHNESS: Final = 15
+_PREVIOUS: Final = NUMBERS["previous"]
 
 
 def month_view(verified: Verified, bundle: bytes, *, auditor: bool = False) -> MonthView:
@@ -106,20 +104,14 @@ def seen_to_follow(view: MonthView, detail: str) -> MonthView:
 
 def _step(verified: Verified, step: Step) -> StepRow:
     """A step without what is true only at the time of verification, so that a later one gives an equal row."""
-    status, detail = step.status, step.detail
-    if step.number == _ROOTS and verified.trust is not None:
-        pinned, last = verified.trust.roots[0], verified.trust.roots[-1]
-        detail = f"trust root {pinned.version} of {pinned.document.origin} was pinned: {pinned.fingerprint}"
-        if last is not pinned:
-            detail += f"; it leads to trust root {last.version}: {last.fingerprint}"
-    elif step.number == _TIMESTAMPS:
-        for report in verified.signatories.to_come:
-            detail = detail.replace(f"; {said_to_come(report, verified.at)}", "")
-    elif step.number == _FRESHNESS:
-        predicate = verified.statement.predicate
-        status = "VERIFIED"
-        detail = f"issued {format_time(predicate.issued_at)}, expires {format_time(predicate.expires_at)}"
-    return StepRow(step.number, step.title, status, detail)
+    if step.name == "roots" and verified.trust is not None:
+        step = replace(step, sentences=tuple(said_of_chain(verified.trust.roots[0], verified.trust.roots[-1])))
+    elif step.name == "timestamps":
+        to_come = {said_to_come(report, verified.at) for report in verified.signatories.to_come}
+        step = replace(step, sentences=tuple(sentence for sentence in step.sentences if sentence not in to_come))
+    elif step.name == "freshness":
+        step = Step("freshness", "VERIFIED", (said_of_term(verified.statement.predicate),))
+    return StepRow(step.number, step.title, step.status, step.detail)
 
 
 def _lowest(verified: Verified) -> Iterator[LowestRow]:

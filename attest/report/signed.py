@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attest.attestation.keys import words_of
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.report.numbers import count, instant
 from attest.report.view.month import AuditorReport, FindingRow, RootRow, SignerRow
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from attest.attestation.steps import NUMBERS
 from attest.report.view.held import CoverageRow
 from attest.report.view.month import AuditorReport, CheckRow, MonthView
 from attest.report.view.rules import PolicyView, RuleView
-
-_RULES_STEP: Final = 14
 
 
 class Verdict(NamedTuple):
@@ -57,7 +56,7 @@ def verdict_of(view: MonthView) -> Verdict:
         steps=tuple(
             step.number
             for step in view.steps
-            if step.status == "NOT MET" and not (rules and step.number == _RULES_STEP)
+            if step.status == "NOT MET" and not (rules and step.number == NUMBERS["policy"])
         ),
         checks=tuple(row for row in view.checks if row.verdict == "NOT MET"),
         exceptions=tuple(report for report in view.reports if any(row.exception for row in report.findings)),

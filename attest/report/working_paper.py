@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from attest.attestation.statement import Coverage, Predicate
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.report.numbers import amount, count
 from attest.report.view.paper import AuditorView, RecordRow, TieLine, TieRow, WalletView
 from attest.reserves.records import CustodyConfirmation, Record

@@ -70,6 +70,11 @@ class Controlled(NamedTuple):
     contracts: tuple[ContractControl, ...]
     strangers: tuple[str, ...] = ()
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing that came back is available, so that only the statement speaks."""
+        return not (self.signed or self.confirmed or self.contracts)
+
 
 def recheck_control(
     records: Mapping[int, Record],

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attest.attestation.anchors import Sources
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.errors import AttestError
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, EvidenceTree
@@ -94,8 +94,8 @@ def test_a_line_without_a_reading_is_refused_where_no_record_is_withheld(
     # Who has the public edition alone cannot know, and is told how much nobody here can show.
     found = checked(exchange, invent, exchange.files)
     assert isinstance(found, Verified)
-    assert found.steps[11].status == "NOT CHECKED"
-    assert "of 34 records; shown is 0.00000000 of 1,000,000.00000000 BTC" in found.steps[11].detail
+    assert found.step("evidence").status == "NOT CHECKED"
+    assert "of 34 records; shown is 0.00000000 of 1,000,000.00000000 BTC" in found.step("evidence").detail
     (btc,) = (item for item in found.coverage if item.asset == "BTC")
     assert found.unchecked.of_coverage("BTC").amounts == (("BTC", "unavailable", 10**14),)
     assert not found.unchecked.of_coverage("ETH")
@@ -253,8 +253,8 @@ def test_what_only_a_custodian_says_counts_nowhere(forger: Forger) -> None:
     before = {item.asset: item.held_total for item in forger.exchange.verify().coverage}
     verified = forger.verified(lambda predicate: predicate.update(held=[held(record)]))
     assert {item.asset: item.held_total for item in verified.coverage} == before
-    assert "1 of 1 documents of custodians named by digest, which count nowhere" in verified.steps[11].detail
-    assert verified.steps[11].status == "VERIFIED"
+    assert "1 of 1 documents of custodians named by digest, which count nowhere" in verified.step("evidence").detail
+    assert verified.step("evidence").status == "VERIFIED"
     assert not verified.unchecked.leaves
 
 
@@ -336,7 +336,8 @@ def test_coins_of_one_custodian_by_its_word_and_by_readings_are_told(forger: For
 
     verified = forger.verified(state)
     assert (
-        "BTC of Keeper was read from chains too, and its document may be of the same coins" in verified.steps[11].detail
+        "BTC of Keeper was read from chains too, and its document may be of the same coins"
+        in verified.step("evidence").detail
     )
 
 
@@ -356,7 +357,7 @@ def test_what_is_withheld_of_a_line_is_told_beside_its_coverage(wallet: str, for
     for asset in ("BTC", "DUSD", "ETH"):
         hides = any(record["asset"] == asset and record["purpose"] == "customer" for record in hidden)
         assert bool(verified.unchecked.of_verdict(result.sources, asset)) == hides
-    told = verified.steps[11].detail
+    told = verified.step("evidence").detail
     assert f"not available here: {len(hidden) + 1} of {len(forger.records)} records; shown is" in told
 
 
@@ -416,7 +417,7 @@ def test_what_a_rule_takes_for_money_is_what_it_rests_on_too(forger: Forger) -> 
 
 def test_step_14_counts_apart_what_rests_on_what_was_not_checked(exchange: Exchange) -> None:
     without = {name: data for name, data in exchange.files.items() if name != PUBLIC_EVIDENCE}
-    said = exchange.verify(sources=Sources(without.get)).steps[14].detail
+    said = exchange.verify(sources=Sources(without.get)).step("policy").detail
     assert said.startswith("jp-psa-in-force (in force): 6 MET (not checked), 1 NOT APPLICABLE")
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.attestation.keys import PublicKey
 from attest.attestation.pack import MAX_PACK_BYTES, Pack
+from attest.attestation.steps import Step
 from attest.attestation.timestamp import parse_authorities
 from attest.attestation.trust import parse_root_file
-from attest.attestation.verify import Step, Verified, verify
+from attest.attestation.verified import Verified
+from attest.attestation.verify import verify
 from attest.documents import parse_time
 from attest.errors import AttestError
 
@@ -72,5 +74,5 @@ def read_pack(data: bytes, tell: Callable[[Step], None]) -> tuple[bytes, bytes]:
     try:
         return Pack.from_json(data, what="the pack", max_bytes=MAX_PACK_BYTES).files
     except AttestError as error:
-        tell(Step(0, "FAILED", error.message))
+        tell(Step("form", "FAILED", (error.message,)))
         raise

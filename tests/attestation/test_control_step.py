@@ -14,7 +14,7 @@ from btclib.b58 import prv_key_data_from_wif
 from btclib_wallet import bip322
 from cryptography.hazmat.primitives import serialization
 
-from attest.attestation.control_step import ControlStep, check_control
+from attest.attestation.control_step import check_control
 from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
 from attest.attestation.envelope import sign
 from attest.attestation.keys import PublicKey, Signer
@@ -22,13 +22,14 @@ from attest.attestation.segregation import wallet_rows
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
+from attest.attestation.steps import StepOutcome
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import Challenge, Confirmation
-from attest.reserves.control_recheck import signed_places
+from attest.reserves.control_recheck import Controlled, signed_places
 from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown, Value
 from attest.reserves.evidence import EvidenceTree
@@ -143,7 +144,7 @@ class Verifier:
         *records: Any,
         nonce: str | None = NONCE,
         keys: Mapping[str, Any] | None = None,
-    ) -> ControlStep:
+    ) -> StepOutcome[Controlled]:
         found = check_control(
             self.predicate(control, read),
             dict(enumerate((read, BLOCK, *records))),
@@ -151,8 +152,8 @@ class Verifier:
             custodians={VAULT: KEY.public} if keys is None else keys,
             exchange_keys=[self.exchange.signer.public],
         )
-        assert found is not None
-        return found
+        assert found.found is not None
+        return replace(found, found=found.found)
 
     def refused(self, control: str, read: BitcoinUtxos, *records: Any, **options: Any) -> str:
         with pytest.raises(VerificationError) as caught:
@@ -168,7 +169,7 @@ def verifier(exchange: Exchange) -> Verifier:
 def test_what_a_custodian_confirms_is_shown_as_its_word_and_no_signature(verifier: Verifier) -> None:
     found = verifier.check("custodian", reading(), confirmation(*EVERY))
     assert (found.open, found.unmet) == ((), False)
-    assert found.controlled.values["BTC"] == Value(held=1000, confirmed=1000)
+    assert found.found.values["BTC"] == Value(held=1000, confirmed=1000)
     assert verifier.refused("signature", reading(), confirmation(*EVERY)) == "control/line"
     assert verifier.refused("none", reading(), confirmation(*EVERY)) == "control/line"
 
@@ -191,19 +192,19 @@ def test_who_vouches_for_a_name_that_confirmed_nothing_learns_which_names_did(ve
 
 def test_signatures_that_are_not_at_hand_are_not_counted_as_none(verifier: Verifier) -> None:
     found = check_control(verifier.predicate("signature", reading()), {}, nonce=None, custodians={}, exchange_keys=())
-    assert found is not None
-    assert found.said == (
-        "the statement says that 1 of 1 balances lie wholly at addresses that signed, and that custodians confirmed 0",
-    )
     assert found.open == ("the signatures are not at hand",)
-    (signed, shares) = verifier.check("none", reading(), proof(0)).said[:2]
+    assert found.sentences == (
+        "the statement says that 1 of 1 balances lie wholly at addresses that signed, and that custodians confirmed 0",
+        *found.open,
+    )
+    (signed, shares) = verifier.check("none", reading(), proof(0)).sentences[:2]
     assert signed.startswith("1 addresses signed a challenge not older than 31 days before the snapshot; 0 of 1 ")
     assert shares == "of the customers' coins, keys signed for 50.00 % of BTC"
 
 
 def test_the_tables_do_not_pass_the_word_of_a_key_that_nobody_vouched_for(verifier: Verifier) -> None:
     for keys, told in (({}, True), ({VAULT: KEY.public}, False)):
-        found = verifier.check("custodian", reading(), confirmation(*EVERY), keys=keys).controlled
+        found = verifier.check("custodian", reading(), confirmation(*EVERY), keys=keys).found
         wallets = wallet_rows({0: reading()}, found.controls)
         verified = replace(verifier.exchange.verify(), controlled=found, wallets=wallets)
         assert ("a custodian's confirmation, not checked" in wallets_table(verified)) is told
@@ -214,22 +215,22 @@ def test_the_tables_do_not_pass_the_word_of_a_key_that_nobody_vouched_for(verifi
 def test_a_word_on_which_no_line_rests_is_said_and_leaves_nothing_open(verifier: Verifier) -> None:
     found = verifier.check("none", reading(), confirmation(0), keys={})
     assert (found.open, found.unmet) == ((), True)
-    assert found.said[-1].endswith("nobody here vouched for it")
+    assert found.sentences[-1].endswith("nobody here vouched for it")
 
 
 def test_an_address_that_signed_and_was_confirmed_counts_once_as_signed(verifier: Verifier) -> None:
     proofs = [proof(number) for number in EVERY]
     found = verifier.check("signature", reading(), *proofs, confirmation(*EVERY))
-    assert found.controlled.values["BTC"] == Value(held=1000, signed=1000)
+    assert found.found.values["BTC"] == Value(held=1000, signed=1000)
     mixed = verifier.check("custodian", reading(), *proofs[:2], confirmation(1, 2, 3, 4))
-    assert mixed.controlled.values["BTC"] == Value(held=1000, signed=800, confirmed=200)
-    assert mixed.controlled.confirmed == 3
+    assert mixed.found.values["BTC"] == Value(held=1000, signed=800, confirmed=200)
+    assert mixed.found.confirmed == 3
 
 
 def test_the_value_signed_for_is_told_also_where_the_line_says_none(verifier: Verifier) -> None:
     found = verifier.check("none", reading(None), proof(1), proof(3))
-    assert found.controlled.values["BTC"] == Value(held=1000, signed=360)
-    assert any("keys signed for 36.00 % of BTC" in sentence for sentence in found.said)
+    assert found.found.values["BTC"] == Value(held=1000, signed=360)
+    assert any("keys signed for 36.00 % of BTC" in sentence for sentence in found.sentences)
     assert found.unmet
 
 
@@ -329,9 +330,9 @@ def test_a_sample_stands_for_the_rest_and_never_for_a_signature(verifier: Verifi
     assert 1 <= len(numbers) < len(AMOUNTS)
     found = verifier.check("signature", read, record, *(proof(number) for number in numbers))
     signed = sum(AMOUNTS[number] for number in numbers)
-    assert found.controlled.values["BTC"] == Value(held=1000, signed=signed, sampled=1000 - signed)
+    assert found.found.values["BTC"] == Value(held=1000, signed=signed, sampled=1000 - signed)
     assert (found.open, found.unmet) == ((), False)
-    assert any("81.00 %" in sentence and record.sample.reading_root.hex() in sentence for sentence in found.said)
+    assert any("81.00 %" in sentence and record.sample.reading_root.hex() in sentence for sentence in found.sentences)
 
 
 def test_a_sample_whose_nonce_or_reading_the_verifier_does_not_know_is_left_open(verifier: Verifier) -> None:
@@ -350,7 +351,7 @@ def test_a_custodian_confirms_what_was_drawn(verifier: Verifier) -> None:
     numbers = drawn(reading(), record)
     found = verifier.check("custodian", reading(), record, confirmation(*numbers))
     confirmed = sum(AMOUNTS[number] for number in numbers)
-    assert found.controlled.values["BTC"] == Value(held=1000, confirmed=confirmed, sampled=1000 - confirmed)
+    assert found.found.values["BTC"] == Value(held=1000, confirmed=confirmed, sampled=1000 - confirmed)
 
 
 def test_a_drawn_address_left_unsigned_and_a_sample_without_its_record_cover_nothing(verifier: Verifier) -> None:

@@ -16,7 +16,8 @@ from attest.attestation.bundle import Bundle
 from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.verify import Step, Verified
+from attest.attestation.steps import Step
+from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError

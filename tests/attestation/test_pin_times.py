@@ -13,7 +13,7 @@ import pytest
 from attest.attestation.anchors import Sources
 from attest.attestation.config import Ledger, read_config
 from attest.attestation.pin_times import refuse_far_pins, state_pins
-from attest.attestation.verify import Step
+from attest.attestation.steps import Step
 from attest.documents import format_time, parse_time
 from attest.errors import AttestError, MalformedError
 from attest.periods import ends_somewhere

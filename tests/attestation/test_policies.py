@@ -17,7 +17,8 @@ from attest.attestation.documents import read_contracts, read_prices
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import policy_file_name, read_policies
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import Files, Verified
+from attest.attestation.verified import Verified
+from attest.attestation.verify import Files
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.errors import MalformedError
@@ -60,7 +61,7 @@ def test_the_demo_exchange_meets_the_law_in_force_and_the_draft_with_insurance_f
     assert (reserve.verdict, reserve.authority_status) == ("MET", "tool_example")
     assert reserve.figure("insurance credit") == 1_000_000_000
     assert (reserve.deciding.required, int(reserve.deciding.available)) == (2_000_000_000, 2_037_654_312)
-    step = verified.steps[14]
+    step = verified.step("policy")
     assert (step.status, "not law" in step.detail, verified.adverse) == ("VERIFIED", True, False)
 
 
@@ -68,8 +69,8 @@ def test_without_insurance_the_reserve_is_short_of_so_many_yen_and_the_month_is_
     verified = uninsured.verify()
     reserve = results(verified, OWN)["jpx.reserve"]
     assert (reserve.verdict, reserve.deciding.shortfall) == ("NOT_MET", 962_345_688)
-    assert (verified.steps[14].status, verified.adverse) == ("NOT MET", True)
-    assert "the exchange's own rules" in verified.steps[14].detail
+    assert (verified.step("policy").status, verified.adverse) == ("NOT MET", True)
+    assert "the exchange's own rules" in verified.step("policy").detail
     assert uninsured.outcome.verified.adverse
     assert uninsured.outcome.bundle.exists()
 
@@ -80,8 +81,8 @@ def without(exchange: Exchange, *names: str) -> Files:
 
 def test_a_rule_set_of_this_release_needs_no_file_and_another_is_not_checked_without(uninsured: Exchange) -> None:
     shipped = [policy_file_name(name) for name in ("jp-psa-in-force", "jp-reserve-draft")]
-    assert uninsured.verify(sources=Sources(without(uninsured, *shipped))).steps[14].status == "NOT MET"
-    step = uninsured.verify(sources=Sources(without(uninsured, policy_file_name(OWN)))).steps[14]
+    assert uninsured.verify(sources=Sources(without(uninsured, *shipped))).step("policy").status == "NOT MET"
+    step = uninsured.verify(sources=Sources(without(uninsured, policy_file_name(OWN)))).step("policy")
     assert (step.status, f"the file of {OWN} is not beside the bundle" in step.detail) == ("NOT CHECKED", True)
 
 
@@ -123,7 +124,7 @@ def test_figures_that_were_changed_give_another_verdict(uninsured: Exchange) -> 
 
 def test_rules_under_the_name_of_a_rule_set_are_not_taken_for_it(uninsured: Exchange) -> None:
     bundle = uninsured.resigned(lambda value: policy_of(value, OWN).update(id="template"))
-    step = uninsured.verify(bundle).steps[14]
+    step = uninsured.verify(bundle).step("policy")
     assert (step.status, "the file of template is not beside the bundle" in step.detail) == ("NOT CHECKED", True)
     data = uninsured.files[policy_file_name(OWN)]
     files = {**uninsured.files, policy_file_name("template"): data}

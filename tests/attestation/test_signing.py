@@ -17,6 +17,7 @@ from attest.attestation.keys import PublicKey
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.signers import token_key
 from attest.attestation.signing import missing_signatures
+from attest.attestation.steps import StepName
 from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.attestation.verify import verify
 from attest.canonical import dumps
@@ -64,6 +65,9 @@ def write_root(folder: Path, version: int, roles: Any, key: PublicKey | None = N
     return envelope
 
 
+OF_KEYS: tuple[StepName, ...] = ("roots", "signatures", "thresholds")
+
+
 def configure(folder: Path, *lines: str) -> None:
     replace(folder / "attest.toml", OLD_KEY, "\n".join(lines))
 
@@ -89,10 +93,10 @@ def test_a_token_signs_a_month_that_the_others_sign_later(
     asked: list[str] = []
     outcome = run(folder, nodes, inputs=MonthInputs(SECRET, lambda name: asked.append(name) or PIN))
     assert set(asked) == {"pin"}
-    steps = outcome.verified.steps
-    assert [steps[number].status for number in (1, 2, 3)] == ["VERIFIED", "VERIFIED", "NOT CHECKED"]
-    assert "exchange 1, 2 needed (trust root 2)" in steps[3].detail
-    assert missing_signatures(outcome.verified.signatories, outcome.verified.trust) == {"exchange": 1, "auditor": 1}
+    verified = outcome.verified
+    assert [verified.step(name).status for name in OF_KEYS] == ["VERIFIED", "VERIFIED", "NOT CHECKED"]
+    assert "exchange 1, 2 needed (trust root 2)" in verified.step("thresholds").detail
+    assert missing_signatures(verified.signatories, verified.trust) == {"exchange": 1, "auditor": 1}
 
     bundle = parse_bundle(outcome.bundle.read_bytes())
     anchors = Anchors.pinned(first)
@@ -102,7 +106,7 @@ def test_a_token_signs_a_month_that_the_others_sign_later(
         assert caught.value.code == "signature/threshold"
         bundle = with_signature(bundle, signer(name), ())
     found = verify(bundle.to_bytes(), anchors, now=NOW)
-    assert [found.steps[number].status for number in (1, 2, 3)] == ["VERIFIED"] * 3
+    assert [found.step(name).status for name in OF_KEYS] == ["VERIFIED"] * 3
     assert missing_signatures(found.signatories, found.trust) == {}
 
 
@@ -110,7 +114,10 @@ def test_a_month_that_needs_no_more_signatures_has_its_threshold_verified(folder
     write_root(folder, 1, {"root": ("ab", 2), "exchange": ("xy", 1)})
     configure(folder, 'exchange = "file:keys/x.pem"', 'trust_root = "trust/1.root.json"')
     verified = run(folder, nodes).verified
-    assert (verified.steps[3].status, missing_signatures(verified.signatories, verified.trust)) == ("VERIFIED", {})
+    assert (verified.step("thresholds").status, missing_signatures(verified.signatories, verified.trust)) == (
+        "VERIFIED",
+        {},
+    )
 
 
 def test_a_month_follows_one_that_a_key_signed_which_was_withdrawn_since(folder: Path, nodes: dict[str, str]) -> None:
@@ -137,7 +144,7 @@ def test_a_month_follows_one_that_a_key_signed_which_was_withdrawn_since(folder:
     replace(folder / "attest.toml", "trust/1.root.json", "trust/2.root.json")
     second = run(folder, nodes, "2026-11", now=december)
     assert second.verified.statement.predicate.previous == first.verified.digest
-    assert second.verified.steps[7].status == "VERIFIED"
+    assert second.verified.step("previous").status == "VERIFIED"
 
 
 def test_a_run_is_refused_before_it_reads_what_its_key_could_not_sign(folder: Path) -> None:

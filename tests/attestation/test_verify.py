@@ -9,12 +9,12 @@ import pytest
 
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.control_step import ControlStep
 from attest.attestation.keys import Signer
 from attest.attestation.policies import PolicyFile, verdicts
 from attest.attestation.segregation import segregation
 from attest.attestation.statement import Statement
-from attest.attestation.verify import TITLES, Step, verify
+from attest.attestation.steps import TITLES, Step, StepOutcome
+from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
@@ -110,7 +110,7 @@ def test_each_step_says_what_it_found(exchange: Exchange, *, at_hand: bool) -> N
     assert said.pop(5) == f"statement {verified.digest.hex()}"
     assert verified.digest == sha256(exchange.payload).digest()
     assert said == {number: texts[not at_hand] for number, texts in SAID.items()}
-    assert [step.title for step in told] == list(TITLES)
+    assert [step.title for step in told] == list(TITLES.values())
 
 
 def test_one_key_is_enough_where_the_caller_says_no_more(exchange: Exchange) -> None:
@@ -128,9 +128,8 @@ def test_a_figure_is_rechecked_where_all_behind_it_was_recomputed(exchange: Exch
 def test_a_later_statement_names_the_one_before_it_which_was_not_given(exchange: Exchange) -> None:
     change = {"sequence": 3, "previous": "ab" * 32}
     verified = exchange.verify(exchange.resigned(lambda value: value["predicate"].update(change)))
-    assert verified.steps[7] == (
-        7, "NOT CHECKED", f"statement 3 follows {'ab' * 32}, which was not given"
-    )  # fmt: skip
+    left = f"statement 3 follows {'ab' * 32}, which was not given"
+    assert verified.step("previous") == Step("previous", "NOT CHECKED", (left,))
 
 
 def test_what_was_not_handed_over_is_not_checked(exchange: Exchange) -> None:
@@ -144,8 +143,8 @@ def test_a_file_that_is_missing_hides_no_other_that_was_changed(exchange: Exchan
     changed = {name: exchange.files[name] + b" " for name in others}
     assert exchange.failing_step(sources=Sources(changed.get)) == (9, "subject/digest")
     one_away = exchange.verify(sources=Sources({name: exchange.files[name] for name in (first, others[-1])}.get))
-    assert one_away.steps[9].status == "NOT CHECKED"
-    assert one_away.steps[9].detail.endswith(f"lead to the root; not beside the bundle: {others[0]}")
+    assert one_away.step("files").status == "NOT CHECKED"
+    assert one_away.step("files").detail.endswith(f"lead to the root; not beside the bundle: {others[0]}")
 
 
 def test_withheld_records_leave_the_recheck_unfinished(exchange: Exchange) -> None:
@@ -170,14 +169,14 @@ def test_the_auditors_edition_is_used_where_it_is_at_hand(exchange: Exchange) ->
 
 def test_an_expired_statement_is_verified_but_not_met(exchange: Exchange) -> None:
     late = exchange.verify(now=NOW + timedelta(days=46))
-    assert late.steps[15].status == "NOT MET"
+    assert late.step("freshness").status == "NOT MET"
     assert late.adverse
-    assert late.steps[15].detail == "at 2026-12-18T03:10:00Z the statement expired"
-    early = exchange.verify(now=NOW - timedelta(seconds=1)).steps[15]
-    assert early == (15, "NOT MET", "at 2026-11-02T03:09:59Z the statement is not yet issued")
+    assert late.step("freshness").detail == "at 2026-12-18T03:10:00Z the statement expired"
+    early = exchange.verify(now=NOW - timedelta(seconds=1)).step("freshness")
+    assert early == Step("freshness", "NOT MET", ("at 2026-11-02T03:09:59Z the statement is not yet issued",))
     last = NOW + timedelta(days=45)
-    assert exchange.verify(now=last - timedelta(seconds=1)).steps[15].status == "VERIFIED"
-    assert exchange.verify(now=last).steps[15].detail == "at 2026-12-17T03:10:00Z the statement expired"
+    assert exchange.verify(now=last - timedelta(seconds=1)).step("freshness").status == "VERIFIED"
+    assert exchange.verify(now=last).step("freshness").detail == "at 2026-12-17T03:10:00Z the statement expired"
 
 
 def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
@@ -187,15 +186,17 @@ def test_a_shortfall_is_verified_and_adverse(exchange: Exchange) -> None:
     verified = exchange.verify(exchange.resigned(shrink), sources=Sources())
     assert verified.adverse
     assert [item.asset for item in verified.coverage if not item.met] == ["JPY"]
-    assert verified.steps[14].status == "NOT MET"
-    assert "jp-psa-in-force (in force): 4 MET (not checked), 2 NOT MET, 1 NOT APPLICABLE" in verified.steps[14].detail
+    assert verified.step("policy").status == "NOT MET"
+    assert (
+        "jp-psa-in-force (in force): 4 MET (not checked), 2 NOT MET, 1 NOT APPLICABLE" in verified.step("policy").detail
+    )
     assert [item.policy.id for item in verified.evaluations] == ["jp-psa-in-force", "jp-reserve-draft"]
 
     def without_policies(value: Any) -> None:
         value["predicate"]["policies"] = []
 
     verified = exchange.verify(exchange.resigned(without_policies))
-    assert verified.steps[14] == (14, "NOT CHECKED", "the statement evaluates no policy")
+    assert verified.step("policy") == Step("policy", "NOT CHECKED", ("the statement evaluates no policy",))
     assert verified.evaluations == ()
 
 
@@ -388,16 +389,27 @@ def with_own_policy(exchange: Exchange) -> tuple[bytes, dict[str, bytes]]:
 
 def test_rules_that_the_exchange_wrote_are_called_its_own_and_need_their_file(exchange: Exchange) -> None:
     bundle, files = with_own_policy(exchange)
-    step = exchange.verify(bundle, sources=Sources(files.get)).steps[14]
+    step = exchange.verify(bundle, sources=Sources(files.get)).step("policy")
     said = "own (not law: an example of attest, the exchange's own rules): 1 MET, 2 NOT APPLICABLE"
-    assert step == (14, "VERIFIED", said)
+    assert step == Step("policy", "VERIFIED", (said,))
     without = exchange.verify(bundle, sources=Sources(exchange.files.get))
-    assert without.steps[14] == (14, "NOT CHECKED", "the file of own is not beside the bundle")
+    assert without.step("policy") == Step("policy", "NOT CHECKED", ("the file of own is not beside the bundle",))
+
+
+def hear_control(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What step 13 is given, in the place of which nothing is found."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(*_: Any, **known: Any) -> StepOutcome[None]:
+        heard.append(known)
+        return StepOutcome(None, ())
+
+    monkeypatch.setattr("attest.attestation.verify.check_control", hear)
+    return heard
 
 
 def test_control_is_judged_by_what_the_caller_knows(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[dict[str, Any]] = []
-    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
+    heard = hear_control(monkeypatch)
     vault = Signer.generate("ed25519").public
     exchange.verify(known=Known(nonce="5a" * 16, custodians={"Vault": vault}))
     exchange.verify()
@@ -421,10 +433,10 @@ def test_what_proofs_of_control_show_is_told(
     assert len(plain.wallets) == 7
     counted = {index: "signature" for row in plain.wallets for index in row.records}
     found = Controlled(1, frozenset(), 9, (), counted, {}, 0, None, reading_seen=True, contracts=())  # type: ignore[arg-type]
-    step = ControlStep(found, ("one signed", "another too"), unfinished, unmet)
+    step = StepOutcome(found, ("one signed", "another too", *unfinished), unfinished, unmet)
     monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **__: step)
     verified = exchange.verify()
-    assert verified.steps[13] == (13, status, "; ".join(("one signed", "another too", *unfinished)))
+    assert verified.step("control") == Step("control", status, ("one signed", "another too", *unfinished))
     assert verified.controlled is found
     assert verified.adverse == unmet
     assert {row.control for row in verified.wallets if row.purpose != "own"} == {"signature"}
@@ -441,23 +453,21 @@ def test_nodes_are_asked_for_the_records_at_hand_and_what_they_leave_is_told(exc
     verified = exchange.verify(sources=Sources(exchange.files.get, ask=ask))
     assert heard == [(verified.statement.predicate, 33)]
     said = "the node mine has the pinned block, and says the same of 6 balances"
-    assert verified.steps[12] == (12, "NOT CHECKED", f"{said}; no node was asked about {bitcoin}")
+    assert verified.step("nodes") == Step("nodes", "NOT CHECKED", (said, f"no node was asked about {bitcoin}"))
     both = exchange.verify(
         sources=Sources(exchange.files.get, ask=lambda *_: [(ethereum, "mine", 6), (bitcoin, "other", 4)])
     )
-    assert both.steps[12] == (12, "VERIFIED", f"{said}; {said.replace('mine', 'other').replace('6', '4')}")
+    assert both.step("nodes") == Step("nodes", "VERIFIED", (said, said.replace("mine", "other").replace("6", "4")))
     none = exchange.verify(sources=Sources(exchange.files.get, ask=lambda *_: []))
-    assert none.steps[12] == (12, "NOT CHECKED", f"no node was asked about {bitcoin}, {ethereum}")
+    assert none.steps[12] == Step("nodes", "NOT CHECKED", (f"no node was asked about {bitcoin}, {ethereum}",))
 
 
 def test_a_node_that_does_not_answer_is_told_of_and_fails_nothing(exchange: Exchange) -> None:
     def ask(*_: Any) -> Any:
         raise UnavailableError("node/unreachable", "the node mine does not answer")
 
-    assert exchange.verify(sources=Sources(exchange.files.get, ask=ask)).steps[12] == (
-        12,
-        "NOT CHECKED",
-        "the node mine does not answer",
+    assert exchange.verify(sources=Sources(exchange.files.get, ask=ask)).step("nodes") == Step(
+        "nodes", "NOT CHECKED", ("the node mine does not answer",)
     )
 
 
@@ -470,10 +480,11 @@ def test_trees_that_are_built_again_are_of_the_statements_month_and_of_all_its_a
         return trees
 
     said = "the ledger leads to the trees of all 4 assets"
-    assert exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).steps[10] == (10, "VERIFIED", said)
+    found = exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).step("inclusion")
+    assert found == Step("inclusion", "VERIFIED", (said,))
     both = exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild), known=Known(proof=exchange.proof()))
-    assert both.steps[10].status == "VERIFIED"
-    assert both.steps[10].detail.startswith(f"{said}; account ")
+    assert both.step("inclusion").status == "VERIFIED"
+    assert both.step("inclusion").detail.startswith(f"{said}; account ")
     assert (len(both.holdings), periods) == (4, ["2026-10", "2026-10"])
     assert exchange.failing_step(sources=Sources(exchange.files.get, rebuild=lambda _: trees[1:])) == (
         10,
@@ -488,13 +499,11 @@ def test_a_ledger_that_cannot_be_reached_leaves_open_what_a_proof_shows_of_one_a
     def rebuild(_: str) -> Any:
         raise UnavailableError("ledger/unreachable", "the ledger does not answer")
 
-    assert exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).steps[10] == (
-        10,
-        "NOT CHECKED",
-        "the ledger does not answer",
+    assert exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild)).step("inclusion") == Step(
+        "inclusion", "NOT CHECKED", ("the ledger does not answer",)
     )
     both = exchange.verify(sources=Sources(exchange.files.get, rebuild=rebuild), known=Known(proof=exchange.proof()))
-    assert both.steps[10].status == "NOT CHECKED"
+    assert both.step("inclusion").status == "NOT CHECKED"
     assert len(both.holdings) == 4
 
 
@@ -508,10 +517,10 @@ def test_a_month_follows_the_one_that_is_given(exchange: Exchange) -> None:
     before = exchange.resigned(lambda value: value["predicate"].update(fields))
     digest = sha256(parse_bundle(before).envelope.payload).hexdigest()
     later = exchange.resigned(lambda value: value["predicate"].update(sequence=1, previous=digest))
-    assert exchange.verify(later, known=Known(previous=before)).steps[7] == (
-        7,
+    assert exchange.verify(later, known=Known(previous=before)).step("previous") == Step(
+        "previous",
         "VERIFIED",
-        "statement 1 follows statement 0 of 2026-09, whose own signatures are for `attest history check`",
+        ("statement 1 follows statement 0 of 2026-09, whose own signatures are for `attest history check`",),
     )
     assert exchange.failing_step(later, known=Known(previous=exchange.bundle))[0] == 7
 
@@ -519,8 +528,7 @@ def test_a_month_follows_the_one_that_is_given(exchange: Exchange) -> None:
 def test_a_custodian_is_neither_a_root_nor_an_exchange_key_of_the_trust_root(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[Any] = []
-    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **known: heard.append(known))
+    heard = hear_control(monkeypatch)
     times = {"issuedAt": "2026-10-01T00:00:00Z", "expiresAt": "2027-10-01T00:00:00Z"}
     pinned = root(1, {"root": ("ab", 2), "exchange": ("xy", 1), "auditor": ("u", 1)}, "ab", **times)
     bundle = signed_bundle(exchange.payload, signer("x"))
@@ -535,7 +543,7 @@ def test_no_other_payload_type_is_read_however_it_sorts(kind: str, exchange: Exc
 
 def test_of_two_keys_one_or_both_may_be_asked_for(exchange: Exchange) -> None:
     two = [exchange.signer.public, signer("x").public]
-    assert exchange.verify(anchors=Anchors.keys(two)).steps[3].status == "VERIFIED"
+    assert exchange.verify(anchors=Anchors.keys(two)).step("thresholds").status == "VERIFIED"
     assert exchange.failing_step(anchors=Anchors.keys(two, threshold=2)) == (3, "signature/threshold")
 
 
@@ -546,4 +554,4 @@ def test_a_file_beside_the_bundle_that_is_no_evidence_is_not_read_as_such(exchan
         )
 
     files = {**exchange.files, "a-letter.txt": b"dear customers"}
-    assert exchange.verify(exchange.resigned(add), sources=Sources(files.get)).steps[9].status == "VERIFIED"
+    assert exchange.verify(exchange.resigned(add), sources=Sources(files.get)).step("files").status == "VERIFIED"

@@ -192,7 +192,7 @@ def test_a_node_that_does_not_answer_leaves_step_12_open(attest: Any, public: Pa
     def silent(*_: Any) -> Any:
         raise UnavailableError("node/unreachable", "the node does not answer")
 
-    step = exchange.verify(sources=Sources(exchange.files.get, ask=silent)).steps[12]
+    step = exchange.verify(sources=Sources(exchange.files.get, ask=silent)).step("nodes")
     assert (step.status, step.detail) == ("NOT CHECKED", "the node does not answer")
     code, found = verify(attest, public, exchange, "eip155:5=http://127.0.0.1:1")
     assert (code, found["error"]["code"]) == (3, "evidence/chain")

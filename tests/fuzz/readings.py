@@ -22,8 +22,8 @@ from attest.attestation.anchors import Sources
 from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
 from attest.attestation.stated import reserve_lines
-from attest.attestation.verify import Step
-from attest.cli.known import Asking
+from attest.attestation.steps import Step
+from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.reserves import token_slot
@@ -290,6 +290,6 @@ class Conversations:
 
     def _verified(self, urls: Sequence[str]) -> Any:
         steps: list[Step] = []
-        asking = Asking(dict(zip((BITCOIN, ETHEREUM), urls, strict=True)))
+        asking = asking_of(dict(zip((BITCOIN, ETHEREUM), urls, strict=True)))
         self.exchange.verify(sources=Sources(self.exchange.files.get, ask=asking), tell=steps.append)
         return steps

@@ -63,6 +63,7 @@ TARGETS = {
         "nodes/test_window.py::test_a_window_that_the_evidence_does_not_have_fails",
         "nodes/test_window.py::test_the_tables_say_where_it_was_lowest_and_what_nobody_could_recompute",
     ),
+    "attest/attestation/steps.py": ("attestation/test_verify.py", "test_protocol.py"),
     "attest/attestation/signatories.py": ("attacks/test_signatories.py", "attestation/test_verify.py"),
     "attest/merkle.py": ("test_merkle.py", "liabilities/test_tree.py", "test_protocol.py"),
 }

@@ -23,8 +23,9 @@ from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
 from attest.attestation.monthly import MonthInputs
+from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import Step, verify
+from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.cli.render import not_met_text
 from attest.demo import exchange as demo
@@ -132,7 +133,7 @@ def test_a_full_round_shows_everything_under_control(signed: Round, tmp_path: Pa
     assert counted(add_signatures(control, signed.signatures)) == (total, 0)
     outcome = signed.run(control)
     assert {line.control for line in outcome.verified.statement.predicate.reserves} == {"signature"}
-    step = outcome.verified.steps[13]
+    step = outcome.verified.step("control")
     assert (step.status, step.detail.startswith(f"{total} addresses signed")) == ("VERIFIED", True)
     assert not outcome.verified.adverse
 
@@ -160,7 +161,7 @@ def test_a_wallet_without_a_signature_is_said_and_not_met(signed: Round, tmp_pat
     outcome = signed.run(control)
     lines = outcome.verified.statement.predicate.reserves
     assert {(line.asset, line.storage) for line in lines if line.control == "none"} == {("ETH", "hot"), ("DUSD", "hot")}
-    assert outcome.verified.steps[13].status == "NOT MET"
+    assert outcome.verified.step("control").status == "NOT MET"
     assert outcome.verified.adverse
     assert not_met_text(outcome.verified).startswith("NOT MET  control proofs: ")
 
@@ -343,7 +344,7 @@ def test_an_address_of_two_wallets_signs_once_and_shows_what_is_published_there(
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     key = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "").public
     public = verify(outcome.bundle.read_bytes(), Anchors.keys([key]), now=NOW, sources=Sources(files.get))
-    assert public.steps[13].detail.startswith("1 addresses signed")
+    assert public.step("control").detail.startswith("1 addresses signed")
 
 
 @pytest.mark.parametrize("fields", [{"public": False}, {"public": False, "id": "renamed"}])
@@ -354,7 +355,7 @@ def test_the_address_of_a_wallet_hidden_after_the_challenge_is_not_published(
     add_signatures(control, signed.signatures)
     address = next(wallet.address for wallet in signed.config.wallets if wallet.id == "eth-cold") or ""
     outcome = signed.run(control, config=with_wallet(signed.config, "eth-cold", fields))
-    assert outcome.verified.steps[13].status == "VERIFIED"
+    assert outcome.verified.step("control").status == "VERIFIED"
     assert address.lower().encode() not in (outcome.publication / PUBLIC_EVIDENCE).read_bytes().lower()
 
 
@@ -365,7 +366,7 @@ def test_the_folder_of_a_month_with_signatures_can_be_read_again(signed: Round, 
     config = with_wallet(signed.config, "eth-cold", {"public": False})
     shutil.copytree(signed.run(control, config=config).private, tmp_path / "month")
     outcome = signed.run(control if again else None, config=config, read=tmp_path / "month")
-    assert outcome.verified.steps[13].status == ("VERIFIED" if again else "NOT CHECKED")
+    assert outcome.verified.step("control").status == ("VERIFIED" if again else "NOT CHECKED")
 
 
 def test_a_name_with_a_dot_is_not_taken_for_a_shorter_one(signed: Round, tmp_path: Path) -> None:
@@ -424,8 +425,8 @@ def test_signatures_that_came_later_count_with_the_earlier_ones(signed: Round, t
     late = [path for path in signed.signatures if path.name.startswith("eth-hot-")]
     add_signatures(first, [path for path in signed.signatures if path not in late])
     add_signatures(second, signed.signatures)
-    assert signed.run(first).verified.steps[13].status == "NOT MET"
-    step = signed.run((first, second)).verified.steps[13]
+    assert signed.run(first).verified.step("control").status == "NOT MET"
+    step = signed.run((first, second)).verified.step("control")
     assert step.status == "VERIFIED"
     assert step.detail.endswith(f"nonces: {NONCE}")  # an auditor compares it with what they drew
 

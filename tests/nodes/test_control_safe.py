@@ -22,8 +22,9 @@ from attest.attestation import reserves as month_reserves
 from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.evidence import EvidenceFolder, open_evidence
 from attest.attestation.monthly import read_signer
+from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import Step, verify
+from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.cli import main
 from attest.errors import VerificationError

@@ -26,8 +26,10 @@ from attest.attestation.evidence import check_evidence, open_evidence
 from attest.attestation.keys import Signer
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
+from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import Step, Verified, verify
+from attest.attestation.verified import Verified
+from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.cli import main
 from attest.cli.render import coverage_document, coverage_table, windows_document
@@ -551,7 +553,7 @@ def test_the_auditor_compares_the_nonce_that_it_drew(dressed: Published) -> None
     for chain, window in verified.rechecked.windows.items():
         drawn = ", ".join(str(block.height) for block in window.blocks)
         said = f"{chain} also read at {drawn}, which the nonce {NONCE} draws out of 28 blocks before and 9 after"
-        assert said in verified.steps[11].detail
+        assert said in verified.step("evidence").detail
     with pytest.raises(VerificationError, match=f"drawn by the nonce {NONCE}, the auditor drew {'00' * 32}") as caught:
         dressed.verify(*dressed.forge(), lambda _: None, "00" * 32)
     assert caught.value.code == "recheck/window"
@@ -576,7 +578,7 @@ def test_a_window_that_the_evidence_does_not_have_fails(dressed: Published) -> N
 
     assert dressed.failing(without) == (11, "recheck/window")
     verified = dressed.verify(*dressed.forge(without, auditor=False), lambda _: None)
-    assert verified.steps[11].status == "NOT CHECKED"
+    assert verified.step("evidence").status == "NOT CHECKED"
     assert verified.adverse
 
 
@@ -593,7 +595,7 @@ def test_outputs_at_a_script_that_nothing_shows_to_be_the_wallets_are_not_taken_
         item["amount"] = str(OWN["BTC"] + BORROWED["BTC"])
 
     verified = dressed.verify(*dressed.forge(whale, more), lambda _: None)
-    assert verified.steps[11].status == "NOT CHECKED"
+    assert verified.step("evidence").status == "NOT CHECKED"
     assert "BTC" not in verified.rechecked.windows[BITCOIN].lowest
     assert verified.unchecked.of_coverage("BTC").lowest == ("BTC",)
     assert not verified.unchecked.of_coverage("ETH")
@@ -759,7 +761,7 @@ def test_signatures_are_counted_for_the_pin_alone(world: World, tmp_path: Path) 
     (tmp_path / "eth-cold-0001.sig").write_text("0x" + signature.removeprefix("0x"), encoding="utf-8")
     add_signatures(tmp_path / "c", [tmp_path / "eth-cold-0001.sig"])
     verified = world.run(folder, control=(tmp_path / "c",)).verified
-    assert "not at hand" not in verified.steps[13].detail
+    assert "not at hand" not in verified.step("control").detail
     predicate = verified.statement.predicate
     said = {(line.asset, line.purpose, line.control, line.wallets) for line in predicate.reserves}
     assert {("ETH", "customer", "signature", 1), ("DUSD", "customer", "signature", 1)} <= said

@@ -18,7 +18,7 @@ from attest.attestation.anchors import Anchors
 from attest.attestation.history import check_history
 from attest.attestation.statement import coverage
 from attest.attestation.trust import parse_root_file
-from attest.attestation.verify import Verified, with_signatures
+from attest.attestation.verified import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
 from attest.report.held import _MAIN_NETWORKS
@@ -481,7 +481,7 @@ def test_a_report_that_is_dated_later_is_not_there_until_then() -> None:
     name = "v2 report of a time to come"
     month = drawn(name)
     assert len(month.verified.signatories.to_come) == 1
-    assert "does not count" in month.verified.steps[6].detail
+    assert "does not count" in month.verified.step("timestamps").detail
     assert "does not count" not in month.view.steps[6].detail
     assert month.view.reports == ()
     assert moved(name, timedelta(seconds=-30)) == month.view

@@ -19,7 +19,7 @@ import pytest
 from attest.amounts import MAX_AMOUNT
 from attest.attestation.findings import Finding
 from attest.attestation.history import History
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.errors import UnavailableError
 from attest.report.history import tables
 from attest.report.history.series import MonthRow, Series

@@ -11,9 +11,9 @@ import pytest
 
 from attest.attestation.segregation import CheckVerdict, WalletControl
 from attest.attestation.statement import HeldLevel
+from attest.attestation.steps import TITLES, Status
 from attest.attestation.trust import RoleName
 from attest.attestation.unchecked import Why
-from attest.attestation.verify import TITLES, Status
 from attest.policy.inputs import CoverForm, DeclarationKind
 from attest.policy.model import Rule
 from attest.policy.results import Verdict

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.attestation.keys import PublicKey
+from attest.attestation.steps import Step
 from attest.attestation.trust import parse_root_file
-from attest.attestation.verify import Step, verify
+from attest.attestation.verify import verify
 from attest.documents import parse_time
 from attest.errors import AttestError
 from tests.attestation.corpus import read_pack

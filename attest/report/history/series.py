@@ -15,7 +15,7 @@ from attest.attestation.anchors import Anchors
 from attest.attestation.findings import Finding
 from attest.attestation.history import History, check_history
 from attest.attestation.previous import is_next, said_to_follow
-from attest.attestation.verify import Verified
+from attest.attestation.verified import Verified
 from attest.lines import Content
 from attest.periods import months_between
 from attest.report.month import month_view, seen_to_follow

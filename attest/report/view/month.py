@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from attest.attestation.segregation import CheckVerdict
-from attest.attestation.verify import Status
+from attest.attestation.steps import Status
 from attest.report.numbers import Instant, Number
 from attest.report.view.held import CoverageRow, Shares
 from attest.report.view.paper import AuditorView
