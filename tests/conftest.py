@@ -21,8 +21,6 @@ from attest.attestation import snapshot as snapshots
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
-from attest.attestation.envelope import sign
-from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
@@ -33,6 +31,8 @@ from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
+from attest.signing.envelope import sign
+from attest.signing.keys import PublicKey, Signer
 from tests.examples import load_profile
 
 with warnings.catch_warnings():

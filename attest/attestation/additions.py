@@ -8,8 +8,6 @@ from typing import Final, Literal
 
 from attest.attestation.auditor import Findings, parse_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
-from attest.attestation.envelope import Envelope, add_signature, has_signed, verify_signatures
-from attest.attestation.keys import PublicKey, Signs
 from attest.attestation.signatories import CLOCKS_DIFFER, Signatories, root_of, stampable
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
@@ -19,7 +17,11 @@ from attest.attestation.statement import (
     predicate_type,
     statement_digest,
 )
-from attest.attestation.timestamp import (
+from attest.documents import format_time
+from attest.errors import UnavailableError, VerificationError
+from attest.signing.envelope import Envelope, add_signature, has_signed, verify_signatures
+from attest.signing.keys import PublicKey, Signs
+from attest.signing.timestamp import (
     MAX_TIMESTAMPS,
     Authorities,
     Timestamp,
@@ -28,9 +30,7 @@ from attest.attestation.timestamp import (
     signatures_by_place,
     verify_timestamps,
 )
-from attest.attestation.trust import MAX_ROOTS, RoleName, Trust, parse_root
-from attest.documents import format_time
-from attest.errors import UnavailableError, VerificationError
+from attest.signing.trust import MAX_ROOTS, RoleName, Trust, parse_root
 
 _COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
 

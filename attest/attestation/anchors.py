@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from attest.attestation.envelope import Envelope
-from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Predicate
-from attest.attestation.trust import RoleName, Trust
 from attest.liabilities.tree import StatedTree
 from attest.lines import Content
+from attest.signing.envelope import Envelope
+from attest.signing.keys import PublicKey
+from attest.signing.trust import RoleName, Trust
 
 if TYPE_CHECKING:
-    from attest.attestation.timestamp import Authorities
+    from attest.signing.timestamp import Authorities
 
 NO_PROOF: Final = "no inclusion proof was given"
 _SIGNATORIES: Final[tuple[RoleName, ...]] = ("exchange", "auditor")

@@ -20,7 +20,6 @@ from attest.attestation.challenges import (
 from attest.attestation.config import Chain, Config
 from attest.attestation.control_files import ContractAccount
 from attest.attestation.custody import custodian_keys
-from attest.attestation.keys import PublicKey
 from attest.attestation.population import Population, read_population
 from attest.attestation.reserves import chain_reader
 from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
@@ -38,6 +37,7 @@ from attest.reserves.register import Register, register
 from attest.reserves.sampling import Sample
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.wallets import Wallet
+from attest.signing.keys import PublicKey
 
 CUSTODIAN_FOLDER: Final = "custodian-"
 _FOLDER_MODE: Final = 0o700

@@ -9,12 +9,12 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from attest.attestation.envelope import Envelope, sign, verify_signatures
-from attest.attestation.keys import Signs
 from attest.attestation.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Sha256
-from attest.attestation.trust import Trust
 from attest.documents import Document, LongText, Text, Time
 from attest.errors import VerificationError
+from attest.signing.envelope import Envelope, sign, verify_signatures
+from attest.signing.keys import Signs
+from attest.signing.trust import Trust
 
 REPORT_TYPE: Final = "urn:attest-por:auditor-report:v1"
 MAX_REPORT_BYTES: Final = 256 * 1024

@@ -6,10 +6,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from attest.attestation.envelope import Envelope
-from attest.attestation.timestamp import MAX_TIMESTAMPS, Timestamp
-from attest.attestation.trust import MAX_ROOTS
 from attest.documents import Document
+from attest.signing.envelope import Envelope
+from attest.signing.timestamp import MAX_TIMESTAMPS, Timestamp
+from attest.signing.trust import MAX_ROOTS
 
 BUNDLE_ENDING: Final = ".attest.json"  # of the names of bundles
 MAX_BUNDLE_BYTES: Final = 1024 * 1024

@@ -9,7 +9,6 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from attest.attestation.control_files import ContractAccount
-from attest.attestation.keys import PublicKey
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
 from attest.files import is_folder, read_bounded
@@ -18,6 +17,7 @@ from attest.reserves.control import check_signature, published_signature
 from attest.reserves.sampling import Sample
 from attest.reserves.signature_files import check_named, parse_written
 from attest.reserves.wallets import ChainId, WalletId
+from attest.signing.keys import PublicKey
 
 CHALLENGES_FILE: Final = "challenges.json"
 SIGNATURES_FOLDER: Final = "signatures"

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from attest.amounts import ratio_percent
 from attest.attestation.custody import recheck_custody
-from attest.attestation.keys import PublicKey
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
 from attest.reserves.challenge import NO_NONCE
@@ -20,6 +19,7 @@ from attest.reserves.records import (
     ControlSample,
     CustodyConfirmation,
 )
+from attest.signing.keys import PublicKey
 
 _HUNDREDTHS: Final = 10_000
 _SHOWN_BLOCKS: Final = 4

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest.attestation.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
-from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.challenge import MAX_CONFIRMED, Challenge, Confirmation
 from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
 from attest.reserves.counting import Place
 from attest.reserves.records import CustodyConfirmation, Record, naming, new_salt
+from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
+from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer
 
 if TYPE_CHECKING:
     from attest.attestation.config import Custodian

@@ -10,20 +10,20 @@ from typing import NamedTuple
 from attest.attestation.additions import check_counts
 from attest.attestation.anchors import Anchors, Files, Known, Sources
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.keys import PublicKey, Signer, Signs
 from attest.attestation.months import Before, previous, published, published_months
 from attest.attestation.payloads import PayloadRecord, PayloadTakenError
 from attest.attestation.signing import Own
 from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.trust import Trust
 from attest.attestation.unfinished import Names, Unfinished
 from attest.attestation.verified import Verified, with_signatures
 from attest.attestation.verify import verify
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_beside, read_listed, reason, write_file
+from attest.signing.envelope import Envelope, sign
+from attest.signing.keys import PublicKey, Signer, Signs
+from attest.signing.trust import Trust
 
 
 class Outcome(NamedTuple):

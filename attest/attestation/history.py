@@ -12,7 +12,6 @@ from typing import Final
 
 from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.bundle import BUNDLE_ENDING, parse_bundle
-from attest.attestation.envelope import Envelope
 from attest.attestation.findings import Claimed, Finding, Month
 from attest.attestation.following import following
 from attest.attestation.statement import parse_statement
@@ -21,6 +20,7 @@ from attest.attestation.verify import verify
 from attest.errors import AttestError, UnavailableError
 from attest.lines import Content
 from attest.periods import is_period
+from attest.signing.envelope import Envelope
 
 MAX_MONTHS: Final = 1200
 MAX_HISTORY_BYTES: Final = 64 * 1024 * 1024  # of all its bundles, whose statements stay in memory to be compared

@@ -20,7 +20,6 @@ from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.evidence import RESERVES_FILE
 from attest.attestation.finishing import Issuer, Outcome
-from attest.attestation.keys import MAX_KEY_BYTES, Signer
 from attest.attestation.months import require_next
 from attest.attestation.payloads import alone_with_record, record_path
 from attest.attestation.policies import PolicyFile, read_policies, verdicts
@@ -33,7 +32,6 @@ from attest.attestation.reserves import (
     reserves_file,
 )
 from attest.attestation.segregation import require_every_wallet
-from attest.attestation.signers import Secrets, key_file
 from attest.attestation.signing import open_own
 from attest.attestation.snapshot import SNAPSHOT_FOLDER, build_liabilities
 from attest.attestation.stated import chains_read, stated_assets
@@ -62,6 +60,8 @@ from attest.reserves.evidence import (
     public_edition,
 )
 from attest.reserves.pins import PinLostError
+from attest.signing.keys import MAX_KEY_BYTES, Signer
+from attest.signing.signers import Secrets, key_file
 
 _PRIVATE_FOLDER_MODE: Final = 0o700
 

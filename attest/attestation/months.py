@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name, parse_bundle
-from attest.attestation.envelope import verify_signatures
-from attest.attestation.keys import PublicKey
 from attest.attestation.statement import parse_statement, statement_digest
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded, reason
 from attest.periods import is_period, months_between
+from attest.signing.envelope import verify_signatures
+from attest.signing.keys import PublicKey
 
 _SHOWN: Final = 3
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from attest.attestation.config import Config
-from attest.attestation.signers import key_file
 from attest.attestation.signing import require_key
 from attest.attestation.statement import Origin, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
@@ -23,6 +22,7 @@ from attest.files import SECRET_MODE, open_new_or_old, read_bounded, real_path, 
 from attest.folders import make_folders, remove_empty
 from attest.locks import held
 from attest.periods import Period
+from attest.signing.signers import key_file
 
 MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 _CORRECT: Final = (

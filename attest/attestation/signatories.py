@@ -11,13 +11,13 @@ from typing import Final
 from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import VerifiedReport, reports_of, verify_report
 from attest.attestation.bundle import Bundle
-from attest.attestation.envelope import Envelope, SignatureCount, verify_signatures
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
-from attest.attestation.timestamp import verify_timestamps
-from attest.attestation.trust import RoleName, Root, Signed, Trust
 from attest.documents import format_time
 from attest.errors import VerificationError
+from attest.signing.envelope import Envelope, SignatureCount, verify_signatures
+from attest.signing.timestamp import verify_timestamps
+from attest.signing.trust import RoleName, Root, Signed, Trust
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 

@@ -9,14 +9,14 @@ from typing import Final, NamedTuple
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.config import Config
-from attest.attestation.envelope import Envelope
-from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signs
 from attest.attestation.signatories import Signatories
-from attest.attestation.signers import Secrets, key_file, open_signer
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
+from attest.signing.envelope import Envelope
+from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signs
+from attest.signing.signers import Secrets, key_file, open_signer
+from attest.signing.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
 
 # No pre-authentication encoding of DSSE begins like this, so a signature over it can be put to no other use.
 _TRIAL: Final = b"attest: is this key at hand?"

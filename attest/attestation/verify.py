@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from attest.attestation.anchors import NO_PROOF, Anchors, Ask, Files, Known, Rebuild, Sources
 from attest.attestation.bundle import Bundle, parse_bundle
 from attest.attestation.control_step import check_control
-from attest.attestation.envelope import Envelope
 from attest.attestation.evidence_step import (
     Beside,
     EvidenceStep,
@@ -48,6 +47,7 @@ from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
 from attest.reserves.window_recheck import at_pin
+from attest.signing.envelope import Envelope
 
 
 def verify(

@@ -10,18 +10,18 @@ from attest.attestation.additions import statement_of
 from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import parse_report, reports_of
 from attest.attestation.bundle import Bundle
-from attest.attestation.envelope import verify_signatures
 from attest.attestation.signatories import CLOCKS_DIFFER, find_signatories, stampable
 from attest.attestation.statement import PAYLOAD_TYPE, Predicate, statement_digest
-from attest.attestation.timestamp import (
+from attest.documents import format_time
+from attest.errors import AttestError, VerificationError
+from attest.signing.envelope import verify_signatures
+from attest.signing.timestamp import (
     Authorities,
     signatures_by_place,
     unproven_time,
     verify_timestamps,
 )
-from attest.attestation.trust import Trust, parse_root
-from attest.documents import format_time
-from attest.errors import AttestError, VerificationError
+from attest.signing.trust import Trust, parse_root
 
 
 def check_writable(bundle: Bundle, anchors: Anchors | None, *, authorities: Authorities, now: datetime) -> None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from attest.attestation.anchors import Anchors
-    from attest.attestation.envelope import Envelope
-    from attest.attestation.keys import PublicKey, Signs
-    from attest.attestation.timestamp import Authorities
-    from attest.attestation.trust import RoleName, Trust
+    from attest.signing.envelope import Envelope
+    from attest.signing.keys import PublicKey, Signs
+    from attest.signing.timestamp import Authorities
+    from attest.signing.trust import RoleName, Trust
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _MISSING: Final = {
@@ -77,8 +77,8 @@ def with_options(*options: Any) -> Callable[[Any], Any]:
 
 def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
     """The private key that `signer_options` name."""
-    from attest.attestation.signers import open_signer
     from attest.cli.passphrase import secrets_from
+    from attest.signing.signers import open_signer
 
     known = None if public is None else read_key(public)
     return open_signer(uri, public=known, secrets=secrets_from(passphrase_fd))
@@ -86,16 +86,16 @@ def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
 
 def read_key(path: Path) -> PublicKey:
     """The public key in a file."""
-    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
     from attest.files import read_bounded
+    from attest.signing.keys import MAX_KEY_BYTES, PublicKey
 
     return PublicKey.from_pem(read_bounded(path, MAX_KEY_BYTES), what=str(path))
 
 
 def read_root(path: Path) -> Envelope:
     """The trust root in a file, of which nobody's signature is verified."""
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES, parse_root_file
     from attest.files import read_bounded
+    from attest.signing.trust import MAX_ROOT_FILE_BYTES, parse_root_file
 
     with naming(path):
         return parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES))
@@ -119,7 +119,7 @@ def pinned(path: Path, roles: Sequence[RoleName]) -> Anchors:
 
 def pin_root(path: Path) -> Trust:
     """The trust root in a file, as the first of a chain."""
-    from attest.attestation.trust import Trust
+    from attest.signing.trust import Trust
 
     root = read_root(path)
     with naming(path):
@@ -128,8 +128,8 @@ def pin_root(path: Path) -> Trust:
 
 def read_authorities(paths: Sequence[Path]) -> Authorities:
     """The certificates in the files of --tsa-root, all together: an intermediate may stand beside its root or apart."""
-    from attest.attestation.timestamp import MAX_ROOTS_BYTES, parse_authorities, require_root
     from attest.files import read_bounded
+    from attest.signing.timestamp import MAX_ROOTS_BYTES, parse_authorities, require_root
 
     found = [one for path in paths for one in parse_authorities(read_bounded(path, MAX_ROOTS_BYTES), what=str(path))]
     if paths:

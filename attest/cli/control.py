@@ -105,11 +105,11 @@ def confirm_(
     """
     from attest.attestation.confirming import write_confirmation
     from attest.attestation.custody import CONFIRMATION
-    from attest.attestation.keys import MAX_KEY_BYTES
     from attest.attestation.monthly import read_signer
-    from attest.attestation.private_keys import tell_readers
     from attest.cli.tables import new_table, render
     from attest.files import read_bounded
+    from attest.signing.keys import MAX_KEY_BYTES
+    from attest.signing.private_keys import tell_readers
 
     if not out.name.endswith(CONFIRMATION):
         raise click.UsageError(f"the file's name must end in {CONFIRMATION}, by which attest control add knows it")

@@ -32,7 +32,6 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.attestation.monthly import MonthInputs, run
     from attest.attestation.snapshot import prove_account
     from attest.attestation.surroundings import Surroundings
-    from attest.attestation.trust import parse_root_file
     from attest.attestation.verify import verify
     from attest.cli.known import beside
     from attest.cli.render import rules_text, verified_document
@@ -40,6 +39,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.demo import exchange
     from attest.files import SECRET_MODE, write_file
     from attest.liabilities.tree import SECRET_BYTES
+    from attest.signing.trust import parse_root_file
 
     say = tell(as_json)
     with exchange.live_nodes() if live else exchange.recorded_nodes() as environment:
@@ -107,10 +107,10 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     from datetime import UTC, datetime
 
     from attest.attestation.anchors import Anchors
-    from attest.attestation.trust import parse_root_file
     from attest.report.pdf import INSTALL, can_draw
     from attest.report.site.files import read_site, site_files
     from attest.report.site.folder import fill_site
+    from attest.signing.trust import parse_root_file
 
     pdf = can_draw()
     publication = bundle.parent.parent

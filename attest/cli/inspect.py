@@ -92,8 +92,8 @@ def _shown(value: Any) -> tuple[str, Any]:
 def _envelope(value: Any) -> dict[str, Any]:
     from hashlib import sha256
 
-    from attest.attestation.envelope import Envelope
     from attest.canonical import loads
+    from attest.signing.envelope import Envelope
 
     envelope = Envelope.from_value(value, what="the envelope")
     return {
@@ -105,8 +105,8 @@ def _envelope(value: Any) -> dict[str, Any]:
 
 
 def _timestamp(value: Any) -> dict[str, Any]:
-    from attest.attestation.timestamp import claimed_time
     from attest.documents import parse_base64
+    from attest.signing.timestamp import claimed_time
 
     try:
         time = str(claimed_time(parse_base64(value["response"])))

@@ -11,8 +11,8 @@ from attest.cli.passphrase import new_passphrase, passphrase_fd_option, secrets_
 from attest.cli.result import Result, json_option, words_text
 
 if TYPE_CHECKING:
-    from attest.attestation.key_files import KeyFiles
-    from attest.attestation.keys import Signer
+    from attest.signing.key_files import KeyFiles
+    from attest.signing.keys import Signer
 
 
 @click.group()
@@ -41,8 +41,8 @@ def new(
     The passphrase is asked for, read from --passphrase-fd, or taken from the environment variable ATTEST_PASSPHRASE.
     Where a run was stopped that had made the private key alone, the same command writes its public one.
     """
-    from attest.attestation.key_files import KeyFiles
-    from attest.attestation.keys import Signer
+    from attest.signing.key_files import KeyFiles
+    from attest.signing.keys import Signer
 
     pair = KeyFiles(path, path.with_name(path.name + ".pub"))
     if not force and pair.is_half_made:
@@ -90,8 +90,8 @@ def show(public: str, *, out: Path | None, force: bool, passphrase_fd: int | Non
     number; the environment variable PYKCS11LIB names the library of the token. At AWS, awskms:alias/NAME names it, and
     the environment the region and the credentials. Compare all 24 words.
     """
-    from attest.attestation.signers import public_key
     from attest.files import PUBLIC_MODE, make_parent
+    from attest.signing.signers import public_key
     from attest.writing import write_once
 
     found = public_key(public, secrets=secrets_from(passphrase_fd))

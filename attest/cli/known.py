@@ -15,9 +15,9 @@ from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:
     from attest.attestation.anchors import Ask, Files, Known, Rebuild
-    from attest.attestation.keys import PublicKey
     from attest.attestation.statement import Predicate
     from attest.liabilities.tree import StatedTree
+    from attest.signing.keys import PublicKey
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -134,8 +134,8 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, a
 
 def _custodians(items: Iterable[str]) -> dict[str, PublicKey]:
     """The keys of `--custodian`, by name."""
-    from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
     from attest.files import read_bounded
+    from attest.signing.keys import MAX_KEY_BYTES, PublicKey
 
     keys: dict[str, PublicKey] = {}
     for item in items:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
-from attest.attestation.keys import PublicKey
 from attest.attestation.segregation import WalletRow
 from attest.attestation.steps import TITLES, Step
 from attest.attestation.verified import Verified
@@ -16,6 +15,7 @@ from attest.cli.render_policy import evaluation_document, evaluations_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot.format import Manifest
+from attest.signing.keys import PublicKey
 
 MAX_SHOWN: Final = 10
 _CONTROLS: Final = {

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from attest.attestation.anchors import Anchors
     from attest.attestation.bundle import Bundle
-    from attest.attestation.envelope import Envelope
-    from attest.attestation.keys import Signs
-    from attest.attestation.timestamp import Authorities
-    from attest.attestation.trust import Trust
     from attest.attestation.verified import Verified
+    from attest.signing.envelope import Envelope
+    from attest.signing.keys import Signs
+    from attest.signing.timestamp import Authorities
+    from attest.signing.trust import Trust
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -229,7 +229,7 @@ def timestamp(bundle: Path, *, tsa: str, tsa_roots: tuple[Path, ...], as_json: b
     from datetime import UTC, datetime
 
     from attest.attestation.additions import with_timestamps
-    from attest.attestation.clock import ask
+    from attest.signing.authority import ask
 
     authorities = read_authorities(tsa_roots)
     added = 0

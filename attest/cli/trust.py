@@ -13,9 +13,9 @@ from attest.cli.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:
-    from attest.attestation.envelope import Envelope
-    from attest.attestation.trust import RoleName
-    from attest.attestation.trust_change import Draft, Keys
+    from attest.signing.envelope import Envelope
+    from attest.signing.trust import RoleName
+    from attest.signing.trust_writing import Draft, Keys
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DAYS = click.IntRange(1, 3660)
@@ -44,9 +44,9 @@ class RoleOptions:
 
     def keys(self) -> Keys:
         """The keys of each role by their ids, which are the names of their files."""
-        from attest.attestation.keys import MAX_KEY_BYTES, PublicKey
-        from attest.attestation.trust_change import one_each
         from attest.files import read_bounded
+        from attest.signing.keys import MAX_KEY_BYTES, PublicKey
+        from attest.signing.trust_writing import one_each
 
         paths: dict[RoleName, tuple[Path, ...]] = {
             "root": self.root,
@@ -90,7 +90,7 @@ def new(origin: str, *, roles: RoleOptions, valid_days: int, out: Path, as_json:
     """Write an exchange's first trust root, for its root keys to sign."""
     from datetime import UTC, datetime, timedelta
 
-    from attest.attestation.trust_change import new_root
+    from attest.signing.trust_writing import new_root
 
     now = datetime.now(UTC).replace(microsecond=0)
     payload = new_root(
@@ -123,7 +123,7 @@ def rotate(
     """
     from datetime import UTC, datetime, timedelta
 
-    from attest.attestation.trust_change import next_root
+    from attest.signing.trust_writing import next_root
 
     known = pin_root(last)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -147,10 +147,10 @@ def sign(file: Path, *, key: str, public: Path | None, passphrase_fd: int | None
 
     Look at it first: attest trust show FILE.
     """
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES
-    from attest.attestation.trust_change import check_root_key, read_draft, sign_draft
     from attest.errors import UnavailableError
     from attest.files import change_file
+    from attest.signing.trust import MAX_ROOT_FILE_BYTES
+    from attest.signing.trust_writing import check_root_key, read_draft, sign_draft
 
     draft = _draft(file)
     signer = open_key(key, public, passphrase_fd)
@@ -203,9 +203,9 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
 
 def _written(command: str, out: Path, payload: bytes) -> Result:
     """Write a new trust root to `out`, where there may be one already that differs in nothing but its time."""
-    from attest.attestation.trust_change import differences, read_draft
     from attest.errors import AttestError, UnavailableError
     from attest.files import make_parent, write_file
+    from attest.signing.trust_writing import differences, read_draft
 
     made = read_draft(payload)
     make_parent(out)
@@ -231,9 +231,9 @@ def _written(command: str, out: Path, payload: bytes) -> Result:
 
 
 def _draft(file: Path) -> Draft:
-    from attest.attestation.trust import MAX_ROOT_FILE_BYTES
-    from attest.attestation.trust_change import read_draft
     from attest.files import read_bounded
+    from attest.signing.trust import MAX_ROOT_FILE_BYTES
+    from attest.signing.trust_writing import read_draft
 
     with naming(file):
         return read_draft(read_bounded(file, MAX_ROOT_FILE_BYTES))
@@ -241,9 +241,9 @@ def _draft(file: Path) -> Draft:
 
 def _shown(command: str, draft: Draft, file: Path, *, follows: str = "", there: str = "") -> Result:
     """A trust root as text and JSON; `there` says, where it is not empty, that the command found it so."""
-    from attest.attestation.envelope import verify_signatures
     from attest.cli.tables import new_table, render
     from attest.documents import format_time
+    from attest.signing.envelope import verify_signatures
 
     root = draft.root
     holders = root.roles["root"]

@@ -14,7 +14,7 @@ from attest.cli.result import Result, json_option, words_text
 from attest.errors import MalformedError
 
 if TYPE_CHECKING:
-    from attest.attestation.trust import Root
+    from attest.signing.trust import Root
 
 
 @click.group()
@@ -39,8 +39,8 @@ def build(trust_root: Path, *, out: Path, force: bool, as_json: bool) -> Result:
     Not a byte of its code changes. Publish the fingerprint of the trust root and the SHA-256 of the page where
     readers trust you.
     """
-    from attest.attestation.trust import Trust
     from attest.files import PUBLIC_MODE
+    from attest.signing.trust import Trust
     from attest.web.page import build_page
     from attest.writing import write_once
 
@@ -83,8 +83,8 @@ def _found(page: bytes, root: Root | None) -> dict[str, Any]:
     from datetime import UTC, datetime
     from hashlib import sha256
 
-    from attest.attestation.keys import words_of
     from attest.documents import format_time
+    from attest.signing.keys import words_of
     from attest.web import page_digest
 
     document = {"sha256": sha256(page).hexdigest(), "withoutRoot": page_digest(), "trustRoot": None}

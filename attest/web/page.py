@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from attest import __version__
-from attest.attestation.envelope import Envelope
-from attest.attestation.trust import MAX_ROOT_FILE_BYTES, Root, Trust, parse_root_file
 from attest.errors import AttestError, VerificationError
 from attest.formats import foreign
+from attest.signing.envelope import Envelope
+from attest.signing.trust import MAX_ROOT_FILE_BYTES, Root, Trust, parse_root_file
 from attest.web import shipped_page
 
 _BEGINS: Final = b'<script type="application/json" id="trust-root">'

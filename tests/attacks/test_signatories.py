@@ -14,17 +14,17 @@ import pytest
 from attest.attestation.anchors import Anchors
 from attest.attestation.auditor import Findings, Procedure, write_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle
-from attest.attestation.envelope import Envelope, EnvelopeSignature, add_signature, sign
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.timestamp import Authorities, Timestamp, parse_authorities, query
-from attest.attestation.trust import Root
 from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
-from tests.attestation.authority import Authority, make_authority
+from attest.signing.envelope import Envelope, EnvelopeSignature, add_signature, sign
+from attest.signing.timestamp import Authorities, Timestamp, parse_authorities, query
+from attest.signing.trust import Root
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
+from tests.signing.authority import Authority, make_authority
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 WITHDRAWN = datetime(2090, 1, 1, tzinfo=UTC)  # after any timestamp that these tests ask for

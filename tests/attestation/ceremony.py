@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.keys import Signer
-from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.canonical import dumps
 from attest.documents import format_time
+from attest.signing.envelope import Envelope, sign
+from attest.signing.keys import Signer
+from attest.signing.trust import TRUST_ROOT_TYPE
 
 ORIGIN = "exchange.example"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from attest.demo import exchange as demo
-from tests.attestation.authority import Authority, make_authority, serving
-from tests.attestation.softhsm import PIN, URI, make_token
+from tests.signing.authority import Authority, make_authority, serving
+from tests.signing.softhsm import PIN, URI, make_token
 
 BUNDLE = "2026-10.attest.json"
 FINDINGS = """\

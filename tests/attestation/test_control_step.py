@@ -16,8 +16,6 @@ from cryptography.hazmat.primitives import serialization
 
 from attest.attestation.control_step import check_control
 from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
-from attest.attestation.envelope import sign
-from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.segregation import wallet_rows
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
@@ -42,6 +40,8 @@ from attest.reserves.records import (
     Utxo,
 )
 from attest.reserves.sampling import Sample, drawn_scripts
+from attest.signing.envelope import sign
+from attest.signing.keys import PublicKey, Signer
 from tests.conftest import Exchange
 from tests.reserves.bitcoin_signing import p2wpkh, public
 

@@ -13,7 +13,6 @@ import pytest
 
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
-from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
 from attest.attestation.steps import Step
@@ -22,6 +21,7 @@ from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError
 from attest.lines import Content
+from attest.signing.envelope import Envelope, sign
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
 

@@ -16,21 +16,21 @@ from attest.attestation.additions import with_timestamps
 from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import Bundle, parse_bundle
 from attest.attestation.config import read_config
-from attest.attestation.envelope import Envelope, sign
 from attest.attestation.history import History, check_history
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.timestamp import parse_authorities
-from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.lines import Content
-from tests.attestation.authority import Authority, make_authority
+from attest.signing.envelope import Envelope, sign
+from attest.signing.timestamp import parse_authorities
+from attest.signing.trust import TRUST_ROOT_TYPE
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.test_monthly import replace
 from tests.conftest import SECRET
+from tests.signing.authority import Authority, make_authority
 
 PERIODS = ("2026-08", "2026-09", "2026-10")
 NOW = datetime.now(UTC).replace(microsecond=0)

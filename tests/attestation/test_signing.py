@@ -12,22 +12,22 @@ import pytest
 from attest.attestation.additions import with_signature
 from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.keys import PublicKey
 from attest.attestation.monthly import MonthInputs
-from attest.attestation.signers import token_key
 from attest.attestation.signing import missing_signatures
 from attest.attestation.steps import StepName
-from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.exchange import PERIOD
 from attest.errors import AttestError
+from attest.signing.envelope import Envelope, sign
+from attest.signing.keys import PublicKey
+from attest.signing.signers import token_key
+from attest.signing.trust import TRUST_ROOT_TYPE
 from tests.attestation.ceremony import root_value, signer
-from tests.attestation.softhsm import PIN, URI, make_token
 from tests.attestation.test_monthly import INPUTS, copy_documents, replace, run
 from tests.conftest import NOW, SECRET
+from tests.signing.softhsm import PIN, URI, make_token
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 OLD_KEY = f'exchange = "{demo.KEY_FILE}"'

@@ -9,7 +9,6 @@ import pytest
 
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.keys import Signer
 from attest.attestation.policies import PolicyFile, verdicts
 from attest.attestation.segregation import segregation
 from attest.attestation.statement import Statement
@@ -21,6 +20,7 @@ from attest.demo.plan import load_plan
 from attest.errors import UnavailableError, VerificationError
 from attest.policy.rulesets import parse_policy
 from attest.reserves.control_recheck import Controlled
+from attest.signing.keys import Signer
 from tests.attacks.test_publication import fitting_figures
 from tests.attestation.ceremony import fingerprints, root, signer
 from tests.conftest import NOW, Exchange, signed_bundle

@@ -13,18 +13,18 @@ import pytest
 from attest.attestation.additions import with_signature
 from attest.attestation.auditor import Findings, Procedure, write_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
-from attest.attestation.envelope import Envelope, EnvelopeSignature, sign
-from attest.attestation.keys import Signer
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.timestamp import MAX_TIMESTAMPS, Timestamp, query
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
+from attest.signing.envelope import Envelope, EnvelopeSignature, sign
+from attest.signing.keys import Signer
+from attest.signing.timestamp import MAX_TIMESTAMPS, Timestamp, query
 from attest.toml import loads_toml
-from tests.attestation.authority import Authority, make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.cli.test_trust import FINDINGS, bundle_of, state
 from tests.conftest import Exchange
+from tests.signing.authority import Authority, make_authority, serving
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("uvp", 1)}
 HOUR = timedelta(hours=1)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.keys import Signer
 from attest.canonical import dumps
+from attest.signing.keys import Signer
 from tests.conftest import FIXTURES, Exchange
 
 Change = Callable[[bytes], bytes]

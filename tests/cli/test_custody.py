@@ -12,9 +12,9 @@ import pytest
 
 from attest.attestation.challenges import Challenges, CustodianKey, Item
 from attest.attestation.custody import PAYLOAD_TYPE
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.keys import Signer
 from attest.canonical import dumps
+from attest.signing.envelope import Envelope, sign
+from attest.signing.keys import Signer
 from tests.cli.test_control import KEYS, item, text_signature
 
 NAME = "Vault Trust 株式会社"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.keys import PublicKey, Signer
 from attest.cli import main
+from attest.signing.keys import PublicKey, Signer
 
 OPERATIONS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.chmod"}
 PHRASE = "correct horse battery"

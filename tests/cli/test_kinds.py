@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from attest.attestation.keys import Signer
 from attest.canonical import dumps
+from attest.signing.keys import Signer
 from tests.conftest import Exchange
 
 KEY = Signer.generate("ed25519")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from attest.attestation.bundle import Bundle
-from attest.attestation.envelope import sign
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.canonical import dumps
 from attest.demo.exchange import PUBLIC_KEY_FILE
+from attest.signing.envelope import sign
 from tests.attestation.ceremony import root, signer
 from tests.cli.conftest import AUDITOR
 from tests.conftest import Exchange

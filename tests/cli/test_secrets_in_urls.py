@@ -13,10 +13,10 @@ import pytest
 
 from attest.cli.redaction import credentials, hidden, without
 from attest.demo.recording import on_loopback
-from tests.attestation.authority import make_authority
 from tests.cli.conftest import BITCOIN, replace
 from tests.cli.test_trust import bundle_of
 from tests.conftest import Exchange
+from tests.signing.authority import make_authority
 
 CANARY = "canary"
 MALFORMED = (

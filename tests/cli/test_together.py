@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import clock
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.keys import Signer
-from attest.attestation.timestamp import parse_authorities, verify_timestamps
 from attest.cli import main
-from tests.attestation.authority import make_authority, serving
+from attest.signing import authority
+from attest.signing.keys import Signer
+from attest.signing.timestamp import parse_authorities, verify_timestamps
 from tests.attestation.ceremony import root, signer
 from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
 from tests.conftest import Exchange
+from tests.signing.authority import make_authority, serving
 
 SECONDS = 60  # to wait for the others, who may be slow and are never absent
 
@@ -39,7 +39,7 @@ def act(barrier: Barrier, arguments: Sequence[str]) -> None:
         return called
 
     Signer.sign = together(Signer.sign)  # type: ignore[method-assign]
-    clock.ask = together(clock.ask)
+    authority.ask = together(authority.ask)
     main(arguments)
 
 

@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.clock import ask
-from attest.attestation.envelope import sign
-from attest.attestation.keys import Signer
-from attest.attestation.signers import open_signer
 from attest.attestation.statement import PAYLOAD_TYPE
-from attest.attestation.timestamp import MAX_RESPONSE_BYTES
 from attest.demo.recording import on_loopback
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
 from attest.reserves.challenge import Challenge
+from attest.signing.authority import ask
+from attest.signing.envelope import sign
+from attest.signing.keys import Signer
+from attest.signing.signers import open_signer
+from attest.signing.timestamp import MAX_RESPONSE_BYTES
 from attest.wire import Reply, Wire
-from tests.attestation.authority import make_authority, serving
 from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle
+from tests.signing.authority import make_authority, serving
 
 CHALLENGE = Challenge(
     entity="exchange.example",
@@ -67,7 +67,7 @@ def test_a_key_that_could_not_be_replaced_is_still_there(
         write_file(path, data, **options)
 
     with monkeypatch.context() as changed:
-        changed.setattr("attest.attestation.key_files.write_file", full_disk)
+        changed.setattr("attest.signing.key_files.write_file", full_disk)
         assert attest("key", "new", "a", "--no-passphrase", "--force").code == 4
         assert attest("key", "new", "d", "--no-passphrase").code == 4
     assert ((keys / "a").read_bytes(), (keys / "a.pub").read_bytes()) == (private, public)
@@ -364,7 +364,7 @@ def test_an_authority_that_does_not_come_to_an_end_is_not_waited_for(
     behaviour: Callable[[BaseHTTPRequestHandler], None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A socket's own timeout begins anew with every byte."""
-    monkeypatch.setattr("attest.attestation.clock._SECONDS", 0.5)
+    monkeypatch.setattr("attest.signing.authority._SECONDS", 0.5)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -542,7 +542,7 @@ def test_what_takes_the_place_of_what_was_looked_at_is_not_signed(
             file.write_bytes(after)
             return open_signer(uri, public=public, secrets=secrets)
 
-        monkeypatch.setattr("attest.attestation.signers.open_signer", swapped)
+        monkeypatch.setattr("attest.signing.signers.open_signer", swapped)
         ran = attest(*command, "--json")
         assert (ran.code, ran.document["error"]["code"], file.read_bytes()) == (4, "sign/changed", after), command
         file.write_bytes(before)

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from attest import __version__
-from attest.attestation.envelope import Envelope
-from attest.attestation.keys import words_of
-from attest.attestation.trust import Trust, parse_root_file
 from attest.canonical import dumps
+from attest.signing.envelope import Envelope
+from attest.signing.keys import words_of
+from attest.signing.trust import Trust, parse_root_file
 from attest.web import page_digest, shipped_page
 from attest.web.page import build_page
 from tests.attestation.ceremony import root, signer

@@ -18,13 +18,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from attest.attestation.bundle import Bundle, parse_bundle
-from attest.attestation.envelope import sign
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE
-from tests.attestation.authority import make_authority, serving
+from attest.signing.envelope import sign
 from tests.attestation.ceremony import root, signer
+from tests.signing.authority import make_authority, serving
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "corpus" / "v3" / "a-report-twice.attest.json"
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("up", 1)}
@@ -159,9 +159,6 @@ def rounds(folder: Path, seed: int, count: int) -> dict[str, int]:
     figures = {"rounds": 0, "kills": 0, "started": 0}
     # The modules that commands read when they need them.
     assert ended(forked(("--version",))) == 0
-    import attest.attestation.clock
-    import attest.attestation.verify
-    import attest.attestation.writable  # noqa: F401
 
     with serving(clock) as url:
         for _ in range(count):

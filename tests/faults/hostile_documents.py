@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.envelope import sign
-from attest.attestation.keys import Signer
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.canonical import dumps
 from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import record_leaf
+from attest.signing.envelope import sign
+from attest.signing.keys import Signer
 from tests.faults.measured import MIB, Measured, attest, attest_forked
 
 FULL: Final = 510 * MIB

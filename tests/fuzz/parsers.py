@@ -34,19 +34,14 @@ from attest.attestation.custody import PAYLOAD_TYPE as CUSTODY_TYPE
 from attest.attestation.custody import confirm, open_confirmation
 from attest.attestation.declarations import recheck_declarations
 from attest.attestation.documents import read_prices
-from attest.attestation.envelope import Envelope, sign, verify_signatures
 from attest.attestation.evidence import RESERVES_FILE, open_evidence, read_reserves_file
 from attest.attestation.evidence_step import basis_of, check_against_records
 from attest.attestation.figures import read_figures
-from attest.attestation.keys import PublicKey, Signer
 from attest.attestation.pack import pack, unpack
 from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
-from attest.attestation.timestamp import claimed_time, parse_authorities, query, verify_timestamp
-from attest.attestation.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
-from attest.attestation.trust_change import read_draft
 from attest.canonical import dumps, loads, loads_node_answer
 from attest.cli.inspect import _read
 from attest.cli.sign import _findings
@@ -75,7 +70,11 @@ from attest.reserves.journal import Journal
 from attest.reserves.records import ChallengeBlock, record_leaf
 from attest.reserves.register import register
 from attest.reserves.utxo_set import read_utxo_set
-from tests.attestation.authority import make_authority
+from attest.signing.envelope import Envelope, sign, verify_signatures
+from attest.signing.keys import PublicKey, Signer
+from attest.signing.timestamp import claimed_time, parse_authorities, query, verify_timestamp
+from attest.signing.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
+from attest.signing.trust_writing import read_draft
 from tests.attestation.ceremony import root, root_value, signer
 from tests.attestation.test_control_step import (
     BLOCK,
@@ -96,6 +95,7 @@ from tests.fuzz.mutations import lied, mutated
 from tests.fuzz.readings import Conversations
 from tests.reserves.bitcoin_signing import Virtual, multisig, p2pkh, p2tr, p2wpkh, p2wsh, public
 from tests.reserves.test_bip322 import MESSAGE, proof_of_funds
+from tests.signing.authority import make_authority
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 FINDINGS = """\

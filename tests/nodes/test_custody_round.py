@@ -19,7 +19,6 @@ from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import open_evidence
-from attest.attestation.keys import Signer
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
 from attest.attestation.steps import Step
@@ -36,6 +35,7 @@ from attest.errors import AttestError, VerificationError
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.reserves.records import BitcoinUtxos
+from attest.signing.keys import Signer
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 
 NAME = "Vault Trust"

@@ -23,7 +23,6 @@ from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import check_evidence, open_evidence
-from attest.attestation.keys import Signer
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
 from attest.attestation.steps import Step
@@ -43,6 +42,7 @@ from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, Evidence
 from attest.reserves.pins import PinLostError
 from attest.reserves.rpc import Node
 from attest.reserves.window import draw
+from attest.signing.keys import Signer
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import answering

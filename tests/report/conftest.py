@@ -6,8 +6,8 @@ import pytest
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.history import History
-from attest.attestation.trust import parse_root_file
 from attest.report.history.series import Series, read_series
+from attest.signing.trust import parse_root_file
 from tests.report.months import Made, write_months
 
 

@@ -17,8 +17,6 @@ from attest.attestation.auditor import Findings, write_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.keys import PublicKey
 from attest.attestation.money import held_line, money_line
 from attest.attestation.monthly import _statement
 from attest.attestation.pin_times import state_pins
@@ -34,8 +32,6 @@ from attest.attestation.statement import (
     Tool,
     statement_digest,
 )
-from attest.attestation.trust import parse_root
-from attest.attestation.trust_change import Keys, new_root, next_root, sign_draft
 from attest.attestation.window import window_declarations
 from attest.liabilities.tree import StatedTree
 from attest.policy.inputs import Cover
@@ -54,6 +50,10 @@ from attest.reserves.records import (
     MoneyDocument,
     Record,
 )
+from attest.signing.envelope import Envelope, sign
+from attest.signing.keys import PublicKey
+from attest.signing.trust import parse_root
+from attest.signing.trust_writing import Keys, new_root, next_root, sign_draft
 from tests.report.chains import chain_records, pins, shown, stated_asset
 from tests.report.papers import conditions, paper_records, policies, prices
 from tests.report.plan import Coin, Month, Words, months, words

@@ -16,7 +16,6 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 
 from attest.attestation.anchors import Anchors, Sources
-from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import verify
 from attest.policy.results import Verdict
 from attest.report import html
@@ -28,6 +27,7 @@ from attest.report.view.held import CoverageRow, Rest
 from attest.report.view.month import HeldRow, LowestRow, MonthView
 from attest.report.view.rules import PolicyView
 from attest.report.words import LANGUAGES, Language, words
+from attest.signing.trust import parse_root_file
 from tests.report.months import Made
 from tests.report.reading import Element, read_page
 

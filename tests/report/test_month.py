@@ -17,7 +17,6 @@ import pytest
 from attest.attestation.anchors import Anchors
 from attest.attestation.history import check_history
 from attest.attestation.statement import coverage
-from attest.attestation.trust import parse_root_file
 from attest.attestation.verified import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
@@ -28,6 +27,7 @@ from attest.report.view.held import Part, Rest
 from attest.report.view.month import MonthView, StepRow
 from attest.report.view.paper import AuditorView
 from attest.report.view.rules import PolicyView
+from attest.signing.trust import parse_root_file
 from tests.attestation.corpus import verified as verify_case
 
 # Their months are those of other cases: what they are about is the proof, or who signed what how often.

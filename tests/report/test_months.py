@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.history import History, check_history
-from attest.attestation.trust import parse_root_file
+from attest.signing.trust import parse_root_file
 from tests.report.months import Made, write_months
 from tests.report.plan import JAPANESE, MARKUP
 

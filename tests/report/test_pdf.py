@@ -21,7 +21,6 @@ from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
 from attest.attestation.anchors import Anchors, Sources
-from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import verify
 from attest.cli import group
 from attest.errors import MalformedError, UnavailableError
@@ -31,6 +30,7 @@ from attest.report.pdf import characters, month_pdf
 from attest.report.verdict import Verdict
 from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language, words
+from attest.signing.trust import parse_root_file
 from tests.report.months import Made
 
 FONTS = Path(pdf.__file__).parent / "fonts"

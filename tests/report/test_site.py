@@ -20,9 +20,6 @@ import pytest
 import attest.report.site.keys
 import attest.report.site.published
 from attest.attestation.anchors import Anchors
-from attest.attestation.envelope import Envelope
-from attest.attestation.trust import Trust, parse_root, parse_root_file
-from attest.attestation.trust_change import next_root
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
@@ -36,6 +33,9 @@ from attest.report.site.keys import Keys
 from attest.report.site.published import Said, SiteMonth, beside, site_months
 from attest.report.site.roots import site_roots
 from attest.report.words.site import EN, JA, site_words
+from attest.signing.envelope import Envelope
+from attest.signing.trust import Trust, parse_root, parse_root_file
+from attest.signing.trust_writing import next_root
 from attest.web.page import check_page
 from tests.report.months import Made, _roots, _signed_root, write_months
 from tests.report.plan import months

@@ -15,7 +15,6 @@ import pytest
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.history import History
-from attest.attestation.trust import parse_root_file
 from attest.cli.history import bundles_in
 from attest.policy.results import Verdict
 from attest.report.history.series import Series
@@ -28,6 +27,7 @@ from attest.report.view.held import Rest
 from attest.report.view.month import MonthView
 from attest.report.words import words
 from attest.report.words.site import site_words
+from attest.signing.trust import parse_root_file
 from tests.report.months import Made, write_months
 from tests.report.reading import Element, read_page
 

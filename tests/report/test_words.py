@@ -12,7 +12,6 @@ import pytest
 from attest.attestation.segregation import CheckVerdict, WalletControl
 from attest.attestation.statement import HeldLevel
 from attest.attestation.steps import TITLES, Status
-from attest.attestation.trust import RoleName
 from attest.attestation.unchecked import Why
 from attest.policy.inputs import CoverForm, DeclarationKind
 from attest.policy.model import Rule
@@ -23,6 +22,7 @@ from attest.report.view.held import ControlShown, Storage
 from attest.report.words import LANGUAGES, words
 from attest.report.words.en import EN
 from attest.report.words.ja import JA
+from attest.signing.trust import RoleName
 
 REPORT: Final = Path(__file__).parents[2] / "attest" / "report"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
-from attest.attestation.keys import PublicKey
 from attest.attestation.steps import Step
-from attest.attestation.trust import parse_root_file
 from attest.attestation.verify import verify
 from attest.documents import parse_time
 from attest.errors import AttestError
+from attest.signing.keys import PublicKey
+from attest.signing.trust import parse_root_file
 from tests.attestation.corpus import read_pack
 from tests.conftest import FIXTURES
 

@@ -23,11 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.declarations import declaration_lines
-from attest.attestation.envelope import pre_auth_encoding
-from attest.attestation.keys import Signer
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
-from attest.attestation.trust import TRUST_ROOT_TYPE
 from attest.attestation.window import window_declarations
 from attest.canonical import dumps
 from attest.errors import AttestError
@@ -38,6 +35,9 @@ from attest.reserves.evidence import (
     EvidenceTree,
 )
 from attest.reserves.records import record_leaf
+from attest.signing.envelope import pre_auth_encoding
+from attest.signing.keys import Signer
+from attest.signing.trust import TRUST_ROOT_TYPE
 from tests.fuzz.mutations import _changed, mutated
 from tests.web.given import Given, corpus
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.keys import PublicKey
 from attest.documents import parse_time
+from attest.signing.keys import PublicKey
 from tests.conftest import FIXTURES
 from tests.web.page import HERE, node
 

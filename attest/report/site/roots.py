@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.envelope import Envelope
-from attest.attestation.keys import words_of
-from attest.attestation.trust import Root, Trust, parse_root
 from attest.errors import AttestError
 from attest.report.numbers import Instant, instant
+from attest.signing.envelope import Envelope
+from attest.signing.keys import words_of
+from attest.signing.trust import Root, Trust, parse_root
 
 
 class SiteRoot(NamedTuple):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.envelope import MAX_SIGNATURES, add_signature, sign, verify_signatures
-from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.signers import open_signer, public_key
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from tests.attestation.softhsm import LABEL, PIN, URI, make_token
+from attest.signing.envelope import MAX_SIGNATURES, add_signature, sign, verify_signatures
+from attest.signing.keys import PublicKey, Signer
+from attest.signing.signers import open_signer, public_key
+from tests.signing.softhsm import LABEL, PIN, URI, make_token
 
 RFC_7512 = "pkcs11:token=exchange%20token;id=%02"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.keys import Signer
-from attest.attestation.private_keys import MAX_ITERATIONS, MAX_SCRYPT, refuse_costly, tell_readers
 from attest.errors import MalformedError
+from attest.signing.keys import Signer
+from attest.signing.private_keys import MAX_ITERATIONS, MAX_SCRYPT, refuse_costly, tell_readers
 from tests.faults.hostile_documents import derived, pbes2, tlv
 
 PBKDF2, SCRYPT, PKCS12 = "2a864886f70d01050c", "2b06010401da47040b", "2a864886f70d010c0103"

@@ -22,7 +22,10 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from attest.attestation.certificate_chain import (
+from attest.documents import Base64, Digest, Document, format_time
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.formats import foreign
+from attest.signing.certificate_chain import (
     find_chain,
     highest,
     is_readable,
@@ -31,11 +34,8 @@ from attest.attestation.certificate_chain import (
     refuse_other,
     valid_at,
 )
-from attest.attestation.der import Part, parts
-from attest.attestation.envelope import Envelope
-from attest.documents import Base64, Digest, Document, format_time
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.formats import foreign
+from attest.signing.der import Part, parts
+from attest.signing.envelope import Envelope
 
 MAX_RESPONSE_BYTES: Final = 16 * 1024
 MAX_TIMESTAMPS: Final = 32

@@ -10,8 +10,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.envelope import sign
-from attest.attestation.timestamp import (
+from attest.errors import AttestError, MalformedError, VerificationError
+from attest.signing.envelope import sign
+from attest.signing.timestamp import (
     MAX_RESPONSE_BYTES,
     Timestamp,
     _ordered,
@@ -22,9 +23,8 @@ from attest.attestation.timestamp import (
     verify_timestamp,
     verify_timestamps,
 )
-from attest.errors import AttestError, MalformedError, VerificationError
-from tests.attestation.authority import Authority, make_authority
 from tests.attestation.ceremony import signer
+from tests.signing.authority import Authority, make_authority
 
 SIGNATURE, OTHER = bytes(range(64)), bytes(64)
 DAY = timedelta(days=1)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.envelope import (
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.signing.envelope import (
     Envelope,
     EnvelopeSignature,
     add_signature,
@@ -12,8 +13,7 @@ from attest.attestation.envelope import (
     sign,
     verify_signatures,
 )
-from attest.attestation.keys import PublicKey, Signer
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.signing.keys import PublicKey, Signer
 
 TYPE = "application/vnd.in-toto+json"
 

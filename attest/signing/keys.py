@@ -16,9 +16,9 @@ from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.exceptions import VerificationError as LibraryVerificationError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from attest.attestation.private_keys import ENCRYPTED, refuse_costly
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.formats import foreign
+from attest.signing.private_keys import ENCRYPTED, refuse_costly
 
 Scheme = Literal["ed25519", "ecdsa-p256-sha256"]
 _LIBRARY_SCHEME: Final = {"ed25519": "ed25519", "ecdsa-p256-sha256": "ecdsa-sha2-nistp256"}

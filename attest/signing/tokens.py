@@ -14,8 +14,8 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from attest.attestation.keys import PublicKey
 from attest.errors import MalformedError, UnavailableError
+from attest.signing.keys import PublicKey
 
 FORM: Final = "pkcs11:token=LABEL;id=%02 or pkcs11:token=LABEL;object=NAME"
 _MAX_ID_BYTES: Final = 255

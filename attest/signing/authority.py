@@ -11,9 +11,9 @@ from http.client import HTTPException
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from attest.attestation.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.errors import MalformedError, UnavailableError
 from attest.formats import foreign
+from attest.signing.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.wire import NoReplyError, OversizeError, Reply, Wire
 
 _SECONDS: Final = 30.0

@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.signer import SSlibKey
 
-from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.trust import Root
 from attest.canonical import dumps
 from attest.errors import MalformedError, VerificationError
+from attest.signing.keys import PublicKey, Signer
+from attest.signing.trust import Root
 from fixtures.vectors.make_ed25519 import made
 from tests.attestation.ceremony import root
-from tests.attestation.edwards import is_key, is_signature
 from tests.conftest import FIXTURES
 from tests.examples import examples
+from tests.signing.edwards import is_key, is_signature
 
 EDGES = json.loads((FIXTURES / "vectors" / "ed25519.json").read_text(encoding="utf-8"))
 HALF_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2

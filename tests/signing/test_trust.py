@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.envelope import Envelope, sign
-from attest.attestation.trust import RoleName, Root, Trust, TrustRoot, parse_root_file
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, MalformedError, VerificationError
+from attest.signing.envelope import Envelope, sign
+from attest.signing.trust import RoleName, Root, Trust, TrustRoot, parse_root_file
 from tests.attestation.ceremony import START, YEAR, fingerprints, root, root_value, signed_value, signer
 
 EXCHANGE, AUDITOR = ("xyz", 2), ("u", 1)

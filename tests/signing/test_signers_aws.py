@@ -17,12 +17,12 @@ import pytest
 from attest.attestation.additions import with_signature
 from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.keys import PublicKey, Signer
-from attest.attestation.signers import open_signer, public_key
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from tests.attestation.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
+from attest.signing.keys import PublicKey, Signer
+from attest.signing.signers import open_signer, public_key
 from tests.attestation.test_ceremony import BUNDLE, Person
 from tests.conftest import Exchange
+from tests.signing.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
 
 URI = f"awskms:{ALIAS}"
 ELSEWHERE = Signer.generate("ecdsa-p256-sha256").public

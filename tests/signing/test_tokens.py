@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.envelope import sign, verify_signatures
-from attest.attestation.keys import PublicKey
-from attest.attestation.signers import open_signer, public_key
-from attest.attestation.tokens import TokenKey
 from attest.errors import AttestError, MalformedError, UnavailableError
-from tests.attestation.softhsm import LABEL, MORE_KEYS, PIN, add_token, make_token
+from attest.signing.envelope import sign, verify_signatures
+from attest.signing.keys import PublicKey
+from attest.signing.signers import open_signer, public_key
+from attest.signing.tokens import TokenKey
+from tests.signing.softhsm import LABEL, MORE_KEYS, PIN, add_token, make_token
 
 TOKEN = f"token={quote(LABEL)}"
 
@@ -176,7 +176,7 @@ def test_two_tokens_of_one_label_are_told_apart_by_their_serial(token: dict[str,
     import sys
 
     program = (
-        "from attest.attestation.signers import public_key\n"
+        "from attest.signing.signers import public_key\n"
         "from attest.errors import AttestError\n"
         "try:\n    public_key('pkcs11:token=twins;id=%02', secrets=lambda _: '1234')\n"
         "except AttestError as error:\n    print(error.message, '|', error.hint)\n"

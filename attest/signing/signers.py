@@ -19,11 +19,11 @@ from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import AWSSigner, HSMSigner
 from securesystemslib.signer import Signer as LibrarySigner
 
-from attest.attestation.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
-from attest.attestation.private_keys import tell_readers
-from attest.attestation.tokens import TokenKey
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import read_bounded
+from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs, ecdsa_from_der
+from attest.signing.private_keys import tell_readers
+from attest.signing.tokens import TokenKey
 
 Secrets = Callable[[str], str]
 _TOKEN_SCHEMES: Final = ("hsm", "pkcs11")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.clock import ask
-from attest.attestation.timestamp import check_answer, parse_authorities, query, refusal, verify_timestamp
 from attest.demo.recording import on_loopback
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from tests.attestation.authority import Authority, make_authority
+from attest.signing.authority import ask
+from attest.signing.timestamp import check_answer, parse_authorities, query, refusal, verify_timestamp
+from tests.signing.authority import Authority, make_authority
 
 SIGNATURE = bytes(range(64))
 

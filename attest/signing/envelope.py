@@ -8,9 +8,9 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import Field
 from securesystemslib.dsse import Envelope as LibraryEnvelope
 
-from attest.attestation.keys import PublicKey, Signs
 from attest.documents import Base64, Document, Text
 from attest.errors import VerificationError
+from attest.signing.keys import PublicKey, Signs
 
 MAX_SIGNATURES: Final = 16
 

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from attest.attestation.keys import MAX_KEY_BYTES, Signer
-from attest.attestation.signers import Secrets
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.files import (
     PUBLIC_MODE,
@@ -19,6 +17,8 @@ from attest.files import (
     refuse_existing,
     write_file,
 )
+from attest.signing.keys import MAX_KEY_BYTES, Signer
+from attest.signing.signers import Secrets
 from attest.writing import write_once
 
 

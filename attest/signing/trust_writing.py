@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from attest.attestation.envelope import MAX_SIGNATURES, Envelope, add_signature, has_signed, sign, verify_signatures
-from attest.attestation.keys import PublicKey, Signs
-from attest.attestation.trust import (
+from attest.canonical import loads
+from attest.documents import format_time
+from attest.errors import MalformedError, VerificationError
+from attest.signing.envelope import MAX_SIGNATURES, Envelope, add_signature, has_signed, sign, verify_signatures
+from attest.signing.keys import PublicKey, Signs
+from attest.signing.trust import (
     MAX_ROOT_FILE_BYTES,
     TRUST_ROOT_TYPE,
     Role,
@@ -20,9 +23,6 @@ from attest.attestation.trust import (
     parse_root,
     parse_root_file,
 )
-from attest.canonical import loads
-from attest.documents import format_time
-from attest.errors import MalformedError, VerificationError
 
 ROLES: Final[tuple[RoleName, ...]] = ("root", "exchange", "auditor")
 

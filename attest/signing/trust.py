@@ -16,11 +16,11 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, StringConstraints
 
-from attest.attestation.envelope import MAX_SIGNATURES, Envelope, verify_signatures
-from attest.attestation.keys import PublicKey, Scheme
 from attest.canonical import loads
 from attest.documents import Count, Document, Time, format_time
 from attest.errors import MalformedError, VerificationError
+from attest.signing.envelope import MAX_SIGNATURES, Envelope, verify_signatures
+from attest.signing.keys import PublicKey, Scheme
 
 TRUST_ROOT_TYPE: Final = "application/vnd.attest.trust-root+json"
 MAX_ROOT_BYTES: Final = 64 * 1024

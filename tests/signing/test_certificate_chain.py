@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from attest.attestation.certificate_chain import is_root
-from attest.attestation.timestamp import check_answer, parse_authorities, query, require_root
 from attest.errors import MalformedError, VerificationError
-from tests.attestation.authority import Authority, Party, certify, clock, make_authority
+from attest.signing.certificate_chain import is_root
+from attest.signing.timestamp import check_answer, parse_authorities, query, require_root
+from tests.signing.authority import Authority, Party, certify, clock, make_authority
 
 SIGNATURE = bytes(range(64))
 

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from attest.attestation.der import Part, parts
 from attest.documents import parse_base64
 from attest.errors import AttestError, MalformedError
+from attest.signing.der import Part, parts
 
 ENCRYPTED: Final = b"ENCRYPTED PRIVATE KEY"
 MAX_ITERATIONS: Final = 10_000_000  # some seconds; openssl writes 2,048, and OWASP asks for 600,000
