@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly
-from attest.attestation import snapshot as snapshots
 from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
 from attest.attestation.config import read_config
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.policies import read_policies, verdicts
+from attest.attestation.proving import open_snapshot
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
 from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
@@ -31,6 +31,7 @@ from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
+from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
 from tests.examples import load_profile
@@ -78,6 +79,12 @@ def signed_bundle(payload: bytes, signer: Signer, payload_type: str = PAYLOAD_TY
     ).to_bytes()
 
 
+def prove_account(private: Path, account: str) -> InclusionProof:
+    """The inclusion proof of an account, from the private folder of its month."""
+    with open_snapshot(private) as snapshot:
+        return snapshot.prove(account)
+
+
 @dataclass(frozen=True)
 class Exchange:
     """What the demo exchange has on disk, and its key."""
@@ -96,7 +103,7 @@ class Exchange:
         return (self.outcome.private / "statement.json").read_bytes()
 
     def proof(self, account: str = demo_exchange.ACCOUNT) -> bytes:
-        return snapshots.prove_account(self.outcome.private, account).to_bytes()
+        return prove_account(self.outcome.private, account).to_bytes()
 
     def resigned(self, change: Callable[[Any], object]) -> bytes:
         """The bundle after the exchange itself changed its statement, evaluated its policies over that, and signed."""

@@ -11,8 +11,8 @@ from pydantic import Field
 from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
+from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.pin_times import StatedPin
-from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from attest.attestation.additions import check_counts
 from attest.attestation.anchors import Anchors, Files, Known, Sources
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
+from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.months import Before, previous, published, published_months
 from attest.attestation.payloads import PayloadRecord, PayloadTakenError
 from attest.attestation.signing import Own
-from attest.attestation.snapshot import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
 from attest.attestation.unfinished import Names, Unfinished

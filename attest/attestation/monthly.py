@@ -19,6 +19,7 @@ from attest.attestation.control_signatures import add_control, read_control
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.evidence import RESERVES_FILE
+from attest.attestation.files import SNAPSHOT_FOLDER
 from attest.attestation.finishing import Issuer, Outcome
 from attest.attestation.months import require_next
 from attest.attestation.payloads import alone_with_record, record_path
@@ -33,7 +34,7 @@ from attest.attestation.reserves import (
 )
 from attest.attestation.segregation import require_every_wallet
 from attest.attestation.signing import open_own
-from attest.attestation.snapshot import SNAPSHOT_FOLDER, build_liabilities
+from attest.attestation.snapshot import build_liabilities
 from attest.attestation.stated import chains_read, stated_assets
 from attest.attestation.statement import (
     PREDICATE_TYPE,

@@ -5,26 +5,23 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, bundle_file_name
+from attest.attestation.bundle import MAX_BUNDLE_BYTES
 from attest.attestation.config import Config, expand
-from attest.attestation.pointer import pointer
-from attest.attestation.statement import parse_statement, statement_digest
+from attest.attestation.files import SNAPSHOT_FOLDER, STATEMENT_FILE
+from attest.attestation.proving import snapshot_folder
+from attest.attestation.statement import parse_statement
 from attest.attestation.surroundings import Surroundings
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.files import SECRET_MODE, is_file, read_bounded, real_path, reason, write_file
+from attest.files import SECRET_MODE, is_file, read_bounded, reason, write_file
 from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source
-from attest.liabilities.proof import InclusionProof, prove
-from attest.liabilities.snapshot.format import MANIFEST_FILE, Manifest
+from attest.liabilities.snapshot.format import Manifest
 from attest.liabilities.snapshot.open import Snapshot, check_files
 from attest.liabilities.tree import StatedTree, check_trees
 
-STATEMENT_FILE: Final = "statement.json"
-SNAPSHOT_FOLDER: Final = "liabilities"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # one letter is a drive of Windows
 _ROOM: Final = "make room on that disk, or name another for temporary files in TMPDIR"
 
@@ -98,7 +95,7 @@ def check_liabilities(config: Config, period: str, path: Path, around: Surroundi
     `MalformedError` when the statement beside the snapshot is of another period.
     """
     _refuse_other_period(path, period)
-    with open_snapshot(path) as snapshot:
+    with Snapshot(snapshot_folder(path)) as snapshot:
         stated = snapshot.manifest
         manifest = build_liabilities(config, period, snapshot.folder, snapshot.secret, around, keep=False)
         check_files(snapshot)
@@ -131,59 +128,3 @@ def rebuild_trees(config: Config, period: str, secret: bytes, around: Surroundin
     # Not `tempfile.gettempdir`, which leaves a file there when it is killed while it tries whether it can.
     temporary = Path(os.environ.get("TMPDIR") or (tempfile.gettempdir() if os.name == "nt" else "/tmp"))  # noqa: S108
     return build_liabilities(config, period, temporary, secret, around, keep=False).trees
-
-
-def open_snapshot(path: Path) -> Snapshot:
-    """The snapshot in `path`, which is its own folder or the private folder of a month."""
-    return Snapshot(path if is_file(path / MANIFEST_FILE) else path / SNAPSHOT_FOLDER)
-
-
-def bound_statement(path: Path, snapshot: Snapshot) -> bytes:
-    """The digest of the statement that was signed over `snapshot`, in the private folder `path` of a month.
-
-    Raises `UnavailableError` when there is none, `VerificationError` when it states other trees.
-    """
-    payload = read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)
-    if parse_statement(payload).predicate.liabilities.trees != snapshot.manifest.trees:
-        raise VerificationError("snapshot/root", f"the snapshot in {path} does not hold the trees of its statement")
-    return statement_digest(payload)
-
-
-def prove_everyone(path: Path, out: Path, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Write the inclusion proofs of all accounts into the folder `out`; how many were written now.
-
-    Raises `UnavailableError` when `out` holds proofs of another statement.
-    """
-    from attest.liabilities.snapshot.prove_all import prove_all
-
-    with open_snapshot(path) as snapshot:
-        return prove_all(snapshot, bound_statement(path, snapshot), out, progress)
-
-
-def prove_account(path: Path, account: str) -> InclusionProof:
-    """The inclusion proof of one account, from the private folder of its month.
-
-    Raises `MalformedError` when the account is owed nothing, `VerificationError` when the snapshot is not the
-    one that was signed.
-    """
-    with open_snapshot(path) as snapshot:
-        return prove(bound_statement(path, snapshot), account, snapshot.trees.values())
-
-
-def published_bundle(path: Path) -> Path:
-    """Where `attest run` put the bundle of the month whose private folder is `path`, if both lie in their own folders.
-
-    Raises `UnavailableError` when there is no statement in `path`, `MalformedError`.
-    """
-    period = _stated_period(path)
-    return real_path(path).parent.parent / "publication" / period / bundle_file_name(period)
-
-
-def point_to(path: Path) -> str:
-    """The pointer to the statement in the private folder `path` of a month. Raises what `bound_statement` raises."""
-    with open_snapshot(path) as snapshot:
-        return pointer(_stated_period(path), bound_statement(path, snapshot))
-
-
-def _stated_period(path: Path) -> str:
-    return parse_statement(read_bounded(path / STATEMENT_FILE, MAX_BUNDLE_BYTES)).predicate.period

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from attest.attestation.bundle import bundle_file_name
-from attest.attestation.snapshot import STATEMENT_FILE
+from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES
 from attest.errors import UnavailableError
 from attest.files import (

@@ -30,7 +30,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     from attest.attestation.anchors import Anchors, Known, Sources
     from attest.attestation.config import read_config
     from attest.attestation.monthly import MonthInputs, run
-    from attest.attestation.snapshot import prove_account
+    from attest.attestation.proving import open_snapshot
     from attest.attestation.surroundings import Surroundings
     from attest.attestation.verify import verify
     from attest.cli.known import beside
@@ -53,7 +53,8 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
         )
         proof_path = out / "hanako.proof.json"
         say(f"proving the balances of {exchange.ACCOUNT}")
-        write_file(proof_path, prove_account(outcome.private, exchange.ACCOUNT).to_bytes(), mode=SECRET_MODE)
+        with open_snapshot(outcome.private) as snapshot:
+            write_file(proof_path, snapshot.prove(exchange.ACCOUNT).to_bytes(), mode=SECRET_MODE)
         trust_root = out / exchange.TRUST_ROOT_FILE
         verified = verify(
             outcome.bundle.read_bytes(),

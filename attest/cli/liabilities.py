@@ -51,10 +51,11 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
 @json_option
 def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """Show the totals of SNAPSHOT, and what it was built from. Nothing is checked."""
-    from attest.attestation.snapshot import open_snapshot
+    from attest.attestation.proving import snapshot_folder
     from attest.cli.render import snapshot_document, snapshot_text
+    from attest.liabilities.snapshot.open import Snapshot
 
-    with open_snapshot(snapshot) as opened:
+    with Snapshot(snapshot_folder(snapshot)) as opened:
         manifest = opened.manifest
     return Result(
         {"command": "liabilities show", "status": "unchecked", **snapshot_document(manifest)},

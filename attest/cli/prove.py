@@ -72,10 +72,10 @@ def prove(
 
 
 def _everyone(snapshot: Path, out: Path, *, as_json: bool) -> Result:
-    from attest.attestation.snapshot import prove_everyone
+    from attest.attestation.proving import open_snapshot
 
-    with progress(as_json=as_json) as advance:
-        written = prove_everyone(snapshot, out, partial(advance, "proofs"))
+    with progress(as_json=as_json) as advance, open_snapshot(snapshot) as opened:
+        written = opened.prove_all(out, partial(advance, "proofs"))
     return Result(
         {"command": "prove", "status": "done", "proofs": str(out), "written": written},
         f"{written:,} proofs  {out}" if written else f"all proofs are there already  {out}",
@@ -83,11 +83,12 @@ def _everyone(snapshot: Path, out: Path, *, as_json: bool) -> Result:
 
 
 def _one(snapshot: Path, account: str, bundle: str | None, out: Path | None, *, force: bool) -> Result:
-    from attest.attestation.snapshot import prove_account
+    from attest.attestation.proving import open_snapshot
     from attest.files import SECRET_MODE
     from attest.writing import write_once
 
-    proof = prove_account(snapshot, account)
+    with open_snapshot(snapshot) as opened:
+        proof = opened.prove(account)
     kind, made = ("proof", proof) if bundle is None else ("pack", _packed(snapshot, bundle, proof))
     if out is None:
         return Result(made.to_value(), made.to_bytes().decode())
@@ -100,7 +101,7 @@ def _packed(snapshot: Path, bundle: str, proof: InclusionProof) -> Pack:
     """The pack of `proof` and the bundle at a path, or without one where `attest run` publishes it."""
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.pack import pack
-    from attest.attestation.snapshot import published_bundle
+    from attest.attestation.proving import published_bundle
     from attest.cli.kinds import BUNDLE, explained
     from attest.files import read_bounded
 
@@ -116,11 +117,12 @@ def _packed(snapshot: Path, bundle: str, proof: InclusionProof) -> Pack:
 
 def _pointed(snapshot: Path, out: Path, *, force: bool) -> Result:
     from attest.attestation.pointer import pointer_picture
-    from attest.attestation.snapshot import point_to
+    from attest.attestation.proving import open_snapshot
     from attest.files import PUBLIC_MODE
     from attest.writing import write_once
 
-    pointer = point_to(snapshot)
+    with open_snapshot(snapshot) as opened:
+        pointer = opened.pointer
     added = write_once(out, pointer_picture(pointer), mode=PUBLIC_MODE, force=force)
     where = f"QR code   {out}" if added else f"the QR code is there already: nothing was written  {out}"
     document = {"command": "prove", "status": "done", "pointer": pointer, "qr": str(out), "added": int(added)}

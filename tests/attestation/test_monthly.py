@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from attest.attestation import monthly
-from attest.attestation import snapshot as snapshots
 from attest.attestation.config import read_config
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
@@ -28,7 +27,7 @@ from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.pins import PinLostError
 from attest.reserves.rpc import Node
-from tests.conftest import NOW, SECRET, Exchange
+from tests.conftest import NOW, SECRET, Exchange, prove_account
 
 
 @pytest.fixture(scope="module")
@@ -459,28 +458,28 @@ def test_coins_that_serve_another_purpose_show_as_a_shortfall(folder: Path, node
 def test_a_proof_is_made_only_from_the_snapshot_that_was_signed(exchange: Exchange, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshot"
     shutil.copytree(exchange.outcome.private, snapshot)
-    assert snapshots.prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
+    assert prove_account(snapshot, demo.ACCOUNT).to_bytes() == exchange.proof()
     leaves = snapshot / "liabilities" / "BTC.leaves"
     data = leaves.read_bytes()
     leaves.write_bytes(bytes(byte ^ 1 for byte in data))
     with pytest.raises(AttestError):
-        snapshots.prove_account(snapshot, demo.ACCOUNT)
+        prove_account(snapshot, demo.ACCOUNT)
     leaves.write_bytes(data)
     statement = snapshot / "statement.json"
     value = json.loads(statement.read_bytes())
     value["predicate"]["liabilities"]["trees"][0]["total"] = "1"
     statement.write_bytes(dumps(value))
     with pytest.raises(VerificationError, match="does not hold the trees of its statement"):
-        snapshots.prove_account(snapshot, demo.ACCOUNT)
+        prove_account(snapshot, demo.ACCOUNT)
     (snapshot / "liabilities" / "secret").write_text("00" * 31)
     with pytest.raises(MalformedError, match="32 bytes"):
-        snapshots.prove_account(snapshot, demo.ACCOUNT)
+        prove_account(snapshot, demo.ACCOUNT)
 
 
 @pytest.mark.parametrize("account", ["nobody@example.jp", "closed-account@example.com", "margin-call@example.com"])
 def test_an_account_without_a_balance_has_no_proof(account: str, exchange: Exchange) -> None:
     with pytest.raises(MalformedError, match="has no balance"):
-        snapshots.prove_account(exchange.outcome.private, account)
+        prove_account(exchange.outcome.private, account)
 
 
 def test_the_written_statement_is_the_signed_one(exchange: Exchange) -> None:

@@ -39,7 +39,6 @@ from attest.attestation.evidence_step import basis_of, check_against_records
 from attest.attestation.figures import read_figures
 from attest.attestation.pack import pack, unpack
 from attest.attestation.signatories import CLOCKS_DIFFER
-from attest.attestation.snapshot import prove_account
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps, loads, loads_node_answer
@@ -89,7 +88,7 @@ from tests.attestation.test_control_step import (
     sample,
 )
 from tests.attestation.test_control_step import challenge as bitcoin_challenge
-from tests.conftest import FIXTURES, NOW, Exchange, signed_bundle
+from tests.conftest import FIXTURES, NOW, Exchange, prove_account, signed_bundle
 from tests.fuzz.conversations import Lies
 from tests.fuzz.mutations import lied, mutated
 from tests.fuzz.readings import Conversations

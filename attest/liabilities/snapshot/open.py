@@ -146,6 +146,10 @@ class Snapshot:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its files; nothing can be read from it after that."""
         self._stack.close()
 
 
