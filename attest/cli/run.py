@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from attest.cli.result import Result, json_option, progress, show_names_option, 
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
+    from attest.attestation.finishing import Outcome
     from attest.attestation.verified import Verified
 
 _SHOWN: Final = 3
@@ -77,9 +79,6 @@ def run(
     from attest.attestation.monthly import MonthInputs
     from attest.attestation.monthly import run as attest_month
     from attest.attestation.months import skipped_months
-    from attest.attestation.signing import missing_signatures
-    from attest.cli.render import not_met_text, rules_text, step_document
-    from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
     from attest.liabilities.tree import SECRET_BYTES
     from attest.periods import parse_period
     from attest.reserves.challenge import parse_nonce
@@ -88,11 +87,8 @@ def run(
     if show_names:
         settings = settings.showing_names()
     month = parse_period(period)
-    skipped = skipped_months(config.parent / settings.publication.folder, month) if leave_out else []
-    for name in leave_out:
-        if name not in skipped:
-            said = f"those between are {', '.join(skipped[:12])}" if skipped else "there is none between"
-            raise click.UsageError(f"--leave-out {name} is not between the last published month and {month}; {said}")
+    if leave_out:
+        _require_skipped(leave_out, skipped_months(config.parent / settings.publication.folder, month), month)
     with progress(as_json=as_json) as advance:
         inputs = MonthInputs(
             secrets.token_bytes(SECRET_BYTES),
@@ -104,6 +100,23 @@ def run(
             new_record=new_record,
         )
         outcome = attest_month(settings, month, surroundings(config, advance, as_json=as_json), inputs)
+    return _told(outcome, period)
+
+
+def _require_skipped(leave_out: Sequence[str], skipped: Sequence[str], month: str) -> None:
+    """Refuse to leave out a month that is not one of those `skipped` between the last published one and `month`."""
+    for name in leave_out:
+        if name not in skipped:
+            said = f"those between are {', '.join(skipped[:12])}" if skipped else "there is none between"
+            raise click.UsageError(f"--leave-out {name} is not between the last published month and {month}; {said}")
+
+
+def _told(outcome: Outcome, period: str) -> Result:
+    """What was published, and what readers will find in it."""
+    from attest.attestation.signing import missing_signatures
+    from attest.cli.render import not_met_text, rules_text, step_document
+    from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
+
     verified = outcome.verified
     missing = missing_signatures(verified.signatories, verified.trust)
     return Result(
