@@ -12,8 +12,8 @@ from attest.attestation.steps import TITLES
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.liabilities.tree import SCHEME, SECRET_BYTES
 from attest.lines import MAX_FILE_BYTES
+from attest.reserves.any_record import AnyRecord
 from attest.reserves.pins import PinLostError
-from attest.reserves.records import AnyRecord
 
 TEXT = (Path(attest.__file__).parent / "protocol.md").read_text(encoding="utf-8")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from attest.attestation.statement import Predicate
 from attest.liabilities.tree import StatedTree
 from attest.lines import Content
+from attest.reserves.records import Record
 from attest.signing.envelope import Envelope
 from attest.signing.keys import PublicKey
 from attest.signing.trust import RoleName, Trust
@@ -21,8 +22,18 @@ _SIGNATORIES: Final[tuple[RoleName, ...]] = ("exchange", "auditor")
 
 Files = Callable[[str], Content | None]
 """A file that was published beside the bundle, by its name: its bytes or opened; None where it is not available."""
-Ask = Callable[[Predicate, Mapping[int, Any]], Sequence[tuple[str, str, int]]]
-"""Asks nodes for the balances in records: the chain, the node, and how many balances it confirms."""
+
+
+class AskedNode(NamedTuple):
+    """A node that was asked again, and of how many balances of its chain it says what the evidence says."""
+
+    chain: str
+    node: str
+    balances: int
+
+
+Ask = Callable[[Predicate, Mapping[int, Record]], Sequence[AskedNode]]
+"""Asks nodes for the balances in records; those that it returns confirmed them."""
 Rebuild = Callable[[str], Sequence[StatedTree]]
 """Builds the trees of a period again, from the ledger and the secret of its snapshot."""
 

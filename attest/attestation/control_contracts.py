@@ -12,16 +12,16 @@ from attest.attestation.control import ControlRecord
 from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings, node_quorum
+from attest.chains.ethereum.records import EthereumHeader
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.control import signature_bytes
 from attest.reserves.control_contract import ask_contract
 from attest.reserves.control_ethereum import eip191_digest
-from attest.reserves.control_recheck import place_of
+from attest.reserves.control_recheck import authorities_by_place, check_authority, place_of
 from attest.reserves.counting import places_of
 from attest.reserves.pins import Block
 from attest.reserves.reading import block_reader
-from attest.reserves.records import Challenged, ContractControl, ControlProof, EthereumHeader, Reading
-from attest.reserves.safe_recheck import check_safe_proof, safes_by_place
+from attest.reserves.records import Challenged, ContractControl, ControlProof, Reading
 
 
 class _Asking(NamedTuple):
@@ -41,24 +41,22 @@ def settle_contracts(
     that cannot be asked any more is told of, and so is a contract at which nothing was read: that one is left out.
     Raises `VerificationError` naming the address when its Safe had other owners or the contract says no.
     """
-    safes = safes_by_place(reserves.records)
+    authorities = authorities_by_place(reserves.records)
     held = {place for record in reserves.records if isinstance(record, Reading) for place in places_of(record)}
     pins = {pin.chain: pin for pin in reserves.pins}
-    headers = [record for record in reserves.records if isinstance(record, EthereumHeader) and record.window is None]
+    headers = [record for record in reserves.records if isinstance(record, EthereumHeader) and record.at_pin]
     asking = _Asking(config, {record.chain: Block(pins[record.chain], record.header) for record in headers}, around)
     kept: list[ControlRecord] = []
     for record in signed.records:
-        of_contract = isinstance(record, ContractControl) or (
-            isinstance(record, ControlProof) and record.method == "eip1271-safe"
-        )
+        of_contract = isinstance(record, ContractControl) or (isinstance(record, ControlProof) and record.by_authority)
         if not (isinstance(record, Challenged) and of_contract):
             kept.append(record)
-        elif (place := place_of(record.challenge)) not in held:
+        elif place_of(record.challenge) not in held:
             around.tell(f"left out: a signature of {record.challenge.address}, where no wallet of the config is")
         else:
             with _naming(record):
                 if isinstance(record, ControlProof):
-                    check_safe_proof(record, place, safes)
+                    check_authority(record, authorities)
                     kept.append(record)
                 else:
                     kept.append(_asked(record, asking))

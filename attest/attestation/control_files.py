@@ -8,6 +8,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from attest.chains.ethereum.records import Owners
 from attest.documents import Count, Document
 from attest.errors import AttestError, MalformedError
 from attest.reserves.challenge import Challenge, Method
@@ -17,7 +18,6 @@ from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_safe import combine_owners, safe_challenge, safe_challenge_signers, safe_form
 from attest.reserves.ethereum_contracts import Contract
 from attest.reserves.ethereum_proof import keccak
-from attest.reserves.records import Owners
 from attest.reserves.signature_forms import hex_bytes
 
 SIGNERS: Final = ".signers.md"

@@ -14,9 +14,9 @@ from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
-from attest.reserves.counting import Place, places_of
+from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown
-from attest.reserves.records import Challenged, ControlSample, CustodyConfirmation, Reading
+from attest.reserves.records import Challenged, ControlSample, CustodyConfirmation, Place, Reading
 from attest.reserves.sampling import Sample
 
 _SHOWN: Final = 3  # names in a sentence
@@ -132,14 +132,13 @@ def _some(names: Sequence[str]) -> str:
 def add_control(reserves: Reserves, signed: SignedChallenges) -> None:
     """Add what came back to the evidence; it is published when the balances at all of its addresses are."""
     shown: set[Place] = set()
-    for index, reading in enumerate(reserves.records):
-        if isinstance(reading, Reading) and index not in reserves.private:
+    for reading in reserves.evidence.published():
+        if isinstance(reading, Reading):
             shown |= places_of(reading)
     for record in signed.records:
         # What the config says of the wallet may have changed since the challenge, or the wallet may be gone from it.
-        if isinstance(record, Challenged) and place_of(record.challenge) not in shown:
-            reserves.private.add(len(reserves.records))
-        if isinstance(record, CustodyConfirmation) and not confirmed_by(record) <= shown:
-            reserves.private.add(len(reserves.records))
-        reserves.records.append(record)
+        hidden = (isinstance(record, Challenged) and place_of(record.challenge) not in shown) or (
+            isinstance(record, CustodyConfirmation) and not confirmed_by(record) <= shown
+        )
+        reserves.evidence.add(record, public=not hidden)
     reserves.shown = signed.shown

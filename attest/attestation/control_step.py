@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from attest.amounts import ratio_percent
 from attest.attestation.custody import recheck_custody
@@ -18,6 +18,7 @@ from attest.reserves.records import (
     ContractControl,
     ControlSample,
     CustodyConfirmation,
+    Record,
 )
 from attest.signing.keys import PublicKey
 
@@ -27,7 +28,7 @@ _SHOWN_BLOCKS: Final = 4
 
 def check_control(
     predicate: Predicate,
-    records: Mapping[int, Any],
+    records: Mapping[int, Record],
     *,
     nonce: str | None,
     custodians: Mapping[str, PublicKey],
@@ -92,7 +93,7 @@ def customers_coins(predicate: Predicate) -> dict[str, int]:
     return totals
 
 
-def _nothing_came_back(predicate: Predicate, records: Mapping[int, Any], *, whole: bool) -> list[str]:
+def _nothing_came_back(predicate: Predicate, records: Mapping[int, Record], *, whole: bool) -> list[str]:
     """That keys were asked to sign, and that the statement counts no address as one that did."""
     wallets = sum(line.wallets for line in predicate.reserves if line.amount)
     blocks = sorted({(item.chain, item.height) for item in records.values() if isinstance(item, ChallengeBlock)})

@@ -10,8 +10,7 @@ from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.reserves.challenge import MAX_CONFIRMED, Challenge, Confirmation
 from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
-from attest.reserves.counting import Place
-from attest.reserves.records import CustodyConfirmation, Record, naming, new_salt
+from attest.reserves.records import CustodyConfirmation, Place, Record, naming, new_salt
 from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
 from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer
 

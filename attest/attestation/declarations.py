@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attest.amounts import parse_decimal
 from attest.attestation.declared import declaration_order
@@ -14,7 +14,7 @@ from attest.attestation.money import MAX_DOCUMENT_BYTES
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
 from attest.policy.inputs import Declaration, identity
-from attest.reserves.records import DeclarationRecord, Reading, new_salt
+from attest.reserves.records import DeclarationRecord, Reading, Record, new_salt
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config, DeclarationForm
@@ -41,7 +41,7 @@ def signed_forms(config: Config, period: str, folder: Path) -> list[DeclarationR
 
 
 def concentration(
-    records: Iterable[Any], hidden: frozenset[str], tiers: Mapping[str, str | None] = MappingProxyType({})
+    records: Iterable[Record], hidden: frozenset[str], tiers: Mapping[str, str | None] = MappingProxyType({})
 ) -> list[DeclarationRecord]:
     """Per asset the largest wallet of the customers' coins, and what each custodian keeps of them, by the readings.
 
@@ -51,7 +51,7 @@ def concentration(
     wallets: dict[tuple[str, str], int] = {}
     custodians: dict[tuple[str, str], int] = {}
     for reading in records:
-        if isinstance(reading, Reading) and reading.purpose == "customer" and reading.window is None:
+        if isinstance(reading, Reading) and reading.purpose == "customer" and reading.at_pin:
             wallets[reading.asset, reading.wallet] = wallets.get((reading.asset, reading.wallet), 0) + reading.amount
             if reading.custodian is not None:
                 place = (reading.asset, reading.custodian)
@@ -69,7 +69,7 @@ def concentration(
     return found
 
 
-def declaration_lines(records: Iterable[Any]) -> list[Declaration]:
+def declaration_lines(records: Iterable[Record]) -> list[Declaration]:
     """What the statement declares by a `DeclarationRecord` each."""
     return [declaration_line(record) for record in records if isinstance(record, DeclarationRecord)]
 
@@ -81,7 +81,7 @@ def declaration_line(record: DeclarationRecord) -> Declaration:
 
 
 def recheck_declarations(
-    records: Mapping[int, Any], stated: Sequence[Declaration], whole: frozenset[str]
+    records: Mapping[int, Record], stated: Sequence[Declaration], whole: frozenset[str]
 ) -> tuple[int, int]:
     """How many of the `stated` declarations have a disclosed form, and how many were recomputed from readings.
 

@@ -68,7 +68,8 @@ class Documents(NamedTuple):
         add_documents(reserves, zip(self.held, config.held, strict=True))
         reserves.held += sorted(map(held_line, self.held), key=lambda line: line.key)
         add_documents(reserves, zip(self.contracts.records, config.cover, strict=True))
-        reserves.records += self.prices.records
+        for prices in self.prices.records:
+            reserves.evidence.add(prices, public=True)
 
 
 def read_documents(config: Config, period: str, around: Surroundings) -> Documents:

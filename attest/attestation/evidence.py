@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, TypeGuard
 
 from pydantic import Field
 
+from attest.attestation.anchors import AskedNode
 from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
 from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
+from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.chains.ethereum.records import EthereumHeader, TrieNodes
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
@@ -34,24 +37,20 @@ from attest.reserves.evidence import (
 )
 from attest.reserves.pins import Block
 from attest.reserves.records import (
-    BitcoinDescriptor,
-    BitcoinHeader,
-    BitcoinUtxos,
-    BitcoinUtxoSet,
+    Authority,
+    ChainRecord,
     ChallengeBlock,
     Challenged,
     ContractControl,
     ControlSample,
     CustodyConfirmation,
-    EthereumHeader,
-    EthereumSafe,
-    NodeAgreement,
+    Descriptor,
     Reading,
-    TrieNodes,
+    Record,
+    SharedProof,
     Window,
 )
 from attest.reserves.room import MAX_RECORDS, Room
-from attest.reserves.safe_recheck import place_of_safe
 from attest.reserves.trie_nodes import Proven, needed
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
@@ -60,7 +59,6 @@ from attest.reserves.window import window_pins
 RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
 MAX_RESERVES_BYTES: Final = 128 * 1024 * 1024  # leaves and indices of as many records as there may be take 77 million
-_OF_A_CHAIN: Final = (EthereumHeader, BitcoinHeader, NodeAgreement, BitcoinUtxoSet, ChallengeBlock, Window)
 
 
 class ReservesFile(Document):
@@ -94,13 +92,13 @@ class EvidenceFolder(NamedTuple):
     """The records at hand by index, each of which leads to the root that `basis` names."""
 
     basis: Basis
-    records: dict[int, Any]
+    records: dict[int, Record]
 
     def check(self, dumps: Mapping[str, UtxoSet]) -> EvidenceStep:
         """Hold all that `basis` says against the records. Raises `VerificationError` naming the record or the line."""
         return check_against_records(self.records, self.basis, dumps)
 
-    def readings(self, chain: str, window: int | None = None) -> dict[int, Any]:
+    def readings(self, chain: str, window: int | None = None) -> dict[int, Reading]:
         """The readings of one chain by index, at its pin or at the height `window`."""
         return {
             index: record
@@ -130,7 +128,7 @@ class EvidenceFolder(NamedTuple):
             for utxo in record.utxos
         )
 
-    def whole(self) -> list[Any]:
+    def whole(self) -> list[Record]:
         """All records in their order. Raises `UnavailableError` when some are not at hand."""
         if len(self.records) != self.basis.evidence.count:
             raise UnavailableError(
@@ -147,40 +145,40 @@ class EvidenceFolder(NamedTuple):
         `MalformedError` when no record is of the wallet, `UnavailableError` when not all records are at hand.
         """
         records = self.whole()
-        own = {index for index, record in enumerate(records) if isinstance(record, Reading) and record.wallet == wallet}
+        own = {
+            index: record
+            for index, record in enumerate(records)
+            if isinstance(record, Reading) and record.wallet == wallet
+        }
         if not own:
             raise MalformedError(
                 "evidence/wallet",
                 f"no balance of a wallet {wallet[:100]!r} is among the records",
                 hint="attest evidence show lists them",
             )
-        if descriptor and not any(isinstance(item, BitcoinDescriptor) and item.wallet == wallet for item in records):
+        if descriptor and not any(isinstance(item, Descriptor) and item.wallet == wallet for item in records):
             raise MalformedError("evidence/descriptor", f"wallet {wallet} has no descriptor")
-        chains = {records[index].chain for index in own}
-        of_the_wallet = (Challenged, BitcoinDescriptor) if descriptor else (Challenged,)
-        places = set().union(*(places_of(records[index]) for index in own))
-        shown = own | {
+        chains = {reading.chain for reading in own.values()}
+        places = {place for reading in own.values() for place in places_of(reading)}
+        shown = own.keys() | {
             index
             for index, record in enumerate(records)
-            if (isinstance(record, _OF_A_CHAIN) and record.chain in chains)
-            or (isinstance(record, of_the_wallet) and record.wallet == wallet)
+            if (_is_of_a_chain(record) and record.chain in chains)
+            or (isinstance(record, Challenged) and record.wallet == wallet)
+            or (descriptor and isinstance(record, Descriptor) and record.wallet == wallet)
             or (isinstance(record, Challenged) and place_of(record.challenge) in places)
-            or (isinstance(record, EthereumSafe) and place_of_safe(record) in places)
+            or (isinstance(record, Authority) and record.place in places)
             or (isinstance(record, CustodyConfirmation) and confirmed_by(record) <= places)
             or isinstance(record, ControlSample)
         }
-        for place in {(records[index].chain, records[index].window) for index in own}:
-            shown |= self._trie_nodes(*place, [records[index] for index in sorted(shown)])
+        for chain, window in {(reading.chain, reading.window) for reading in own.values()}:
+            shown |= self._trie_nodes(chain, window, [records[index] for index in sorted(shown)])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, window: int | None, records: Sequence[Any]) -> set[int]:
+    def _trie_nodes(self, chain: str, window: int | None, records: Sequence[Record]) -> set[int]:
         """The records of shared trie nodes that the proofs of `records` of a chain, at one block, go through."""
-        proven = [
-            item
-            for item in records
-            if isinstance(item, Proven) and (item.chain, getattr(item, "window", None)) == (chain, window)
-        ]
+        proven = [item for item in records if isinstance(item, Proven) and (item.chain, item.block) == (chain, window)]
         headers = [
             record
             for record in self.records.values()
@@ -196,15 +194,20 @@ class EvidenceFolder(NamedTuple):
         return needed(proven, decode_header(headers[0].header).state_root, shared)
 
 
+def _is_of_a_chain(record: Record) -> TypeGuard[ChainRecord | ChallengeBlock | Window]:
+    """Whether a record is of a chain as a whole, and no part of proofs that only some readings need."""
+    return isinstance(record, ChainRecord | ChallengeBlock | Window) and not isinstance(record, SharedProof)
+
+
 class CheckedEvidence(NamedTuple):
-    """Evidence that holds; `asked` names the chain, the node and the number of balances it said the same of.
+    """Evidence that holds, and the nodes that were asked about it again.
 
     `contracts` says of each chain that was asked how many contracts took their signatures again.
     """
 
     folder: EvidenceFolder
     step: EvidenceStep
-    asked: list[tuple[str, str, int]]
+    asked: list[AskedNode]
     contracts: Mapping[str, int]
 
     @property
@@ -242,9 +245,9 @@ def check_evidence(
 
 
 class Asked(NamedTuple):
-    """What nodes said the same of: chain, node and number of balances; and of how many contracts, by chain."""
+    """The nodes that were asked again, and how many contracts took their signatures again, by chain."""
 
-    balances: list[tuple[str, str, int]]
+    balances: list[AskedNode]
     contracts: dict[str, int]
 
 
@@ -268,7 +271,7 @@ def ask_nodes(
         for pin in windows:
             if pin.chain == chain:
                 said += reread(node, pin, folder.readings(chain, pin.height), progress)
-        asked.balances.append((chain, node.name, said))
+        asked.balances.append(AskedNode(chain, node.name, said))
         blocks = [item for item in folder.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
         reread_blocks(node, blocks)
         if (block := folder.block(pins[chain])) is not None:
@@ -292,7 +295,7 @@ def open_evidence(folder: Path) -> EvidenceFolder:
     """
     basis, leaves = _basis(folder)
     root, count = basis.evidence.root, basis.evidence.count
-    records: dict[int, Any] = {}
+    records: dict[int, Record] = {}
     there = False
     room = Room()
     for name in (PUBLIC_EVIDENCE, *names_in(folder, DISCLOSED)):

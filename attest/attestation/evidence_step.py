@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from attest.amounts import format_amount
 from attest.attestation.declarations import recheck_declarations
@@ -20,7 +20,7 @@ from attest.policy.inputs import Cover, Declaration, Price
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_auditor_edition, read_public_edition
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList, Reading
+from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList, Reading, Record
 from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 
@@ -72,7 +72,7 @@ def basis_of(stated: Predicate, name: str) -> Basis:
 class Beside(NamedTuple):
     """The records by index that are beside a bundle, and the names of the subject files that are not."""
 
-    records: dict[int, Any]
+    records: dict[int, Record]
     missing: tuple[str, ...]
 
 
@@ -82,7 +82,7 @@ def read_beside_bundle(statement: Statement, files: Files) -> Beside:
     `files` returns a file beside the bundle, its bytes or opened, or None. Raises `AttestError`.
     """
     evidence = statement.predicate.evidence
-    records: dict[int, Any] = {}
+    records: dict[int, Record] = {}
     missing = []
     for subject in statement.subject:
         content = files(subject.name)
@@ -140,7 +140,7 @@ class _Found(NamedTuple):
 
 
 def check_against_records(
-    records: Mapping[int, Any], basis: Basis, dumps: Mapping[str, UtxoSet] = MappingProxyType({})
+    records: Mapping[int, Record], basis: Basis, dumps: Mapping[str, UtxoSet] = MappingProxyType({})
 ) -> EvidenceStep:
     """Hold everything that `basis` says against `records`, by index, all of which lead to its root.
 
@@ -175,7 +175,7 @@ def check_against_records(
     )
 
 
-def _documents(records: Mapping[int, Any], basis: Basis, rechecked: Rechecked) -> _Found:
+def _documents(records: Mapping[int, Record], basis: Basis, rechecked: Rechecked) -> _Found:
     """Every document compared with its line. Raises `VerificationError`."""
     every = records.values()
     money = check_money([record for record in every if isinstance(record, MoneyDocument)], basis.money)
@@ -244,7 +244,7 @@ def _said(basis: Basis, rechecked: Rechecked, found: _Found) -> Iterator[str]:
         yield f"{len(found.held)} of {len(basis.held)} documents of custodians named by digest, which count nowhere"
 
 
-def _beside_readings(basis: Basis, records: Mapping[int, Any]) -> Iterator[str]:
+def _beside_readings(basis: Basis, records: Mapping[int, Record]) -> Iterator[str]:
     """Coins that a custodian's document and readings of its wallets may both be of."""
     read = {
         (record.custodian, record.asset)

@@ -155,7 +155,7 @@ def _attest(config: Config, period: str, issuer: Issuer, inputs: MonthInputs) ->
         snapshot.mkdir(mode=_PRIVATE_FOLDER_MODE)
         manifest = build_liabilities(config, period, snapshot, inputs.secret, around)
         evidence = EvidenceTree.build([record.leaf for record in reserves.records])
-        public = public_edition(reserves.records, evidence, reserves.private)
+        public = public_edition(reserves.records, evidence, reserves.evidence.private)
         predicate = Predicate(
             entity=config.entity,
             period=period,

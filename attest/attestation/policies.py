@@ -15,7 +15,7 @@ from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inp
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
-from attest.reserves.records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList
+from attest.reserves.records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList, Record
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config
@@ -124,7 +124,7 @@ def recompute(predicate: Predicate, files: Callable[[str], Content | None]) -> R
 
 
 def recheck_documents(
-    records: Mapping[int, Any], cover: Sequence[Cover] | None, prices: Sequence[Price] | None
+    records: Mapping[int, Record], cover: Sequence[Cover] | None, prices: Sequence[Price] | None
 ) -> frozenset[bytes]:
     """The evidence leaves of the lines of `cover` whose contract is disclosed, each of which says what its line says.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +32,7 @@ from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.evidence import (
     AUDITOR_EVIDENCE,
     PUBLIC_EVIDENCE,
+    Evidence,
     EvidenceTree,
     auditor_edition,
     public_edition,
@@ -40,7 +41,7 @@ from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
 from attest.reserves.reading import ChainReader, block_reader, confirm_pin
 from attest.reserves.records import (
-    BitcoinDescriptor,
+    Authority,
     ChallengeBlock,
     Challenged,
     ControlSample,
@@ -48,7 +49,7 @@ from attest.reserves.records import (
     CustodyConfirmation,
     DeclarationRecord,
     DeclaredBalance,
-    EthereumSafe,
+    Descriptor,
     MoneyDocument,
     OwnWallet,
     PriceList,
@@ -70,20 +71,24 @@ _FOLDER_MODE: Final = 0o700
 class Reserves:
     """What was read and what documents say: the pinned blocks, all records, the lines of money and of held coins.
 
-    `private` are the indices of the records that stay with the auditor; `unlisted` says what lies at the wallets in
+    `unlisted` says what lies at the wallets in
     assets that they do not list, and does not count; `unproven` why tokens, or what single wallets have of them, are
     not proven; `shown` tells whose keys signed or were confirmed; `nonce` drew the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
     money: list[MoneyLine] = field(default_factory=list)
     held: list[HeldLine] = field(default_factory=list)
-    private: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     unproven: list[Unproven] = field(default_factory=list)
     shown: Shown = NOBODY
     nonce: str = NO_NONCE
+
+    @property
+    def records(self) -> list[Record]:
+        """All records, by their indices."""
+        return self.evidence.records
 
     @property
     def blocks(self) -> list[Pin]:
@@ -140,19 +145,28 @@ def read_reserves(
     except PinLostError:
         kept.discard()
         raise
-    shared = share_nodes(reserves.records, _hidden(config))
-    reserves.records = [*shared.private, *shared.public, *shared.records]
-    reserves.private = set(range(len(shared.private))) | _private(reserves.records, config)
-    reserves.records += own_wallets(config.wallets, places)
-    tiers = {item.name: item.tier for item in config.custodians}
-    reserves.records += concentration(reserves.records, frozenset(_hidden(config)), tiers)
-    reserves.private |= _private(reserves.records, config)
+    reserves.evidence = _evidence_of(reserves.records, config, places)
     _add_money(documents, config, reserves)
     if not reserves.records:
         raise MalformedError(
             "config/reserves", "the config names neither a wallet nor money, so nothing can be attested"
         )
     return reserves
+
+
+def _evidence_of(read: Sequence[Record], config: Config, places: Register) -> Evidence:
+    """What was `read` as evidence: with parts of proofs stored once, wallets that do not count, and concentration."""
+    hidden = _hidden(config)
+    evidence = Evidence()
+    shared = share_nodes(read, hidden)
+    for part in shared.private:
+        evidence.add(part, public=False)
+    for record in (*shared.public, *shared.records, *own_wallets(config.wallets, places)):
+        evidence.add(record, public=_may_be_public(record, hidden))
+    tiers = {item.name: item.tier for item in config.custodians}
+    for figure in concentration(evidence.records, hidden, tiers):
+        evidence.add(figure, public=True)
+    return evidence
 
 
 def write_reserves(config: Config, period: str, out: Path, around: Surroundings, nonce: str = NO_NONCE) -> ReservesFile:
@@ -181,7 +195,7 @@ def write_reserves(config: Config, period: str, out: Path, around: Surroundings,
         own = reserves_file(config, period, reserves, tree)
         files = {
             AUDITOR_EVIDENCE: auditor_edition(reserves.records),
-            PUBLIC_EVIDENCE: public_edition(reserves.records, tree, reserves.private),
+            PUBLIC_EVIDENCE: public_edition(reserves.records, tree, reserves.evidence.private),
             RESERVES_FILE: own.to_bytes(),
         }
         fill_folder(unfinished, files, mode=SECRET_MODE)
@@ -238,16 +252,16 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
         for record in folder.whole()
         if not (isinstance(record, later) or (isinstance(record, DeclarationRecord) and record.document is not None))
     ]
-    for index in sorted(_private(chains, config) - {*own.private}):
-        raise VerificationError("reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private")
     reserves = Reserves(
-        list(own.pins),
-        chains,
-        private={index for index in own.private if index < len(chains)},
-        unlisted=list(own.unlisted),
-        unproven=list(own.unproven or ()),
+        pins=list(own.pins), unlisted=list(own.unlisted), unproven=list(own.unproven or ()), nonce=drawn
     )
-    reserves.nonce = drawn
+    hidden, private = _hidden(config), frozenset(own.private)
+    for index, record in enumerate(chains):
+        if index not in private and not _may_be_public(record, hidden):
+            raise VerificationError(
+                "reserves/private", f"{RESERVES_FILE} would publish record {index}, which is private"
+            )
+        reserves.evidence.add(record, public=index not in private)
     _add_money(bank_documents(config, period, around.folder), config, reserves)
     return reserves
 
@@ -268,7 +282,7 @@ def reserves_file(config: Config, period: str, reserves: Reserves, tree: Evidenc
         unlisted=tuple(reserves.unlisted),
         evidence=EvidenceRoot(root=tree.root, count=tree.count),
         leaves=tree.leaves,
-        private=tuple(sorted(reserves.private)),
+        private=tuple(sorted(reserves.evidence.private)),
         **{name: there for name, there in more.items() if there},
     )
 
@@ -280,19 +294,15 @@ def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> N
         confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
 
 
-def _hidden(config: Config) -> set[str]:
-    return {wallet.id for wallet in config.wallets if not wallet.public}
+def _hidden(config: Config) -> frozenset[str]:
+    return frozenset(wallet.id for wallet in config.wallets if not wallet.public)
 
 
-def _private(records: Sequence[Record], config: Config) -> set[int]:
-    """The indices of the records that stay with the auditor for what they say."""
-    hidden = _hidden(config)
-    return {
-        index
-        for index, record in enumerate(records)
-        if isinstance(record, BitcoinDescriptor | OwnWallet)
-        or (isinstance(record, Reading | EthereumSafe) and record.wallet in hidden)
-    }
+def _may_be_public(record: Record, hidden: Collection[str]) -> bool:
+    """Whether anyone may see a record of a chain, for what it says; the wallets `hidden` are the auditor's alone."""
+    if isinstance(record, Descriptor | OwnWallet):
+        return False
+    return not (isinstance(record, Reading | Authority) and record.wallet in hidden)
 
 
 def _readings(config: Config, period: str, journal: Journal, around: Surroundings) -> list[ChainReading]:
@@ -326,8 +336,7 @@ def _read(
     block, records = reading.at_pin(reader, accept, before)
     tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
-    reserves.records += records
-    reserves.records += reading.safes(reader, block)
+    safes = reading.safes(reader, block)
     unlisted = reading.unlisted(reader, block)
     for item in unlisted:
         shown = format_amount(int(item.amount), decimals.get(item.asset, 0))
@@ -336,7 +345,9 @@ def _read(
     reserves.unproven += reading.journal.unproven(chain.id)
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
     alone = reader_of(chain.model_copy(update={"utxo_set": None}))
-    reserves.records += reading.in_window(alone, block.pin, reserves.nonce, before + _count(records))
+    drawn = reading.in_window(alone, block.pin, reserves.nonce, before + _count(records))
+    for record in (*records, *safes, *drawn):
+        reserves.evidence.add(record, public=False)  # until all chains are read
 
 
 def _count(records: Iterable[Record]) -> int:
@@ -419,9 +430,7 @@ def add_documents(
 ) -> None:
     """Add records of documents, each with the table of the config that names it, to the evidence."""
     for record, table in documents:
-        if not table.public:
-            reserves.private.add(len(reserves.records))
-        reserves.records.append(record)
+        reserves.evidence.add(record, public=table.public)
 
 
 def _add_money(documents: Sequence[MoneyDocument], config: Config, reserves: Reserves) -> None:

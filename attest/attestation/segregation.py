@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.statement import Predicate
@@ -11,7 +11,7 @@ from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
 from attest.purposes import Purpose, Storage
 from attest.reserves.control_recheck import Controlled
-from attest.reserves.records import DeclarationRecord, OwnWallet, Reading
+from attest.reserves.records import DeclarationRecord, OwnWallet, Reading, Record
 from attest.reserves.wallets import Control, Wallet
 
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
@@ -92,7 +92,7 @@ def segregation(predicate: Predicate) -> tuple[Segregation, ...]:
 
 
 def segregation_checks(
-    predicate: Predicate, records: Mapping[int, Any], rechecked: frozenset[tuple[str, ...]], *, complete: bool
+    predicate: Predicate, records: Mapping[int, Record], rechecked: frozenset[tuple[str, ...]], *, complete: bool
 ) -> tuple[Check, ...]:
     """Every check of segregation, first those over all assets.
 
@@ -111,7 +111,7 @@ class _Checks:
     def __init__(
         self,
         predicate: Predicate,
-        records: Mapping[int, Any],
+        records: Mapping[int, Record],
         rechecked: frozenset[tuple[str, ...]],
         *,
         complete: bool,
@@ -185,7 +185,7 @@ class _Checks:
     def _figure(self, what: str, asset: str, purposes: Sequence[str], detail: str) -> Check:
         """A figure over the lines of an asset, which is verified when all of them were recomputed."""
         lines = [line for line in self._predicate.reserves if line.asset == asset and line.purpose in purposes]
-        whole = all(line.key[:-1] in self._rechecked for line in lines)
+        whole = all(line.without_control in self._rechecked for line in lines)
         found = tuple(index for index in self._of_asset.get(asset, ()) if self._readings[index].purpose in purposes)
         return Check(what, asset, "VERIFIED" if whole else "NOT CHECKED", detail, found)
 
@@ -197,14 +197,14 @@ class _Checks:
         return f"{format_amount(item.amount or 0, decimals[item.unit or ''])} {item.unit}"
 
 
-def controls_of(records: Mapping[int, Any], found: Controlled | None) -> Mapping[int, Control]:
+def controls_of(records: Mapping[int, Record], found: Controlled | None) -> Mapping[int, Control]:
     """The control of each reading among `records`, by its index; none where no proof of control was `found`."""
     if found is not None:
         return found.controls
     return {index: "none" for index, record in records.items() if isinstance(record, Reading)}
 
 
-def wallet_rows(records: Mapping[int, Any], controls: Mapping[int, Control]) -> tuple[WalletRow, ...]:
+def wallet_rows(records: Mapping[int, Record], controls: Mapping[int, Control]) -> tuple[WalletRow, ...]:
     """One row a wallet that has a record; `controls` has the control of each reading, by its index.
 
     Raises `VerificationError` for a reading without one, and for a wallet that is described in two ways.
@@ -225,7 +225,7 @@ def wallet_rows(records: Mapping[int, Any], controls: Mapping[int, Control]) -> 
     return tuple(rows[wallet] for wallet in sorted(rows))
 
 
-def require_every_wallet(wallets: Iterable[Wallet], records: Mapping[int, Any], rows: Sequence[WalletRow]) -> None:
+def require_every_wallet(wallets: Iterable[Wallet], records: Mapping[int, Record], rows: Sequence[WalletRow]) -> None:
     """See that each wallet of the register has its row, and a reading of each asset that it lists.
 
     Raises `VerificationError` naming the wallet that was skipped, or that the register does not have.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from attest.attestation.config import Config
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import Asset, AssetToken, StatedAsset
-from attest.reserves.counting import contract_place, denied_amount
+from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import Reading, Record
@@ -48,7 +48,7 @@ def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[Res
     """The statement's lines that the readings among `records` add up to, with the control that is `shown`."""
     groups: dict[tuple[str, ...], list[Reading]] = {}
     for record in records:
-        if isinstance(record, Reading) and record.window is None:
+        if isinstance(record, Reading) and record.at_pin:
             groups.setdefault((*record.line, shown.control_of(record)), []).append(record)
     lines = [
         ReserveLine(
@@ -69,5 +69,5 @@ def reserve_lines(records: Sequence[Record], shown: Shown = NOBODY) -> tuple[Res
 
 def _denied(readings: Sequence[Reading]) -> dict[str, int]:
     """The field of a line that says how much of its amount cannot move, where some of it cannot."""
-    denied = sum(map(denied_amount, readings))
+    denied = sum(reading.denied_amount for reading in readings)
     return {"denied": denied} if denied else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from attest.attestation.segregation import Check, WalletRow
 from attest.attestation.signatories import Signatories
@@ -16,6 +16,7 @@ from attest.liabilities.proof import Holding
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
+from attest.reserves.records import Record
 from attest.signing.trust import Trust
 
 _OF_SIGNATURES: Final[frozenset[StepName]] = frozenset({"roots", "signatures", "thresholds", "timestamps"})
@@ -52,7 +53,7 @@ class Verified:
     checks: tuple[Check, ...]
     wallets: tuple[WalletRow, ...]
     evaluations: tuple[Evaluation, ...]
-    records: Mapping[int, Any]
+    records: Mapping[int, Record]
     missing: tuple[str, ...]
     rechecked: Rechecked
     unchecked: Unchecked
@@ -68,7 +69,7 @@ class Verified:
     def is_rechecked(self, item: Coverage, level: HeldLevel) -> bool:
         """Whether all that `item` holds at `level` was recomputed from evidence; a declared figure never is."""
         lines = [
-            line.key[:-1]
+            line.without_control
             for line in self.statement.predicate.reserves
             if (line.asset, line.purpose, line.evidence) == (item.asset, "customer", level)
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from attest.attestation.anchors import NO_PROOF, Anchors, Ask, Files, Known, Rebuild, Sources
 from attest.attestation.bundle import Bundle, parse_bundle
@@ -46,6 +46,7 @@ from attest.policy.explain import STANDINGS, VERDICT_WORDS, verdict_name
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
+from attest.reserves.records import Record
 from attest.reserves.window_recheck import at_pin
 from attest.signing.envelope import Envelope
 
@@ -179,7 +180,7 @@ def _check_inclusion(
 
 
 def _recheck_evidence(
-    predicate: Predicate, records: Mapping[int, Any], window_nonce: str | None
+    predicate: Predicate, records: Mapping[int, Record], window_nonce: str | None
 ) -> StepOutcome[EvidenceStep]:
     """Step 11: every figure of the statement is held against the records that are available."""
     found = check_against_records(records, basis_of(predicate, "the statement"))
@@ -206,7 +207,7 @@ def _windows(predicate: Predicate, rechecked: Rechecked, nonce: str | None) -> I
         )
 
 
-def _ask_nodes(predicate: Predicate, records: Mapping[int, Any], ask: Ask | None) -> StepOutcome[frozenset[str]]:
+def _ask_nodes(predicate: Predicate, records: Mapping[int, Record], ask: Ask | None) -> StepOutcome[frozenset[str]]:
     """Step 12: nodes say what the records say; a chain is not checked that no node was asked about, or answered for.
 
     Finds the chains that were checked.
@@ -236,7 +237,7 @@ class _Control(NamedTuple):
 
 
 def _check_control(
-    predicate: Predicate, records: Mapping[int, Any], anchors: Anchors, known: Known
+    predicate: Predicate, records: Mapping[int, Record], anchors: Anchors, known: Known
 ) -> StepOutcome[_Control]:
     """Step 13: keys signed what the statement says they did. With some wallets unproven it is verified, and not met."""
     shown = check_control(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +14,10 @@ from attest.cli.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:
-    from attest.attestation.anchors import Ask, Files, Known, Rebuild
+    from attest.attestation.anchors import Ask, AskedNode, Files, Known, Rebuild
     from attest.attestation.statement import Predicate
     from attest.liabilities.tree import StatedTree
+    from attest.reserves.records import Record
     from attest.signing.keys import PublicKey
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -99,7 +100,7 @@ def _bundle(path: Path) -> bytes:
 def asking(nodes: Mapping[str, str]) -> Ask:
     """What asks `nodes`, a URL a chain, for the balances in records. Raises `AttestError` when it is called."""
 
-    def ask(predicate: Predicate, records: Mapping[int, Any]) -> list[tuple[str, str, int]]:
+    def ask(predicate: Predicate, records: Mapping[int, Record]) -> list[AskedNode]:
         import os
 
         from attest.attestation.evidence import EvidenceFolder, ask_nodes

@@ -100,10 +100,10 @@ def pins_table(verified: Verified) -> str:
     table = new_table("~chain", ">height", "~block", "time", ">nodes", "coin", "~tokens")
     for pin in verified.statement.predicate.chains:
         tokens = (
-            f"{asset} {contract}"
-            for (asset, chain), contracts in sorted(verified.rechecked.tokens.items())
+            f"{asset} {source}"
+            for (asset, chain), sources in sorted(verified.rechecked.tokens.items())
             if chain == pin.chain
-            for contract in sorted(contracts)
+            for source in sorted(sources, key=str)
         )
         table.add_row(
             pin.chain,
@@ -125,8 +125,8 @@ def pins_document(verified: Verified) -> list[dict[str, Any]]:
             "nodes": verified.rechecked.nodes.get(pin.chain),
             "coin": verified.rechecked.coins.get(pin.chain),
             "tokens": {
-                asset: sorted(contracts)
-                for (asset, chain), contracts in verified.rechecked.tokens.items()
+                asset: sorted(map(str, sources))
+                for (asset, chain), sources in verified.rechecked.tokens.items()
                 if chain == pin.chain
             },
         }

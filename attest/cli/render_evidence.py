@@ -10,22 +10,12 @@ from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, Evidence
 from attest.attestation.window import not_recomputed
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
-from attest.reserves.counting import ASKED, denied_amount, source
 from attest.reserves.records import (
-    BitcoinUtxos,
     ContractControl,
-    ControlProof,
-    ControlSample,
-    CustodyConfirmation,
     DeclaredBalance,
-    EthereumSafe,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
     MoneyDocument,
-    NodeAgreement,
     Reading,
-    TrieNodes,
-    Window,
+    Record,
 )
 
 _WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said
@@ -87,7 +77,7 @@ def reserves_document(own: ReservesFile) -> dict[str, Any]:
     return {name: value[name] for name in names if name in value}
 
 
-def readings_table(own: ReservesFile, records: Mapping[int, Any]) -> str:
+def readings_table(own: ReservesFile, records: Mapping[int, Record]) -> str:
     """One row a reading."""
     decimals = {item.asset: item.decimals for item in own.assets}
     table = new_table("~wallet", "asset", "~chain", "purpose", "storage", "evidence", ">amount")
@@ -115,7 +105,7 @@ def records_table(folder: EvidenceFolder) -> str:
             amount, level = f"{format_amount(record.amount, decimals[record.asset])} {record.asset}", "declared"
         else:
             wallet = getattr(record, "wallet", "")
-        table.add_row(str(index), record.type, _chain(record), wallet, amount, level, _rests_on(record))
+        table.add_row(str(index), record.type_name, _chain(record), wallet, amount, level, record.rests_on)
     return render(table)
 
 
@@ -153,7 +143,7 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     """What was not checked, in words that follow NOT CHECKED."""
     folder, rechecked = checked.folder, checked.step.rechecked
     every = [record for record in folder.records.values() if isinstance(record, Reading)]
-    readings = [record for record in every if record.window is None]
+    readings = [record for record in every if record.at_pin]
     asked = {chain for chain, _, _ in checked.asked}
     withheld = rechecked.readings_stated - len(readings)
     unseen = len(checked.step.unchecked.leaves) + checked.step.unchecked.prices
@@ -168,11 +158,11 @@ def _open_ends(checked: CheckedEvidence) -> list[str]:
     if words := _chains(record.chain for record in every if record.level in _WORDS and record.chain not in asked):
         ends.append(f"the word of the nodes for what is agreed or single on {words}; --node asks another")
     if slots := ", ".join(
-        f"{asset} {place}"
-        for (asset, chain), places in sorted(rechecked.tokens.items())
+        f"{asset} {source}"
+        for (asset, chain), sources in sorted(rechecked.tokens.items())
         if chain not in asked
-        for place in sorted(places)
-        if not place.endswith(ASKED)
+        for source in sorted(sources, key=str)
+        if source.slot is not None
     ):
         ends.append(f"whether the tokens keep their balances in the slots that were read: {slots}; --node asks one")
     if pins := _chains(pin.chain for pin in folder.basis.chains if pin.chain not in asked):
@@ -215,47 +205,7 @@ def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
     }
 
 
-def _chain(record: Any) -> str:
+def _chain(record: Record) -> str:
     """The chain of a record, and the block where it belongs to one of a window."""
     chain = getattr(record, "chain", None) or ""
-    window = getattr(record, "window", None)
-    return chain if window is None else f"{chain} at {window}"
-
-
-def _rests_on(record: Any) -> str:  # noqa: PLR0911 (a line for each type)
-    match record:
-        case NodeAgreement():
-            dropped = "".join(f", not {node.name} ({node.reason})" for node in record.dropped)
-            return f"{len(record.agreed)} agreed, {record.needed} needed: {', '.join(record.agreed)}{dropped}"
-        case Window():
-            return f"blocks {', '.join(map(str, record.heights))}, drawn by {record.nonce}"
-        case TrieNodes():
-            return f"{len(record.nodes):,} trie nodes"
-        case EthereumTokenBalance() | EthereumTokenAnswer():
-            denied = ", denied transfers by it" if denied_amount(record) else ""
-            return f"{record.address} in the token {source(record)}{denied}"
-        case BitcoinUtxos():
-            return f"{len(record.utxos):,} outputs"
-        case MoneyDocument():
-            return f"{record.document} of {record.institution}"
-        case DeclaredBalance():
-            return f"{record.document} of {record.custodian}, counted nowhere"
-        case CustodyConfirmation():
-            return f"{len(record.confirmation.challenges):,} addresses, confirmed by {record.confirmation.custodian}"
-        case ControlSample():
-            return f"{record.sample.draws:,} draws a wallet by {record.sample.nonce.hex()}"
-    return _who_signs(record)
-
-
-def _who_signs(record: Any) -> str:
-    """Whose address a record is of, and who signs for it, signed, or is said to have taken a signature."""
-    if isinstance(record, EthereumSafe):
-        owners = f"{record.threshold} of {len(record.owners)} owners {', '.join(record.owners)}"
-        return f"{record.address}, a Safe {record.version}: {owners}"
-    if not isinstance(record, ControlProof | ContractControl):
-        return str(getattr(record, "address", ""))
-    address = record.challenge.address
-    if isinstance(record, ControlProof):
-        return f"{address} signed, {record.method}"
-    said = f"says yes by the word of {', '.join(record.said_by)}" if record.said_by else "was not asked"
-    return f"{address}, a contract, {said}: counts as none"
+    return chain if record.at_pin else f"{chain} at {record.block}"

@@ -142,10 +142,10 @@ def _pins(verified: Verified) -> Iterator[PinRow]:
             None if nodes is None else count(nodes),
             rechecked.coins.get(pin.chain),
             tuple(
-                (asset, contract)
-                for (asset, chain), contracts in sorted(rechecked.tokens.items())
+                (asset, str(source))
+                for (asset, chain), sources in sorted(rechecked.tokens.items())
                 if chain == pin.chain
-                for contract in sorted(contracts)
+                for source in sorted(sources, key=str)
             ),
         )
 

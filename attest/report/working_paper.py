@@ -53,7 +53,7 @@ def _coins(verified: Verified, item: Coverage) -> Iterator[TieLine]:
                 line.control,
                 count(line.wallets),
                 amount(line.amount, item.decimals),
-                line.key[:-1] in verified.rechecked.lines,
+                line.without_control in verified.rechecked.lines,
             )
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet, Utxo
+from attest.chains.ethereum.records import EthereumSafe
 from attest.documents import format_time
 from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
@@ -25,17 +27,7 @@ from attest.reserves.pins import (
     refuse_stale,
 )
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import (
-    BitcoinDescriptor,
-    BitcoinHeader,
-    BitcoinUtxos,
-    BitcoinUtxoSet,
-    EthereumSafe,
-    Record,
-    Utxo,
-    new_salt,
-    reading_fields,
-)
+from attest.reserves.records import Record, new_salt, reading_fields
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.utxo_proof import prove_unspent

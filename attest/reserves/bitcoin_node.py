@@ -13,10 +13,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from attest.chains.bitcoin.records import Utxo
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash
-from attest.reserves.records import Utxo
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import BITCOIN_DECIMALS
 

@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from attest.chains.bitcoin.records import Utxo
 from attest.documents import parse_hex
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves.answer_sizes import Call
@@ -37,7 +38,6 @@ from attest.reserves.bitcoin_node import (
 )
 from attest.reserves.block_filter import Scripts, filter_header
 from attest.reserves.pins import lost
-from attest.reserves.records import Utxo
 from attest.reserves.rpc import BATCH_SIZE, Node
 from attest.reserves.wallets import Pin
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from attest.chains.ethereum.records import MAX_SAFE_NODES
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.answer_sizes import Call
 from attest.reserves.challenge import ContractKind
@@ -22,7 +23,6 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 from attest.reserves.pins import Block
-from attest.reserves.records import MAX_SAFE_NODES
 from attest.reserves.rpc import Node
 from attest.reserves.safe import (
     CORRUPT,

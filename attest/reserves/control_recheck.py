@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,20 +14,20 @@ from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, 
 from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.control import check_signature
-from attest.reserves.counting import Place, denied_amount
 from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
 from attest.reserves.ethereum_proof import checksum_address, decode_header
 from attest.reserves.records import (
+    Authority,
     ChallengeBlock,
     Challenged,
     ContractControl,
     ControlProof,
     CustodyConfirmation,
+    Place,
     Reading,
     Record,
     naming,
 )
-from attest.reserves.safe_recheck import check_safe_proof, safes_by_place
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
 from attest.reserves.sampling import Sample
 from attest.reserves.wallets import Control, ReserveLine
@@ -76,6 +78,20 @@ class Controlled(NamedTuple):
         return not (self.signed or self.confirmed or self.contracts)
 
 
+@dataclass(slots=True)
+class _Sum:
+    """The readings of one line and control: how many, and in base units all of them and what of them cannot move."""
+
+    wallets: int = 0
+    amount: int = 0
+    denied: int = 0
+
+    def add(self, reading: Reading) -> None:
+        self.wallets += 1
+        self.amount += reading.amount
+        self.denied += reading.denied_amount
+
+
 def recheck_control(
     records: Mapping[int, Record],
     terms: Terms,
@@ -90,27 +106,20 @@ def recheck_control(
     places = signed_places(records, terms)
     shown = Shown(places, confirmed, sample_of(records, terms.nonce))
     refuse_other_custodians(records, confirmed)
-    sums: dict[tuple[str, ...], list[int]] = {}
-    readings = {
-        index: record for index, record in records.items() if isinstance(record, Reading) and record.window is None
-    }
+    sums: dict[tuple[str, ...], _Sum] = {}
+    readings = {index: record for index, record in records.items() if isinstance(record, Reading) and record.at_pin}
     controls = {index: shown.control_of(reading) for index, reading in readings.items()}
     for index, reading in readings.items():
-        count = sums.setdefault((*reading.line, controls[index]), [0, 0, 0])
-        count[0] += 1
-        count[1] += reading.amount
-        count[2] += denied_amount(reading)
-    disclosed: dict[tuple[str, ...], int] = {}
-    for key, (wallets, _, _) in sums.items():
-        disclosed[key[:-1]] = disclosed.get(key[:-1], 0) + wallets
-    stated: dict[tuple[str, ...], int] = {}
+        sums.setdefault((*reading.line, controls[index]), _Sum()).add(reading)
+    disclosed = Counter(reading.line for reading in readings.values())
+    stated: Counter[tuple[str, ...]] = Counter()
     for line in reserves:
-        stated[line.key[:-1]] = stated.get(line.key[:-1], 0) + line.wallets
+        stated[line.without_control] += line.wallets
     checked = set()
     for line in reserves:
-        if disclosed.get(line.key[:-1], 0) != stated[line.key[:-1]]:
+        if disclosed[line.without_control] != stated[line.without_control]:
             continue
-        if tuple(sums.get(line.key, (0, 0, 0))) != (line.wallets, line.amount, line.denied):
+        if sums.get(line.key, _Sum()) != _Sum(line.wallets, line.amount, line.denied):
             raise VerificationError(
                 "control/line",
                 f"{' '.join(line.key)}: the signatures cover other balances than the {line.wallets} that it states",
@@ -144,15 +153,30 @@ def _challenges(record: Record) -> tuple[Challenge, ...]:
 def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:
     """The places whose keys signed their challenge. Raises `VerificationError` naming the record."""
     places = challenged_places(records, terms)
-    safes = safes_by_place(records.values())
+    authorities = authorities_by_place(records.values())
     for index, record in records.items():
         if isinstance(record, ControlProof):
             with naming(index, record):
-                if record.method == "eip1271-safe":
-                    check_safe_proof(record, place_of(record.challenge), safes)
+                if record.by_authority:
+                    check_authority(record, authorities)
                 elif check_signature(record.challenge, record.signature) != record.method:
                     raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return places
+
+
+def authorities_by_place(records: Iterable[Record]) -> dict[Place, Authority]:
+    """The records that say who signs for an address, by that address. Raises `MalformedError` for one that is none."""
+    return {record.place: record for record in records if isinstance(record, Authority)}
+
+
+def check_authority(proof: ControlProof, authorities: Mapping[Place, Authority]) -> None:
+    """Check that enough of those signed whom one of `authorities` shows at the address. Raises `VerificationError`."""
+    authority = authorities.get(place_of(proof.challenge))
+    if authority is None:
+        raise VerificationError(
+            "control/no-safe", f"no record shows who owned a Safe at {proof.challenge.address} at the pinned block"
+        )
+    authority.check(proof.challenge, proof.signature)
 
 
 def challenged_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Place]:

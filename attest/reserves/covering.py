@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from attest.errors import VerificationError
-from attest.reserves.counting import Place, amounts_of, places_of
-from attest.reserves.records import Reading, Record
+from attest.reserves.counting import places_of
+from attest.reserves.records import Place, Reading, Record
 from attest.reserves.sampling import Sample, drawn_scripts
 from attest.reserves.wallets import Control
 
@@ -53,7 +53,7 @@ class Shown:
         places = places_of(reading)
         if self.sample is None:
             return places
-        amounts = {script: amount for (_, script), amount in amounts_of(reading).items() if isinstance(script, bytes)}
+        amounts = {script: amount for (_, script), amount in reading.amounts().items() if isinstance(script, bytes)}
         if not amounts:
             return places
         return {(reading.chain, script) for script in drawn_scripts(amounts, reading.wallet, self.sample)}
@@ -61,7 +61,7 @@ class Shown:
     def value_of(self, reading: Reading) -> Value:
         """How much of the balance is shown in which way, each unit in one."""
         signed = confirmed = 0
-        for place, amount in amounts_of(reading).items():
+        for place, amount in reading.amounts().items():
             if place in self.signed:
                 signed += amount
             elif self._is_confirmed(place, reading):
@@ -80,7 +80,7 @@ def customers_values(records: Mapping[int, Record], shown: Shown) -> Mapping[str
     """How much of the customers' coins is shown in which way, by asset."""
     values: dict[str, Value] = {}
     for record in records.values():
-        if isinstance(record, Reading) and record.window is None and record.purpose == "customer":
+        if isinstance(record, Reading) and record.at_pin and record.purpose == "customer":
             before, value = values.get(record.asset, Value()), shown.value_of(record)
             values[record.asset] = Value(*map(add, before, value))
     return MappingProxyType(values)
@@ -89,7 +89,7 @@ def customers_values(records: Mapping[int, Record], shown: Shown) -> Mapping[str
 def refuse_other_custodians(records: Mapping[int, Record], confirmed: Mapping[Place, str]) -> None:
     """Raises `VerificationError` when a custodian confirmed an address whose wallet names another, or none."""
     for record in records.values():
-        if isinstance(record, Reading) and record.window is None:
+        if isinstance(record, Reading) and record.at_pin:
             for place in places_of(record) & confirmed.keys():
                 if confirmed[place] != record.custodian:
                     raise VerificationError(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attest.amounts import MAX_AMOUNT
+from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumSafe, EthereumTokenBalance
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.ethereum_contracts import safe_records
@@ -37,16 +38,7 @@ from attest.reserves.pins import (
     refuse_stale,
 )
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import (
-    AnyReading,
-    EthereumBalance,
-    EthereumHeader,
-    EthereumSafe,
-    EthereumTokenBalance,
-    Record,
-    new_salt,
-    reading_fields,
-)
+from attest.reserves.records import Record, new_salt, reading_fields
 from attest.reserves.rpc import Node
 from attest.reserves.unknown_tokens import unknown_tokens
 from attest.reserves.wallets import Pin, Unlisted, Wallet
@@ -202,7 +194,7 @@ class EthereumReader:
         token.find(places, configured, earlier)
         return token
 
-    def _native(self, quorum: Quorum, header: Header, places: Sequence[Place]) -> Sequence[AnyReading]:
+    def _native(self, quorum: Quorum, header: Header, places: Sequence[Place]) -> Sequence[EthereumBalance]:
         at = at_block(header.block_hash)
         addresses = [place.address for place in places]
 
@@ -218,10 +210,10 @@ class EthereumReader:
 
     def _native_proofs(
         self, node: Node, header: Header, places: Sequence[Place], amounts: Sequence[int]
-    ) -> Sequence[AnyReading]:
+    ) -> Sequence[EthereumBalance]:
         at = at_block(header.block_hash)
         answers = node.batch([("eth_getProof", [place.address, [], at]) for place in places])
-        readings: list[AnyReading] = []
+        readings: list[EthereumBalance] = []
         for place, amount, answer in zip(places, amounts, answers, strict=True):
             proof, _ = proof_of(node, answer, 0)
             with proving(node, self.native, place.address):

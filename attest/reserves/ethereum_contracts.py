@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from attest.chains.ethereum.records import EthereumSafe
 from attest.reserves.control_contract import is_delegation, prove_safes
 from attest.reserves.ethereum_node import at_block, bytes_of
 from attest.reserves.ethereum_proof import keccak
 from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import EthereumSafe, new_salt
+from attest.reserves.records import new_salt
 from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, Safe
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
+from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.reserves.ethereum_node import (
     REVERTED,
@@ -29,7 +30,7 @@ from attest.reserves.ethereum_proof import (
     proven_token_balance,
 )
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import EthereumTokenAnswer, EthereumTokenBalance, new_salt, reading_fields
+from attest.reserves.records import new_salt, reading_fields
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import LOW_BITS, find_token
 from attest.reserves.wallets import Unproven, Wallet

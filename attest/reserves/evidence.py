@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, BinaryIO, Final, Self
 
@@ -15,7 +15,8 @@ from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, VerificationError
 from attest.lines import MAX_FILE_BYTES, Content, lines, opened
 from attest.merkle import fold
-from attest.reserves.records import AnyRecord, Record, record_leaf
+from attest.reserves.any_record import AnyRecord
+from attest.reserves.records import Record, record_leaf
 from attest.reserves.room import MAX_RECORDS, Room
 
 AUDITOR_EVIDENCE: Final = "evidence.jsonl"
@@ -85,6 +86,28 @@ class EvidenceTree:
         return tuple(bytes.fromhex(sibling) for step in steps for sibling in step.values())
 
 
+@dataclass(slots=True)
+class Evidence:
+    """Records in the order of their indices, each with whether anyone may see it or the auditor alone."""
+
+    records: list[Record] = field(default_factory=list)
+    _hidden: list[bool] = field(default_factory=list)
+
+    def add(self, record: Record, *, public: bool) -> None:
+        """Put `record` behind the others."""
+        self.records.append(record)
+        self._hidden.append(not public)
+
+    @property
+    def private(self) -> frozenset[int]:
+        """The indices of the records that stay with the auditor."""
+        return frozenset(index for index, hidden in enumerate(self._hidden) if hidden)
+
+    def published(self) -> Iterator[Record]:
+        """The records that anyone may see."""
+        return (record for record, hidden in zip(self.records, self._hidden, strict=True) if not hidden)
+
+
 def auditor_edition(records: Iterable[Record]) -> bytes:
     """`evidence.jsonl`: every record, one per line. Raises `AttestError` when there is more than a reader takes."""
     room = Room()
@@ -125,13 +148,13 @@ def _write(written: bytearray, line: bytes, what: str, row: int) -> None:
 
 def read_auditor_edition(
     content: Content, *, root: bytes, count: int, leaves: Sequence[bytes] | None = None
-) -> dict[int, Any]:
+) -> dict[int, Record]:
     """All records by index. Raises `MalformedError`, or `VerificationError` when the root or count differs.
 
     With the `leaves` that lead to the root, the error names the record that was changed. Raises `UnavailableError`
     when they take more memory than there is room for.
     """
-    records: dict[int, Any] = {}
+    records: dict[int, Record] = {}
     with opened(content) as file:
         found = _leaves(file, count, leaves or ())
         if len(found) != count:
@@ -178,14 +201,14 @@ def read_public_edition(
     name: str = PUBLIC_EVIDENCE,
     room: Room | None = None,
     known: Container[int] = (),
-) -> dict[int, Any]:
+) -> dict[int, Record]:
     """The disclosed records in the file `name` by index, each tied to `root` by its path.
 
     Those that are `known` from another file take no `room`. Raises `MalformedError`, or `VerificationError` naming the
     line whose record is not in the tree, `UnavailableError` when they take more memory than there is room for.
     """
     room = room or Room()
-    records: dict[int, Any] = {}
+    records: dict[int, Record] = {}
     with opened(content) as file:
         for row, data_line in enumerate(lines(file, name, max_bytes=MAX_LINE_BYTES), start=1):
             if row > MAX_RECORDS:

@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
-from attest.reserves.records import AnyRead, NodeAgreement
+from attest.reserves.any_record import AnyRead
+from attest.reserves.records import NodeAgreement
 from attest.reserves.wallets import Pin, Unlisted, Unproven
 
 _FORMAT: Final = "attest/journal/v1"

@@ -10,7 +10,7 @@ from attest.reserves.records import DeclaredBalance, MoneyDocument, Reading
 from attest.reserves.wallets import HeldLine, MoneyLine, ReserveLine
 
 LineKey = tuple[str, ...]
-"""Asset, chain, purpose, storage and level: `ReserveLine.key` without the control, which no reading says."""
+"""Asset, chain, purpose, storage and level: `ReserveLine.without_control`, because no reading says its control."""
 
 
 class Shown(NamedTuple):
@@ -48,8 +48,8 @@ def check_lines(
     """
     stated: dict[LineKey, Shown] = {}
     for line in reserves:
-        before = stated.get(line.key[:-1], Shown(0, 0))
-        stated[line.key[:-1]] = Shown(before.stated + line.amount, before.wallets_stated + line.wallets)
+        before = stated.get(line.without_control, Shown(0, 0))
+        stated[line.without_control] = Shown(before.stated + line.amount, before.wallets_stated + line.wallets)
     shown = dict(stated)
     for reading in readings:
         if reading.line not in stated:
@@ -88,7 +88,7 @@ def check_denied(found: Mapping[LineKey, int], shown: Mapping[LineKey, Shown], r
     """
     stated: dict[LineKey, int] = {}
     for line in reserves:
-        stated[line.key[:-1]] = stated.get(line.key[:-1], 0) + line.denied
+        stated[line.without_control] = stated.get(line.without_control, 0) + line.denied
     for key, amount in stated.items():
         there = found.get(key, 0)
         if there > amount or (shown[key].disclosed and there != amount):

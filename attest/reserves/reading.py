@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from attest.chains.ethereum.records import EthereumSafe
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import EthereumSafe, Reading, Record
+from attest.reserves.records import Reading, Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attest.errors import MalformedError, VerificationError
+from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
+from attest.chains.ethereum.records import (
+    EthereumBalance,
+    EthereumHeader,
+    EthereumTokenAnswer,
+    EthereumTokenBalance,
+    TrieNodes,
+)
+from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import has_work, header_hash, header_time
-from attest.reserves.bitcoin_scripts import descriptor_scripts
 from attest.reserves.counting import (
     Contracts,
     coins,
@@ -19,24 +26,17 @@ from attest.reserves.counting import (
     refuse_own,
     refuse_two_assets,
     refuse_two_purposes,
-    source,
 )
 from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.line_recheck import LineKey, Shown, check_denied, check_lines
 from attest.reserves.records import (
-    BitcoinDescriptor,
-    BitcoinHeader,
-    BitcoinUtxos,
-    BitcoinUtxoSet,
-    EthereumBalance,
-    EthereumHeader,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
+    ChainRecord,
+    Descriptor,
     NodeAgreement,
     OwnWallet,
     Reading,
     Record,
-    TrieNodes,
+    TokenSource,
     naming,
 )
 from attest.reserves.safe_recheck import State, recheck_safes
@@ -63,7 +63,7 @@ class Rechecked(NamedTuple):
     readings_stated: int
     shown: Mapping[LineKey, Shown] = MappingProxyType({})
     coins: Mapping[str, str] = MappingProxyType({})
-    tokens: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    tokens: Mapping[tuple[str, str], frozenset[TokenSource]] = MappingProxyType({})
     nodes: Mapping[str, int] = MappingProxyType({})
     safes: int = 0
     windows: Mapping[str, RecheckedWindow] = MappingProxyType({})
@@ -76,7 +76,7 @@ class Rechecked(NamedTuple):
     def whole_assets(self, reserves: Sequence[ReserveLine]) -> frozenset[str]:
         """The assets of which every reading of customers' coins is disclosed."""
         customer = [line for line in reserves if line.purpose == "customer"]
-        missing = {line.asset for line in customer if not self.shown[line.key[:-1]].disclosed}
+        missing = {line.asset for line in customer if not self.shown[line.without_control].disclosed}
         return frozenset(line.asset for line in customer if line.asset not in missing)
 
 
@@ -130,13 +130,13 @@ def recheck(
     _check_descriptors(records, every.values())
     check_wallets(every, blocks)
     _check_windows(every, chains, decimals)
-    readings = {index: reading for index, reading in every.items() if reading.window is None}
-    sources: dict[tuple[str, str], set[str]] = {}
+    readings = {index: reading for index, reading in every.items() if reading.at_pin}
+    sources: dict[tuple[str, str], set[TokenSource]] = {}
     for index, reading in readings.items():
         with naming(index, reading):
             _check_reading(reading, chains, decimals)
-        if isinstance(reading, EthereumTokenBalance | EthereumTokenAnswer):
-            sources.setdefault((reading.asset, reading.chain), set()).add(source(reading))
+        if reading.source is not None:
+            sources.setdefault((reading.asset, reading.chain), set()).add(reading.source)
     safes = recheck_safes(
         records,
         {
@@ -150,39 +150,38 @@ def recheck(
     refuse_two_assets(every.values(), tokens)
     refuse_two_purposes(every.values())
     refuse_own(every.values(), (record for record in records.values() if isinstance(record, OwnWallet)))
-    waiting = [reading for reading in readings.values() if _needs_dump(reading, dumps)]
+    waiting = [reading for reading in readings.values() if reading.needs_dump and reading.chain not in dumps]
     shown = check_lines(readings.values(), waiting, reserves, complete=complete)
     disclosed = frozenset(key for key, line in shown.items() if line.disclosed)
     check_denied(denied_amounts(readings.values()), shown, reserves)
+    agreed = {
+        name: len(chain.nodes.agreed) for (name, height), chain in chains.items() if chain.nodes and height is None
+    }
     return Rechecked(
-        len(readings) - len(waiting),
-        sum(line.wallets for line in reserves),
-        MappingProxyType(shown),
-        MappingProxyType(as_coins),
-        MappingProxyType({place: frozenset(found) for place, found in sources.items()}),
-        MappingProxyType(
-            {
-                name: len(chain.nodes.agreed)
-                for (name, height), chain in chains.items()
-                if chain.nodes and height is None
-            }
-        ),
-        safes,
-        MappingProxyType(rechecked_windows(records, pins, reserves, disclosed, blocks)),
+        readings=len(readings) - len(waiting),
+        readings_stated=sum(line.wallets for line in reserves),
+        shown=MappingProxyType(shown),
+        coins=MappingProxyType(as_coins),
+        tokens=MappingProxyType({place: frozenset(found) for place, found in sources.items()}),
+        nodes=MappingProxyType(agreed),
+        safes=safes,
+        windows=MappingProxyType(rechecked_windows(records, pins, reserves, disclosed, blocks)),
     )
 
 
 def _note(record: Record, chains: _Chains) -> None:
     """Keep what a record says of a chain as a whole."""
-    if not isinstance(record, EthereumHeader | BitcoinHeader | NodeAgreement | BitcoinUtxoSet | TrieNodes):
+    if not isinstance(record, ChainRecord):
         return
-    chain = chains.get((record.chain, getattr(record, "window", None)))
+    chain = chains.get((record.chain, record.block))
     if chain is None:
         raise VerificationError("recheck/chain", f"the statement pins no block of {record.chain}")
     # Else a chain's coin could be shown by proofs of another kind of chain, which ask for no work and no dump.
     of_bitcoin = record.chain.startswith("bip122:")
     if isinstance(record, EthereumHeader | TrieNodes if of_bitcoin else BitcoinHeader | BitcoinUtxoSet):
-        raise VerificationError("recheck/chain", f"a record of the type {record.type} cannot stand on {record.chain}")
+        raise VerificationError(
+            "recheck/chain", f"a record of the type {record.type_name} cannot stand on {record.chain}"
+        )
     match record:
         case EthereumHeader() | BitcoinHeader():
             _once(chain.header)
@@ -256,8 +255,7 @@ def _check_reading(reading: Reading, chains: _Chains, decimals: Mapping[str, int
     amount = _recompute(reading, chain)
     if amount != reading.amount:
         raise VerificationError("recheck/amount", f"the evidence shows {amount}, the record says {reading.amount}")
-    native = isinstance(reading, EthereumBalance | BitcoinUtxos)
-    if native and decimals.get(reading.asset) != native_decimals(reading.chain):
+    if reading.native and decimals.get(reading.asset) != native_decimals(reading.chain):
         raise VerificationError(
             "recheck/decimals", f"{reading.asset} has other decimals than the coin of {reading.chain}"
         )
@@ -293,35 +291,17 @@ def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
 
 
 def _check_descriptors(records: Mapping[int, Record], readings: Iterable[Reading]) -> None:
-    """See that the outputs of a wallet pay to scripts of its descriptor, where that is at hand."""
-    holding: dict[str, list[BitcoinUtxos]] = {}
+    """See that what a wallet counts lies where its descriptor says, where that is available."""
+    holding: dict[str, list[Reading]] = {}
     for reading in readings:
-        if isinstance(reading, BitcoinUtxos) and reading.utxos:
-            holding.setdefault(reading.wallet, []).append(reading)
+        holding.setdefault(reading.wallet, []).append(reading)
     described: set[str] = set()
     for index, record in records.items():
-        if not isinstance(record, BitcoinDescriptor):
+        if not isinstance(record, Descriptor):
             continue
         with naming(index, record):
             if record.wallet in described:
                 raise VerificationError("recheck/twice", f"wallet {record.wallet} has two descriptors")
             described.add(record.wallet)
-            for outputs in holding.get(record.wallet, []):
-                _check_descriptor(record, outputs)
-
-
-def _check_descriptor(record: BitcoinDescriptor, reading: BitcoinUtxos) -> None:
-    try:
-        scripts = frozenset(descriptor_scripts(record.descriptor, record.range or (0, 0), reading.chain))
-    except MalformedError as error:
-        raise VerificationError("recheck/descriptor", error.message) from None
-    for utxo in reading.utxos:
-        if utxo.script not in scripts:
-            raise VerificationError(
-                "recheck/descriptor",
-                f"it is not behind the output {utxo.txid.hex()}:{utxo.vout} of wallet {record.wallet}",
-            )
-
-
-def _needs_dump(reading: Reading, dumps: Mapping[str, UtxoSet]) -> bool:
-    return isinstance(reading, BitcoinUtxos) and reading.level == "proven" and reading.chain not in dumps
+            for reading in holding.get(record.wallet, []):
+                record.check(reading)

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints
 
-from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, LongText, Text, Time
+from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, Text, Time
 from attest.errors import AttestError, VerificationError
 from attest.merkle import tagged_hash
 from attest.purposes import Purpose, Storage
 from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
-from attest.reserves.ethereum_proof import Layout
-from attest.reserves.safe import MAX_OWNERS
 from attest.reserves.sampling import Sample
 from attest.reserves.wallets import ChainId, Level, Wallet, WalletId
 
 Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 NodeNames = Annotated[tuple[Text, ...], Field(max_length=64)]
-Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
-Owners = Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_OWNERS)]
-MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them
 DrawnNonce = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){16,64}$")]
 MAX_WINDOW_DRAWS: Final = 32
+ASKED: Final = "balanceOf"  # of a token's contract, where no slot shows a balance
 MAX_WINDOW: Final = 2**20  # blocks on either side of the pin: on Ethereum five months
-
-
-def _only_true(value: object) -> object:
-    """`value`, which is true: 1 is equal to it and is not it."""
-    if value is not True:
-        raise ValueError("must be true")
-    return value
-
-
-OnlyTrue = Annotated[bool, BeforeValidator(_only_true), WithJsonSchema({"type": "boolean", "const": True})]
 
 
 def new_salt() -> bytes:
@@ -60,23 +46,50 @@ class Record(Document):
         """The record's leaf in the evidence tree."""
         return record_leaf(self.to_bytes())
 
+    @property
+    def type_name(self) -> str:
+        """The type by which the record is told from others."""
+        return str(getattr(self, "type", "record"))
 
-class EthereumHeader(Record):
-    """The RLP of a header; its Keccak-256 is the block hash. Without `window` it is that of the pinned block."""
+    @property
+    def block(self) -> int | None:
+        """The height of the block of a window that the record belongs to; None for the pin, and for no block."""
+        height: int | None = getattr(self, "window", None)
+        return height
 
-    type: Literal["ethereum-header"]
-    chain: ChainId
-    window: Count | None = None
-    header: Hex
+    @property
+    def at_pin(self) -> bool:
+        """Whether the record belongs to no block of a window."""
+        return self.block is None
+
+    @property
+    def subject(self) -> str:
+        """What the record is of, in an error about it."""
+        return self.type_name if self.at_pin else f"{self.type_name} at block {self.block}"
+
+    @property
+    def rests_on(self) -> str:
+        """What the record says or rests on, in a few words of a table."""
+        return str(getattr(self, "address", ""))
 
 
-class BitcoinHeader(Record):
-    """80 bytes; their double SHA-256 is the block hash. Without `window` they are the header of the pinned block."""
+class ChainRecord(Record):
+    """What the records of one block of a chain have in common: each is of the pin, or of a block of its window."""
 
-    type: Literal["bitcoin-header"]
-    chain: ChainId
-    window: Count | None = None
-    header: Annotated[Hex, Field(min_length=80, max_length=80)]
+    if TYPE_CHECKING:  # a field of every subclass, at its own place among the fields of the schema
+        chain: str
+
+
+class HeaderRecord(ChainRecord):
+    """A block's header. Without `window` it is that of the pinned block."""
+
+    if TYPE_CHECKING:  # as of `ChainRecord`
+        window: int | None
+        header: bytes
+
+
+class SharedProof(ChainRecord):
+    """A part of the proofs of several readings, which is disclosed with the readings that need it."""
 
 
 class DroppedNode(Document):
@@ -86,7 +99,7 @@ class DroppedNode(Document):
     reason: Text
 
 
-class NodeAgreement(Record):
+class NodeAgreement(ChainRecord):
     """The nodes that gave every figure of a chain alike, at least `needed`, and those that did not."""
 
     type: Literal["nodes"]
@@ -96,17 +109,36 @@ class NodeAgreement(Record):
     agreed: NodeNames
     dropped: Annotated[tuple[DroppedNode, ...], Field(max_length=64)]
 
+    @property
+    def rests_on(self) -> str:
+        """Which nodes agreed, and why others did not."""
+        dropped = "".join(f", not {node.name} ({node.reason})" for node in self.dropped)
+        return f"{len(self.agreed)} agreed, {self.needed} needed: {', '.join(self.agreed)}{dropped}"
 
-class TrieNodes(Record):
-    """Nodes of a chain's state and storage tries that more than one reading's proof needs."""
 
-    type: Literal["ethereum-trie-nodes"]
-    chain: ChainId
-    nodes: Annotated[tuple[Hex, ...], Field(min_length=1, fail_fast=True)]
+Place = tuple[str, str | bytes]
+"""A chain, and an address in its one spelling or a script there."""
+
+Outpoint = tuple[bytes, int]
+"""What names an output of a transaction: its hash as explorers show it, and its number."""
+
+
+class TokenSource(NamedTuple):
+    """Where a token's balance was found: in the `slot` of its `contract`, or by asking the contract."""
+
+    contract: str
+    slot: str | None = None
+
+    def __str__(self) -> str:
+        """The contract, and the slot or the name of what was asked."""
+        return f"{self.contract} {ASKED if self.slot is None else self.slot}"
 
 
 class Reading(Record):
-    """The balance of one wallet in one asset, in base units: at the chain's pin, or at the height `window`."""
+    """The balance of one wallet in one asset, in base units: at the chain's pin, or at the height `window`.
+
+    A family of chains says with its own types of readings what its balances count and rest on.
+    """
 
     chain: ChainId
     window: Count | None = None
@@ -120,8 +152,63 @@ class Reading(Record):
 
     @property
     def line(self) -> tuple[str, ...]:
-        """Which line of the statement the reading belongs to: `ReserveLine.key` without the control."""
+        """Which line of the statement the reading belongs to: `ReserveLine.without_control`."""
         return (self.asset, self.chain, self.purpose, self.storage, self.level)
+
+    def amounts(self) -> dict[Place, int]:
+        """How much of the balance lies at each place, in base units; the sum is `amount`.
+
+        Raises `MalformedError` for a place that is none.
+        """
+        raise NotImplementedError
+
+    def counts(self) -> Iterable[tuple[Hashable, ...]]:
+        """What the balance counts, in a spelling that two readings of one thing share: no two may count it."""
+        raise NotImplementedError
+
+    def outputs(self) -> Iterable[tuple[Outpoint, Hashable]]:
+        """The outputs that add up to the balance, each with what it is at every block; none where accounts have it."""
+        return ()
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        """What is one at every block of a window: two readings of it there would be of one balance."""
+        return (self.wallet, self.asset, self.purpose, self.storage, self.custodian)
+
+    def agrees_with(self, other: Reading) -> bool:  # noqa: ARG002
+        """Whether the reading `other` of one `identity`, at another block, was read from one place."""
+        return True
+
+    @property
+    def token(self) -> str | None:
+        """The contract of the token that the balance is of; None for the chain's own coin."""
+        return None
+
+    @property
+    def native(self) -> bool:
+        """Whether the balance is of the chain's own coin."""
+        return self.token is None
+
+    @property
+    def source(self) -> TokenSource | None:
+        """Where a token's balance was found; None for the chain's own coin."""
+        return None
+
+    @property
+    def denied_amount(self) -> int:
+        """How much of the balance cannot move, because its token denies the holder transfers."""
+        return 0
+
+    @property
+    def needs_dump(self) -> bool:
+        """Whether only a dump of all unspent outputs of its chain shows that the balance is there."""
+        return False
+
+    @property
+    def subject(self) -> str:
+        """What was read, of which wallet, and where."""
+        where = "" if self.window is None else f" at block {self.window}"
+        return f"{self.type_name}, {self.asset} of wallet {self.wallet}{where}"
 
 
 def reading_fields(wallet: Wallet) -> dict[str, Any]:
@@ -130,82 +217,37 @@ def reading_fields(wallet: Wallet) -> dict[str, Any]:
     return fields if wallet.custodian is None else {**fields, "custodian": wallet.custodian}
 
 
-class EthereumReading(Reading):
-    """A reading at an address. `proof` holds the trie nodes that this reading alone needs (EIP-1186)."""
+class Authority(Record):
+    """Whose signatures count for an address of a wallet that no single key controls, as of the pinned block."""
 
-    level: Literal["proven"]
-    address: Address
-    proof: Nodes
+    if TYPE_CHECKING:  # as of `ChainRecord`
+        chain: str
+        wallet: str
 
+    @property
+    def place(self) -> Place:
+        """The address. Raises `MalformedError` for one that is none."""
+        raise NotImplementedError
 
-class EthereumBalance(EthereumReading):
-    """A native balance: trie nodes lead from the header's state root to the account."""
+    @property
+    def stated(self) -> tuple[Hashable, ...]:
+        """The address, and who signs for it: what a node that is asked again must say too."""
+        raise NotImplementedError
 
-    type: Literal["ethereum-balance"]
-
-
-class EthereumTokenBalance(EthereumReading):
-    """A token balance: trie nodes lead to the contract's account and on to the holder's slot in its storage.
-
-    The word there is the amount; with `denied` it is 2^255 more, the bit by which the token denies it to move.
-    """
-
-    type: Literal["ethereum-token-balance"]
-    contract: Address
-    slot: Digest
-    layout: Layout
-    denied: OnlyTrue = False
+    def check(self, challenge: Challenge, signature: str) -> None:
+        """See that enough of them made `signature` over `challenge`. Raises `VerificationError`, `MalformedError`."""
+        raise NotImplementedError
 
 
-class EthereumTokenAnswer(Reading):
-    """What the nodes answered to `balanceOf`, of a token that keeps no balance in a storage slot."""
+class Descriptor(Record):
+    """What a wallet's places are derived from. Never public, because it reveals every future one."""
 
-    type: Literal["ethereum-token-answer"]
-    level: Literal["agreed", "single"]
-    address: Address
-    contract: Address
+    if TYPE_CHECKING:  # as of `ChainRecord`
+        wallet: str
 
-
-class Utxo(Document):
-    """An unspent output: `txid` as explorers show it, the scriptPubKey, the height that confirmed it."""
-
-    txid: Digest
-    vout: Count
-    script: Hex
-    amount: Amount
-    height: Count
-
-
-class EthereumSafe(Record):
-    """The owners of the Safe at an address of a wallet, of whom `threshold` must sign; `proof` as of a reading."""
-
-    type: Literal["ethereum-safe"]
-    chain: ChainId
-    wallet: WalletId
-    address: Address
-    owners: Owners
-    threshold: Annotated[Count, Field(ge=1)]
-    version: Text
-    proof: Annotated[tuple[Hex, ...], Field(max_length=MAX_SAFE_NODES)]
-
-
-class BitcoinUtxos(Reading):
-    """The unspent outputs of one wallet's scripts at the pin; `proven` only beside a `bitcoin-utxo-set` record."""
-
-    type: Literal["bitcoin-utxos"]
-    level: Literal["proven", "agreed", "single"]
-    utxos: Annotated[tuple[Utxo, ...], Field(fail_fast=True)]
-
-
-class BitcoinUtxoSet(Record):
-    """The hashes of all unspent outputs at the pin, recomputed from a node's dump; `confirmed_by` gave the same."""
-
-    type: Literal["bitcoin-utxo-set"]
-    chain: ChainId
-    outputs: Count
-    hash_serialized: Digest
-    muhash: Digest
-    confirmed_by: Annotated[NodeNames, Field(min_length=1)]
+    def check(self, reading: Reading) -> None:
+        """See that all that a `reading` of the wallet counts lies at such places. Raises `VerificationError`."""
+        raise NotImplementedError
 
 
 class Window(Record):
@@ -221,14 +263,10 @@ class Window(Record):
     after: Annotated[Count, Field(le=MAX_WINDOW)]
     heights: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_WINDOW_DRAWS)]
 
-
-class BitcoinDescriptor(Record):
-    """The descriptor behind a wallet's scripts. Never public: it reveals every future address."""
-
-    type: Literal["bitcoin-descriptor"]
-    wallet: WalletId
-    descriptor: LongText
-    range: tuple[Count, Count] | None = None
+    @property
+    def rests_on(self) -> str:
+        """The blocks, and what drew them."""
+        return f"blocks {', '.join(map(str, self.heights))}, drawn by {self.nonce}"
 
 
 class OwnWallet(Record):
@@ -250,6 +288,11 @@ class ChallengeBlock(Record):
     header: Hex
     max_age: Annotated[Count, Field(ge=1, le=366)]
 
+    @property
+    def subject(self) -> str:
+        """The chain of the block."""
+        return f"{self.type_name} of {self.chain}"
+
 
 class Challenged(Record):
     """What came back for the challenge of one of a wallet's addresses."""
@@ -258,12 +301,27 @@ class Challenged(Record):
     challenge: Challenge
     signature: Annotated[str, StringConstraints(min_length=1, max_length=2**18, pattern=r"^[!-~]*$")]
 
+    @property
+    def subject(self) -> str:
+        """Whose wallet's address it is."""
+        return f"{self.type_name} of wallet {self.wallet}"
+
 
 class ControlProof(Challenged):
     """What the keys of one of a wallet's addresses signed, and how they did."""
 
     type: Literal["control"]
     method: Method
+
+    @property
+    def by_authority(self) -> bool:
+        """Whether the signature counts because of who the record of an `Authority` says must sign."""
+        return self.method == "eip1271-safe"
+
+    @property
+    def rests_on(self) -> str:
+        """The address, and how it signed."""
+        return f"{self.challenge.address} signed, {self.method}"
 
 
 class ContractControl(Challenged):
@@ -275,6 +333,12 @@ class ContractControl(Challenged):
     type: Literal["control-contract"]
     kind: ContractKind | None = None
     said_by: NodeNames = ()
+
+    @property
+    def rests_on(self) -> str:
+        """The contract, and by whose word it took the signature."""
+        said = f"says yes by the word of {', '.join(self.said_by)}" if self.said_by else "was not asked"
+        return f"{self.challenge.address}, a contract, {said}: counts as none"
 
 
 class CustodyConfirmation(Record):
@@ -288,12 +352,27 @@ class CustodyConfirmation(Record):
     confirmation: Confirmation
     sig: Annotated[Base64, Field(min_length=1, max_length=1024)]
 
+    @property
+    def subject(self) -> str:
+        """Whose confirmation it is."""
+        return f"{self.type_name} of {self.confirmation.custodian}"
+
+    @property
+    def rests_on(self) -> str:
+        """How many addresses the custodian confirmed."""
+        return f"{len(self.confirmation.challenges):,} addresses, confirmed by {self.confirmation.custodian}"
+
 
 class ControlSample(Record):
     """That wallets of many addresses signed for those that a sample drew."""
 
     type: Literal["control-sample"]
     sample: Sample
+
+    @property
+    def rests_on(self) -> str:
+        """How much was drawn, by which nonce."""
+        return f"{self.sample.draws:,} draws a wallet by {self.sample.nonce.hex()}"
 
 
 class MoneyDocument(Record):
@@ -312,6 +391,11 @@ class MoneyDocument(Record):
         """What the document counts: two records that count the same are one, whatever their salts and purposes."""
         return (self.sha256, self.currency)
 
+    @property
+    def rests_on(self) -> str:
+        """The document, and whose it is."""
+        return f"{self.document} of {self.institution}"
+
 
 class DeclaredBalance(Record):
     """What a custodian or bank certified that it holds of a coin, with the SHA-256 of its document: no reading."""
@@ -329,6 +413,11 @@ class DeclaredBalance(Record):
     def counts(self) -> tuple[bytes, str]:
         """What the document counts, by which `MoneyDocument.counts` is compared with it too."""
         return (self.sha256, self.asset)
+
+    @property
+    def rests_on(self) -> str:
+        """The document, and whose it is."""
+        return f"{self.document} of {self.custodian}, counted nowhere"
 
 
 class CoverDocument(Record):
@@ -376,62 +465,11 @@ class DeclarationRecord(Record):
     sha256: Digest | None = None
 
 
-AnyReading = Annotated[
-    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | BitcoinUtxos, Field(discriminator="type")
-]
-AnyRead = Annotated[
-    EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | EthereumSafe | BitcoinUtxos | BitcoinUtxoSet,
-    Field(discriminator="type"),
-]
-AnyRecord = Annotated[
-    EthereumHeader
-    | BitcoinHeader
-    | NodeAgreement
-    | TrieNodes
-    | EthereumBalance
-    | EthereumTokenBalance
-    | EthereumTokenAnswer
-    | EthereumSafe
-    | BitcoinUtxos
-    | BitcoinUtxoSet
-    | Window
-    | BitcoinDescriptor
-    | OwnWallet
-    | ChallengeBlock
-    | ControlProof
-    | ContractControl
-    | CustodyConfirmation
-    | ControlSample
-    | MoneyDocument
-    | DeclaredBalance
-    | CoverDocument
-    | PriceList
-    | DeclarationRecord,
-    Field(discriminator="type"),
-]
-
-
 @contextmanager
 def naming(index: int, record: Record) -> Iterator[None]:
     """Name the record in an error about it: whatever is wrong with evidence, it does not hold."""
     try:
         yield
     except AttestError as error:
-        message = f"record {index} ({_subject(record)}): {error.message}"
+        message = f"record {index} ({record.subject}): {error.message}"
         raise VerificationError(error.code, message, hint=error.hint) from None
-
-
-def _subject(record: Record) -> str:
-    kind = getattr(record, "type", "record")
-    where = "" if (height := getattr(record, "window", None)) is None else f" at block {height}"
-    match record:
-        case Reading():
-            return f"{kind}, {record.asset} of wallet {record.wallet}{where}"
-        case Challenged():
-            return f"{kind} of wallet {record.wallet}"
-        case CustodyConfirmation():
-            return f"{kind} of {record.confirmation.custodian}"
-        case ChallengeBlock():
-            return f"{kind} of {record.chain}"
-        case _:
-            return f"{kind}{where}"

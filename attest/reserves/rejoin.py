@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.errors import VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import ChainReader
-from attest.reserves.records import AnyRead, BitcoinUtxos, EthereumSafe, Reading, Utxo
+from attest.reserves.records import Authority, Reading, Record
 from attest.reserves.reread import reread
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import difference, unspent_at
@@ -33,7 +34,7 @@ def check_kept(node: Node, reader: ChainReader, wallets: Sequence[Wallet], journ
             reread(node, pin, dict(enumerate(readings)), lambda _: None)
         else:
             alone = Quorum(reader.chain, [node], 1, lambda _: None)
-            if _places(reader.safes(alone, Block(pin, header), wallets)) != _places(records):
+            if _stated(reader.safes(alone, Block(pin, header), wallets)) != _stated(records):
                 raise _differs(node, f"other Safes at block {pin.height}")
 
 
@@ -50,8 +51,8 @@ def _outpoint(utxo: Utxo) -> tuple[bytes, int]:
     return utxo.txid, utxo.vout
 
 
-def _places(records: Iterable[AnyRead]) -> set[tuple[object, ...]]:
-    return {(item.address, item.owners, item.threshold) for item in records if isinstance(item, EthereumSafe)}
+def _stated(records: Iterable[Record]) -> set[tuple[object, ...]]:
+    return {item.stated for item in records if isinstance(item, Authority)}
 
 
 def _differs(node: Node, what: str) -> VerificationError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
+from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
+from attest.chains.ethereum.records import AddressReading
 from attest.errors import VerificationError
 from attest.reserves.control import signature_bytes
 from attest.reserves.control_contract import ask_contract
@@ -13,25 +15,15 @@ from attest.reserves.control_recheck import block_of
 from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.pins import Block, PinLostError
 from attest.reserves.reading import ChainReader, block_reader
-from attest.reserves.records import (
-    BitcoinUtxos,
-    ChallengeBlock,
-    ContractControl,
-    EthereumBalance,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
-    Utxo,
-)
+from attest.reserves.records import ChallengeBlock, ContractControl, Reading
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import unspent_at
 from attest.reserves.wallets import Pin
 
 _CHUNK: Final = 500
 
-EthereumReadings = Mapping[int, EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer]
 
-
-def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable[[int], None]) -> int:
+def reread(node: Node, pin: Pin, readings: Mapping[int, Reading], progress: Callable[[int], None]) -> int:
     """How many of the `readings` of a chain, by index, `node` says the same of at `pin`, or a block of its window.
 
     The block must be on the node's chain. A Bitcoin reading without outputs names no script that a node could
@@ -42,11 +34,13 @@ def reread(node: Node, pin: Pin, readings: Mapping[int, Any], progress: Callable
     reader.check_chain(node)
     _confirm(node, reader, pin, "the recorded one")
     if pin.chain.startswith("bip122:"):
-        readings = {index: reading for index, reading in readings.items() if reading.utxos}
-        _reread_bitcoin(node, pin, readings)
-        progress(len(readings))
-    else:
-        _reread_ethereum(node, pin, readings, progress)
+        outputs = {index: item for index, item in readings.items() if isinstance(item, BitcoinUtxos) and item.utxos}
+        _reread_bitcoin(node, pin, outputs)
+        progress(len(outputs))
+        return len(outputs)
+    _reread_ethereum(
+        node, pin, {index: item for index, item in readings.items() if isinstance(item, AddressReading)}, progress
+    )
     return len(readings)
 
 
@@ -89,11 +83,12 @@ def _confirm(node: Node, reader: ChainReader, pin: Pin, which: str) -> None:
         ) from None
 
 
-def _reread_ethereum(node: Node, pin: Pin, readings: EthereumReadings, progress: Callable[[int], None]) -> None:
+def _reread_ethereum(
+    node: Node, pin: Pin, readings: Mapping[int, AddressReading], progress: Callable[[int], None]
+) -> None:
     by_contract: dict[str | None, list[int]] = {}
     for index, reading in readings.items():
-        contract = None if isinstance(reading, EthereumBalance) else reading.contract
-        by_contract.setdefault(contract, []).append(index)
+        by_contract.setdefault(reading.token, []).append(index)
     done = 0
     for contract, indices in by_contract.items():
         for start in range(0, len(indices), _CHUNK):
@@ -123,7 +118,7 @@ def _reread_bitcoin(node: Node, pin: Pin, readings: Mapping[int, BitcoinUtxos]) 
                 raise _differs(node, index, reading, f"lists other outputs of the script {script.hex()}")
 
 
-def _differs(node: Node, index: int, reading: Any, what: str) -> VerificationError:
+def _differs(node: Node, index: int, reading: Reading, what: str) -> VerificationError:
     return VerificationError(
         "reread/differs",
         f"record {index}: node {node.name} {what} for {reading.asset} of wallet {reading.wallet}, "

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapp
 from itertools import islice
 from typing import Final, NamedTuple
 
+from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
 from attest.errors import VerificationError
 from attest.reserves.ethereum_proof import (
     DENY_BIT,
@@ -17,7 +18,7 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, Record, TrieNodes, new_salt
+from attest.reserves.records import Record, new_salt
 from attest.reserves.safe import proven_safe
 
 _MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB

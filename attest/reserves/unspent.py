@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count, pairwise
 from typing import Any, Final, NamedTuple
 
+from attest.chains.bitcoin.records import Utxo
 from attest.errors import UnavailableError
 from attest.reserves.bitcoin_node import (
     behind,
@@ -25,7 +26,6 @@ from attest.reserves.bitcoin_node import (
     utxo_in,
 )
 from attest.reserves.blocks_above import blocks_from, spent_above
-from attest.reserves.records import Utxo
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin
 

@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from attest.chains.bitcoin.records import BitcoinUtxoSet, Utxo
 from attest.documents import parse_hex
 from attest.errors import UnavailableError, VerificationError
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_node import integer, no_answer, refused_with, shaped
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import BitcoinUtxoSet, Utxo, new_salt
+from attest.reserves.records import new_salt
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import Unspent, difference
 from attest.reserves.utxo_dump import Output

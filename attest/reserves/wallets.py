@@ -54,7 +54,12 @@ class ReserveLine(Document):
     @property
     def key(self) -> tuple[str, ...]:
         """What makes two lines the same line."""
-        return (self.asset, self.chain, self.purpose, self.storage, self.evidence, self.control)
+        return (*self.without_control, self.control)
+
+    @property
+    def without_control(self) -> tuple[str, ...]:
+        """What readings say of the line: asset, chain, purpose, storage and level of evidence."""
+        return (self.asset, self.chain, self.purpose, self.storage, self.evidence)
 
 
 class MoneyLine(Document):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from attest.chains.bitcoin.records import BitcoinHeader
 from attest.errors import MalformedError
 from attest.merkle import tagged_hash
 from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.ethereum_proof import decode_header
-from attest.reserves.records import BitcoinHeader, EthereumHeader, Reading, Record
+from attest.reserves.records import HeaderRecord, Reading, Record
 from attest.reserves.wallets import Level, Pin
 
 _TAG: Final = "attest/v1/window"
@@ -51,7 +52,7 @@ def draw(nonce: bytes, chain: str, pin: int, *, before: int, after: int, draws: 
     return tuple(sorted(drawn))
 
 
-def window_pin(record: EthereumHeader | BitcoinHeader, height: int) -> Pin:
+def window_pin(record: HeaderRecord, height: int) -> Pin:
     """The block that a header is of, at the `height` where a window has it. Raises `VerificationError`."""
     if isinstance(record, BitcoinHeader):
         block_hash, time = header_hash(record.header), header_time(record.header)
@@ -64,9 +65,9 @@ def window_pin(record: EthereumHeader | BitcoinHeader, height: int) -> Pin:
 def window_pins(records: Iterable[Record]) -> list[Pin]:
     """The blocks of windows whose headers are among `records`. Raises `VerificationError`."""
     return [
-        window_pin(record, record.window)
+        window_pin(record, record.block)
         for record in records
-        if isinstance(record, EthereumHeader | BitcoinHeader) and record.window is not None
+        if isinstance(record, HeaderRecord) and record.block is not None
     ]
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from attest.chains.ethereum.records import EthereumHeader
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
 from attest.reserves.records import (
-    BitcoinDescriptor,
-    BitcoinHeader,
-    BitcoinUtxos,
+    ChainRecord,
     ControlProof,
-    EthereumHeader,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
-    NodeAgreement,
+    Descriptor,
+    HeaderRecord,
+    Outpoint,
     Reading,
     Record,
-    Utxo,
     Window,
     naming,
 )
@@ -44,9 +41,7 @@ class RecheckedWindow(NamedTuple):
 
 def at_pin(records: Mapping[int, Record]) -> dict[int, Record]:
     """The records without the readings of windows."""
-    return {
-        index: record for index, record in records.items() if not isinstance(record, Reading) or record.window is None
-    }
+    return {index: record for index, record in records.items() if not isinstance(record, Reading) or record.at_pin}
 
 
 def drawn_blocks(records: Mapping[int, Record], pins: Sequence[Pin]) -> dict[tuple[str, int], Pin]:
@@ -59,15 +54,15 @@ def drawn_blocks(records: Mapping[int, Record], pins: Sequence[Pin]) -> dict[tup
     drawn = _windows(records, pinned)
     blocks: dict[tuple[str, int], Pin] = {}
     for index, record in records.items():
-        if not isinstance(record, EthereumHeader | BitcoinHeader | NodeAgreement | Reading) or record.window is None:
+        if not isinstance(record, ChainRecord | Reading) or record.block is None:
             continue
         with naming(index, record):
-            if record.window not in drawn.get(record.chain, ()):
+            if record.block not in drawn.get(record.chain, ()):
                 raise VerificationError(
-                    "recheck/window", f"block {record.window} of {record.chain} was not drawn for a window"
+                    "recheck/window", f"block {record.block} of {record.chain} was not drawn for a window"
                 )
-            if isinstance(record, EthereumHeader | BitcoinHeader):
-                blocks[record.chain, record.window] = _block(record, record.window, pinned[record.chain])
+            if isinstance(record, HeaderRecord):
+                blocks[record.chain, record.block] = _block(record, record.block, pinned[record.chain])
     for chain, heights in drawn.items():
         if missing := [height for height in heights if (chain, height) not in blocks]:
             raise VerificationError("recheck/window", f"{chain}: no header of the drawn block {missing[0]} is there")
@@ -108,7 +103,7 @@ def _drawn(window: Window, pinned: Mapping[str, Pin]) -> tuple[int, ...]:
     return heights
 
 
-def _block(record: EthereumHeader | BitcoinHeader, height: int, pin: Pin) -> Pin:
+def _block(record: HeaderRecord, height: int, pin: Pin) -> Pin:
     block = window_pin(record, height)
     # The times of Bitcoin's headers may go back by some hours; those of an EVM chain rise.
     rising = isinstance(record, EthereumHeader)
@@ -122,20 +117,17 @@ def check_wallets(readings: Mapping[int, Reading], blocks: Iterable[tuple[str, i
 
     An output that is in several readings must be the same one in all. Raises `VerificationError`.
     """
-    sets: dict[tuple[str, int | None], dict[tuple[object, ...], Reading]] = {}
-    outputs: dict[tuple[str, bytes, int], Utxo] = {}
+    sets: dict[tuple[str, int | None], dict[tuple[Hashable, ...], Reading]] = {}
+    outputs: dict[tuple[str, Outpoint], Hashable] = {}
     for index, reading in readings.items():
         with naming(index, reading):
             place = (reading.chain, reading.window)
-            if (
-                sets.setdefault(place, {}).setdefault(_balance(reading), reading) is not reading
-                and place[1] is not None
-            ):
+            if sets.setdefault(place, {}).setdefault(reading.identity, reading) is not reading and place[1] is not None:
                 raise VerificationError("recheck/window", "the balance stands there twice")
-            for utxo in reading.utxos if isinstance(reading, BitcoinUtxos) else ():
-                if outputs.setdefault((reading.chain, utxo.txid, utxo.vout), utxo) != utxo:
+            for point, output in reading.outputs():
+                if outputs.setdefault((reading.chain, point), output) != output:
                     raise VerificationError(
-                        "recheck/window", f"{utxo.txid.hex()}:{utxo.vout} is another output at another block"
+                        "recheck/window", f"{point[0].hex()}:{point[1]} is another output at another block"
                     )
     for chain, height in blocks:
         here = sets.get((chain, height), {})
@@ -145,31 +137,13 @@ def check_wallets(readings: Mapping[int, Reading], blocks: Iterable[tuple[str, i
             if reading.purpose == "customer"
         }
         for balance, reading in (pinned | here).items():
-            if balance not in pinned or balance not in here or _slots_differ(pinned[balance], here[balance]):
+            if balance not in pinned or balance not in here or not pinned[balance].agrees_with(here[balance]):
                 where = "the pin" if balance not in pinned else f"block {height}"
                 raise VerificationError(
                     "recheck/window",
                     f"{reading.asset} of wallet {reading.wallet} on {chain} has no reading at {where}, "
                     "or it is not of the same place",
                 )
-
-
-def _slots_differ(one: Reading, other: Reading) -> bool:
-    """Whether a token's balance was proven in two slots; one that only nodes tell is in none."""
-    if not (isinstance(one, EthereumTokenBalance) and isinstance(other, EthereumTokenBalance)):
-        return False
-    return (one.slot, one.layout) != (other.slot, other.layout)
-
-
-def _balance(reading: Reading) -> tuple[object, ...]:
-    """What must be the same of a balance at every block."""
-    of = (reading.wallet, reading.asset, reading.purpose, reading.storage, reading.custodian)
-    match reading:
-        case EthereumTokenBalance() | EthereumTokenAnswer():
-            return (*of, reading.address.lower(), reading.contract.lower())
-        case BitcoinUtxos():
-            return of
-    return (*of, getattr(reading, "address", "").lower())
 
 
 def rechecked_windows(
@@ -185,7 +159,9 @@ def rechecked_windows(
     counts = lowest_counts((record for record in records.values() if isinstance(record, Reading)), pins)
     unknown = _strange(records.values())
     unknown |= {
-        (line.chain, line.asset) for line in reserves if line.purpose == "customer" and line.key[:-1] not in whole
+        (line.chain, line.asset)
+        for line in reserves
+        if line.purpose == "customer" and line.without_control not in whole
     }
     return {
         record.chain: RecheckedWindow(
@@ -206,19 +182,19 @@ def rechecked_windows(
 
 
 def _strange(records: Collection[Record]) -> set[tuple[str, str]]:
-    """The chains and assets with outputs in a window that nothing at hand shows to be of the wallet.
+    """(chain, asset) pairs whose balances in a window lie where nothing shows a place of their wallet.
 
-    Their script must be one that holds some of the wallet's coins at the pin or that signed a challenge as its own, or
-    the wallet's descriptor must be at hand, against which they have been checked.
+    A place is shown when it holds coins of the wallet at the pin or signed a challenge as its own, or when the wallet's
+    descriptor is disclosed, because the balances have been checked against it.
     """
-    described = {record.wallet for record in records if isinstance(record, BitcoinDescriptor)}
+    described = {record.wallet for record in records if isinstance(record, Descriptor)}
     known = {(record.wallet, place_of(record.challenge)) for record in records if isinstance(record, ControlProof)}
-    readings = [record for record in records if isinstance(record, BitcoinUtxos)]
-    known |= {(reading.wallet, place) for reading in readings if reading.window is None for place in places_of(reading)}
+    readings = [record for record in records if isinstance(record, Reading)]
+    known |= {(reading.wallet, place) for reading in readings if reading.at_pin for place in places_of(reading)}
     return {
         (reading.chain, reading.asset)
         for reading in readings
-        if reading.window is not None and reading.wallet not in described
+        if not reading.at_pin and reading.wallet not in described
         for place in places_of(reading)
         if (reading.wallet, place) not in known
     }

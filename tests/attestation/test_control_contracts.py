@@ -13,12 +13,13 @@ from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
+from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
 from attest.reserves.challenge import Challenge
 from attest.reserves.covering import NOBODY
 from attest.reserves.ethereum_proof import decode_header
-from attest.reserves.records import ContractControl, EthereumBalance, EthereumHeader
+from attest.reserves.records import ContractControl
 from attest.reserves.wallets import Pin
 from tests.conftest import Exchange
 
@@ -57,6 +58,9 @@ def test_a_contract_is_asked_at_the_pin_also_where_a_window_was_read(exchange: E
         entity="exchange.example", period="2026-10", chain=CHAIN, address=ADDRESS, height=PINNED,
         block_hash=block.block_hash, nonce="-",
     )  # fmt: skip
+    reserves = Reserves([pin])
+    for item in records:
+        reserves.evidence.add(item, public=True)
     record = ContractControl(
         type="control-contract", salt=bytes(16), wallet="w", challenge=challenge, signature="0x11", said_by=()
     )
@@ -69,7 +73,7 @@ def test_a_contract_is_asked_at_the_pin_also_where_a_window_was_read(exchange: E
         around = Surroundings(exchange.folder, datetime.now(UTC), {})
         settle_contracts(
             config.model_copy(update={"chains": chains}),
-            Reserves([pin], records),  # type: ignore[arg-type]
+            reserves,
             SignedChallenges([record], NOBODY),
             around,
         )

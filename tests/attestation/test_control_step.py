@@ -21,6 +21,7 @@ from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
+from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
 from attest.errors import MalformedError, VerificationError
@@ -31,14 +32,7 @@ from attest.reserves.control_recheck import Controlled, signed_places
 from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown, Value
 from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import (
-    BitcoinUtxos,
-    ChallengeBlock,
-    ControlProof,
-    ControlSample,
-    CustodyConfirmation,
-    Utxo,
-)
+from attest.reserves.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.reserves.sampling import Sample, drawn_scripts
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer

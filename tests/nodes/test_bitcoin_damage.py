@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.demo.nodes import bitcoind
 from attest.errors import UnavailableError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import header_time
 from attest.reserves.bitcoin_node import hash_at, header_of
 from attest.reserves.block_filter import filter_header
-from attest.reserves.records import BitcoinUtxos
 from attest.reserves.reread import reread
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import unspent_at

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
@@ -20,7 +21,7 @@ from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import BitcoinUtxos, BitcoinUtxoSet, Record
+from attest.reserves.records import Record
 from attest.reserves.register import register
 from attest.reserves.reread import reread
 from attest.reserves.rpc import Node

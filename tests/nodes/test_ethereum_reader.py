@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from attest.chains.ethereum.records import EthereumTokenBalance
 from attest.demo.nodes import anvil
 from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
@@ -20,7 +21,7 @@ from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule, not_reached
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import confirm_pin, pin_block
-from attest.reserves.records import EthereumTokenBalance, NodeAgreement, Reading, Record
+from attest.reserves.records import NodeAgreement, Reading, Record
 from attest.reserves.register import register
 from attest.reserves.reread import reread
 from attest.reserves.rpc import Node

@@ -33,6 +33,7 @@ from attest.attestation.statement import (
     statement_digest,
 )
 from attest.attestation.window import window_declarations
+from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.liabilities.tree import StatedTree
 from attest.policy.inputs import Cover
 from attest.reserves.evidence import (
@@ -42,14 +43,7 @@ from attest.reserves.evidence import (
     auditor_edition,
     public_edition,
 )
-from attest.reserves.records import (
-    BitcoinUtxos,
-    CoverDocument,
-    CustodyConfirmation,
-    DeclaredBalance,
-    MoneyDocument,
-    Record,
-)
+from attest.reserves.records import CoverDocument, CustodyConfirmation, DeclaredBalance, MoneyDocument, Record
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.trust import parse_root

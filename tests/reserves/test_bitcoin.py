@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from attest.attestation.config import Config
+from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import has_work, header_hash
-from attest.reserves.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, Record
+from attest.reserves.records import Record
 from attest.reserves.register import register
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Wallet

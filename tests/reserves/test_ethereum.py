@@ -10,6 +10,7 @@ import rlp
 from trie import HexaryTrie
 
 from attest.attestation.config import Config
+from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum import EthereumReader
@@ -30,7 +31,7 @@ from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain
-from attest.reserves.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, Reading, Record
+from attest.reserves.records import Reading, Record
 from attest.reserves.register import register
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import Found

@@ -15,17 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
+from attest.chains.ethereum.records import EthereumBalance, EthereumTokenAnswer
 from attest.errors import AttestError, MalformedError, UnavailableError
+from attest.reserves.any_record import AnyRead
 from attest.reserves.journal import Journal, Shelf
-from attest.reserves.records import (
-    AnyReading,
-    BitcoinUtxos,
-    DroppedNode,
-    EthereumBalance,
-    EthereumTokenAnswer,
-    NodeAgreement,
-    Utxo,
-)
+from attest.reserves.records import DroppedNode, NodeAgreement
 from attest.reserves.wallets import Pin, Unlisted
 from tests.examples import examples
 
@@ -36,7 +31,7 @@ PINS = [
     for chain, height in ((BITCOIN, 144), (ETHEREUM, 100))
 ]
 OF: dict[str, Any] = {"salt": bytes(16), "purpose": "customer", "storage": "cold"}
-READINGS: dict[str, list[AnyReading]] = {
+READINGS: dict[str, list[AnyRead]] = {
     BITCOIN: [
         BitcoinUtxos(
             type="bitcoin-utxos",

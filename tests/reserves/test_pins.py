@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.ethereum.records import EthereumHeader
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.journal import Journal
 from attest.reserves.pins import (
@@ -29,7 +30,7 @@ from attest.reserves.pins import (
 )
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block, read_chain
-from attest.reserves.records import DroppedNode, EthereumHeader, NodeAgreement, Record
+from attest.reserves.records import DroppedNode, NodeAgreement, Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Wallet
 

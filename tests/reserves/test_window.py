@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.errors import MalformedError
-from attest.reserves.records import BitcoinUtxos
 from attest.reserves.wallets import Pin
 from attest.reserves.window import Lowest, draw, lowest_counts
 from tests.examples import examples

@@ -11,8 +11,9 @@ import rlp
 from trie import HexaryTrie
 from trie.constants import BLANK_NODE_HASH
 
+from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, TrieNodes
 from attest.reserves.ethereum_proof import DENY_BIT, Token, balance_slot, decode_header, keccak
-from attest.reserves.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, TrieNodes, new_salt
+from attest.reserves.records import new_salt
 from attest.reserves.wallets import Pin
 
 CHAINS = ("eip155:1", "eip155:10")

@@ -1,0 +1,1 @@
+"""Bitcoin and the chains that work as it does."""

@@ -1,0 +1,1 @@
+"""Ethereum and the other chains whose accounts and contracts an EVM keeps."""
