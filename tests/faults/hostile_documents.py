@@ -22,7 +22,7 @@ from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import record_leaf
 from attest.signing.envelope import sign
 from attest.signing.keys import Signer
-from tests.faults.measured import MIB, Measured, attest, attest_forked
+from tests.faults.measured import MIB, Attest, attest, attest_forked
 
 FULL: Final = 510 * MIB
 SMALL: Final = 20 * MIB
@@ -37,9 +37,6 @@ _VERIFY: Final = ("verify", MONTH / "2026-10.attest.json", "--key", f"{KEY}.pub"
 _CHECK: Final = ("evidence", "check", MONTH)
 _RUN: Final = ("run", "attest.toml", "--period", "2026-11")
 _SIGN: Final = ("sign", MONTH / "2026-10.attest.json", "--key", "hostile.pem")
-
-
-Attest = Callable[..., Measured]
 
 
 class Hostile(NamedTuple):

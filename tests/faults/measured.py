@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -40,6 +40,9 @@ class Measured(NamedTuple):
     wall: float
     cpu: float
     peak: int
+
+
+Attest = Callable[..., Measured]
 
 
 def attest(

@@ -11,28 +11,14 @@ import pytest
 from attest.errors import UnavailableError
 from attest.liabilities.ledger.read import read
 from attest.liabilities.ledger.types import ControlTotals, Source
-from tests.faults.hostile_ledgers import HOSTILE, build, many_files, run
-
-QUICK = [
-    "Parquet: a name of 10 MB in a dictionary, 2,000 rows",
-    "Parquet: a balance of 10 MB in a dictionary, 2,000 rows",
-    "Parquet: bytes of 10 MB, which no schema of Arrow calls a dictionary",
-    "Parquet: names of a megabyte in plain pages, 2,000 rows",
-    "Parquet: names that repeat the one before, 100 kB long (DELTA_BYTE_ARRAY)",
-    "Parquet: a page that says it has two gigabytes",
-    "Parquet: a footer of 100 MB",
-    "CSV: one record without an end, of quoted cells with line breaks",
-    "CSV: a header of 4 million columns",
-    "CSV: empty lines of a carriage return between rows",
-    "SQLite: a view that never has a row",
-    "SQLite: a name of 900 MB",
-    "SQLite: names of 60 kB without end",
-]
+from tests.faults.hostile_ledgers import HOSTILE, QUICK, build
+from tests.faults.worker import Worker
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_hostile_ledger_ends_with_a_sentence_and_little_memory(name: str, tmp_path: Path) -> None:
-    run(name, tmp_path)
+def test_a_hostile_ledger_ends_with_a_sentence_and_little_memory(name: str, worker: Worker) -> None:
+    faults = worker.run("hostile_ledgers", name, short=True)["faults"]
+    assert not faults, "\n".join(faults)
 
 
 def test_every_quick_case_is_one_of_all() -> None:
@@ -40,8 +26,9 @@ def test_every_quick_case_is_one_of_all() -> None:
     assert len(HOSTILE) >= 30
 
 
-def test_many_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
-    many_files(tmp_path, 1500)
+def test_many_files_are_read_in_time_that_grows_with_their_number(worker: Worker) -> None:
+    faults = worker.run("hostile_ledgers", "1,500 files of one row", short=True)["faults"]
+    assert not faults, "\n".join(faults)
 
 
 def test_a_library_for_which_there_is_no_memory_is_no_bug(tmp_path: Path) -> None:
