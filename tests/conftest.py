@@ -35,6 +35,7 @@ from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
 from tests.examples import load_profile
+from tests.world.forks import Forks
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -199,6 +200,12 @@ def make_exchange(folder: Path) -> Exchange:
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
     return make_exchange(tmp_path_factory.mktemp("demo") / "exchange")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with Forks(tmp_path_factory.mktemp("forks")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

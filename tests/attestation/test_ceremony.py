@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attest.demo import exchange as demo
 from tests.signing.authority import Authority, make_authority, serving
 from tests.signing.softhsm import PIN, URI, make_token
+from tests.world.forks import Forks
+from tests.world.people import Person
 
 BUNDLE = "2026-10.attest.json"
 FINDINGS = """\
@@ -35,39 +32,6 @@ exception = true
 
 
 @dataclass
-class Person:
-    """A home with keys, and nothing of anyone else's but what was handed over."""
-
-    home: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def attest(self, *arguments: object, code: int = 0, phrase: str | None = None) -> Any:
-        """What `attest` prints with --json; a passphrase goes through a pipe, never through the arguments."""
-        reader, writer = os.pipe()
-        os.write(writer, f"{phrase or ''}\n".encode())
-        os.close(writer)
-        command = [sys.executable, "-m", "attest", *map(str, arguments), "--json"]
-        command += [] if phrase is None else ["--passphrase-fd", str(reader)]
-        own = {"HOME": str(self.home), "PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())}
-        ran = subprocess.run(
-            command,
-            cwd=self.home,
-            env=own | self.environment,
-            pass_fds=(reader,),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        os.close(reader)
-        assert ran.returncode == code, ran.stdout.decode() + ran.stderr.decode()
-        return json.loads(ran.stdout)
-
-    def give(self, other: Person, *names: str) -> None:
-        for name in names:
-            shutil.copy(self.home / name, other.home / name)
-
-
-@dataclass
 class Cast:
     cfo: Person
     vault: Person
@@ -78,12 +42,12 @@ class Cast:
 
 
 @pytest.fixture(scope="module")
-def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+def cast(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[Cast]:
     folder = tmp_path_factory.mktemp("ceremony")
     people = []
     for name in ("cfo", "vault", "auditor", "customer"):
         (folder / name).mkdir()
-        people.append(Person(folder / name))
+        people.append(Person(folder / name, forks))
     people[1].environment = make_token(folder / "token")
     authority = make_authority(folder / "authority")
     with serving(authority) as url:

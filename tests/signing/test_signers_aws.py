@@ -20,10 +20,12 @@ from attest.attestation.bundle import parse_bundle
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.signers import open_signer, public_key
-from tests.attestation.test_ceremony import BUNDLE, Person
 from tests.conftest import Exchange
 from tests.signing.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
+from tests.world.forks import Forks
+from tests.world.people import Person
 
+BUNDLE = "2026-10.attest.json"
 URI = f"awskms:{ALIAS}"
 ELSEWHERE = Signer.generate("ecdsa-p256-sha256").public
 
@@ -218,10 +220,10 @@ def test_whatever_a_service_answers_is_our_error(
 
 
 def test_a_bundle_is_signed_at_aws_from_the_command_line(
-    service: Service, held: tuple[str, PublicKey], exchange: Exchange, tmp_path: Path
+    service: Service, held: tuple[str, PublicKey], exchange: Exchange, forks: Forks, tmp_path: Path
 ) -> None:
     (tmp_path / BUNDLE).write_bytes(exchange.bundle)
-    vault = Person(tmp_path, service.environment)
+    vault = Person(tmp_path, forks, service.environment)
     shown = vault.attest("key", "show", URI, "--out", "kms.pub")
     assert (shown["scheme"], shown["fingerprint"]) == ("ecdsa-p256-sha256", held[1].fingerprint)
     assert vault.attest("sign", BUNDLE, "--key", URI, "--public", "kms.pub")["signatures"] == 2

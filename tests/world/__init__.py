@@ -1,0 +1,1 @@
+"""What tests share: processes that stand ready, and exchanges that attested."""
