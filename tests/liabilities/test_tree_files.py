@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ def customers(count: int, seed: int = 1) -> list[tuple[str, int]]:
     return rows
 
 
+@cache
+def naive_tree(size: int) -> naive.Tree:
+    return naive.Tree.build("BTC", SECRET, [naive.Row(account, 0, amount) for account, amount in customers(size)])
+
+
 @pytest.fixture(params=[18, 9], ids=["one chunk", "many chunks"])
 def chunk_level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_files, "_CHUNK_LEVEL", request.param)
@@ -92,7 +98,7 @@ def chunk_level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_fast_and_naive_trees_and_all_their_proofs_are_equal(size: int, budget: int, tmp_path: Path) -> None:
     rows = customers(size)
     built = build(tmp_path, rows, budget=budget)
-    tree = naive.Tree.build("BTC", SECRET, [naive.Row(account, 0, amount) for account, amount in rows])
+    tree = naive_tree(size)
     assert (built.size, built.root, built.total, built.duplicates) == (tree.size, tree.root, tree.total, [])
     with ExitStack() as stack:
         fast = opened(tmp_path, built, stack)

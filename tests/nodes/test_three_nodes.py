@@ -180,11 +180,14 @@ def month_with(
         )
 
 
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
-@pytest.mark.parametrize("case", ODD)
+PLACES = ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(("case", "where"), [(case, PLACES[number % 3]) for number, case in enumerate(ODD)])
 def test_the_other_two_make_the_month_with_the_same_evidence(
-    case: str, place: int, chain: Chain, tmp_path: Path
+    case: str, where: str, chain: Chain, tmp_path: Path
 ) -> None:
+    place = PLACES.index(where)
     changes = [honest, honest]
     changes.insert(place, ODD[case])
     month = month_with(chain, tmp_path, changes, needed=2)
@@ -284,11 +287,11 @@ def test_a_node_that_refuses_now_and_then_makes_the_month_alone(
     assert month.denied("USD") == {"w2"}
 
 
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "second", "third"])
-@pytest.mark.parametrize("after", [0, 6, 20])
+@pytest.mark.parametrize(("after", "where"), list(zip((0, 6, 20), PLACES, strict=True)))
 def test_a_node_that_answers_nothing_any_more_is_slow_and_the_others_make_the_month(
-    after: int, place: int, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    after: int, where: str, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place = PLACES.index(where)
     monkeypatch.setattr(quorum, "_ALONE_SECONDS", 1.0)
     ended = threading.Event()
     asked = 0

@@ -16,7 +16,7 @@ from tests.web.page import PageInNode
 from tests.web.trying import try_anyhow
 
 GOOD = Given.of_case(*corpus()["v1: one key"])
-COUNT = 1000
+COUNT = 300
 
 
 def test_bytes_changed_anyhow_bring_forth_only_the_pages_own_errors(page: PageInNode, maker: Maker) -> None:
