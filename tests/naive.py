@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from attest.liabilities.tree import (
     leaf_salt,
 )
 from attest.merkle import audit_path, levels
+
+normalised = cache(normalise_account)
 
 
 class Row(NamedTuple):
@@ -75,9 +78,9 @@ class Tree:
 
     def owned(self, account: str) -> list[OwnedLeaf]:
         """The leaves of `account` in the order of their parts."""
-        account = normalise_account(account)
+        account = normalised(account)
         digest = account_digest(account)
-        mine = sorted((row.part, row.amount) for row in self.rows if normalise_account(row.account) == account)
+        mine = sorted((row.part, row.amount) for row in self.rows if normalised(row.account) == account)
         return [
             OwnedLeaf(self.index(leaf(leaf_salt(self.key, digest, part), digest, amount)), part, amount)
             for part, amount in mine
