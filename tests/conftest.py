@@ -38,12 +38,18 @@ from attest.signing.keys import PublicKey, Signer
 from tests.examples import load_profile
 from tests.world.forks import Forks
 
-# wallycore makes types as it is imported and as the interpreter ends, which warns; where that is an error, the interpreter
-# crashes. Warnings are errors in tests, and stay so when a thread has changed them and back meanwhile.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import wallycore  # noqa: F401
-atexit.register(warnings.simplefilter, "ignore")
+    import wallycore  # noqa: F401 (first imported where warnings are errors, it crashes the interpreter at its end)
+
+
+@atexit.register
+def _warnings_are_no_errors_at_the_end() -> None:
+    """Warnings of wallycore as the interpreter ends would crash it, where threads left the filters of tests behind."""
+    warnings.simplefilter("ignore")
+    warnings.warn("this one makes the interpreter take over the filters", stacklevel=1)
+
+
 load_profile()
 # Where a shell started these tests in the background, an interrupt would be ignored, by what they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
