@@ -15,25 +15,25 @@ from typing import Any, Final, NoReturn
 import click
 
 from attest import __version__
-from attest.cli.control import control
 from attest.cli.demo import demo
 from attest.cli.evidence import evidence
+from attest.cli.exchange.control import control
+from attest.cli.exchange.liabilities import liabilities
+from attest.cli.exchange.prove import prove
+from attest.cli.exchange.reserves import reserves
+from attest.cli.exchange.run import run
 from attest.cli.history import history
 from attest.cli.inspect import inspect
-from attest.cli.key import key
-from attest.cli.liabilities import liabilities
 from attest.cli.policy import policy
-from attest.cli.prove import prove
 from attest.cli.redaction import credentials, without
-from attest.cli.report import report
-from attest.cli.reserves import reserves
+from attest.cli.report.report import report
+from attest.cli.report.site import site
+from attest.cli.report.web import web
 from attest.cli.result import Result, error_document, error_text, json_text, printable
-from attest.cli.run import run
-from attest.cli.sign import auditor_report, countersign, sign, timestamp
-from attest.cli.site import site
-from attest.cli.trust import trust
+from attest.cli.signing.key import key
+from attest.cli.signing.sign import auditor_report, countersign, sign, timestamp
+from attest.cli.signing.trust import trust
 from attest.cli.verify import verify
-from attest.cli.web import web
 from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code
 
 EPILOG = """\b

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import click
 
-from attest.cli.anchors import AnchorOptions, gathered, later_options, required_root, trust_root_option, with_options
-from attest.cli.kinds import BUNDLE, OtherFileError, explained
+from attest.cli.options.anchors import (
+    AnchorOptions,
+    gathered,
+    later_options,
+    required_root,
+    trust_root_option,
+    with_options,
+)
+from attest.cli.options.kinds import BUNDLE, OtherFileError, explained
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
 

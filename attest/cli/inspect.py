@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from attest.cli.kinds import parsed
+from attest.cli.options.kinds import parsed
 from attest.cli.result import Result, json_option
 from attest.errors import MalformedError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli.evidence import by_chain
-from attest.cli.kinds import BUNDLE, explained
+from attest.cli.options.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from attest.cli.anchors import AnchorOptions, gathered, later_options, read_key, trust_root_option, with_options
-from attest.cli.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
 from attest.cli.known import KnownOptions, beside, known_options
+from attest.cli.options.anchors import AnchorOptions, gathered, later_options, read_key, trust_root_option, with_options
+from attest.cli.options.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, exit_code
 

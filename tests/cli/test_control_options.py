@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from attest.cli.run import _unsigned_text
+from attest.cli.exchange.run import _unsigned_text
 from tests.cli.conftest import replace
 from tests.cli.test_control import folder, text_signature  # noqa: F401 (folder is a fixture)
 from tests.conftest import Exchange

@@ -77,7 +77,7 @@ def with_options(*options: Any) -> Callable[[Any], Any]:
 
 def open_key(uri: str, public: Path | None, passphrase_fd: int | None) -> Signs:
     """The private key that `signer_options` name."""
-    from attest.cli.passphrase import secrets_from
+    from attest.cli.options.passphrase import secrets_from
     from attest.signing.signers import open_signer
 
     known = None if public is None else read_key(public)

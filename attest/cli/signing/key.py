@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.passphrase import new_passphrase, passphrase_fd_option, secrets_from
+from attest.cli.options.passphrase import new_passphrase, passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option, words_text
 
 if TYPE_CHECKING:

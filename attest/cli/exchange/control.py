@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from attest.cli.passphrase import passphrase
+from attest.cli.options.passphrase import passphrase
 from attest.cli.result import Result, json_option, surroundings
 
 if TYPE_CHECKING:

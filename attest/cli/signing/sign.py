@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from attest.cli.anchors import (
+from attest.cli.known import KnownOptions, beside, known_options
+from attest.cli.options.anchors import (
     AnchorOptions,
     gathered,
     later_options,
@@ -23,9 +24,8 @@ from attest.cli.anchors import (
     trust_root_option,
     with_options,
 )
-from attest.cli.kinds import BUNDLE, explained
-from attest.cli.known import KnownOptions, beside, known_options
-from attest.cli.passphrase import passphrase_fd_option
+from attest.cli.options.kinds import BUNDLE, explained
+from attest.cli.options.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 from attest.errors import EXIT_ADVERSE
 

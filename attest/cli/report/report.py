@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.anchors import AnchorOptions, gathered, later_options, required_root, trust_root_option, with_options
-from attest.cli.kinds import BUNDLE, TRUST_ROOT, explained
 from attest.cli.known import KnownOptions, beside, known_options
+from attest.cli.options.anchors import (
+    AnchorOptions,
+    gathered,
+    later_options,
+    required_root,
+    trust_root_option,
+    with_options,
+)
+from attest.cli.options.kinds import BUNDLE, TRUST_ROOT, explained
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from attest.cli.anchors import missing_text
-from attest.cli.passphrase import passphrase_fd_option, secrets_from
+from attest.cli.options.anchors import missing_text
+from attest.cli.options.passphrase import passphrase_fd_option, secrets_from
 from attest.cli.result import Result, json_option, progress, show_names_option, surroundings
 from attest.errors import EXIT_ADVERSE
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.anchors import gathered, naming, open_key, pin_root, signer_options, with_options
-from attest.cli.passphrase import passphrase_fd_option
+from attest.cli.options.anchors import gathered, naming, open_key, pin_root, signer_options, with_options
+from attest.cli.options.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option, tell
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def _packed(snapshot: Path, bundle: str, proof: InclusionProof) -> Pack:
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.pack import pack
     from attest.attestation.proving import published_bundle
-    from attest.cli.kinds import BUNDLE, explained
+    from attest.cli.options.kinds import BUNDLE, explained
     from attest.files import read_bounded
 
     path = Path(bundle) if bundle else published_bundle(snapshot)

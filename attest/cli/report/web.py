@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli.anchors import naming, read_root
-from attest.cli.kinds import TRUST_ROOT, explained
+from attest.cli.options.anchors import naming, read_root
+from attest.cli.options.kinds import TRUST_ROOT, explained
 from attest.cli.result import Result, json_option, words_text
 from attest.errors import MalformedError
 

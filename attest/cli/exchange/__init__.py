@@ -1,0 +1,1 @@
+"""Commands of the exchange: what it reads, builds, asks for and attests."""

@@ -1,0 +1,1 @@
+"""Commands that show a month to people: reports, the site, the page."""

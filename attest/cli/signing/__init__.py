@@ -1,0 +1,1 @@
+"""Commands that sign: keys, trust roots, signatures, reports of auditors, timestamps."""
