@@ -30,8 +30,10 @@ from attest.cli.report.report import report
 from attest.cli.report.site import site
 from attest.cli.report.web import web
 from attest.cli.result import Result, error_document, error_text, json_text, printable
+from attest.cli.signing.auditor_report import auditor_report
 from attest.cli.signing.key import key
-from attest.cli.signing.sign import auditor_report, countersign, sign, timestamp
+from attest.cli.signing.sign import countersign, sign
+from attest.cli.signing.timestamp import timestamp
 from attest.cli.signing.trust import trust
 from attest.cli.verify import verify
 from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code

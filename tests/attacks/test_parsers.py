@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.config import read_config
-from attest.cli.signing.sign import _findings
+from attest.cli.signing.auditor_report import _findings
 from attest.documents import MAX_SHOWN, Document
 from attest.errors import AttestError, MalformedError
 from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy

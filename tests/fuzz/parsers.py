@@ -43,7 +43,7 @@ from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverag
 from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps, loads, loads_node_answer
 from attest.cli.inspect import _read
-from attest.cli.signing.sign import _findings
+from attest.cli.signing.auditor_report import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
 from attest.liabilities.accounts import normalise_account
