@@ -19,7 +19,7 @@ REPOSITORY: Final = Path(__file__).parents[1]
 PACKAGE: Final = "attest"
 CHAINS: Final = "attest.chains"
 NOT_FAMILIES: Final = frozenset({"attest.chains.nodes"})
-ASKS_FAMILIES: Final = "attest.chains.family"  # the one module that may look at the namespace of a chain id
+ASKS_FAMILIES: Final = "attest.chains.namespaces"  # the one module that may look at the namespace of a chain id
 NAMESPACES: Final = frozenset(
     "bip122 cosmos eip155 hedera near polkadot solana stellar sui tezos tron tvm xrpl".split()
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,31 +17,26 @@ from attest.attestation.challenges import (
     Item,
 )
 from attest.attestation.config import Chain, Config
-from attest.attestation.control_files import ContractAccount
 from attest.attestation.custody import custodian_keys
 from attest.attestation.population import Population, read_population
 from attest.attestation.reserves import chain_reader
 from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
+from attest.chains.family import families, family
+from attest.chains.signing import AskedItem
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder, refuse_existing
 from attest.folders import new_folder
-from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.challenge import NO_NONCE, Challenge
-from attest.reserves.control import typed_challenge
-from attest.reserves.ethereum_contracts import contracts
-from attest.reserves.pins import Block, Confirmations
+from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block
 from attest.reserves.register import Register, register
 from attest.reserves.sampling import Sample
-from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.wallets import Wallet
 from attest.signing.keys import PublicKey
 
 CUSTODIAN_FOLDER: Final = "custodian-"
 _FOLDER_MODE: Final = 0o700
-_DEPTH: Final = 6
-_COLDCARD: Final = 330  # of the message in a PSBT (shared/psbt.py of its firmware); of a text it signs 240
 
 
 def write_challenges(
@@ -65,19 +59,23 @@ def write_challenges(
     items: list[Item] = []
     blocks: list[Header] = []
     files: dict[str, bytes] = {}
+    asked_items: list[AskedItem] = []
     for chain in config.chains:
         wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
         # An address of a public wallet and a hidden one is asked under the name that may be published.
         wallets.sort(key=lambda wallet: not wallet.public)
         if not wallets:
             continue
+        if (signs := family(chain.id).signing) is None:
+            around.tell(f"no key of {chain.id} is asked: attest cannot check what it would sign")
+            continue
         quorum = node_quorum(chain, around)
         block = _block(config, period, quorum, chain, places, around)
         blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
-        code = {} if chain.is_bitcoin else contracts(quorum, block, _evm_addresses(wallets, places))
+        accounts = signs.accounts(quorum, block, [place for wallet in wallets for place in places.places[wallet.id]])
         for wallet in wallets:
             with _naming(wallet):
-                found = _addresses(quorum, block, wallet, places, population)
+                found = signs.addresses(quorum, block, wallet, places.places[wallet.id], _funded(population, wallet))
                 if not found:
                     around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
                 for number, (address, index) in enumerate(found, start=1):
@@ -98,17 +96,19 @@ def write_challenges(
                         wallet=wallet.id,
                         challenge=challenge,
                         custodian=wallet.custodian if wallet.custodian in keys else None,
-                        contract=ContractAccount.of(code[address]) if address in code else None,
+                        contract=accounts.get(address),
                     ).without_defaults()
                     items.append(item)
-                    files |= _files(item, wallet, index)
+                    asked_items.append(AskedItem(item.name, challenge, wallet, index, item.contract))
+                    files |= {f"{item.name}.txt": challenge.text.encode(), **signs.files(asked_items[-1])}
     if not items:
         raise MalformedError(
             "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
         )
     challenges = _challenges(blocks, items, keys, None if population is None else population.sample)
     _write(out, challenges, files)
-    _tell_devices(items, {wallet.id for wallet in config.wallets if wallet.descriptor is not None}, around)
+    for sentence in _device_advice(asked_items):
+        around.tell(sentence)
     return challenges
 
 
@@ -119,21 +119,11 @@ def _tell_no_sample(config: Config, population: Population | None, nonce: str, a
         around.tell(f"every address is asked: the sample in [control] is not drawn without {' and '.join(lacking)}")
 
 
-def _tell_devices(items: Sequence[Item], described: Collection[str], around: Surroundings) -> None:
-    """Tell what keeps devices from signing some of the PSBTs, and what helps; `described` wallets have descriptors."""
-    bitcoin = [item for item in items if item.challenge.chain.startswith("bip122:")]
-    if plain := [item for item in bitcoin if item.wallet not in described]:
-        around.tell(
-            f"{len(plain)} PSBTs name no key, such as {plain[0].name}.psbt: they are for wallets that know the address "
-            "as theirs. A device such as a Coldcard or Ledger is to be told where its key comes from: write descriptor "
-            '= "wpkh([FINGERPRINT/84h/0h/0h/0/5]PUBLIC KEY)" into the wallet\'s table instead of the address; '
-            "getaddressinfo of Bitcoin Core shows it as desc"
-        )
-    if long := [item for item in bitcoin if len(item.challenge.text) > _COLDCARD]:
-        around.tell(
-            f"{len(long)} texts, such as {long[0].name}.txt, have more than the {_COLDCARD} characters that a Coldcard "
-            "signs; a nonce of 16 bytes keeps them shorter"
-        )
+def _device_advice(items: Sequence[AskedItem]) -> Iterator[str]:
+    """What keeps devices from signing, and what helps."""
+    for found in families(item.challenge.chain for item in items):
+        if found.signing is not None:
+            yield from found.signing.device_advice([item for item in items if family(item.challenge.chain) is found])
 
 
 def _write(out: Path, challenges: Challenges, files: Mapping[str, bytes]) -> None:
@@ -151,7 +141,7 @@ def _block(config: Config, period: str, quorum: Quorum, chain: Chain, places: Re
     """A settled block of the chain. Raises `MalformedError` when it will be too old at the end of the period."""
     around.tell(f"choosing a block of {chain.id}")
     reader = chain_reader(chain, places, config.decimals, around.folder)
-    block = pin_block(reader, quorum, Confirmations(_DEPTH) if chain.is_bitcoin else "finalized", around.now)
+    block = pin_block(reader, quorum, family(chain.id).default_rule, around.now)
     if block.pin.time < config.ledger.period_end(period) - timedelta(days=config.control.max_age_days):
         raise MalformedError(
             "control/early",
@@ -174,54 +164,9 @@ def _challenges(
     ).without_defaults()
 
 
-def _evm_addresses(wallets: Sequence[Wallet], places: Register) -> list[str]:
-    return list(dict.fromkeys(places.addresses[wallet.id] for wallet in wallets))
-
-
-def _addresses(
-    quorum: Quorum, block: Block, wallet: Wallet, places: Register, population: Population | None
-) -> list[tuple[str, int | None]]:
-    """The addresses of a wallet that must sign, each with its index in the wallet's descriptor.
-
-    Those of a descriptor are the ones that hold coins in the `population`, or at the `block` now.
-    """
-    if wallet.id in places.addresses:
-        return [(places.addresses[wallet.id], None)]
-    if wallet.address is not None:
-        return [(wallet.address, None)]
-    indexes: dict[bytes, int] = {}
-    for index, script in enumerate(places.scripts[wallet.id], start=wallet.range[0] if wallet.range else 0):
-        indexes.setdefault(script, index)
-    if population is None:
-        unspent = quorum.ask(lambda node: unspent_at(node, block.pin, sorted(indexes), tell=quorum.tell), difference)
-        scripts = frozenset(utxo.script for utxo in unspent)
-    else:
-        scripts = population.asked(wallet.id)
-    funded = sorted(scripts, key=indexes.__getitem__)
-    return [(address_of(wallet.chain, script), indexes[script]) for script in funded]
-
-
-def _files(item: Item, wallet: Wallet, index: int | None) -> dict[str, bytes]:
-    """The files of one challenge: its text, and what wallets that show no text can sign instead."""
-    challenge = item.challenge
-    files = {f"{item.name}.txt": challenge.text.encode()}
-    if item.contract is not None:
-        files |= item.contract.files(item.name, challenge)
-    elif challenge.chain.startswith("eip155:"):
-        document = json.dumps(typed_challenge(challenge), indent=1)
-        files[f"{item.name}.typed.json"] = document.encode() + b"\n"
-    else:
-        from attest.reserves.bip322_psbt import psbt_to_sign
-
-        psbt = psbt_to_sign(
-            challenge.chain,
-            challenge.address,
-            challenge.text,
-            descriptor=wallet.descriptor,
-            index=None if wallet.range is None else index,
-        )
-        files[f"{item.name}.psbt"] = psbt.encode()
-    return files
+def _funded(population: Population | None, wallet: Wallet) -> frozenset[bytes] | None:
+    """The scripts of a wallet that must sign by a reading; None without one."""
+    return None if population is None else population.asked(wallet.id)
 
 
 @contextmanager

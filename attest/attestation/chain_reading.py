@@ -8,12 +8,13 @@ from functools import partial
 
 from attest.attestation.config import Chain, Config
 from attest.attestation.surroundings import Surroundings
+from attest.chains.family import Reader
 from attest.errors import MalformedError
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Block, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, read_chain, read_window
+from attest.reserves.reading import read_chain, read_window
 from attest.reserves.records import Record, Window, new_salt
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 from attest.reserves.window import draw
@@ -55,7 +56,7 @@ class ChainReading:
     journal: Journal
     around: Surroundings
 
-    def at_pin(self, reader: ChainReader, accept: Callable[[Pin], object], before: int) -> tuple[Block, list[Record]]:
+    def at_pin(self, reader: Reader, accept: Callable[[Pin], object], before: int) -> tuple[Block, list[Record]]:
         """The pinned block, which `accept` does not refuse, and the records of what is read there.
 
         `before` is how many balances were read before these, for whoever hears of progress.
@@ -72,23 +73,14 @@ class ChainReading:
             progress=partial(self._progress, before),
         )
 
-    def safes(self, reader: ChainReader, block: Block) -> Sequence[Record]:
-        """The records of the Safes among the wallets. Raises `AttestError`."""
-        key = f"{self.chain.id} safes"
-        kept = self.journal.records(key)
-        if kept is not None:
-            return kept
-        found = reader.safes(self.quorum, block, self.wallets)
-        return self.journal.keep(key, found, self.quorum.record(), self.quorum.failed)
-
-    def unlisted(self, reader: ChainReader, block: Block) -> Sequence[Unlisted]:
+    def unlisted(self, reader: Reader, block: Block) -> Sequence[Unlisted]:
         """What lies at the wallets in assets that they do not list. Raises `AttestError`."""
         kept = self.journal.unlisted(self.chain.id)
         if kept is not None:
             return kept
         return self.journal.keep_unlisted(self.chain.id, reader.unlisted(self.quorum, block, self.wallets))
 
-    def in_window(self, reader: ChainReader, pin: Pin, nonce: str, before: int) -> list[Record]:
+    def in_window(self, reader: Reader, pin: Pin, nonce: str, before: int) -> list[Record]:
         """What customers' wallets held in the window around `pin`, and the record of how `nonce` drew its blocks.
 
         Nothing without a window, or without customers' wallets. `before` is how many balances were read before.

@@ -8,15 +8,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from attest.attestation.control_files import ContractAccount
+from attest.chains.family import signing
+from attest.chains.namespaces import ChainId
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
 from attest.files import is_folder, read_bounded
 from attest.reserves.challenge import Challenge, Method
-from attest.reserves.control import check_signature, published_signature
+from attest.reserves.contract_account import ContractAccount
 from attest.reserves.sampling import Sample
 from attest.reserves.signature_files import check_named, parse_written
-from attest.reserves.wallets import ChainId, WalletId
+from attest.reserves.wallets import WalletId
 from attest.signing.keys import PublicKey
 
 CHALLENGES_FILE: Final = "challenges.json"
@@ -40,9 +41,7 @@ class Item(Document):
 
     def check(self, signature: str) -> Method | None:
         """How `signature` was made over the challenge; None when only a contract can say. Raises `AttestError`."""
-        if self.contract is not None:
-            return self.contract.check(self.challenge, signature)
-        return check_signature(self.challenge, signature)
+        return signing(self.challenge.chain).check(self.challenge, signature, self.contract)
 
     def published(self, data: bytes) -> str:
         """The signature in a file as a wallet wrote it, in the one form that is published; it is not checked here.
@@ -50,10 +49,9 @@ class Item(Document):
         Raises `VerificationError` when the file says that it is of another text or address, `MalformedError`.
         """
         written = parse_written(data)
-        if self.contract is not None:
-            return self.contract.published(self.challenge, written.signature)
-        check_named(self.challenge, written)
-        return published_signature(self.challenge, written.signature)
+        if self.contract is None:
+            check_named(self.challenge, written)
+        return signing(self.challenge.chain).published(self.challenge, written.signature, self.contract)
 
 
 class CustodianKey(Document):

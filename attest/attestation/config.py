@@ -2,159 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
-from attest.documents import AssetName, Count, Digest, Settings, Text, Time, field_path
-from attest.errors import MalformedError, UnavailableError
+from attest.chains.family import family
+from attest.chains.namespaces import ChainId
+from attest.chains.settings import ChainSettings, PinAt, each_once
+from attest.documents import AssetName, Count, Settings, Text, Time, field_path
+from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.periods import period_end
 from attest.policy.inputs import CoverForm
 from attest.purposes import Purpose
-from attest.reserves.ethereum_proof import Layout
-from attest.reserves.pins import BITCOIN_DEPTH, Before, Confirmations, PinRule
-from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
+from attest.reserves.pins import Before, PinRule
 from attest.reserves.sampling import MAX_DRAWS
-from attest.reserves.wallets import ChainId, Wallet, native_decimals
+from attest.reserves.wallets import Wallet
 from attest.toml import loads_toml
 
-MAX_GRACE: Final = 86_400
 MAX_CONFIG_BYTES: Final = 24 * 1024 * 1024  # a wallet takes some 170, and of a hundred thousand nobody has more
 _NAMES: Final = ("id", "asset", "name", "institution")  # of the tables that there may be many of
 _SHOWN: Final = 64
-_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def expand(text: str, environment: Mapping[str, str], what: str) -> str:
-    """`text` with environment variables for each `${NAME}`, so that no secret has to stand in the config.
-
-    Raises `UnavailableError` naming the missing variable.
-    """
-
-    def fill(match: re.Match[str]) -> str:
-        if (value := environment.get(match[1])) is None:
-            raise UnavailableError(
-                "config/environment",
-                f"{what}: the environment variable {match[1]} is not set",
-                hint=f"set it: ${{{match[1]}}} stands for it there",
-            )
-        return value
-
-    return _PLACEHOLDER.sub(fill, text)
-
-
-class Node(Settings):
-    """A node; `${NAME}` in its url stands for an environment variable."""
-
-    name: Text
-    url: Text
-
-    def expanded_url(self, environment: Mapping[str, str]) -> str:
-        """The url with its placeholders filled in. Raises `UnavailableError`."""
-        return expand(self.url, environment, f"node {self.name}")
-
-
-class Token(Settings):
-    """An ERC-20 contract that counts as `asset`.
-
-    `balance_slot` and `balance_layout` say where its storage has the mapping of balances; without a slot it is looked
-    for on the chain. `wrapped` must be said of a token that counts as the coin of another chain.
-    """
-
-    asset: AssetName
-    contract: Text
-    balance_slot: Count | Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{1,64}$")] | None = None
-    balance_layout: Layout = "solidity"
-    wrapped: bool = False
-
-    @property
-    def slot(self) -> int | None:
-        """The slot as a number below 2^256."""
-        return int(self.balance_slot, 16) if isinstance(self.balance_slot, str) else self.balance_slot
-
-
-class PinAt(Settings):
-    """A block by one of: its height, its hash, its number of confirmations, a time that it is the last one before."""
-
-    height: Count | None = None
-    hash: Digest | None = None
-    confirmations: Annotated[Count, Field(ge=1)] | None = None
-    before: Time | None = None
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a pin is one of height, hash, confirmations and before")
-        return self
-
-    @property
-    def rule(self) -> PinRule:
-        """The rule that was given."""
-        if self.confirmations is not None:
-            return Confirmations(self.confirmations)
-        if self.before is not None:
-            return Before(self.before)
-        return self.hash if self.hash is not None else self.height or 0
-
-
-class WindowSettings(Settings):
-    """How many further blocks an auditor's nonce draws, and out of how many before and after the pin."""
-
-    draws: Annotated[Count, Field(ge=1, le=MAX_WINDOW_DRAWS)]
-    before: Annotated[Count, Field(le=MAX_WINDOW)]
-    after: Annotated[Count, Field(le=MAX_WINDOW)]
-
-    @model_validator(mode="after")
-    def _has_so_many(self) -> Self:
-        if self.draws > self.before + self.after:
-            raise ValueError(f"a window of {self.before} and {self.after} blocks has no {self.draws} to be drawn")
-        return self
-
-
-class Chain(Settings):
-    """A chain to read, and the nodes of which `agree` must say the same (all of them, if it does not say).
-
-    `grace` is for how many seconds in all another node may be late, after so many have said the same, before the
-    reading goes on without it.
-    `pin` chooses the block: `period-end` is the last one before the period ends. Without it an EVM chain is read at its
-    last finalized block, and Bitcoin, which knows no finality, six blocks deep. `tokens_since` is the height of the
-    first block whose transfers are looked through for tokens that are not listed. `utxo_set` is a folder into which the
-    first Bitcoin node may dump its set of unspent outputs, under the same path as here. With a `window`, customers'
-    wallets are also read at blocks around the pin that an auditor's nonce draws. `reason` says to everyone why the
-    block lies more than 24 hours from the end of the period; without one such a block is not read.
-    """
-
-    id: ChainId
-    native: AssetName
-    pin: Literal["finalized", "latest", "period-end"] | PinAt | None = None
-    tokens: tuple[Token, ...] = ()
-    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=16)]
-    agree: Annotated[Count, Field(ge=1)] | None = None
-    grace: Annotated[Count, Field(ge=1, le=MAX_GRACE)] = 30
-    tokens_since: Count | None = None
-    utxo_set: Text | None = None
-    window: WindowSettings | None = None
-    reason: Text | None = None
-
-    @property
-    def is_bitcoin(self) -> bool:
-        """Whether this is a chain of Bitcoin's kind; every other chain here is an EVM one."""
-        return self.id.startswith("bip122:")
-
-    @property
-    def needed(self) -> int:
-        """How many nodes must say the same."""
-        return self.agree or len(self.nodes)
+class Chain(ChainSettings):
+    """A chain to read, which says nothing that its family does not know."""
 
     def pin_rule(self, period_end: datetime) -> PinRule:
         """How the block of a period that ends at `period_end` is chosen."""
@@ -164,20 +43,12 @@ class Chain(Settings):
             case PinAt():
                 return self.pin.rule
             case None:
-                return Confirmations(BITCOIN_DEPTH) if self.is_bitcoin else "finalized"
+                return family(self.id).default_rule
         return self.pin
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        _each_once(f"node of {self.id}", [node.name for node in self.nodes])
-        if not len(self.nodes) < 2 * self.needed <= 2 * len(self.nodes):
-            raise ValueError(f"chain {self.id}: agree must be more than half of its {len(self.nodes)} nodes")
-        if self.is_bitcoin and self.pin == "finalized":
-            raise ValueError(f"chain {self.id} has no finalized blocks; pin = {{ confirmations = 6 }}, for example")
-        if self.is_bitcoin and (self.tokens or self.tokens_since is not None):
-            raise ValueError(f"chain {self.id} has no tokens")
-        if self.utxo_set is not None and not (self.is_bitcoin and self.needed > 1):
-            raise ValueError(f"chain {self.id}: a utxo_set is for Bitcoin, and takes a second node that confirms it")
+        family(self.id).check_settings(self)
         return self
 
 
@@ -394,10 +265,10 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _refers_to_itself(self) -> Self:
-        _each_once("asset", [item.asset for item in self.assets])
-        _each_once("chain", [chain.id for chain in self.chains])
-        _each_once("wallet", [wallet.id for wallet in self.wallets])
-        _each_once("custodian", [custodian.name for custodian in self.custodians])
+        each_once("asset", [item.asset for item in self.assets])
+        each_once("chain", [chain.id for chain in self.chains])
+        each_once("wallet", [wallet.id for wallet in self.wallets])
+        each_once("custodian", [custodian.name for custodian in self.custodians])
         for name in {item.name for item in self.custodians} - {wallet.custodian for wallet in self.wallets}:
             raise ValueError(f"no wallet names the custodian {name}; is one of the two misspelt?")
         offered = {chain.id: self._offered(chain) for chain in self.chains}
@@ -418,12 +289,12 @@ class Config(Settings):
 
     def _offered(self, chain: Chain) -> set[str]:
         """The assets of a chain."""
-        decimals = native_decimals(chain.id)
+        decimals = family(chain.id).decimals(chain.id)
         if self.decimals.get(chain.native) not in {None, decimals}:
             raise ValueError(f"{chain.native} needs {decimals} decimals, being the coin of {chain.id}")
         names = [chain.native, *(token.asset for token in chain.tokens)]
-        _each_once(f"asset on {chain.id}", names)
-        _each_once(f"contract on {chain.id}", [token.contract.lower() for token in chain.tokens])
+        each_once(f"asset on {chain.id}", names)
+        each_once(f"contract on {chain.id}", [token.contract.lower() for token in chain.tokens])
         for name in names:
             self._known(name, f"chain {chain.id}")
         coins = {other.native: other.id for other in self.chains}
@@ -441,20 +312,14 @@ class Config(Settings):
 
 
 def _check_wallet(wallet: Wallet, offered: Mapping[str, set[str]]) -> None:
-    _each_once(f"asset of wallet {wallet.id}", list(wallet.assets))
+    each_once(f"asset of wallet {wallet.id}", list(wallet.assets))
     if wallet.chain not in offered:
         raise ValueError(f"wallet {wallet.id} is on {wallet.chain}, which has no [[chains]] table")
-    if wallet.descriptor is not None and not wallet.chain.startswith("bip122:"):
+    if wallet.descriptor is not None and not family(wallet.chain).takes_descriptors:
         raise ValueError(f"wallet {wallet.id}: a descriptor is for Bitcoin; {wallet.chain} has addresses")
     for name in wallet.assets:
         if name not in offered[wallet.chain]:
             raise ValueError(f"wallet {wallet.id} holds {name}, which {wallet.chain} does not list")
-
-
-def _each_once(what: str, names: list[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ValueError(f"{what} {name} stands there twice")
 
 
 def read_config(path: Path) -> Config:

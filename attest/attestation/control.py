@@ -16,10 +16,11 @@ from attest.attestation.challenges import (
 )
 from attest.attestation.confirming import confirmations_in, opened
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
+from attest.chains.family import signing
+from attest.chains.signing import AskedItem
 from attest.errors import EXIT_CODES, AttestError, MalformedError
 from attest.files import SECRET_MODE, is_file, read_bounded, write_file
-from attest.reserves.challenge import Method
-from attest.reserves.control import MAX_SIGNATURE
+from attest.reserves.challenge import MAX_SIGNATURE, Method
 from attest.reserves.records import (
     ChallengeBlock,
     ContractControl,
@@ -222,20 +223,23 @@ def _by_name(paths: Sequence[Path], items: Mapping[str, Item]) -> dict[str, list
 def _signature(item: Item, parts: Sequence[Path], folder: Path) -> str:
     """The signature in a challenge's files, as it is published: one, those of owners, or signed PSBTs to combine."""
     texts = [path for path in parts if path.suffix == SIGNATURE]
+    signs = signing(item.challenge.chain)
     if item.contract is not None and texts == list(parts):
-        return item.contract.combine(item.challenge, {path.name: _published(item, path) for path in texts})
+        return signs.combine(_asked(item), {path.name: _published(item, path) for path in texts}, None)
     if any(path.suffix not in {SIGNATURE, PSBT} for path in parts) or (texts and len(parts) > 1):
         raise MalformedError(
             "control/name", f"{parts[0].name} comes with others", hint="give one .sig or some .psbt for a challenge"
         )
-    found = [_published(item, path) for path in parts]
-    if len(found) == 1 and not is_psbt(found[0]):
-        return found[0]
-    from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
+    found = {path.name: _published(item, path) for path in parts}
+    (first, *others) = found.values()
+    if not others and not is_psbt(first):
+        return first
+    given = folder / f"{item.name}{PSBT}"
+    return signs.combine(_asked(item), found, _published(item, given) if given.exists() else None)
 
-    asked, challenge = folder / f"{item.name}{PSBT}", item.challenge
-    given = _published(item, asked) if asked.exists() else None
-    return signature_of_psbts(found, given or psbt_to_sign(challenge.chain, challenge.address, challenge.text))
+
+def _asked(item: Item) -> AskedItem:
+    return AskedItem(item.name, item.challenge, account=item.contract)
 
 
 def _published(item: Item, path: Path) -> str:

@@ -12,16 +12,12 @@ from attest.attestation.control import ControlRecord
 from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings, node_quorum
-from attest.chains.ethereum.records import EthereumHeader
+from attest.chains.family import family, signing
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.control import signature_bytes
-from attest.reserves.control_contract import ask_contract
-from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_recheck import authorities_by_place, check_authority, place_of
 from attest.reserves.counting import places_of
 from attest.reserves.pins import Block
-from attest.reserves.reading import block_reader
-from attest.reserves.records import Challenged, ContractControl, ControlProof, Reading
+from attest.reserves.records import Challenged, ContractControl, ControlProof, HeaderRecord, Reading
 
 
 class _Asking(NamedTuple):
@@ -44,7 +40,7 @@ def settle_contracts(
     authorities = authorities_by_place(reserves.records)
     held = {place for record in reserves.records if isinstance(record, Reading) for place in places_of(record)}
     pins = {pin.chain: pin for pin in reserves.pins}
-    headers = [record for record in reserves.records if isinstance(record, EthereumHeader) and record.at_pin]
+    headers = [record for record in reserves.records if isinstance(record, HeaderRecord) and record.at_pin]
     asking = _Asking(config, {record.chain: Block(pins[record.chain], record.header) for record in headers}, around)
     kept: list[ControlRecord] = []
     for record in signed.records:
@@ -70,11 +66,11 @@ def _asked(record: ContractControl, asking: _Asking) -> ContractControl:
     block = asking.blocks[challenge.chain]
     chain = next(chain for chain in asking.config.chains if chain.id == challenge.chain)
     quorum = node_quorum(chain, asking.around)
-    digest, signature = eip191_digest(challenge.text), signature_bytes(record.signature)
+    found, signs = family(challenge.chain), signing(challenge.chain)
     try:
-        quorum.require(block_reader(challenge.chain).check_chain)
+        quorum.require(found.block_reader(challenge.chain).check_chain)
         kind = quorum.ask(
-            lambda node: ask_contract(node, block, challenge.address, digest, signature).kind,
+            lambda node: signs.ask_contract(node, block, challenge, record.signature),
             lambda one, other: f"takes {challenge.address} for a {other}, not a {one}",
         )
     except UnavailableError as error:

@@ -10,23 +10,20 @@ from pydantic import Field
 
 from attest.attestation.anchors import AskedNode
 from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
-from attest.attestation.config import expand
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
 from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
-from attest.chains.bitcoin.records import BitcoinUtxos
-from attest.chains.ethereum.records import EthereumHeader, TrieNodes
+from attest.chains.family import Dump, family
+from attest.chains.settings import expand
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
 from attest.lines import open_beside
 from attest.periods import Period
 from attest.policy.inputs import Declaration
-from attest.reserves.bitcoin_networks import network
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
-from attest.reserves.ethereum_proof import decode_header, keccak
 from attest.reserves.evidence import (
     AUDITOR_EVIDENCE,
     PUBLIC_EVIDENCE,
@@ -45,14 +42,13 @@ from attest.reserves.records import (
     ControlSample,
     CustodyConfirmation,
     Descriptor,
+    HeaderRecord,
     Reading,
     Record,
     SharedProof,
     Window,
 )
 from attest.reserves.room import MAX_RECORDS, Room
-from attest.reserves.trie_nodes import Proven, needed
-from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
 from attest.reserves.window import window_pins
 
@@ -94,7 +90,7 @@ class EvidenceFolder(NamedTuple):
     basis: Basis
     records: dict[int, Record]
 
-    def check(self, dumps: Mapping[str, UtxoSet]) -> EvidenceStep:
+    def check(self, dumps: Mapping[str, Dump]) -> EvidenceStep:
         """Hold all that `basis` says against the records. Raises `VerificationError` naming the record or the line."""
         return check_against_records(self.records, self.basis, dumps)
 
@@ -115,18 +111,11 @@ class EvidenceFolder(NamedTuple):
         }
 
     def block(self, pin: Pin) -> Block | None:
-        """The pinned block of an EVM chain, when its header is at hand."""
-        headers = (item.header for item in self.records.values() if isinstance(item, EthereumHeader))
-        return next((Block(pin, header) for header in headers if keccak(header) == pin.block_hash), None)
-
-    def scripts(self, chain: str) -> frozenset[bytes]:
-        """The scripts that the outputs of one chain pay to at its pin."""
-        return frozenset(
-            utxo.script
-            for record in self.readings(chain).values()
-            if isinstance(record, BitcoinUtxos)
-            for utxo in record.utxos
-        )
+        """The pinned block, when its header is available."""
+        header = self._header(pin.chain, None)
+        if header is None or family(pin.chain).header(pin.chain, header.header).block_hash != pin.block_hash:
+            return None
+        return Block(pin, header.header)
 
     def whole(self) -> list[Record]:
         """All records in their order. Raises `UnavailableError` when some are not at hand."""
@@ -172,26 +161,37 @@ class EvidenceFolder(NamedTuple):
             or isinstance(record, ControlSample)
         }
         for chain, window in {(reading.chain, reading.window) for reading in own.values()}:
-            shown |= self._trie_nodes(chain, window, [records[index] for index in sorted(shown)])
+            shown |= self._shared_proofs(chain, window, [records[index] for index in sorted(shown)])
         tree = EvidenceTree.build([record.leaf for record in records])
         return public_edition(records, tree, set(range(len(records))) - shown)
 
-    def _trie_nodes(self, chain: str, window: int | None, records: Sequence[Record]) -> set[int]:
-        """The records of shared trie nodes that the proofs of `records` of a chain, at one block, go through."""
-        proven = [item for item in records if isinstance(item, Proven) and (item.chain, item.block) == (chain, window)]
-        headers = [
-            record
-            for record in self.records.values()
-            if isinstance(record, EthereumHeader) and (record.chain, record.window) == (chain, window)
-        ]
-        if not proven or not headers:
+    def _shared_proofs(self, chain: str, window: int | None, records: Sequence[Record]) -> set[int]:
+        """Indices of the shared parts of proofs that the proofs in `records` of a chain, at one block, need."""
+        header = self._header(chain, window)
+        if header is None:
             return set()
+        there = [
+            record
+            for record in records
+            if isinstance(record, Reading | Authority) and (record.chain, record.block) == (chain, window)
+        ]
         shared = {
             index: record
             for index, record in self.records.items()
-            if isinstance(record, TrieNodes) and record.chain == chain
+            if isinstance(record, SharedProof) and record.chain == chain
         }
-        return needed(proven, decode_header(headers[0].header).state_root, shared)
+        return family(chain).needed(header, there, shared)
+
+    def _header(self, chain: str, window: int | None) -> HeaderRecord | None:
+        """The header of a chain's pinned block, or of a block of its window, when it is available."""
+        return next(
+            (
+                record
+                for record in self.records.values()
+                if isinstance(record, HeaderRecord) and (record.chain, record.block) == (chain, window)
+            ),
+            None,
+        )
 
 
 def _is_of_a_chain(record: Record) -> TypeGuard[ChainRecord | ChallengeBlock | Window]:
@@ -236,9 +236,7 @@ def check_evidence(
     dumps = {}
     for chain, path in utxo_sets.items():
         tell(f"reading the unspent outputs in {path}")
-        dumps[chain] = read_utxo_set(
-            path, magic=network(chain).magic, scripts=opened.scripts(chain), with_muhash=False, progress=progress
-        )
+        dumps[chain] = family(chain).read_dump(chain, path, opened.readings(chain).values(), progress)
     step = opened.check(dumps)
     asked = ask_nodes(opened, nodes, environment, progress)
     return CheckedEvidence(opened, step, asked.balances, asked.contracts)

@@ -13,6 +13,7 @@ from attest.attestation.policies import recheck_documents
 from attest.attestation.statement import EvidenceRoot, Predicate, StatedAsset, Statement
 from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
+from attest.chains.family import Dump
 from attest.errors import VerificationError
 from attest.formats import changed_on_its_way
 from attest.lines import chunks, digest, opened
@@ -21,7 +22,6 @@ from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_aud
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList, Reading, Record
-from attest.reserves.utxo_set import UtxoSet
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _Found(NamedTuple):
 
 
 def check_against_records(
-    records: Mapping[int, Record], basis: Basis, dumps: Mapping[str, UtxoSet] = MappingProxyType({})
+    records: Mapping[int, Record], basis: Basis, dumps: Mapping[str, Dump] = MappingProxyType({})
 ) -> EvidenceStep:
     """Hold everything that `basis` says against `records`, by index, all of which lead to its root.
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from attest.chains.namespaces import ChainId
 from attest.documents import Count, Digest, Document, Text, Time, format_time
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.wallets import ChainId, Pin
+from attest.reserves.wallets import Pin
 
 MAX_DISTANCE: Final = timedelta(hours=24)
 

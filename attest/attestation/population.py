@@ -9,9 +9,9 @@ from pathlib import Path
 from attest.attestation.config import Config
 from attest.attestation.reserves import load_reserves
 from attest.attestation.surroundings import Surroundings
-from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree
+from attest.reserves.records import Reading
 from attest.reserves.sampling import Sample, drawn_scripts
 
 
@@ -36,10 +36,11 @@ def read_population(config: Config, period: str, read: Path, nonce: str, around:
     reserves = load_reserves(config.model_copy(update={"money": ()}), period, read, around)
     amounts: dict[str, dict[bytes, int]] = {}
     for record in reserves.records:
-        if isinstance(record, BitcoinUtxos) and record.at_pin:
-            held = amounts.setdefault(record.wallet, {})
-            for utxo in record.utxos:
-                held[utxo.script] = held.get(utxo.script, 0) + utxo.amount
+        if isinstance(record, Reading) and record.at_pin:
+            for (_, place), amount in record.amounts().items():
+                if isinstance(place, bytes):
+                    held = amounts.setdefault(record.wallet, {})
+                    held[place] = held.get(place, 0) + amount
     draws = config.control.sample
     if nonce == NO_NONCE or draws is None or all(len(scripts) <= draws for scripts in amounts.values()):
         return Population(amounts, None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from attest.amounts import format_amount
 from attest.attestation.at_hand import require_utxo_sets
@@ -21,14 +23,14 @@ from attest.attestation.statement import EvidenceRoot
 from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
 from attest.attestation.window import window_declarations
 from attest.canonical import dumps
+from attest.chains.family import Reader, families, family
 from attest.errors import MalformedError, VerificationError
-from attest.files import SECRET_MODE, fill_folder, is_file, real_path, reason
+from attest.files import SECRET_MODE, fill_folder, is_file, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
-from attest.reserves.account_advice import account_advice
 from attest.reserves.challenge import NO_NONCE
+from attest.reserves.contract_account import Address
 from attest.reserves.covering import NOBODY, Shown
-from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.evidence import (
     AUDITOR_EVIDENCE,
     PUBLIC_EVIDENCE,
@@ -39,7 +41,7 @@ from attest.reserves.evidence import (
 )
 from attest.reserves.journal import Journal
 from attest.reserves.pins import PinLostError
-from attest.reserves.reading import ChainReader, block_reader, confirm_pin
+from attest.reserves.reading import confirm_pin
 from attest.reserves.records import (
     Authority,
     ChallengeBlock,
@@ -59,7 +61,6 @@ from attest.reserves.records import (
     new_salt,
 )
 from attest.reserves.register import Register, register
-from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
 from attest.reserves.window import window_pins
 
@@ -71,9 +72,9 @@ _FOLDER_MODE: Final = 0o700
 class Reserves:
     """What was read and what documents say: the pinned blocks, all records, the lines of money and of held coins.
 
-    `unlisted` says what lies at the wallets in
-    assets that they do not list, and does not count; `unproven` why tokens, or what single wallets have of them, are
-    not proven; `shown` tells whose keys signed or were confirmed; `nonce` drew the blocks of windows.
+    `unlisted` says what lies at the wallets in assets that they do not list, and does not count; `unproven` why tokens,
+    or what single wallets have of them, are not proven; `shown` tells whose keys signed or were confirmed; `nonce` drew
+    the blocks of windows.
     """
 
     pins: list[Pin] = field(default_factory=list)
@@ -126,14 +127,14 @@ def read_reserves(
                 raise
             around.tell(f"{error.message}: no month can be attested at it without a reason")
 
-    def reader_of(chain: Chain) -> ChainReader:
+    def reader_of(chain: Chain) -> Reader:
         return chain_reader(chain, places, config.decimals, around.folder)
 
     places = register(config.wallets)
     check_nonce(config, nonce)
     require_utxo_sets(config, around.folder)
     documents = bank_documents(config, period, around.folder)
-    for sentence in account_advice(config.wallets, places.scripts):
+    for sentence in _advice(config.wallets, places):
         around.tell(sentence)
     reserves = Reserves(nonce=nonce)
     kept = Journal(journal, _register(config, period, nonce), _register_parts(config, period, nonce))
@@ -154,14 +155,26 @@ def read_reserves(
     return reserves
 
 
+def _advice(wallets: Sequence[Wallet], places: Register) -> Iterator[str]:
+    """What is told of wallets that are valid and perhaps not meant."""
+    for found in families(wallet.chain for wallet in wallets):
+        yield from found.advice([wallet for wallet in wallets if family(wallet.chain) is found], places)
+
+
 def _evidence_of(read: Sequence[Record], config: Config, places: Register) -> Evidence:
     """What was `read` as evidence: with parts of proofs stored once, wallets that do not count, and concentration."""
     hidden = _hidden(config)
     evidence = Evidence()
-    shared = share_nodes(read, hidden)
-    for part in shared.private:
+    private: list[Record] = []
+    public: list[Record] = []
+    for found in families(chain.id for chain in config.chains):
+        shared = found.share(read, hidden)
+        private += shared.private
+        public += shared.public
+        read = shared.records
+    for part in private:
         evidence.add(part, public=False)
-    for record in (*shared.public, *shared.records, *own_wallets(config.wallets, places)):
+    for record in (*public, *read, *own_wallets(config.wallets, places)):
         evidence.add(record, public=_may_be_public(record, hidden))
     tiers = {item.name: item.tier for item in config.custodians}
     for figure in concentration(evidence.records, hidden, tiers):
@@ -291,7 +304,7 @@ def confirm_pins(config: Config, pins: Sequence[Pin], around: Surroundings) -> N
     """See that every block that was read at is still on its chain. Raises `PinLostError`, `AttestError`."""
     for pin in pins:
         chain = next(chain for chain in config.chains if chain.id == pin.chain)
-        confirm_pin(block_reader(pin.chain), node_quorum(chain, around), pin)
+        confirm_pin(family(pin.chain).block_reader(pin.chain), node_quorum(chain, around), pin)
 
 
 def _hidden(config: Config) -> frozenset[str]:
@@ -308,8 +321,8 @@ def _may_be_public(record: Record, hidden: Collection[str]) -> bool:
 def _readings(config: Config, period: str, journal: Journal, around: Surroundings) -> list[ChainReading]:
     """How each chain with wallets that count is read, in the order in which they are."""
     wallets = [wallet for wallet in config.wallets if wallet.purpose != "own"]
-    # A scan of Bitcoin may take longer than the nodes of another chain keep the state of its pinned block.
-    chains = sorted(config.chains, key=lambda chain: chain.is_bitcoin)
+    # A scan may take longer than the nodes of another chain keep the state of its pinned block.
+    chains = sorted(config.chains, key=lambda chain: family(chain.id).scans)
     # What is wrong with the url of any node is told before the first of them is asked for an hour's scan.
     return [
         ChainReading(
@@ -322,7 +335,7 @@ def _readings(config: Config, period: str, journal: Journal, around: Surrounding
 
 def _read(
     reading: ChainReading,
-    reader_of: Callable[[Chain], ChainReader],
+    reader_of: Callable[[Chain], Reader],
     decimals: Mapping[str, int],
     reserves: Reserves,
     accept: Callable[[Pin], None],
@@ -336,7 +349,6 @@ def _read(
     block, records = reading.at_pin(reader, accept, before)
     tell(f"{chain.id} is read at block {block.pin.height} {block.pin.block_hash.hex()}")
     reserves.pins.append(block.pin)
-    safes = reading.safes(reader, block)
     unlisted = reading.unlisted(reader, block)
     for item in unlisted:
         shown = format_amount(int(item.amount), decimals.get(item.asset, 0))
@@ -346,7 +358,7 @@ def _read(
     # A set of unspent outputs is dumped at the pin alone: for a window the word of the nodes is enough.
     alone = reader_of(chain.model_copy(update={"utxo_set": None}))
     drawn = reading.in_window(alone, block.pin, reserves.nonce, before + _count(records))
-    for record in (*records, *safes, *drawn):
+    for record in (*records, *drawn):
         reserves.evidence.add(record, public=False)  # until all chains are read
 
 
@@ -354,23 +366,9 @@ def _count(records: Iterable[Record]) -> int:
     return sum(isinstance(record, Reading) for record in records)
 
 
-def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> ChainReader:
+def chain_reader(chain: Chain, places: Register, decimals: Mapping[str, int], folder: Path) -> Reader:
     """What reads a chain of the config, whose wallets stand at `places`; `folder` is the config's."""
-    if chain.is_bitcoin:
-        from attest.reserves.bitcoin import BitcoinReader
-
-        utxo_sets = None if chain.utxo_set is None else real_path(folder / chain.utxo_set)
-        return BitcoinReader(chain.id, chain.native, places.scripts, utxo_sets)
-    from attest.reserves.ethereum import EthereumReader
-    from attest.reserves.ethereum_proof import Token
-    from attest.reserves.ethereum_tokens import TokenContract
-
-    tokens = {}
-    for item in chain.tokens:
-        contract = checksum_address(item.contract)
-        place = None if item.slot is None else Token(contract, item.slot, item.balance_layout)
-        tokens[item.asset] = TokenContract(contract, place)
-    return EthereumReader(chain.id, chain.native, tokens, decimals, places.addresses, chain.tokens_since)
+    return family(chain.id).reader(chain, places, decimals, folder)
 
 
 def _register(config: Config, period: str, nonce: str) -> bytes:
@@ -409,15 +407,26 @@ def own_wallets(wallets: Sequence[Wallet], places: Register) -> list[OwnWallet]:
             salt=new_salt(),
             chain=wallet.chain,
             wallet=wallet.id,
-            **(
-                {"scripts": places.scripts[wallet.id]}
-                if wallet.id in places.scripts
-                else {"address": places.addresses[wallet.id]}
-            ),
+            **_own_place(wallet, places.places[wallet.id]),
         )
         for wallet in wallets
         if wallet.purpose == "own"
     ]
+
+
+def _own_place(wallet: Wallet, places: Sequence[str | bytes]) -> dict[str, Any]:
+    """The field of `OwnWallet` that says where a wallet is. Raises `MalformedError` for a place that none has."""
+    if scripts := tuple(place for place in places if isinstance(place, bytes)):
+        return {"scripts": scripts}
+    (address,) = places
+    try:
+        TypeAdapter(Address).validate_python(address)
+    except ValidationError:
+        raise MalformedError(
+            "config/own",
+            f"wallet {wallet.id}: no record of evidence can name the exchange's own coins on {wallet.chain}",
+        ) from None
+    return {"address": address}
 
 
 def add_declarations(config: Config, forms: Sequence[DeclarationRecord], reserves: Reserves) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from attest.attestation.bundle import MAX_BUNDLE_BYTES
-from attest.attestation.config import Config, expand
+from attest.attestation.config import Config
 from attest.attestation.files import SNAPSHOT_FOLDER, STATEMENT_FILE
 from attest.attestation.proving import snapshot_folder
 from attest.attestation.statement import parse_statement
 from attest.attestation.surroundings import Surroundings
+from attest.chains.settings import expand
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import SECRET_MODE, is_file, read_bounded, reason, write_file
 from attest.liabilities.ledger.types import MAX_SHOWN, ControlTotals, Source

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from attest.attestation.config import Config
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import Asset, AssetToken, StatedAsset
+from attest.chains.family import family
 from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
-from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import Reading, Record
 from attest.reserves.wallets import Pin, ReserveLine
 
@@ -30,7 +30,9 @@ def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...
 def _stated_asset(item: Asset, contracts: Sequence[tuple[str, str]]) -> StatedAsset:
     if not contracts:
         return StatedAsset(asset=item.asset, decimals=item.decimals)
-    tokens = tuple(AssetToken(chain=chain, contract=checksum_address(contract)) for chain, contract in contracts)
+    tokens = tuple(
+        AssetToken(chain=chain, contract=family(chain).token_contract(contract)) for chain, contract in contracts
+    )
     return StatedAsset(asset=item.asset, decimals=item.decimals, tokens=tokens)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet, Utxo
-from attest.chains.ethereum.records import EthereumSafe
+from attest.chains.bitcoin.reread import check_outputs
+from attest.chains.family import Kept
 from attest.documents import format_time
 from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
-from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
     BITCOIN_DEPTH,
     Before,
@@ -27,7 +27,7 @@ from attest.reserves.pins import (
     refuse_stale,
 )
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import Record, new_salt, reading_fields
+from attest.reserves.records import HeaderRecord, Record, new_salt, reading_fields
 from attest.reserves.rpc import Node
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.utxo_proof import prove_unspent
@@ -87,7 +87,7 @@ class BitcoinReader:
             raise lost(node.name, pin)
         return header_of(node, pin.block_hash.hex())
 
-    def header_record(self, block: Block) -> Record:
+    def header_record(self, block: Block) -> HeaderRecord:
         """The pinned block's header as evidence."""
         return BitcoinHeader(type="bitcoin-header", salt=new_salt(), chain=self.chain, header=block.header)
 
@@ -96,23 +96,27 @@ class BitcoinReader:
         quorum: Quorum,
         block: Block,
         wallets: Sequence[Wallet],
-        journal: Journal | Shelf,
+        kept: Kept,
         progress: Callable[[int], None],
     ) -> list[Record]:
-        """The unspent outputs of every wallet at `block`: a reading each, and a record per descriptor.
+        """The unspent outputs of every wallet at `block`: a reading each, and the record of the set that proves them.
 
         The nodes must agree on every output. Raises `UnavailableError` when they do not answer,
         `VerificationError` when answers contradict each other or the chain.
         """
-        kept = journal.records(self.chain)
-        if kept is None:
-            kept = journal.keep(self.chain, self._readings(quorum, block.pin, wallets), quorum.record(), quorum.failed)
-        progress(len(kept))
-        return [*kept, *(_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None)]
+        found = kept.records(self.chain)
+        if found is None:
+            found = kept.keep(self.chain, self._readings(quorum, block.pin, wallets), quorum.record(), quorum.failed)
+        progress(len(found))
+        return list(found)
 
-    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:  # noqa: ARG002
-        """None: a Bitcoin script shows its keys when it is spent, and signs by itself."""
-        return []
+    def beside(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet], kept: Kept) -> list[Record]:  # noqa: ARG002
+        """The descriptors of the wallets that have one."""
+        return [_descriptor(wallet) for wallet in wallets if wallet.descriptor is not None]
+
+    def check_kept(self, node: Node, block: Block, wallets: Sequence[Wallet], records: Sequence[Record]) -> None:  # noqa: ARG002
+        """All outputs of the wallets, so that one more than was kept is found too. Raises `AttestError`."""
+        check_outputs(node, block.pin, records, self.scripts)
 
     def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:  # noqa: ARG002
         """Nothing: a Bitcoin script holds one asset."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final, NoReturn
 
 from attest.errors import MalformedError
 from attest.reserves.bitcoin_networks import KeyKind, Network
 from attest.reserves.descriptor_faults import refuse_characters, refuse_file, refuse_seed, two_branches, why_unread
+from attest.reserves.descriptor_text import checksum_of
 
 # What may stand outermost. A bare multi() has no address; libwally has no scripts under tr().
 _FUNCTIONS: Final = (
@@ -24,35 +24,11 @@ _FUNCTIONS: Final = (
 _KEY: Final = re.compile(r"(?:^|(?<=[(,\]]))([0-9A-Za-z]{51,})(/[^(),]*)?")
 _PATH: Final = re.compile(r"((?:/[0-9]+)*)(/\*)?", re.ASCII)
 _OPENED: Final = re.compile(r"[a-z0-9_:]*\(")
-_WHITE: Final = " \t\r\n\v\f\u00a0\ufeff"
-_AROUND: Final = re.compile(rf"[{_WHITE}]*([][,(){{}}])[{_WHITE}]*")
 _EXTENDED_KEY_BYTES: Final = 78
 _VERSION_BYTES: Final = 4
 _KEY_START: Final = 45  # BIP-32: here a private key has a zero byte, which no public key has
 _WIF_BYTES: Final = (33, 34)
 _SHOWN: Final = 8
-
-_INPUT_CHARACTERS: Final = (
-    "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
-)
-_CHECKSUM_CHARACTERS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_GENERATOR: Final = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x644D626FFD)
-_CHECKSUM_LENGTH: Final = 8
-
-
-def one_spelling(text: str) -> str:
-    """A descriptor as attest writes it: without white space at its ends and around brackets and commas.
-
-    Wallets and editors put it there; it changes no script. A checksum that fits the text with it becomes that of the
-    text without it. The register holds no other spelling, and none else is published.
-    """
-    body, mark, checksum = text.strip(_WHITE).partition("#")
-    body = body.strip(_WHITE)
-    plain = _AROUND.sub(r"\1", body)
-    if mark and plain != body:
-        with suppress(MalformedError):  # of the text as it was, no checksum may exist
-            checksum = _checksum(plain) if checksum == _checksum(body) else checksum
-    return plain + mark + checksum
 
 
 def plain_descriptor(text: str, network: Network) -> str:
@@ -66,7 +42,7 @@ def plain_descriptor(text: str, network: Network) -> str:
     refuse_key(body, network)
     refuse_file(text, network.name)
     refuse_characters(text)
-    if mark and checksum != (right := _checksum(body)):
+    if mark and checksum != (right := checksum_of(body)):
         raise _malformed(
             f"the descriptor's checksum does not fit its text ({right} would)",
             hint="copy the descriptor again from its source; after a change on purpose, leave # and checksum out",
@@ -191,28 +167,3 @@ def _payload(text: str) -> bytes:
         return bytes(wallycore.base58check_to_bytes(text))
     except ValueError:
         return b""
-
-
-def _checksum(text: str) -> str:
-    """The checksum of a descriptor's text before the # (BIP-380)."""
-    symbols: list[int] = []
-    groups: list[int] = []
-    for character in text:
-        if (position := _INPUT_CHARACTERS.find(character)) < 0:
-            raise MalformedError("bitcoin/descriptor", f"no descriptor has the character {character!r}")
-        symbols.append(position % 32)
-        groups.append(position // 32)
-        if len(groups) == 3:  # noqa: PLR2004 (three groups make a symbol)
-            symbols.append(groups[0] * 9 + groups[1] * 3 + groups[2])
-            groups = []
-    if groups:
-        symbols.append(groups[0] if len(groups) == 1 else groups[0] * 3 + groups[1])
-    state = 1
-    for symbol in (*symbols, *[0] * _CHECKSUM_LENGTH):
-        top = state >> 35
-        state = ((state & 0x7FFFFFFFF) << 5) ^ symbol
-        for bit, value in enumerate(_GENERATOR):
-            if top >> bit & 1:
-                state ^= value
-    state ^= 1
-    return "".join(_CHECKSUM_CHARACTERS[state >> 5 * (7 - place) & 31] for place in range(_CHECKSUM_LENGTH))

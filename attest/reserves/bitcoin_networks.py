@@ -33,6 +33,7 @@ class Network(NamedTuple):
     test: bool
 
 
+DECIMALS: Final = 8  # of every chain of this kind
 _XPUB: Final = bytes.fromhex("0488b21e")
 _TPUB: Final = bytes.fromhex("043587cf")
 _NESTED: Final = ("sh(wpkh(",)

@@ -17,8 +17,8 @@ from attest.chains.bitcoin.records import Utxo
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash
+from attest.reserves.bitcoin_networks import DECIMALS
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import BITCOIN_DECIMALS
 
 _MAX_HEIGHT: Final = 2**31
 _MAX_INTEGER: Final = 2**53
@@ -81,7 +81,7 @@ def satoshis(value: object) -> int:
     """Bitcoins as the node's JSON has them, in satoshis. Raises `ArithmeticError` when they are no whole number."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise ArithmeticError  # noqa: TRY004 (one kind of error for all that is no amount)
-    amount = Fraction(value) * 10**BITCOIN_DECIMALS
+    amount = Fraction(value) * 10**DECIMALS
     if amount.denominator != 1 or not 0 <= amount <= _MAX_SATOSHIS:
         raise ArithmeticError
     return amount.numerator

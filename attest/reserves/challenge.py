@@ -7,12 +7,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from attest.chains.namespaces import ChainId
 from attest.documents import Count, Digest, Document, Text
 from attest.errors import MalformedError
 from attest.periods import Period
-from attest.reserves.wallets import ChainId
 
 NO_NONCE: Final = "-"
+MAX_SIGNATURE: Final = 2**18  # characters
 MAX_CONFIRMED: Final = 20_000  # so that a confirmation fits into a line of the evidence
 CHALLENGE_TITLE: Final = "attest/v1 proof of control"
 _LINES: Final = re.compile(

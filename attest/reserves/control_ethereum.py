@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any, Final
 
 from attest.errors import MalformedError, VerificationError, refuse_machine
+from attest.reserves.challenge import MAX_SIGNATURE, Challenge, Method
 from attest.reserves.ethereum_proof import checksum_address, keccak
 
 SIGNATURE_BYTES: Final = 65  # r and s of 32 bytes each, then v
@@ -19,6 +20,7 @@ _DIGEST_BYTES: Final = 32
 _WORD: Final = 32
 _V: Final = 27  # of an even y of the ephemeral point; 28 is of an odd one
 _MAX_HEIGHT: Final = 2**64
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]+", re.ASCII)
 _CHAIN: Final = re.compile(r"eip155:([1-9][0-9]{0,31})", re.ASCII)
 _TYPES: Final = {
     "EIP712Domain": [
@@ -78,6 +80,47 @@ def typed_data(
             "nonce": nonce,
         },
     }
+
+
+def typed_challenge(challenge: Challenge) -> dict[str, Any]:
+    """The challenge of an EVM address as the EIP-712 document that a wallet shows. Raises `MalformedError`."""
+    return typed_data(
+        entity=challenge.entity,
+        period=challenge.period,
+        chain=challenge.chain,
+        address=challenge.address,
+        height=challenge.height,
+        block_hash=challenge.block_hash,
+        nonce=challenge.nonce,
+    )
+
+
+def signature_bytes(signature: str) -> bytes:
+    """The bytes of a signature as a wallet of an EVM chain shows it, 0x and hex. Raises `MalformedError`."""
+    if len(signature) > MAX_SIGNATURE or _HEX.fullmatch(signature) is None or len(signature) % 2:
+        raise MalformedError(
+            "control/malformed",
+            "this is not a signature of an EVM chain: 0x and pairs of hex digits belong here",
+            hint="copy the whole signature as the wallet shows it, 130 digits of most keys",
+        )
+    return bytes.fromhex(signature[2:])
+
+
+def check_key(challenge: Challenge, signature: str) -> Method:
+    """How the key of the challenge's address made `signature`: over its text, or over its fields.
+
+    Raises `VerificationError` when it did not, `MalformedError` for what is no signature.
+    """
+    data = signature_bytes(signature)
+    try:
+        verify_eip191(challenge.address, challenge.text, data)
+    except VerificationError as error:
+        try:
+            verify_eip712(challenge.address, typed_challenge(challenge), data)
+        except VerificationError:
+            raise error from None
+        return "eip712"
+    return "eip191"
 
 
 def chain_id(chain: str) -> int:

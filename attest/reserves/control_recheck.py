@@ -9,13 +9,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from attest.chains.family import HeaderFacts, family, signing
 from attest.errors import VerificationError
-from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
-from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.challenge import NO_NONCE, Challenge
-from attest.reserves.control import check_signature
 from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
-from attest.reserves.ethereum_proof import checksum_address, decode_header
 from attest.reserves.records import (
     Authority,
     ChallengeBlock,
@@ -159,7 +156,7 @@ def signed_places(records: Mapping[int, Record], terms: Terms) -> frozenset[Plac
             with naming(index, record):
                 if record.by_authority:
                     check_authority(record, authorities)
-                elif check_signature(record.challenge, record.signature) != record.method:
+                elif signing(record.challenge.chain).check(record.challenge, record.signature, None) != record.method:
                     raise VerificationError("control/method", f"the signature is not one of {record.method}")
     return places
 
@@ -204,30 +201,27 @@ def challenge_blocks(records: Mapping[int, Record], terms: Terms) -> Blocks:
     return frozenset(blocks)
 
 
-def block_of(record: ChallengeBlock) -> tuple[bytes, datetime]:
-    """The hash and the time of a block that challenges name, from its header. Raises `VerificationError`."""
-    if record.chain.startswith("eip155:"):
-        header = decode_header(record.header)
-        if header.number != record.height:
-            raise VerificationError("control/block", f"its header is that of block {header.number}")
-        return header.block_hash, header.time
-    if len(record.header) != HEADER_BYTES:
-        raise VerificationError("control/block", f"a Bitcoin header has {HEADER_BYTES} bytes")
-    block_hash = header_hash(record.header)
-    if not has_work(record.chain, block_hash):
+def block_of(record: ChallengeBlock) -> HeaderFacts:
+    """What the header of a block says that challenges name. Raises `VerificationError`."""
+    found = family(record.chain)
+    header = found.header(record.chain, record.header)
+    if header.height not in {None, record.height}:
+        raise VerificationError("control/block", f"its header is that of block {header.height}")
+    if not found.has_work(record.chain, header.block_hash):
         raise VerificationError("control/block", "nobody has mined its header: its hash is too large")
-    return block_hash, header_time(record.header)
+    return header
 
 
 def _checked_block(record: ChallengeBlock, terms: Terms) -> bytes:
     """The hash of a block that a challenge may name at the time that it is of."""
-    block_hash, time = block_of(record)
-    if not terms.snapshot_at - timedelta(days=record.max_age) <= time <= terms.issued_at:
+    header = block_of(record)
+    if not terms.snapshot_at - timedelta(days=record.max_age) <= header.time <= terms.issued_at:
         raise VerificationError(
             "control/stale",
-            f"the block is of {time:%Y-%m-%d}, over {record.max_age} days before the snapshot or after the statement",
+            f"the block is of {header.time:%Y-%m-%d}, over {record.max_age} days before the snapshot or after the "
+            "statement",
         )
-    return block_hash
+    return header.block_hash
 
 
 def challenged_place(challenge: Challenge, blocks: Blocks, terms: Terms) -> Place:
@@ -248,9 +242,7 @@ def challenged_place(challenge: Challenge, blocks: Blocks, terms: Terms) -> Plac
 
 def place_of(challenge: Challenge) -> Place:
     """Where the coins lie that a challenge is for. Raises `MalformedError` for an address that is none."""
-    if challenge.chain.startswith("eip155:"):
-        return challenge.chain, checksum_address(challenge.address)
-    return challenge.chain, address_script(challenge.chain, challenge.address)
+    return challenge.chain, family(challenge.chain).place(challenge.chain, challenge.address)
 
 
 def confirmed_by(record: CustodyConfirmation) -> frozenset[Place]:

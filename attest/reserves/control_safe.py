@@ -8,12 +8,17 @@ from typing import Any, Final
 
 from attest.errors import AttestError, VerificationError
 from attest.reserves.challenge import Challenge
-from attest.reserves.control import signature_bytes
-from attest.reserves.control_ethereum import SIGNATURE_BYTES, eip191_digest, eip712_digest, recover_signer
+from attest.reserves.contract_account import MAX_OWNERS
+from attest.reserves.control_ethereum import (
+    SIGNATURE_BYTES,
+    eip191_digest,
+    eip712_digest,
+    recover_signer,
+    signature_bytes,
+)
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.safe import (
     ETH_SIGN,
-    MAX_OWNERS,
     Signers,
     combined_signature,
     eth_sign_digest,

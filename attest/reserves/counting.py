@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from attest.chains.family import family
 from attest.errors import VerificationError
-from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import OwnWallet, Place, Reading
 
 ContractPlace = tuple[str, str]
@@ -84,7 +84,7 @@ def refuse_own(readings: Iterable[Reading], wallets: Iterable[OwnWallet]) -> Non
 
 def _own_places(wallet: OwnWallet) -> Iterable[Place]:
     if wallet.address is not None:
-        yield wallet.chain, checksum_address(wallet.address)
+        yield wallet.chain, family(wallet.chain).place(wallet.chain, wallet.address)
     for script in wallet.scripts or ():
         yield wallet.chain, script
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from attest.amounts import MAX_AMOUNT
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumSafe, EthereumTokenBalance
+from attest.chains.ethereum.reread import check_safes, reread_amounts
+from attest.chains.family import Kept
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.ethereum_contracts import safe_records
@@ -25,7 +27,6 @@ from attest.reserves.ethereum_node import (
 )
 from attest.reserves.ethereum_proof import Header, Token, by_hash, decode_header, proven_balance
 from attest.reserves.ethereum_tokens import Place, TokenContract, TokenReader
-from attest.reserves.journal import Journal, Shelf
 from attest.reserves.pins import (
     Before,
     Block,
@@ -38,7 +39,7 @@ from attest.reserves.pins import (
     refuse_stale,
 )
 from attest.reserves.quorum import Quorum
-from attest.reserves.records import Record, new_salt, reading_fields
+from attest.reserves.records import HeaderRecord, Reading, Record, new_salt, reading_fields
 from attest.reserves.rpc import Node
 from attest.reserves.unknown_tokens import unknown_tokens
 from attest.reserves.wallets import Pin, Unlisted, Wallet
@@ -107,7 +108,7 @@ class EthereumReader:
             raise lost(node.name, pin)
         return encoded
 
-    def header_record(self, block: Block) -> Record:
+    def header_record(self, block: Block) -> HeaderRecord:
         """The pinned block's header as evidence."""
         return EthereumHeader(type="ethereum-header", salt=new_salt(), chain=self.chain, header=block.header)
 
@@ -116,7 +117,7 @@ class EthereumReader:
         quorum: Quorum,
         block: Block,
         wallets: Sequence[Wallet],
-        journal: Journal | Shelf,
+        kept: Kept,
         progress: Callable[[int], None],
     ) -> list[Record]:
         """Every asset of every wallet at `block`, one reading each; `progress` hears how many there are so far.
@@ -133,21 +134,36 @@ class EthereumReader:
                 f"{self.chain} {asset} {start}": places[start : start + _CHUNK]
                 for start in range(0, len(places), _CHUNK)
             }
-            left = [place for key, part in parts.items() if journal.records(key) is None for place in part]
-            token = self._open(quorum, asset, header, left, journal) if left and asset in self.tokens else None
+            left = [place for key, part in parts.items() if kept.records(key) is None for place in part]
+            token = self._open(quorum, asset, header, left, kept) if left and asset in self.tokens else None
             for key, part in parts.items():
-                kept = journal.records(key)
-                if kept is None:
+                found = kept.records(key)
+                if found is None:
                     read = self._native(quorum, header, part) if token is None else token.read(part)
                     if token is not None and token.unproven:
-                        journal.keep_unproven(self.chain, token.unproven)
-                    kept = journal.keep(key, read, quorum.record(), quorum.failed)
-                readings += kept
+                        kept.keep_unproven(self.chain, token.unproven)
+                    found = kept.keep(key, read, quorum.record(), quorum.failed)
+                readings += found
                 progress(len(readings))
         return readings
 
-    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
+    def beside(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet], kept: Kept) -> Sequence[Record]:
         """The Safes among the addresses, by proof; one that is of a public wallet too stands under its name."""
+        found = kept.records(key := f"{self.chain} safes")
+        if found is None:
+            found = kept.keep(key, self._safes(quorum, block, wallets), quorum.record(), quorum.failed)
+        return found
+
+    def check_kept(self, node: Node, block: Block, wallets: Sequence[Wallet], records: Sequence[Record]) -> None:
+        """The balances, or the Safes where none of `records` is a balance. Raises `AttestError`."""
+        readings = [record for record in records if isinstance(record, Reading)]
+        if readings:
+            reread_amounts(node, block.pin, dict(enumerate(readings)), lambda _: None)
+        else:
+            alone = Quorum(self.chain, [node], 1, lambda _: None)
+            check_safes(node, block.pin, records, self._safes(alone, block, wallets))
+
+    def _safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
         owners = {self.addresses[wallet.id]: wallet.id for wallet in sorted(wallets, key=lambda wallet: wallet.public)}
         return safe_records(quorum, block, owners)
 
@@ -174,9 +190,7 @@ class EthereumReader:
             found += unknown_tokens(quorum, block.pin, self.tokens_since, known, list(owners))
         return [Unlisted(wallet=owners[address], asset=asset, amount=str(amount)) for address, asset, amount in found]
 
-    def _open(
-        self, quorum: Quorum, asset: str, header: Header, places: Sequence[Place], journal: Journal | Shelf
-    ) -> TokenReader:
+    def _open(self, quorum: Quorum, asset: str, header: Header, places: Sequence[Place], kept: Kept) -> TokenReader:
         """The reader of a token, which knows what all of `places` have of it and where that is proven."""
         contract, configured = self.tokens[asset]
         token = TokenReader(quorum, header, self.chain, asset, contract)
@@ -186,7 +200,7 @@ class EthereumReader:
         earlier = next(
             (
                 Token(record.contract, int.from_bytes(record.slot), record.layout)
-                for record in journal.pinned(f"{self.chain} {asset} 0") or ()
+                for record in kept.pinned(f"{self.chain} {asset} 0") or ()
                 if isinstance(record, EthereumTokenBalance)
             ),
             None,

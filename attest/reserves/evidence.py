@@ -11,11 +11,11 @@ from blockcerts_merkletools import MerkleTools
 from pydantic import Field
 
 from attest.canonical import dumps, is_canonical, loads
-from attest.documents import Count, Digest, Document
+from attest.documents import Count, Digest
 from attest.errors import MalformedError, VerificationError
 from attest.lines import MAX_FILE_BYTES, Content, lines, opened
 from attest.merkle import fold
-from attest.reserves.any_record import AnyRecord
+from attest.reserves.any_record import AnyRecord, WithRecords
 from attest.reserves.records import Record, record_leaf
 from attest.reserves.room import MAX_RECORDS, Room
 
@@ -26,12 +26,17 @@ MAX_PATH: Final = 64
 _RECORD: Final = b',"record":'  # in a public line: what stands before it, an index and digests, cannot have it
 
 
-class PublicLine(Document):
+class PublicLine(WithRecords):
     """One line of `evidence-public.jsonl`: a record, and the audit path that ties it to the evidence root."""
 
     index: Count
     path: Annotated[tuple[Digest, ...], Field(max_length=MAX_PATH)]
     record: AnyRecord
+
+    @classmethod
+    def records_field(cls) -> str:
+        """The field of the record."""
+        return "record"
 
     @staticmethod
     def leaf(line: bytes) -> bytes:
@@ -39,10 +44,15 @@ class PublicLine(Document):
         return record_leaf(line[line.index(_RECORD) + len(_RECORD) : -1])
 
 
-class AuditorLine(Document):
+class AuditorLine(WithRecords):
     """Wraps a line of `evidence.jsonl` for parsing; on disk the line is the record alone."""
 
     record: AnyRecord
+
+    @classmethod
+    def records_field(cls) -> str:
+        """The field of the record."""
+        return "record"
 
     @classmethod
     def of_record(cls, line: bytes, value: object, what: str) -> Self:

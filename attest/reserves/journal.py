@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
-from attest.reserves.any_record import AnyRead
-from attest.reserves.records import NodeAgreement
+from attest.reserves.any_record import AnyRead, WithRecords, family_of
+from attest.reserves.records import NodeAgreement, Record
 from attest.reserves.wallets import Pin, Unlisted, Unproven
 
 _FORMAT: Final = "attest/journal/v1"
@@ -28,7 +28,7 @@ class _Head(Document):
     parts: dict[Text, Digest] | None = None
 
 
-class _Entry(Document):
+class _Entry(WithRecords):
     """A block; or records under a key, and the nodes that agreed on everything up to them.
 
     `failed` names the others that gave no answer, rather than another one. Or what does not count, or what is not
@@ -43,6 +43,18 @@ class _Entry(Document):
     failed: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)] | None = None
     unlisted: tuple[Unlisted, ...] | None = None
     unproven: tuple[Unproven, ...] | None = None
+
+    @classmethod
+    def records_field(cls) -> str:
+        return "records"
+
+    @classmethod
+    def keeping(cls, key: str, records: Sequence[Record], nodes: NodeAgreement, failed: Sequence[str]) -> _Entry:
+        """Records that `nodes` agreed on, under `key`."""
+        found = family_of(records[0]) if records else None
+        model = cls if found is None else cls.of_family(found)
+        more = {"failed": tuple(failed)} if failed else {}
+        return model.model_validate({"key": key, "records": tuple(records), "nodes": nodes, **more})
 
     @model_validator(mode="after")
     def _keeps_one_thing(self) -> Self:
@@ -73,7 +85,7 @@ class Journal:
         self._head = _Head(format=_FORMAT, register_digest=register, **({"parts": dict(parts)} if parts else {}))
         self._pins: dict[str, Pin] = {}
         self._windows: dict[tuple[str, int], Pin] = {}
-        self._records: dict[str, tuple[AnyRead, ...]] = {}
+        self._records: dict[str, tuple[Record, ...]] = {}
         self._agreements: dict[str, NodeAgreement] = {}
         self._failed: dict[str, tuple[str, ...]] = {}
         self._unlisted: dict[str, tuple[Unlisted, ...]] = {}
@@ -120,7 +132,7 @@ class Journal:
         """The nodes of `chain` that are not among those that agreed because they gave no answer, and no other one."""
         return self._failed.get(chain, ())
 
-    def kept(self, chain: str) -> Iterator[tuple[Pin, tuple[AnyRead, ...]]]:
+    def kept(self, chain: str) -> Iterator[tuple[Pin, tuple[Record, ...]]]:
         """All records of `chain` that nodes agreed on, with the block that they are of. Raises `MalformedError`."""
         for key, records in self._records.items():
             name, _, height = key.partition(_OF_WINDOW)
@@ -146,21 +158,20 @@ class Journal:
         """Keep a block of a chain's window."""
         self._append(_Entry(window=pin))
 
-    def records(self, key: str) -> tuple[AnyRead, ...] | None:
+    def records(self, key: str) -> tuple[Record, ...] | None:
         """What was kept under `key`."""
         return self._records.get(key)
 
-    def pinned(self, key: str) -> tuple[AnyRead, ...] | None:
+    def pinned(self, key: str) -> tuple[Record, ...] | None:
         """What was kept under `key` of the pin."""
         return self._records.get(key)
 
     def keep(
-        self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement, failed: Iterable[str] = ()
-    ) -> tuple[AnyRead, ...]:
+        self, key: str, records: Iterable[Record], nodes: NodeAgreement, failed: Iterable[str] = ()
+    ) -> tuple[Record, ...]:
         """Keep `records`, which `nodes` agreed on, under `key`, and return them; `failed` gave no answer."""
         kept = tuple(records)
-        more: dict[str, Any] = {"failed": names} if (names := tuple(failed)) else {}
-        self._append(_Entry(key=key, records=kept, nodes=nodes, **more))
+        self._append(_Entry.keeping(key, kept, nodes, tuple(failed)))
         return kept
 
     def unlisted(self, chain: str) -> tuple[Unlisted, ...] | None:
@@ -236,11 +247,11 @@ class Shelf(NamedTuple):
     journal: Journal
     height: int
 
-    def records(self, key: str) -> tuple[AnyRead, ...] | None:
+    def records(self, key: str) -> tuple[Record, ...] | None:
         """What was kept under `key`."""
         return self.journal.records(f"{key}{_OF_WINDOW}{self.height}")
 
-    def pinned(self, key: str) -> tuple[AnyRead, ...] | None:
+    def pinned(self, key: str) -> tuple[Record, ...] | None:
         """What the journal keeps under `key` of the pin."""
         return self.journal.pinned(key)
 
@@ -248,7 +259,7 @@ class Shelf(NamedTuple):
         """Keep nothing: what is not proven is said of the pin."""
 
     def keep(
-        self, key: str, records: Iterable[AnyRead], nodes: NodeAgreement, failed: Iterable[str] = ()
-    ) -> tuple[AnyRead, ...]:
+        self, key: str, records: Iterable[Record], nodes: NodeAgreement, failed: Iterable[str] = ()
+    ) -> tuple[Record, ...]:
         """Keep `records`, which `nodes` agreed on, under `key`, and return them; `failed` gave no answer."""
         return self.journal.keep(f"{key}{_OF_WINDOW}{self.height}", records, nodes, failed)

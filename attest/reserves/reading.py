@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
-from attest.chains.ethereum.records import EthereumSafe
+from attest.chains.family import BlockReader, Reader
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.journal import Journal, Shelf
@@ -14,57 +13,10 @@ from attest.reserves.pins import Block, PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading, Record
 from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Unlisted, Wallet
+from attest.reserves.wallets import Pin, Wallet
 
 
-class ChainReader(Protocol):
-    """What reads the chains of one kind; see `BitcoinReader` and `EthereumReader`."""
-
-    @property
-    def chain(self) -> str:
-        """The chain's CAIP-2 identifier."""
-
-    def check_chain(self, node: Node) -> None:
-        """Raises `VerificationError` when `node` is on another chain."""
-
-    def choose(self, node: Node, rule: PinRule, now: datetime) -> Block:
-        """The block that `rule` means on `node`'s chain."""
-
-    def settled(self, node: Node, rule: PinRule) -> int:
-        """The height up to which `node`'s blocks are settled as `rule` has it."""
-
-    def confirm(self, node: Node, pin: Pin) -> bytes:
-        """The header of `pin`; raises `PinLostError` when it is not on `node`'s chain."""
-
-    def header_record(self, block: Block) -> Record:
-        """The pinned block's header as evidence."""
-
-    def read(
-        self,
-        quorum: Quorum,
-        block: Block,
-        wallets: Sequence[Wallet],
-        journal: Journal | Shelf,
-        progress: Callable[[int], None],
-    ) -> list[Record]:
-        """Every balance of `wallets` at `block`."""
-
-    def safes(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[EthereumSafe]:
-        """The contracts at which `wallets` are whose owners are known by proof."""
-
-    def unlisted(self, quorum: Quorum, block: Block, wallets: Sequence[Wallet]) -> list[Unlisted]:
-        """What lies at the wallets and does not count."""
-
-
-def block_reader(chain: str) -> ChainReader:
-    """A reader of no wallets, to ask nodes about the blocks of `chain`."""
-    from attest.reserves.bitcoin import BitcoinReader
-    from attest.reserves.ethereum import EthereumReader
-
-    return BitcoinReader(chain, "", {}) if chain.startswith("bip122:") else EthereumReader(chain, "", {}, {}, {})
-
-
-def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:
+def pin_block(reader: BlockReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:
     """The block of `rule` on the chain that at least `quorum.needed` nodes have.
 
     Nodes may be some blocks apart: the greatest height that so many reach is taken, so that a node which
@@ -82,7 +34,7 @@ def pin_block(reader: ChainReader, quorum: Quorum, rule: PinRule, now: datetime)
     return Block(pin, confirm_pin(reader, quorum, pin))
 
 
-def _holders(reader: ChainReader, quorum: Quorum, pin: Pin) -> int:
+def _holders(reader: BlockReader, quorum: Quorum, pin: Pin) -> int:
     """How many nodes have `pin` on their chain; not to have it is no reason to go on without a node."""
 
     def has(node: Node) -> bool:
@@ -95,13 +47,13 @@ def _holders(reader: ChainReader, quorum: Quorum, pin: Pin) -> int:
     return sum(answer.value for answer in quorum.each(has))
 
 
-def confirm_pin(reader: ChainReader, quorum: Quorum, pin: Pin) -> bytes:
+def confirm_pin(reader: BlockReader, quorum: Quorum, pin: Pin) -> bytes:
     """The header of `pin`, on which enough nodes agree. Raises `PinLostError` when it is gone, `AttestError`."""
     return quorum.ask(lambda node: reader.confirm(node, pin), lambda *_: "has another header of the pinned block")
 
 
 def read_chain(
-    reader: ChainReader,
+    reader: Reader,
     quorum: Quorum,
     rule: PinRule,
     wallets: Sequence[Wallet],
@@ -114,7 +66,7 @@ def read_chain(
     """Pin a block, read every balance there, and see that it is still on the chain.
 
     `accept` raises an error for a pin at which nothing is to be read; one that was just chosen is not kept then.
-    Returns the block, and as records its header, what the nodes agreed on, and the readings.
+    Returns the block, and as records its header, what the nodes agreed on, the readings, and what stands beside them.
     Raises `PinLostError` when what was read is void, `AttestError`.
     """
     pin = journal.pin(reader.chain)
@@ -125,23 +77,33 @@ def read_chain(
     else:
         accept(pin)
         if (kept := journal.agreement(reader.chain)) is not None:
-            from attest.reserves.rejoin import check_kept  # it needs the readers, which need this module
-
             quorum.go_on_after(
                 kept,
                 journal.failed(reader.chain),
-                lambda node: check_kept(node, reader, wallets, journal),
+                lambda node: _check_kept(node, reader, wallets, journal),
                 journal.path,
             )
         quorum.require(reader.check_chain)
         block = Block(pin, confirm_pin(reader, quorum, pin))
     readings = reader.read(quorum, block, wallets, journal, progress)
     confirm_pin(reader, quorum, block.pin)
-    return block, [reader.header_record(block), quorum.record(), *readings]
+    agreed = quorum.record()
+    return block, [reader.header_record(block), agreed, *readings, *reader.beside(quorum, block, wallets, journal)]
+
+
+def _check_kept(node: Node, reader: Reader, wallets: Sequence[Wallet], journal: Journal) -> None:
+    """Ask `node`, which failed in an earlier run, for everything that `journal` keeps of a chain, at its blocks.
+
+    Raises `VerificationError` when the node says otherwise than the others did, `PinLostError` when it does not have
+    one of the blocks, `AttestError` when it does not answer.
+    """
+    reader.check_chain(node)
+    for pin, records in journal.kept(reader.chain):
+        reader.check_kept(node, Block(pin, reader.confirm(node, pin)), wallets, records)
 
 
 def read_window(
-    reader: ChainReader,
+    reader: Reader,
     quorum: Quorum,
     rule: PinRule,
     pin: Pin,
@@ -185,7 +147,7 @@ def read_window(
 
 
 def _not_settled(
-    reader: ChainReader, quorum: Quorum, pin: Pin, waiting: Sequence[int], reached: int, now: datetime
+    reader: BlockReader, quorum: Quorum, pin: Pin, waiting: Sequence[int], reached: int, now: datetime
 ) -> UnavailableError:
     """The error of a window some of whose blocks are yet to come, and when they are to be expected."""
     missing = waiting[-1] - reached

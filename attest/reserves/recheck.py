@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
-from attest.chains.ethereum.records import (
-    EthereumBalance,
-    EthereumHeader,
-    EthereumTokenAnswer,
-    EthereumTokenBalance,
-    TrieNodes,
-)
+from attest.chains.family import BlockFacts, Dump, Family, family
 from attest.errors import VerificationError
-from attest.reserves.bitcoin_header import has_work, header_hash, header_time
 from attest.reserves.counting import (
     Contracts,
     coins,
@@ -27,26 +18,25 @@ from attest.reserves.counting import (
     refuse_two_assets,
     refuse_two_purposes,
 )
-from attest.reserves.ethereum_proof import Header, by_hash, decode_header
 from attest.reserves.line_recheck import LineKey, Shown, check_denied, check_lines
 from attest.reserves.records import (
+    Authority,
     ChainRecord,
     Descriptor,
+    HeaderRecord,
     NodeAgreement,
     OwnWallet,
+    Place,
     Reading,
     Record,
     TokenSource,
     naming,
 )
-from attest.reserves.safe_recheck import State, recheck_safes
-from attest.reserves.trie_nodes import proven_amount
-from attest.reserves.utxo_set import UtxoSet
-from attest.reserves.wallets import Pin, ReserveLine, native_decimals
+from attest.reserves.wallets import Pin, ReserveLine
 from attest.reserves.window_recheck import RecheckedWindow, check_wallets, drawn_blocks, rechecked_windows
 
 _SEVERAL: Final = 2
-_NO_DUMPS: Final[Mapping[str, UtxoSet]] = MappingProxyType({})
+_NO_DUMPS: Final[Mapping[str, Dump]] = MappingProxyType({})
 _NO_CONTRACTS: Final[Contracts] = MappingProxyType({})
 
 
@@ -82,15 +72,13 @@ class Rechecked(NamedTuple):
 
 @dataclass(slots=True)
 class _Chain:
-    """What the records say of one chain as a whole, at its pin or at a block of its window; these share one `trie`."""
+    """What the records say of one block of a chain as a whole: the pin, or a block of its window."""
 
     pin: Pin
-    header: Header | BitcoinHeader | None = None
+    family: Family
+    facts: BlockFacts
+    header: HeaderRecord | None = None
     nodes: NodeAgreement | None = None
-    utxo_set: BitcoinUtxoSet | None = None
-    trie: dict[bytes, bytes] = field(default_factory=dict)
-    storage_roots: dict[str, bytes] = field(default_factory=dict)
-    unspent: frozenset[tuple[object, ...]] | None = None
 
 
 _Chains = dict[tuple[str, int | None], _Chain]
@@ -105,7 +93,7 @@ def recheck(
     reserves: Sequence[ReserveLine],
     complete: bool = False,
     tokens: Contracts = _NO_CONTRACTS,
-    dumps: Mapping[str, UtxoSet] = _NO_DUMPS,
+    dumps: Mapping[str, Dump] = _NO_DUMPS,
 ) -> Rechecked:
     """Recompute every balance in `records`, by their index, and add them up to the lines of the statement.
 
@@ -116,16 +104,14 @@ def recheck(
     The balances at each block of a window are rechecked likewise, and must be those of the pin's customers.
     Raises `VerificationError` naming the record.
     """
-    chains: _Chains = {(pin.chain, None): _Chain(pin) for pin in pins}
     blocks = drawn_blocks(records, pins)
-    for (name, height), pin in blocks.items():
-        chains[name, height] = _Chain(pin, trie=chains[name, None].trie)
+    chains = _chains(pins, blocks)
     for index, record in records.items():
         with naming(index, record):
             _note(record, chains)
     for name, dump in dumps.items():
         if (name, None) in chains:
-            _check_dump(chains[name, None], dump)
+            chains[name, None].facts.hold_against(dump)
     every = {index: record for index, record in records.items() if isinstance(record, Reading)}
     _check_descriptors(records, every.values())
     check_wallets(every, blocks)
@@ -137,14 +123,7 @@ def recheck(
             _check_reading(reading, chains, decimals)
         if reading.source is not None:
             sources.setdefault((reading.asset, reading.chain), set()).add(reading.source)
-    safes = recheck_safes(
-        records,
-        {
-            name: State(chain.header.state_root, chain.trie)
-            for (name, height), chain in chains.items()
-            if height is None and isinstance(chain.header, Header)
-        },
-    )
+    safes = _check_authorities(records, chains)
     refuse_double_counting(readings.values())
     as_coins = coins(readings.values())
     refuse_two_assets(every.values(), tokens)
@@ -169,6 +148,17 @@ def recheck(
     )
 
 
+def _chains(pins: Sequence[Pin], blocks: Mapping[tuple[str, int], Pin]) -> _Chains:
+    chains: _Chains = {}
+    for pin in pins:
+        found = family(pin.chain)
+        chains[pin.chain, None] = _Chain(pin, found, found.facts(pin, None))
+    for (name, height), pin in blocks.items():
+        found = chains[name, None].family
+        chains[name, height] = _Chain(pin, found, found.facts(pin, chains[name, None].facts))
+    return chains
+
+
 def _note(record: Record, chains: _Chains) -> None:
     """Keep what a record says of a chain as a whole."""
     if not isinstance(record, ChainRecord):
@@ -176,29 +166,21 @@ def _note(record: Record, chains: _Chains) -> None:
     chain = chains.get((record.chain, record.block))
     if chain is None:
         raise VerificationError("recheck/chain", f"the statement pins no block of {record.chain}")
+    if isinstance(record, NodeAgreement):
+        _once(chain.nodes)
+        _check_nodes(record)
+        chain.nodes = record
+        return
     # Else a chain's coin could be shown by proofs of another kind of chain, which ask for no work and no dump.
-    of_bitcoin = record.chain.startswith("bip122:")
-    if isinstance(record, EthereumHeader | TrieNodes if of_bitcoin else BitcoinHeader | BitcoinUtxoSet):
+    if not isinstance(record, chain.family.record_types):
         raise VerificationError(
             "recheck/chain", f"a record of the type {record.type_name} cannot stand on {record.chain}"
         )
-    match record:
-        case EthereumHeader() | BitcoinHeader():
-            _once(chain.header)
-            chain.header = _checked_header(record, chain.pin)
-        case NodeAgreement():
-            _once(chain.nodes)
-            named = {*record.agreed, *(node.name for node in record.dropped)}
-            if len(named) != len(record.agreed) + len(record.dropped) or not len(named) < 2 * record.needed:
-                raise VerificationError("recheck/nodes", "a node is named twice, or two groups of nodes could agree")
-            if len(record.agreed) < record.needed:
-                raise VerificationError("recheck/nodes", "fewer nodes agreed than had to")
-            chain.nodes = record
-        case BitcoinUtxoSet():
-            _once(chain.utxo_set)
-            chain.utxo_set = record
-        case TrieNodes():
-            chain.trie.update(by_hash(record.nodes))
+    if isinstance(record, HeaderRecord):
+        _once(chain.header)
+        _check_header(record, chain)
+        chain.header = record
+    chain.facts.note(record)
 
 
 def _once(known: object) -> None:
@@ -206,17 +188,37 @@ def _once(known: object) -> None:
         raise VerificationError("recheck/twice", "a chain has one such record, and this is the second")
 
 
-def _checked_header(record: EthereumHeader | BitcoinHeader, pin: Pin) -> Header | BitcoinHeader:
-    if isinstance(record, EthereumHeader):
-        header = decode_header(record.header)
-        if (header.block_hash, header.number, header.time) == (pin.block_hash, pin.height, pin.time):
-            return header
-    # A Bitcoin header does not carry its height; the hash alone names the block.
-    elif (header_hash(record.header), header_time(record.header)) == (pin.block_hash, pin.time):
-        if not has_work(record.chain, pin.block_hash):
-            raise VerificationError("recheck/work", "nobody has mined that header: its hash is too large")
-        return record
-    raise VerificationError("recheck/header", "the header is not that of the pinned block")
+def _check_nodes(record: NodeAgreement) -> None:
+    named = {*record.agreed, *(node.name for node in record.dropped)}
+    if len(named) != len(record.agreed) + len(record.dropped) or not len(named) < 2 * record.needed:
+        raise VerificationError("recheck/nodes", "a node is named twice, or two groups of nodes could agree")
+    if len(record.agreed) < record.needed:
+        raise VerificationError("recheck/nodes", "fewer nodes agreed than had to")
+
+
+def _check_header(record: HeaderRecord, chain: _Chain) -> None:
+    pin, header = chain.pin, chain.family.header(record.chain, record.header)
+    if (header.block_hash, header.time) != (pin.block_hash, pin.time) or header.height not in {None, pin.height}:
+        raise VerificationError("recheck/header", "the header is not that of the pinned block")
+    if not chain.family.has_work(record.chain, pin.block_hash):
+        raise VerificationError("recheck/work", "nobody has mined that header: its hash is too large")
+
+
+def _check_authorities(records: Mapping[int, Record], chains: _Chains) -> int:
+    """How many records say who signs for an address at the pin, and show it. Raises `VerificationError` naming one."""
+    seen: set[Place] = set()
+    for index, record in records.items():
+        if not isinstance(record, Authority):
+            continue
+        with naming(index, record):
+            chain = chains.get((record.chain, None))
+            if chain is None or chain.header is None or not isinstance(record, chain.family.record_types):
+                raise VerificationError("recheck/header", f"there is no header for {record.chain}")
+            chain.facts.check_authority(record)
+            if record.place in seen:
+                raise VerificationError("recheck/twice", "another record is of the same Safe")
+        seen.add(record.place)
+    return len(seen)
 
 
 def _check_windows(readings: Mapping[int, Reading], chains: _Chains, decimals: Mapping[str, int]) -> None:
@@ -231,63 +233,21 @@ def _check_windows(readings: Mapping[int, Reading], chains: _Chains, decimals: M
         refuse_double_counting(there)
 
 
-def _check_dump(chain: _Chain, dump: UtxoSet) -> None:
-    if dump.block_hash != chain.pin.block_hash:
-        raise VerificationError(
-            "recheck/utxo-set", f"the set of unspent outputs is that of block {dump.block_hash.hex()}, not of the pin"
-        )
-    said = chain.utxo_set
-    if said is not None and (said.outputs, said.hash_serialized) != (dump.outputs, dump.hash_serialized):
-        raise VerificationError(
-            "recheck/utxo-set", "the set of unspent outputs has another hash than the evidence says"
-        )
-    chain.unspent = frozenset(
-        (output.txid, output.vout, output.script, output.amount, output.height) for output in dump.found
-    )
-
-
 def _check_reading(reading: Reading, chains: _Chains, decimals: Mapping[str, int]) -> None:
     chain = chains.get((reading.chain, reading.window))
     if chain is None or chain.header is None:
         raise VerificationError("recheck/header", f"there is no header for {reading.chain}")
     if reading.level == "agreed" and (chain.nodes is None or chain.nodes.needed < _SEVERAL):
         raise VerificationError("recheck/level", "it claims that nodes agreed, and no record says which")
-    amount = _recompute(reading, chain)
+    if not isinstance(reading, chain.family.record_types):
+        raise VerificationError("recheck/chain", f"a {type(reading).__name__} cannot stand on {reading.chain}")
+    amount = chain.facts.amount(reading)
     if amount != reading.amount:
         raise VerificationError("recheck/amount", f"the evidence shows {amount}, the record says {reading.amount}")
-    if reading.native and decimals.get(reading.asset) != native_decimals(reading.chain):
+    if reading.native and decimals.get(reading.asset) != chain.family.decimals(reading.chain):
         raise VerificationError(
             "recheck/decimals", f"{reading.asset} has other decimals than the coin of {reading.chain}"
         )
-
-
-def _recompute(reading: Reading, chain: _Chain) -> int:
-    """The amount that the reading's own evidence shows."""
-    match reading, chain.header:
-        case (EthereumBalance() | EthereumTokenBalance()) as proven, Header() as header:
-            nodes = ChainMap(by_hash(proven.proof), chain.trie)
-            return proven_amount(proven, header.state_root, nodes, chain.storage_roots)
-        case EthereumTokenAnswer(), Header():
-            return reading.amount  # there is nothing but the nodes' word
-        case BitcoinUtxos(), BitcoinHeader():
-            _check_utxos(reading, chain)
-            return sum(utxo.amount for utxo in reading.utxos)
-    raise VerificationError("recheck/chain", f"a {type(reading).__name__} cannot stand on {reading.chain}")
-
-
-def _check_utxos(reading: BitcoinUtxos, chain: _Chain) -> None:
-    if any(utxo.height > chain.pin.height for utxo in reading.utxos):
-        raise VerificationError("recheck/height", "an output is younger than the block that it was read at")
-    if reading.level == "proven" and chain.utxo_set is None:
-        raise VerificationError(
-            "recheck/level", "it claims to be proven, and no record names the set of unspent outputs"
-        )
-    if chain.unspent is not None:
-        for utxo in reading.utxos:
-            if (utxo.txid, utxo.vout, utxo.script, utxo.amount, utxo.height) not in chain.unspent:
-                raise VerificationError(
-                    "recheck/utxo-set", f"{utxo.txid.hex()}:{utxo.vout} is not among the unspent outputs"
-                )
 
 
 def _check_descriptors(records: Mapping[int, Record], readings: Iterable[Reading]) -> None:

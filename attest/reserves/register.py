@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from attest.chains.family import family
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_scripts import scripts
-from attest.reserves.ethereum_proof import checksum_address
+from attest.reserves.records import Place
 from attest.reserves.wallets import Wallet
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Where wallets stand, by wallet id; no coin is in two of them.
+    """Where wallets stand: the places of each by its id, as its chain's family spells them. No coin is in two."""
 
-    `scripts` has the scriptPubKeys of each wallet of a bip122 chain, `addresses` the EIP-55 address of each of an
-    eip155 chain.
-    """
-
-    scripts: Mapping[str, tuple[bytes, ...]]
-    addresses: Mapping[str, str]
+    places: Mapping[str, tuple[str | bytes, ...]]
 
 
 def register(wallets: Sequence[Wallet]) -> Register:
@@ -31,36 +26,30 @@ def register(wallets: Sequence[Wallet]) -> Register:
     one key moves everything at an address, so that it cannot hold coins for two. Raises it also for an address or
     descriptor that is none.
     """
-    scripts_of: dict[str, tuple[bytes, ...]] = {}
-    address_of: dict[str, str] = {}
-    owners: dict[tuple[str, ...] | tuple[str, bytes], Wallet] = {}
-    tenants: dict[tuple[str, str], Wallet] = {}
+    places_of: dict[str, tuple[str | bytes, ...]] = {}
+    owners: dict[tuple[Place, str], Wallet] = {}
+    tenants: dict[Place, Wallet] = {}
     for wallet in wallets:
-        if wallet.chain.startswith("bip122:"):
-            scripts_of[wallet.id] = scripts(wallet)
-            for script in scripts_of[wallet.id]:
-                if (other := owners.setdefault((wallet.chain, script), wallet)) is not wallet:
-                    raise _double(other, wallet, f"the script {script.hex()}")
-            continue
-        address_of[wallet.id] = address = _address(wallet)
-        for asset in wallet.assets:
-            if (other := owners.setdefault((wallet.chain, address, asset), wallet)) is not wallet:
-                raise _double(other, wallet, f"{asset} at the address {address}")
-        other = tenants.setdefault((wallet.chain, address), wallet)
-        if (other.purpose, other.storage) != (wallet.purpose, wallet.storage):
-            raise MalformedError(
-                "config/two-purposes",
-                f"wallets {other.id} and {wallet.id} are one address, {address}, with two purposes or kinds of storage",
-                hint="an address holds everything for one purpose; move what belongs to the other",
-            )
-    return Register(scripts_of, address_of)
+        found = family(wallet.chain)
+        places_of[wallet.id] = found.places(wallet)
+        for where in places_of[wallet.id]:
+            place = (wallet.chain, where)
+            for asset in wallet.assets:
+                if (other := owners.setdefault((place, asset), wallet)) is not wallet:
+                    raise _double(other, wallet, found.place_name(where, asset))
+            other = tenants.setdefault(place, wallet)
+            if (other.purpose, other.storage) != (wallet.purpose, wallet.storage):
+                raise MalformedError(
+                    "config/two-purposes",
+                    f"wallets {other.id} and {wallet.id} are one address, {_shown(where)}, with two purposes or kinds "
+                    "of storage",
+                    hint="an address holds everything for one purpose; move what belongs to the other",
+                )
+    return Register(places_of)
 
 
-def _address(wallet: Wallet) -> str:
-    try:
-        return checksum_address(wallet.address or "")
-    except MalformedError as error:
-        raise error.within(f"wallet {wallet.id}") from None
+def _shown(place: str | bytes) -> str:
+    return place if isinstance(place, str) else place.hex()
 
 
 def _double(one: Wallet, other: Wallet, what: str) -> MalformedError:

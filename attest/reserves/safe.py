@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.errors import MalformedError, VerificationError
+from attest.reserves.contract_account import MAX_OWNERS
 from attest.reserves.control_ethereum import SIGNATURE_BYTES, chain_id, recover_signer
 from attest.reserves.ethereum_proof import (
     Nodes,
@@ -19,7 +20,6 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 
-MAX_OWNERS: Final = 256
 CORRUPT: Final = "control/safe"  # the code of the error about a list of owners that is none
 # Keccak-256 of what the proxy factories of Safe 1.3.0 and 1.4.1 deploy: build/artifacts/contracts/proxies of the npm
 # packages @gnosis.pm/safe-contracts 1.3.0 and @safe-global/safe-contracts 1.4.1.

@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from attest.errors import AttestError, MalformedError, VerificationError
+from attest.chains.family import signing
+from attest.errors import MalformedError, VerificationError
 from attest.reserves.challenge import Challenge
 
 _MARKER: Final = re.compile(r"-{3,8} ?(BEGIN|END) ([A-Z0-9 ]{1,60}?) ?-{3,8}")
@@ -62,7 +63,7 @@ def parse_written(data: bytes) -> Written:
 
 def check_named(challenge: Challenge, written: Written) -> None:
     """See that a file which names its text and address names those of the challenge. Raises `VerificationError`."""
-    if written.address is not None and not _is_address(challenge, written.address):
+    if written.address is not None and not signing(challenge.chain).is_address(challenge, written.address):
         raise VerificationError(
             "control/other-address",
             f"the file says that {_shown(written.address)} signed, and the challenge is for {challenge.address}",
@@ -88,19 +89,6 @@ def _check_message(expected: str, message: str) -> None:
     raise VerificationError(
         "control/other-message", what, hint="sign the .txt file of this challenge as it is, every line of it"
     )
-
-
-def _is_address(challenge: Challenge, named: str) -> bool:
-    """Whether `named` is the challenge's address, in whatever spelling of it."""
-    if challenge.chain.startswith("bip122:"):
-        from attest.reserves.bitcoin_scripts import address_script
-
-        try:
-            return address_script(challenge.chain, named) == address_script(challenge.chain, challenge.address)
-        except AttestError:
-            return False
-    digits = named if named[:2] in {"0x", "0X"} else f"0x{named}"
-    return digits.lower() == challenge.address.lower()
 
 
 def _text(data: bytes) -> str:

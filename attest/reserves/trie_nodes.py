@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
+from attest.chains.family import Shared
 from attest.errors import VerificationError
 from attest.reserves.ethereum_proof import (
     DENY_BIT,
@@ -28,14 +29,6 @@ _Place = tuple[str, bytes]
 
 Proven = EthereumBalance | EthereumTokenBalance | EthereumSafe
 """What the trie nodes in its `proof` show."""
-
-
-class Shared(NamedTuple):
-    """The records with the nodes that only they need, and the nodes that several share."""
-
-    records: list[Record]
-    public: list[TrieNodes]
-    private: list[TrieNodes]
 
 
 def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
@@ -74,7 +67,7 @@ def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
         else record
         for record in records
     ]
-    return Shared(own, list(_records(public)), list(_records(private)))
+    return Shared(own, tuple(_records(public)), tuple(_records(private)))
 
 
 def proven_amount(

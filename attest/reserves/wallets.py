@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from attest.chains.namespaces import ChainId
 from attest.documents import Amount, AssetName, Count, Digest, Document, LongText, Text, Time
 from attest.purposes import Purpose, Storage
-from attest.reserves.bitcoin_descriptor import one_spelling
+from attest.reserves.descriptor_text import one_spelling
 
-ChainId = Annotated[str, StringConstraints(pattern=r"^(?:bip122:[0-9a-f]{32}|eip155:[1-9][0-9]{0,31})$")]
 WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice
 Level = Literal["proven", "agreed", "single"]  # of what was read from a chain (protocol.md, section 6)
 Control = Literal["signature", "custodian", "none"]
-
-
-BITCOIN_DECIMALS: Final = 8
-ETHEREUM_DECIMALS: Final = 18
-
-
-def native_decimals(chain: str) -> int:
-    """The decimals of a chain's own coin: satoshi, or wei."""
-    return BITCOIN_DECIMALS if chain.startswith("bip122:") else ETHEREUM_DECIMALS
 
 
 class Pin(Document):

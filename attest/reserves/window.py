@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from attest.chains.bitcoin.records import BitcoinHeader
+from attest.chains.family import family
 from attest.errors import MalformedError
 from attest.merkle import tagged_hash
-from attest.reserves.bitcoin_header import header_hash, header_time
-from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.records import HeaderRecord, Reading, Record
 from attest.reserves.wallets import Level, Pin
 
@@ -54,12 +52,8 @@ def draw(nonce: bytes, chain: str, pin: int, *, before: int, after: int, draws: 
 
 def window_pin(record: HeaderRecord, height: int) -> Pin:
     """The block that a header is of, at the `height` where a window has it. Raises `VerificationError`."""
-    if isinstance(record, BitcoinHeader):
-        block_hash, time = header_hash(record.header), header_time(record.header)
-    else:
-        header = decode_header(record.header)
-        block_hash, time = header.block_hash, header.time
-    return Pin(chain=record.chain, height=height, block_hash=block_hash, time=time)
+    header = family(record.chain).header(record.chain, record.header)
+    return Pin(chain=record.chain, height=height, block_hash=header.block_hash, time=header.time)
 
 
 def window_pins(records: Iterable[Record]) -> list[Pin]:

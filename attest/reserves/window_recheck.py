@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from attest.chains.ethereum.records import EthereumHeader
+from attest.chains.family import family
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
@@ -104,10 +104,15 @@ def _drawn(window: Window, pinned: Mapping[str, Pin]) -> tuple[int, ...]:
 
 
 def _block(record: HeaderRecord, height: int, pin: Pin) -> Pin:
+    if not isinstance(record, family(record.chain).record_types):
+        raise VerificationError(
+            "recheck/chain", f"a record of the type {record.type_name} cannot stand on {record.chain}"
+        )
     block = window_pin(record, height)
-    # The times of Bitcoin's headers may go back by some hours; those of an EVM chain rise.
-    rising = isinstance(record, EthereumHeader)
-    if rising and (block.time < pin.time, block.time > pin.time) != (height < pin.height, height > pin.height):
+    if family(record.chain).times_ascend and (block.time < pin.time, block.time > pin.time) != (
+        height < pin.height,
+        height > pin.height,
+    ):
         raise VerificationError("recheck/window", "its block is on the other side of the pinned one in time")
     return block
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.config import Node, read_config
+from attest.attestation.config import read_config
 from attest.attestation.reserves import _register
+from attest.chains.settings import NodeSettings
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves.challenge import NO_NONCE
 from tests.conftest import FIXTURES
@@ -174,7 +175,7 @@ def test_a_month_ends_where_the_exchange_is(zone: str, period: str, end: datetim
 
 
 def test_secrets_of_a_node_come_from_the_environment() -> None:
-    node = Node(name="own", url="https://${USER_1}:${PASS}@node.example/${USER_1}")
+    node = NodeSettings(name="own", url="https://${USER_1}:${PASS}@node.example/${USER_1}")
     assert node.expanded_url({"USER_1": "u", "PASS": "p"}) == "https://u:p@node.example/u"
     with pytest.raises(UnavailableError, match="node own: the environment variable PASS is not set"):
         node.expanded_url({"USER_1": "u"})

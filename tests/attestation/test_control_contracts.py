@@ -7,13 +7,13 @@ from typing import Any
 
 import rlp
 
-from attest.attestation.config import Node as NodeSettings
 from attest.attestation.config import read_config
 from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
+from attest.chains.settings import NodeSettings
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
 from attest.reserves.challenge import Challenge

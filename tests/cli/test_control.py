@@ -13,7 +13,7 @@ from eth_account.messages import encode_defunct, encode_typed_data
 from attest.attestation.control import Challenges, Item
 from attest.canonical import dumps
 from attest.reserves.challenge import Challenge
-from attest.reserves.control import typed_challenge
+from attest.reserves.control_ethereum import typed_challenge
 from attest.reserves.control_safe import safe_challenge
 
 KEYS = {"hot": "11" * 32, "cold": "22" * 32}

@@ -28,7 +28,6 @@ from attest.attestation.auditor import Findings, Procedure, verify_report, write
 from attest.attestation.bundle import Bundle
 from attest.attestation.challenges import CHALLENGES_FILE, Challenges, Header, Item, read_challenges
 from attest.attestation.config import read_config
-from attest.attestation.control_files import ContractAccount
 from attest.attestation.control_step import check_control
 from attest.attestation.custody import PAYLOAD_TYPE as CUSTODY_TYPE
 from attest.attestation.custody import confirm, open_confirmation
@@ -60,7 +59,7 @@ from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_scripts import address_of, address_script, descriptor_scripts
 from attest.reserves.block_filter import Scripts
 from attest.reserves.challenge import Challenge, parse_challenge, parse_nonce
-from attest.reserves.control import check_signature
+from attest.reserves.contract_account import ContractAccount
 from attest.reserves.control_recheck import block_of
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
@@ -93,6 +92,7 @@ from tests.fuzz.conversations import Lies
 from tests.fuzz.mutations import lied, mutated
 from tests.fuzz.readings import Conversations
 from tests.reserves.bitcoin_signing import Virtual, multisig, p2pkh, p2tr, p2wpkh, p2wsh, public
+from tests.reserves.signatures import check_signature
 from tests.reserves.test_bip322 import MESSAGE, proof_of_funds
 from tests.signing.authority import make_authority
 

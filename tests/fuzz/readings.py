@@ -23,6 +23,8 @@ from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
 from attest.attestation.stated import reserve_lines
 from attest.attestation.steps import Step
+from attest.chains.family import Reader as ChainReader
+from attest.chains.family import family
 from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
@@ -38,7 +40,7 @@ from attest.reserves.evidence import EvidenceTree, auditor_edition, read_auditor
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Before, Block, Confirmations, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, block_reader, read_chain, read_window
+from attest.reserves.reading import read_chain, read_window
 from attest.reserves.recheck import recheck
 from attest.reserves.records import Reading, Record
 from attest.reserves.register import register
@@ -48,6 +50,7 @@ from attest.reserves.wallets import Pin, Unlisted, Wallet
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording
 from tests.reserves.conftest import MONTH_END, NOW
+from tests.reserves.places import addresses_of
 
 RECORDED = Path(__file__).parent / "recorded"
 DUMP = RECORDED / "utxo-set.dat"
@@ -119,7 +122,6 @@ class Reader:
             journal = Journal(Path(folder) / "journal", bytes(32))
             around: dict[str, Any] = {"journal": journal, "now": self.now, "progress": lambda _: None}
             block, records = read_chain(reader, quorum, self.rule, self.wallets, **around)
-            records += reader.safes(quorum, block, self.wallets)
             unlisted = reader.unlisted(quorum, block, self.wallets)
             _hold(block.pin, records)
             if heights := [block.pin.height - number for number in self.back]:
@@ -168,7 +170,7 @@ def are_blocks(found: Sequence[Block], _: Sequence[Block]) -> bool:
 def signed(contracts: Mapping[str, bytes], urls: Sequence[str]) -> list[Any]:
     """What a node says of the signatures of contracts at its final block; None where that is refused."""
     (node,) = nodes_at(urls)
-    block = block_reader(ETHEREUM).choose(node, "finalized", MINED)
+    block = family(ETHEREUM).block_reader(ETHEREUM).choose(node, "finalized", MINED)
     answers: list[Any] = []
     for address, signature in contracts.items():
         try:
@@ -207,7 +209,7 @@ class Conversations:
     def of_bitcoin(self) -> Iterator[tuple[str, Conversation]]:
         """With nodes of the demo's chain."""
         wallets = self._wallets(BITCOIN)
-        reader = BitcoinReader(BITCOIN, "BTC", register(wallets).scripts)
+        reader = BitcoinReader(BITCOIN, "BTC", register(wallets).places)
         judged: Any = {"recorded": self._bitcoin, "holds": what_is_proven_is_true, "outvoted": all_is_true}
         for name, read in (
             ("before an instant", Reader(reader, wallets, MONTH_END)),
@@ -234,7 +236,7 @@ class Conversations:
         wallets = self._wallets(ETHEREUM)
         dusd = load_plan().ethereum.token.address
         tokens = {"DUSD": TokenContract(dusd, Token(dusd, 0))}
-        reader = EthereumReader(ETHEREUM, "ETH", tokens, DECIMALS, register(wallets).addresses)
+        reader = EthereumReader(ETHEREUM, "ETH", tokens, DECIMALS, addresses_of(wallets))
         read = Reader(reader, wallets, MONTH_END)
         yield "ethereum node", Conversation(read, self._ethereum, what_is_proven_is_true, all_is_true)
         yield "ethereum node asked again", self._asked(partial(self._again, ETHEREUM), 1)
@@ -249,7 +251,7 @@ class Conversations:
             for name, assets in (("safe", ("ETH", "DUSD", "VYD", "SHR")), ("delegating", ("ETH", "DUSD")))
         ]
         tokens = {name: TokenContract(at[name], None) for name in ("DUSD", "VYD", "SHR")}
-        reader = EthereumReader(ETHEREUM, "ETH", tokens, DECIMALS, register(wallets).addresses, tokens_since=0)
+        reader = EthereumReader(ETHEREUM, "ETH", tokens, DECIMALS, addresses_of(wallets), tokens_since=0)
         read = Reader(reader, wallets, "finalized", MINED, back=(3, 1))
         yield "ethereum node with contracts", Conversation(read, recorded, what_is_proven_is_true, all_is_true)
         rules = ("finalized", "latest", 3, Confirmations(5), Before(GENESIS + timedelta(seconds=5)))

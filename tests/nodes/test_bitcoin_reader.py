@@ -135,7 +135,7 @@ class Chain:
         utxo_sets: Path | None = None,
         **options: Any,
     ) -> tuple[Pin, Any]:
-        reader = BitcoinReader(CHAIN, "BTC", register(self.wallets).scripts, utxo_sets)
+        reader = BitcoinReader(CHAIN, "BTC", register(self.wallets).places, utxo_sets)
         return read_with(reader, nodes or self.nodes, self.wallets, rule, now=self.faucet.time, **options)
 
 
@@ -327,7 +327,7 @@ def reorganise(chain: Chain) -> None:
 
 
 def test_a_reorganisation_between_pin_and_signing_voids_the_run(breakable: Chain) -> None:
-    reader = BitcoinReader(CHAIN, "BTC", register(breakable.wallets).scripts)
+    reader = BitcoinReader(CHAIN, "BTC", register(breakable.wallets).places)
     block = pin_block(reader, Quorum(CHAIN, breakable.nodes, 2, lambda _: None), "latest", breakable.faucet.time)
     confirm_pin(reader, Quorum(CHAIN, breakable.nodes, 2, lambda _: None), block.pin)
     reorganise(breakable)

@@ -14,12 +14,12 @@ from attest.demo import nodes
 from attest.errors import AttestError
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 from attest.reserves.challenge import Challenge
-from attest.reserves.control import check_signature, published_signature
 from attest.reserves.control_bitcoin import verify_message
 from attest.reserves.rpc import Node
 from tests.reserves import test_bip322 as made
 from tests.reserves import test_control_bitcoin as honest
 from tests.reserves.bitcoin_signing import address_of, p2pkh, public
+from tests.reserves.signatures import check_signature, published_signature
 
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 CHALLENGE = honest.CHALLENGE

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from attest.reserves.control_ethereum import eip191_digest, eip712_digest, typed
 from attest.reserves.ethereum import EthereumReader
 from attest.reserves.ethereum_contracts import Contract, contracts
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, proven_code_hash
+from attest.reserves.journal import Journal
 from attest.reserves.pins import Block
 from attest.reserves.quorum import Quorum
 from attest.reserves.rpc import Node
@@ -448,7 +450,9 @@ def test_a_safe_whose_owners_are_no_list_is_a_contract_like_others(chain: Chain)
 
 
 @pytest.mark.parametrize("order", [("hidden", "shown"), ("shown", "hidden")])
-def test_a_safe_of_a_public_wallet_too_stands_under_its_name(chain: Chain, order: Sequence[str]) -> None:
+def test_a_safe_of_a_public_wallet_too_stands_under_its_name(
+    tmp_path: Path, chain: Chain, order: Sequence[str]
+) -> None:
     wallets = [
         Wallet(
             id=name,
@@ -462,5 +466,6 @@ def test_a_safe_of_a_public_wallet_too_stands_under_its_name(chain: Chain, order
         for name, asset in zip(order, ("ETH", "DUSD"), strict=True)
     ]
     reader = EthereumReader(CHAIN, "ETH", {}, {"ETH": 18}, dict.fromkeys(order, chain.addresses["safe"]))
-    (record,) = reader.safes(Quorum(CHAIN, [chain.node], 1, lambda _: None), chain.block, wallets)
+    quorum = Quorum(CHAIN, [chain.node], 1, lambda _: None)
+    (record,) = reader.beside(quorum, chain.block, wallets, Journal(tmp_path / "journal", bytes(32)))
     assert (record.wallet, record.threshold) == ("shown", 2)

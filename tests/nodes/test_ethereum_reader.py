@@ -22,7 +22,6 @@ from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule, n
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.records import NodeAgreement, Reading, Record
-from attest.reserves.register import register
 from attest.reserves.reread import reread
 from attest.reserves.rpc import Node
 from attest.reserves.unknown_tokens import unknown_tokens
@@ -31,6 +30,7 @@ from tests.nodes.contracts import FIXTURES, call_data, deploy, pay, send
 from tests.nodes.safe import deploy_safe
 from tests.nodes.sandbox import Sandbox, sandbox
 from tests.reserves.conftest import read_with
+from tests.reserves.places import addresses_of
 
 CHAIN = "eip155:31337"
 GENESIS = datetime(2026, 10, 31, 14, tzinfo=UTC)
@@ -80,7 +80,7 @@ class Chain:
     @property
     def reader(self) -> EthereumReader:
         decimals = {"ETH": 18, **dict.fromkeys(self.tokens, 6)}
-        return EthereumReader(CHAIN, "ETH", self.tokens, decimals, register(self.wallets).addresses)
+        return EthereumReader(CHAIN, "ETH", self.tokens, decimals, addresses_of(self.wallets))
 
     def read(self, nodes: list[Node] | None = None, rule: PinRule = "finalized", **options: Any) -> tuple[Pin, Any]:
         return read_with(self.reader, nodes or self.nodes, self.wallets, rule, now=self.twins.time, **options)
@@ -149,8 +149,8 @@ def test_many_addresses_and_a_safe_hold_what_was_funded(chain: Chain, monkeypatc
     assert {key: reading.amount for key, reading in found.items()} == chain.funded
     assert {key for key, reading in found.items() if reading.level != "proven"} == {("safe", "SHR")}
     assert found["safe", "SHR"].level == "agreed"
-    # Two nodes, two assets and the proofs of all addresses: a request for about a hundred of them.
-    assert len(requests) < 6 * len(chain.wallets) / 100 + 60
+    # Two nodes, two assets, the proofs and the code of all addresses: a request for about a hundred of them.
+    assert len(requests) < 8 * len(chain.wallets) / 100 + 60
     (nodes,) = [record for record in records if isinstance(record, NodeAgreement)]
     assert (nodes.needed, nodes.agreed) == (2, ("n1", "n2"))
     places = {

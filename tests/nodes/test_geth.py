@@ -16,13 +16,13 @@ from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.pins import Before, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading
-from attest.reserves.register import register
 from attest.reserves.rpc import Node
 from attest.reserves.unknown_tokens import unknown_tokens
 from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, deploy, pay
 from tests.nodes.geth import Geth, geth
 from tests.reserves.conftest import read_with
+from tests.reserves.places import addresses_of
 
 pytestmark = pytest.mark.geth
 
@@ -46,7 +46,7 @@ def reader_of(*tokens: str) -> tuple[EthereumReader, list[Wallet]]:
         for number, address in enumerate((*HOLDERS, NOBODY))
     ]
     decimals = {"ETH": 18, **dict.fromkeys(contracts, 6)}
-    return EthereumReader(CHAIN, "ETH", contracts, decimals, register(wallets).addresses), wallets
+    return EthereumReader(CHAIN, "ETH", contracts, decimals, addresses_of(wallets)), wallets
 
 
 def funded(node: Geth) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from attest.attestation.config import Config, read_config
+from attest.chains.family import Reader
 from attest.demo.recording import serve
 from attest.reserves.journal import Journal
 from attest.reserves.pins import Before, PinRule
 from attest.reserves.quorum import Quorum
-from attest.reserves.reading import ChainReader, read_chain
+from attest.reserves.reading import read_chain
 from attest.reserves.records import Record
 from attest.reserves.rpc import Node
 from attest.reserves.wallets import Pin, Wallet
@@ -67,7 +68,7 @@ def lying_node(name: str, **changes: Change) -> Iterator[Node]:
 
 
 def read_with(
-    reader: ChainReader,
+    reader: Reader,
     nodes: Node | Sequence[Node],
     wallets: Sequence[Wallet],
     rule: PinRule = MONTH_END,

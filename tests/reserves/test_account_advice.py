@@ -23,7 +23,7 @@ ACCOUNT, BRANCH, ADDRESS, MULTISIG = key("84h/0h/0h"), key("84h/0h/0h/0"), key("
 
 def told(*wallets: object) -> list[str]:
     listed = list(wallets)
-    return list(account_advice(listed, register(listed).scripts))  # type: ignore[arg-type]
+    return list(account_advice(listed, register(listed).places))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def lying(**changes: Change) -> AbstractContextManager[Node]:
 
 def read(node: Node, config: Config, chain: str = CHAIN) -> tuple[Pin, list[Record]]:
     wallets = [wallet for wallet in config.wallets if wallet.chain == CHAIN]
-    return read_with(BitcoinReader(chain, "BTC", register(wallets).scripts), node, wallets)
+    return read_with(BitcoinReader(chain, "BTC", register(wallets).places), node, wallets)
 
 
 def wallet(**fields: Any) -> Wallet:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from attest.errors import AttestError
 from attest.reserves.challenge import Challenge
-from attest.reserves.control import check_signature
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import checksum_address
 from tests.examples import examples
+from tests.reserves.signatures import check_signature
 
 KEYS = [Account.from_key(bytes([number]) * 32) for number in (1, 2, 3)]
 OWNERS = tuple(key.address for key in KEYS)

@@ -32,11 +32,11 @@ from attest.reserves.pins import PinLostError, PinRule
 from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain
 from attest.reserves.records import Reading, Record
-from attest.reserves.register import register
 from attest.reserves.rpc import Node
 from attest.reserves.token_slot import Found
 from attest.reserves.wallets import Pin, Wallet
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
+from tests.reserves.places import addresses_of
 
 CHAIN = "eip155:31337"
 DUSD = load_plan().ethereum.token.address
@@ -56,7 +56,7 @@ def read(
         "native": "ETH",
         "tokens": {"DUSD": TokenContract(DUSD, Token(DUSD, 0))},
         "decimals": config.decimals,
-        "addresses": register(wallets).addresses,
+        "addresses": addresses_of(wallets),
         **changes,
     }
     return read_with(EthereumReader(**options), node, wallets, rule)
@@ -237,7 +237,7 @@ def test_what_is_kept_is_not_asked_for_again_when_the_state_of_the_block_is_gone
     config: Config, tmp_path: Path
 ) -> None:
     wallets = [wallet for wallet in config.wallets if wallet.chain == CHAIN]
-    addresses = register(wallets).addresses
+    addresses = addresses_of(wallets)
 
     def read_at(node: Node, token: Token | None) -> list[Record]:
         reader = EthereumReader(CHAIN, "ETH", {"DUSD": TokenContract(DUSD, token)}, config.decimals, addresses)

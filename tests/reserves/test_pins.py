@@ -107,7 +107,7 @@ class Chains:
         self.while_reading()
         return []
 
-    def safes(self, *_: Any) -> list[Any]:
+    def beside(self, *_: Any) -> list[Any]:
         return []
 
     def unlisted(self, *_: Any) -> list[tuple[Wallet, str, int]]:

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import AttestError, VerificationError
+from attest.reserves.contract_account import MAX_OWNERS
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.safe import (
     FIXED_SLOTS,
-    MAX_OWNERS,
     PROXIES,
     SINGLETONS,
     Safe,

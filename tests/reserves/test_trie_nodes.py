@@ -193,7 +193,7 @@ def test_a_wallet_without_an_account_is_proven_to_hold_nothing() -> None:
 
 def test_records_of_another_kind_stay_as_they_are() -> None:
     one = world(CHAINS[0], ["a"], 0)
-    assert share_nodes([one.header], {"a"}) == Shared([one.header], [], [])
+    assert share_nodes([one.header], {"a"}) == Shared([one.header])
 
 
 def test_one_record_does_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:

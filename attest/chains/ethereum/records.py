@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from attest.chains.namespaces import ChainId
 from attest.documents import Count, Digest, Hex, Text
 from attest.reserves.challenge import Challenge
+from attest.reserves.contract_account import Address, Owners
 from attest.reserves.ethereum_proof import Layout, checksum_address
-from attest.reserves.records import Address, Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
-from attest.reserves.safe import MAX_OWNERS
-from attest.reserves.wallets import ChainId, WalletId
+from attest.reserves.records import Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
+from attest.reserves.wallets import WalletId
 
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
-Owners = Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_OWNERS)]
 MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them
 _SHORT_SLOT: Final = 2**32
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from attest.attestation.control_files import ContractAccount
+from attest.chains.ethereum.contract_account import account_of, files
 from attest.reserves.challenge import Challenge
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest
 from attest.reserves.control_safe import safe_challenge
@@ -25,10 +25,10 @@ CHALLENGE = Challenge(
 
 
 def test_the_owners_of_a_safe_are_told_who_and_how_many_sign_what() -> None:
-    account = ContractAccount.of(Contract(Safe("1.4.1", OWNERS[0], OWNERS[0], OWNERS, 2)))
-    files = account.files("cold-0001", CHALLENGE)
-    assert json.loads(files["cold-0001.typed.json"]) == safe_challenge(CHALLENGE)
-    text = files["cold-0001.signers.md"].decode()
+    account = account_of(Contract(Safe("1.4.1", OWNERS[0], OWNERS[0], OWNERS, 2)))
+    found = files(account, "cold-0001", CHALLENGE)
+    assert json.loads(found["cold-0001.typed.json"]) == safe_challenge(CHALLENGE)
+    text = found["cold-0001.signers.md"].decode()
     assert text.startswith(f"# cold-0001: 2 of 3 owners sign for the Safe {CHALLENGE.address}\n")
     assert [line for line in text.split("\n") if line.startswith("- 0x")] == [f"- {owner}" for owner in OWNERS]
     shown = dict(line[2:].rsplit(maxsplit=1) for line in text.split("\n") if line.startswith(("- m", "- d", "- h")))
@@ -39,6 +39,6 @@ def test_the_owners_of_a_safe_are_told_who_and_how_many_sign_what() -> None:
 
 
 def test_for_another_contract_it_says_that_its_word_proves_nothing() -> None:
-    (text,) = ContractAccount.of(Contract()).files("cold-0001", CHALLENGE).values()
+    (text,) = files(account_of(Contract()), "cold-0001", CHALLENGE).values()
     assert f"0x{eip191_digest(CHALLENGE.text).hex()}" in text.decode()
     assert "counts as no proof of control" in text.decode()

@@ -1,0 +1,16 @@
+"""What a node that is asked again says of readings, where it is something else than the evidence says."""
+
+from __future__ import annotations
+
+from attest.errors import VerificationError
+from attest.reserves.records import Reading
+from attest.reserves.rpc import Node
+
+
+def differs(node: Node, index: int, reading: Reading, what: str) -> VerificationError:
+    """The error of a node that `what`, a verb with its object, of the `reading` that is record `index`."""
+    return VerificationError(
+        "reread/differs",
+        f"record {index}: node {node.name} {what} for {reading.asset} of wallet {reading.wallet}, "
+        f"the record says {reading.amount}",
+    )
