@@ -1,8 +1,8 @@
-"""One HTTP exchange at a time over a connection that is kept, over by its deadline whatever the server does.
+"""One HTTP exchange at a time over a kept connection, ended by a deadline whatever the server does.
 
-A socket's own timeout begins anew with every byte that drips in, and looking up a name has none. So a daemon thread
-holds the connection, and a caller whose time is up hangs up and leaves. Redirects, proxies, cookies, .netrc and
-compression do not exist here: `http.client` knows none of them.
+A socket's own timeout is no deadline, because it begins anew with every byte that arrives, and the look-up of a host
+name has none. So a daemon thread owns the connection, and a caller whose time is up shuts the socket and leaves the
+thread behind. There are no redirects, proxies, cookies, .netrc or compression, because `http.client` has none of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ _CHUNK_BYTES: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer: the HTTP status, the text of its Retry-After header, and the body as it was sent."""
+    """A whole answer to a request.
+
+    status: the HTTP status.
+    retry_after: the text of the Retry-After header; None without one.
+    content: the body, in bytes as they were sent; empty when an error's body is longer than allowed.
+    """
 
     status: int
     retry_after: str | None
@@ -37,18 +42,23 @@ class Reply:
 
 
 class NoReplyError(Exception):
-    """No whole answer came; its text says why. Another try may get one."""
+    """No whole answer arrived; the text says why. Another try may get one."""
 
 
 class OversizeError(Exception):
-    """The answer is longer than it may be."""
+    """A successful answer (status 200) that is longer than allowed."""
 
 
 class Wire:
-    """Posts to one URL. It serves one thread at a time; threads with a `Wire` each do not wait for each other."""
+    """A connection that posts to one URL. A `Wire` serves one thread at a time; several do not wait for each other."""
 
     def __init__(self, url: SplitResult, content_type: str = "application/json") -> None:
-        """Raise `ValueError` or `HTTPException` when `url` cannot be an address. Nothing is sent yet."""
+        """Prepare requests to `url`; nothing is sent yet.
+
+        url: http or https; its user name and password become Basic authentication.
+        content_type: of every body that is posted.
+        Raises `ValueError` or `HTTPException` when `url` cannot be an address.
+        """
         self._secure = url.scheme == "https"
         self._host = url.hostname or ""
         self._host.encode("idna")
@@ -56,7 +66,7 @@ class Wire:
         self._target = quote(url.path or "/", safe=punctuation)
         if url.query:
             self._target += "?" + quote(url.query, safe=punctuation)
-        # Some providers turn away a request that names no program.
+        # Some providers refuse requests without a User-Agent.
         self._headers = {"Content-Type": content_type, "Accept-Encoding": "identity", "User-Agent": "attest"}
         if url.username is not None or url.password is not None:
             login = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
@@ -66,12 +76,16 @@ class Wire:
         self._exchange: _Exchange | None = None
 
     def post(self, body: bytes, *, end: float, max_bytes: int) -> Reply:
-        """The answer to `body`, which is of the content type, before the time `end` of the monotonic clock.
+        """The answer to a POST of `body`.
 
-        Raises `NoReplyError`, or `OversizeError` for an answer of more than `max_bytes`.
+        body: of the content type that the `Wire` was made with.
+        end: the deadline, in seconds of `time.monotonic`.
+        max_bytes: the longest body of an answer.
+        Raises `NoReplyError` when no whole answer is there by `end`, `OversizeError` when one of status 200 is longer
+        than `max_bytes`; an answer of another status is returned without its body then.
         """
         exchange = _Exchange(self._target, self._headers, body, end, max_bytes)
-        # Kept only after a whole exchange: any other may have left half an answer in the connection.
+        # The connection is kept only after a whole exchange, because others may leave half an answer in it.
         line, self._line = self._line or _Line(self._connection()), None
         self._exchange = exchange
         line.jobs.put(exchange)
@@ -86,7 +100,7 @@ class Wire:
         return outcome
 
     def hang_up(self) -> None:
-        """End the exchange that another thread waits for, with a `NoReplyError` there."""
+        """End the exchange for which another thread waits in `post`; a `NoReplyError` is raised there."""
         if (exchange := self._exchange) is not None:
             exchange.outcome.put(NoReplyError("it is not waited for any longer"))
             exchange.hang_up()
@@ -105,7 +119,7 @@ def _trust() -> ssl.SSLContext:
 
 
 class _Line:
-    """A thread with one connection. Both end when nothing refers to the line any more."""
+    """A daemon thread with one connection. Both end when the `_Line` is garbage collected."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         self.jobs: SimpleQueue[_Exchange | None] = SimpleQueue()
@@ -118,13 +132,24 @@ def _serve(connection: HTTPConnection, jobs: SimpleQueue[_Exchange | None]) -> N
         for exchange in iter(jobs.get, None):
             try:
                 exchange.outcome.put(exchange.run(connection))
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is the caller's)
+            except Exception as error:  # noqa: BLE001 (`post` raises it in the caller's thread)
                 connection.close()
                 exchange.outcome.put(error)
 
 
 @dataclass(slots=True)
 class _Exchange:
+    """A request and the place where its outcome is put.
+
+    target: the path and query of the URL.
+    headers: of the request.
+    body: of the request.
+    end: the deadline, in seconds of `time.monotonic`.
+    max_bytes: the longest body of an answer.
+    outcome: gets the reply or the error, once.
+    sock: the socket, once it is connected.
+    """
+
     target: str
     headers: dict[str, str]
     body: bytes
@@ -137,7 +162,7 @@ class _Exchange:
         try:
             self.sock = self._connected(connection)
             self.sock.settimeout(self._remaining())
-            # A server that refuses a long body may answer, and close, before it has read all of it.
+            # A server that refuses a long body may answer and close the connection before it has read the body.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request("POST", self.target, self.body, self.headers)
             with connection.getresponse() as response:
@@ -153,7 +178,7 @@ class _Exchange:
             raise NoReplyError(f"no complete answer ({type(error).__name__})") from None
 
     def _content(self, response: HTTPResponse) -> tuple[bool, bytes]:
-        """Whether the body is no longer than it may be, and the body: that of an error may be a long page."""
+        """Whether the body is within `max_bytes`, and the body; empty when it is not."""
         if response.length is not None and response.length > self.max_bytes:
             return False, b""
         content = bytearray()
@@ -167,7 +192,7 @@ class _Exchange:
         return True, bytes(content)
 
     def hang_up(self) -> None:
-        """Wake the thread that waits for the server, so that it ends too."""
+        """Shut the socket, so that the thread that waits for the server ends too."""
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
@@ -186,7 +211,7 @@ class _Exchange:
 
 
 def _is_stale(idle: socket.socket) -> bool:
-    """Whether the server closed the connection, or wrote into it unasked."""
+    """Whether an idle connection cannot be used, because the server closed it or wrote into it unasked."""
     with selectors.DefaultSelector() as selector:
         selector.register(idle, selectors.EVENT_READ)
         return bool(selector.select(0))
