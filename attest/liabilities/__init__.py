@@ -1,1 +1,1 @@
-"""What the exchange owes its customers: the ledger, the Merkle-sum trees over it, inclusion proofs."""
+"""Liabilities, what the exchange owes its customers: the ledger, the Merkle-sum trees over it, inclusion proofs."""

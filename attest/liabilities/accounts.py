@@ -1,4 +1,4 @@
-"""What an account is: the identifier that a customer knows, in the one spelling that is hashed (protocol.md, 1)."""
+"""Accounts: the identifiers that customers know, in the one spelling that is hashed (protocol.md, section 1)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from typing import Final
 
 from attest.errors import MalformedError, UnavailableError
 
-MAX_ACCOUNT_BYTES: Final = 256
-# NFC leaves at least a quarter of the bytes, and takes the square of the time of a long run of accents.
+MAX_ACCOUNT_BYTES: Final = 256  # of UTF-8 in NFC
+# A longer text is refused without NFC, because NFC leaves more than 256 of its bytes and needs quadratic time for a
+# long run of accents.
 _MAX_BYTES_BEFORE_NFC: Final = 4096
-# White space of Unicode and the byte order mark: nobody sees them at an end, so nobody could type the account.
+# The characters with which no account begins or ends: white space of Unicode and the byte order mark. They are refused
+# because nobody sees them there, so a customer could not type the account.
 EDGES: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 _UNASSIGNED: Final = "Cn"
-_SHOWN: Final = 40
+_SHOWN: Final = 40  # characters of an account that an error shows
 
 
 def normalise_account(account: str, *, show: bool = True) -> str:
-    """The account in NFC. Raises `MalformedError`, which names it if `show`, when it cannot identify a customer."""
+    """The account in NFC, 1 to `MAX_ACCOUNT_BYTES` bytes of UTF-8 (protocol.md, section 1).
+
+    show: whether errors show the account.
+    Raises `MalformedError` for another length, a lone surrogate, a control character, and white space or a byte order
+    mark at an end.
+    """
     if len(account.encode("utf-8", "surrogatepass")) <= _MAX_BYTES_BEFORE_NFC:
         account = unicodedata.normalize("NFC", account)
     shown = f"account {account[:_SHOWN]!r}" if show else "the account"
@@ -57,11 +64,12 @@ def normalise_account(account: str, *, show: bool = True) -> str:
 
 
 def new_account(account: str, *, show: bool = True) -> str:
-    """The account in NFC, as it goes into a tree that is built now.
+    """The account in NFC, for a tree that is built now.
 
-    A code point that this Python's Unicode has not assigned may get another NFC when it is, and then no proof of the
-    account would hold. When a proof is verified none is refused for it. Raises `MalformedError` as
-    `normalise_account`, and `UnavailableError` for a code point that may be one of a newer Unicode.
+    show: whether errors show the account.
+    Raises `MalformedError` as `normalise_account` does, and `UnavailableError` for a code point that this Python's
+    Unicode has not assigned, because a later Unicode may give it another NFC, in which no proof of the account would
+    hold. A verifier does not refuse those code points.
     """
     account = normalise_account(account, show=show)
     for character in account:
@@ -77,8 +85,12 @@ def new_account(account: str, *, show: bool = True) -> str:
 
 
 def are_sound(text: str) -> bool:
-    """Whether `new_account` takes every account of `text` for its characters; each stands between two line feeds."""
-    # Printable text has no control, nothing unassigned and no space but U+0020; that is faster to see.
+    """Whether `new_account` accepts the characters of every account in `text`; lengths are not checked.
+
+    text: accounts in NFC, each with a line feed before and after it.
+    """
+    # `isprintable` is asked first, because it is fast: printable text has no control character, no unassigned code
+    # point and no space but U+0020.
     characters = {" ", "\u3000"}
     if not text.replace("\n", "").replace("\u3000", "").isprintable():
         characters = set(text) - {"\n"}
@@ -88,4 +100,5 @@ def are_sound(text: str) -> bool:
 
 
 def _named(character: str) -> str:
+    """The code point and name of a character, like `U+FEFF ZERO WIDTH NO-BREAK SPACE`."""
     return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()

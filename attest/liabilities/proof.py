@@ -1,4 +1,28 @@
-"""The inclusion proof a customer keeps, and its verification (protocol.md, section 3)."""
+"""The inclusion proof that a customer keeps, and its verification (protocol.md, section 3).
+
+A tree of two leaves, the proof for one of them, and what it proves:
+
+    >>> from attest.liabilities.tree import asset_key
+    >>> key = asset_key(bytes(32), "BTC")  # a snapshot's secret is random
+    >>> alice = leaf(leaf_salt(key, account_digest("alice"), 0), account_digest("alice"), 150_000_000)
+    >>> bob = leaf(leaf_salt(key, account_digest("bob"), 0), account_digest("bob"), 25)
+    >>> leaves = sorted([alice, bob])  # leaves ascend by hash
+    >>> root = join(*leaves)
+    >>> tree = StatedTree(
+    ...     asset="BTC", size=2, root=root.hash, total=root.sum, negative_accounts=0, negative_total=0
+    ... )
+    >>> proven = ProvenLeaf(
+    ...     index=leaves.index(alice), salt=leaf_salt(key, account_digest("alice"), 0), amount=150_000_000, path=(bob,)
+    ... )
+    >>> proof = InclusionProof(
+    ...     format="attest/inclusion-proof/v1",
+    ...     statement=bytes(32),  # else the SHA-256 of the statement
+    ...     account="alice",
+    ...     holdings=(ProvenAsset(asset="BTC", leaves=(proven,)),),
+    ... )
+    >>> verify_inclusion(proof, statement=bytes(32), trees={"BTC": tree})
+    (Holding(asset='BTC', amount=150000000),)
+"""
 
 from __future__ import annotations
 
@@ -22,15 +46,20 @@ from attest.liabilities.tree import (
 from attest.merkle import fold
 
 MAX_PROOF_BYTES: Final = 1024 * 1024
-MAX_PATH: Final = 64
-MAX_LEAVES: Final = 4096
-MAX_ASSETS: Final = 1024
+MAX_PATH: Final = 64  # siblings of one leaf
+MAX_LEAVES: Final = 4096  # of one holding
+MAX_ASSETS: Final = 1024  # holdings of one proof
 
 
 class ProvenLeaf(Document):
-    """One leaf and its siblings up to the root.
+    """A leaf of the account and its siblings up to the root.
 
-    No root, size, direction or algorithm stands here: those come from the verified statement and `index`.
+    `index`: its position in the tree, from 0.
+    `salt`: 32 bytes; with account and amount it determines the leaf's hash.
+    `amount`: in base units.
+    `path`: the siblings from the leaf up, each a hash and the sum of amounts below it, in base units.
+
+    Root, size, sides and algorithm come from the verified statement and `index`, because a proof may not choose them.
     """
 
     index: Count
@@ -40,14 +69,24 @@ class ProvenLeaf(Document):
 
 
 class ProvenAsset(Document):
-    """The leaves of one asset."""
+    """The leaves of the account in one asset.
+
+    `asset`: its name; an asset may stand in several holdings, whose amounts add up.
+    `leaves`: one, or one for each part of a split balance.
+    """
 
     asset: AssetName
     leaves: Annotated[tuple[ProvenLeaf, ...], Field(min_length=1, max_length=MAX_LEAVES)]
 
 
 class InclusionProof(Document):
-    """`account` is owed what `holdings` say, in the statement with this SHA-256."""
+    """A proof of what one account is owed in one statement (protocol.md, section 3).
+
+    `format`: the name and version of this form.
+    `statement`: the SHA-256 of the statement's bytes, 32 bytes.
+    `account`: the identifier that the customer knows.
+    `holdings`: the leaves of the account, by asset.
+    """
 
     format: Literal["attest/inclusion-proof/v1"]
     statement: Digest
@@ -56,29 +95,40 @@ class InclusionProof(Document):
 
 
 class Holding(NamedTuple):
-    """What a customer is owed in one asset, in base units."""
+    """What one account is owed in one asset.
+
+    asset: its name.
+    amount: in base units.
+    """
 
     asset: str
     amount: int
 
 
 class ProvableTree(Protocol):
-    """A tree that knows its accounts."""
+    """A tree of one asset that finds the leaves of an account.
+
+    asset: its name.
+    key: the key of its salts, 32 bytes, as `asset_key` makes it.
+    """
 
     asset: str
     key: bytes
 
     def owned(self, account: str) -> list[OwnedLeaf]:
-        """The leaves of `account`; none when nothing is owed."""
+        """The leaves of `account`; empty when the account is owed nothing."""
 
     def audit_path(self, index: int) -> list[SumNode]:
-        """The siblings of leaf `index`, from the leaf up."""
+        """The siblings of the leaf at `index`, from the leaf up."""
 
 
 def prove(statement: bytes, account: str, trees: Iterable[ProvableTree]) -> InclusionProof:
-    """The proof of what `account` is owed in `trees`, in the statement with this digest.
+    """The inclusion proof of one account.
 
-    Raises `MalformedError` when it is owed nothing.
+    statement: the SHA-256 of the statement's bytes, 32 bytes.
+    account: as in the ledger; it is brought into NFC.
+    trees: the trees of the statement, one for each asset.
+    Raises `MalformedError` when the account is malformed or owed nothing in all of `trees`.
     """
     account = normalise_account(account)
     digest = account_digest(account)
@@ -106,9 +156,12 @@ def _prove_leaf(tree: ProvableTree, digest: bytes, index: int, part: int, amount
 def verify_inclusion(
     proof: InclusionProof, *, statement: bytes, trees: Mapping[str, StatedTree]
 ) -> tuple[Holding, ...]:
-    """What the statement with digest `statement` and these `trees` owes to the proof's account.
+    """What the proof's account is owed, summed by asset, after every leaf was folded to its tree's root and total.
 
-    Every leaf must lead to its tree's root and to its total. Raises `VerificationError`.
+    statement: the SHA-256 of the verified statement's bytes, 32 bytes.
+    trees: the trees of that statement by asset.
+    Raises `VerificationError` when the proof is of another statement, names an asset without a tree, has a leaf twice,
+    or a leaf does not lead to root and total; `MalformedError` for a malformed account.
     """
     if proof.statement != statement:
         raise VerificationError(

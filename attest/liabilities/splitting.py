@@ -1,4 +1,4 @@
-"""Balances split into parts, so that a neighbour in the tree learns the size of a fragment, not of a balance."""
+"""The splitting of a balance over several leaves, so that a neighbour in the tree learns a fragment, not a balance."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from typing import Final
 
 from attest.errors import MalformedError
 
-MAX_PARTS: Final = 256
+MAX_PARTS: Final = 256  # of one balance; each is a leaf with a path of its own in the customer's proof
 
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """How an asset's balances are split: into parts of at most `max_part` base units, or into `parts` parts."""
+    """How every balance of an asset is split.
+
+    max_part: the largest part, in base units; None where `parts` decides.
+    parts: the number of parts; it counts only where `max_part` is None.
+    """
 
     max_part: int | None = None
     parts: int = 1
 
     def split(self, amount: int, digest: bytes, key: bytes) -> Iterator[tuple[int, int]]:
-        """Parts and their amounts, which add up to `amount`.
+        """The parts of a balance: their numbers from 0 and their amounts, which add up to `amount`.
 
-        Their sizes differ by a factor of at most two, drawn by `key`, the asset's, and the account's `digest`:
-        equal sizes would tell neighbours that they see parts of one balance. Raises `MalformedError` beyond
-        `MAX_PARTS`.
+        amount: in base units, above 0; parts of 0 base units are left out.
+        digest: the account digest, 32 bytes.
+        key: the asset's key, 32 bytes, by which the sizes are drawn.
+
+        Sizes vary by a factor of up to two, because equal ones would tell neighbours that they see parts of one
+        balance.
+        Raises `MalformedError` when `max_part` asks for more than `MAX_PARTS` parts.
         """
         count = self._count(amount)
         if count == 1:
@@ -43,7 +51,7 @@ class Splitting:
     def _count(self, amount: int) -> int:
         if self.max_part is None:
             return self.parts
-        # A part weighs at most twice what another does, so twice as many keep the heaviest within the bound.
+        # The heaviest part weighs at most twice what any other does, so twice as many parts keep it within `max_part`.
         count = 1 if amount <= self.max_part else 2 * amount // self.max_part + 1
         if count > MAX_PARTS:
             raise MalformedError(
@@ -54,9 +62,9 @@ class Splitting:
         return count
 
 
-WHOLE: Final = Splitting()
+WHOLE: Final = Splitting()  # every balance is one leaf
 
 
 def _draw(key: bytes, digest: bytes, part: int) -> int:
-    """31 bits."""
+    """A number of 31 bits that `key` determines for one part of an account's balance."""
     return int.from_bytes(hmac.digest(key, b"split" + digest + part.to_bytes(4), "sha256")[:4]) // 2

@@ -13,22 +13,31 @@ from attest.liabilities.accounts import normalise_account
 from attest.merkle import tagged_hash
 
 SCHEME: Final = "merkle-sum-sha256/v1"
-SECRET_BYTES: Final = 32
-PREFIX: Final = 8  # the bytes of an account digest that an account is looked up by
-EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")
+SECRET_BYTES: Final = 32  # random, of a snapshot
+PREFIX: Final = 8  # the first bytes of an account digest, by which an account is looked up
+EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")  # of a tree without leaves
 
 
 class SumNode(NamedTuple):
-    """A node of the tree, or a leaf: its hash and the sum of the amounts below it."""
+    """A node or leaf of the tree.
+
+    hash: 32 bytes.
+    sum: the amounts of all leaves below it; of a leaf, its own. In base units.
+    """
 
     hash: bytes
     sum: int
 
 
 class StatedTree(Document):
-    """What a statement says of one asset's tree.
+    """The tree of one asset as a statement gives it.
 
-    Negative balances are not netted: they make no leaf, their number and the sum of their magnitudes are disclosed.
+    `asset`: its name.
+    `size`: the number of leaves.
+    `root`: the hash of the root, 32 bytes.
+    `total`: the sum of all leaves, in base units.
+    `negative_accounts`: the number of accounts with a negative balance, which have no leaf.
+    `negative_total`: the sum of the magnitudes of these balances, in base units; it is not netted with `total`.
     """
 
     asset: AssetName
@@ -40,7 +49,12 @@ class StatedTree(Document):
 
 
 def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> None:
-    """Compare the stated trees with those that a ledger leads to. Raises `VerificationError` naming what differs."""
+    """Check that the trees of a statement are those that a ledger leads to, in number and in every field.
+
+    stated: the trees of the statement.
+    built: the trees that were built from the ledger.
+    Raises `VerificationError` naming what differs.
+    """
     found = {tree.asset: tree for tree in built}
     for tree in stated:
         other = found.pop(tree.asset, None)
@@ -61,7 +75,12 @@ def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> No
 
 
 class OwnedLeaf(NamedTuple):
-    """A leaf of an account: its index in the tree, the part of the balance it is, and the amount in base units."""
+    """A leaf of one account.
+
+    leaf_index: its position in the tree, from 0.
+    part: the number of its part of the balance, from 0; 0 where the balance is not split.
+    amount: in base units.
+    """
 
     leaf_index: int
     part: int
@@ -69,30 +88,50 @@ class OwnedLeaf(NamedTuple):
 
 
 def account_digest(account: str) -> bytes:
-    """`T("attest/v1/account", account)` of the normalised account."""
+    """The digest of an account: `T("attest/v1/account", account)` of its NFC; 32 bytes (protocol.md, section 2).
+
+    Raises `MalformedError` for a malformed account.
+    """
     return tagged_hash("attest/v1/account", normalise_account(account).encode())
 
 
 def asset_key(secret: bytes, asset: str) -> bytes:
-    """The key of one asset's salts, from the snapshot's `secret` of 32 random bytes."""
+    """The key of one asset's salts: `HMAC-SHA256(secret, "attest/v1/asset-key" ‖ 0x00 ‖ asset)`; 32 bytes.
+
+    secret: of the snapshot, `SECRET_BYTES` random bytes.
+    """
     return hmac.digest(secret, b"attest/v1/asset-key\x00" + asset.encode(), "sha256")
 
 
 def leaf_salt(key: bytes, digest: bytes, part: int) -> bytes:
-    """What keeps an amount from being guessed: HMAC-SHA256(`key`, account digest ‖ u32(part))."""
+    """The salt of a leaf: `HMAC-SHA256(key, digest ‖ u32(part))`; 32 bytes.
+
+    A leaf's hash includes it, because a neighbour in the tree sees hash and amount, and could else find the account by
+    trying many.
+
+    key: of the asset, as `asset_key` makes it.
+    digest: of the account.
+    part: the number of the leaf's part of the balance.
+    """
     return hmac.digest(key, digest + part.to_bytes(4), "sha256")
 
 
 def leaf(salt: bytes, digest: bytes, amount: int) -> SumNode:
-    """The leaf that commits to `amount` for the account with `digest`."""
+    """The leaf of an account and an amount; its hash is `T("attest/v1/leaf", salt ‖ digest ‖ u128(amount))`.
+
+    salt: as `leaf_salt` makes it.
+    digest: of the account.
+    amount: in base units, 0 <= amount < 2^128.
+    """
     return SumNode(tagged_hash("attest/v1/leaf", salt + digest + amount.to_bytes(16)), amount)
 
 
 def join(left: SumNode, right: SumNode) -> SumNode:
-    """The parent of two nodes.
+    """The parent of two nodes; its hash is `T("attest/v1/node", l.hash ‖ u128(l.sum) ‖ r.hash ‖ u128(r.sum))`.
 
-    It hashes both sums: hashing only their total would let a prover show each customer another split of a
-    total that is too small (Maxwell's flaw, eprint 2018/1139). Raises `VerificationError` beyond 128 bits.
+    Both sums are hashed, because a hash of their total alone would let a prover split a total that is too small in
+    another way for each customer (Maxwell's flaw, eprint 2018/1139). Raises `VerificationError` for a sum of 2^128 or
+    more.
     """
     total = left.sum + right.sum
     if total > MAX_AMOUNT:
@@ -101,5 +140,5 @@ def join(left: SumNode, right: SumNode) -> SumNode:
     return SumNode(tagged_hash("attest/v1/node", message), total)
 
 
-NODE: Final = 48
-HASH: Final = 32
+NODE: Final = 48  # bytes of a stored node: its hash, then its sum as a big-endian u128
+HASH: Final = 32  # bytes of the hash
