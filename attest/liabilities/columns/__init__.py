@@ -1,1 +1,1 @@
-"""Liabilities as columns: millions of leaves hashed at once, and what does not fit in memory."""
+"""Balances, leaves and nodes as numpy arrays: SHA-256 over whole columns, and rows that may exceed memory."""

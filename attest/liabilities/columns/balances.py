@@ -1,4 +1,4 @@
-"""Balances of one asset as columns, from which leaves are made."""
+"""The balances of one asset as columns, from which leaves are made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accounts:
-    """Accounts one after another: NFC UTF-8 `data` (uint8), the i-th from `offsets[i]` to `offsets[i + 1]` (int64)."""
+    """n accounts in NFC UTF-8, one after another; the i-th is `data[offsets[i]:offsets[i + 1]]`.
+
+    data: the bytes of all, uint8 of one dimension.
+    offsets: n + 1 ascending places in `data`, int64.
+    """
 
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
@@ -21,16 +25,19 @@ class Accounts:
         return len(self.offsets) - 1
 
     def text(self, index: int) -> str:
-        """The account at `index`."""
+        """The account at `index`, from 0."""
         return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """Balances of one asset in one batch.
+    """The balances of one asset in one batch.
 
-    `accounts` have what `amounts` says: (n, 16) uint8, big-endian base units, 0 < amount < 2^127.
-    `others` have zero or negative balances: no leaf, yet a second row of one of them is a duplicate too.
+    asset: its name.
+    accounts: the n accounts with a positive balance.
+    amounts: their balances in base units, 0 < amount < 2^127; big-endian, uint8 of shape (n, 16).
+    others: the accounts with a zero or negative balance. They get no leaf and are kept because a second row of one of
+    them is a duplicate too.
     """
 
     asset: str

@@ -1,7 +1,7 @@
-"""SHA-256 (FIPS 180-4) as LLVM vector IR: one 32-bit word of many independent messages per vector register.
+"""SHA-256 (FIPS 180-4) as LLVM vector IR: a vector register holds one 32-bit word of each of many messages.
 
-numba promotes 32-bit arithmetic to 64 bits and does not vectorise the rounds; emitted as IR they become
-AVX-512, AVX2 or NEON by the width of the vectors alone.
+The code is emitted as IR rather than compiled by numba, because numba promotes 32-bit arithmetic to 64 bits and does
+not vectorise the rounds. The width of the vectors alone decides between AVX-512, AVX2 and NEON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import llvmlite.binding as llvm
 
-BLOCK: Final = 64
+BLOCK: Final = 64  # bytes of a message that SHA-256 absorbs at once
 
 _K_HEX: Final = """
     428a2f98 71374491 b5c0fbcf e9b5dba5 3956c25b 59f111f1 923f82a4 ab1c5ed5
@@ -31,7 +31,14 @@ _H0: Final = tuple(int(word, 16) for word in _H0_HEX.split())
 
 
 class _Function:
-    """The text of one LLVM function in the making, with values named in single assignment."""
+    """The text of an LLVM function while it is written. Each value gets a name of its own.
+
+    lanes: the number of messages that are hashed at once.
+    vector: the LLVM type of one word of each.
+    lines: the instructions so far.
+    block: the label of the current basic block.
+    names: how many names were given.
+    """
 
     def __init__(self, signature: str, lanes: int) -> None:
         self.lanes = lanes
@@ -67,7 +74,7 @@ class _Function:
         self.block = f"exit{n}"
 
     def at(self, base: str, index: str | int, size: int = 1) -> str:
-        """Address of element `index` of an array of `size`-byte elements."""
+        """The address of element `index` in an array of elements of `size` bytes."""
         return self.let(f"getelementptr [{size} x i8], ptr {base}, i64 {index}")
 
     def load(self, kind: str, base: str, index: str | int, size: int) -> str:
@@ -86,7 +93,7 @@ class _Function:
         return self.let(f"alloca [{size} x i8], align 64")
 
     def op(self, name: str, *words: str) -> str:
-        """Left fold of a binary operation on vectors."""
+        """The left fold of a binary operation over vectors."""
         x = words[0]
         for y in words[1:]:
             x = self.let(f"{name} {self.vector} {x}, {y}")
@@ -97,17 +104,17 @@ class _Function:
         return self.let(f"call {v} @llvm.fshr.v{self.lanes}i32({v} {x}, {v} {x}, {v} {_splat(n)})")
 
     def swap(self, x: str) -> str:
-        """Reverse the bytes of every word."""
+        """The vector `x` with the bytes of every word reversed."""
         return self.let(f"call {self.vector} @llvm.bswap.v{self.lanes}i32({self.vector} {x})")
 
     def pick(self, width: int, x: str, y: str, places: Sequence[int]) -> str:
-        """Words at the given places of x || y, two vectors of `width` words."""
+        """The words at `places` of x || y, two vectors of `width` words."""
         mask = ", ".join(f"i32 {i}" for i in places)
         kind = f"<{width} x i32>"
         return self.let(f"shufflevector {kind} {x}, {kind} {y}, <{len(places)} x i32> <{mask}>")
 
     def transpose(self, rows: Sequence[str]) -> list[str]:
-        """Transpose each 4 x 4 tile: word 4g + j of vector i becomes word 4g + i of vector j."""
+        """The four vectors with each 4 x 4 tile transposed: word 4g + j of vector i becomes word 4g + i of vector j."""
         a, b, c, d = rows
         tiles, n = range(0, self.lanes, 4), self.lanes
         low, high = ([i + h for t in tiles for i in (t, t + n, t + 1, t + n + 1)] for h in (0, 2))
@@ -126,7 +133,7 @@ def _splat(word: int) -> str:
 
 
 def _compress(lanes: int) -> _Function:
-    """Leave at %to the state at %from after the block of sixteen words at %block."""
+    """The compression function: it leaves at %to the state after the one at %from and the 16 words at %block."""
     fn = _Function("internal void @compress(ptr %from, ptr %block, ptr %to) noinline", lanes)
 
     def sigma(x: str, i: int, j: int, k: int, *, shift: bool = False) -> str:
@@ -155,7 +162,7 @@ def _compress(lanes: int) -> _Function:
 
 
 def _pack(lanes: int) -> _Function:
-    """Read big-endian words of the rows numbered in %rows; word j of all rows goes to %to[j]."""
+    """The gathering of words: word j of each row numbered in %rows, big-endian in memory, goes to the vector %to[j]."""
     signature = "@pack(ptr %to, ptr %from, i64 %stride, i64 %words, ptr %rows)"
     fn = _Function(f"internal void {signature} noinline", lanes)
     numbers = [fn.load("i64", "%rows", r, 8) for r in range(lanes)]
@@ -178,7 +185,7 @@ def _pack(lanes: int) -> _Function:
 
 
 def _unpack(lanes: int) -> _Function:
-    """Write the digests in %state to the rows of %to numbered in %rows."""
+    """The scattering of digests: the one of each lane in %state goes to the row of %to numbered in %rows."""
     signature = "@unpack(ptr %to, i64 %stride, ptr %rows, ptr %state)"
     fn = _Function(f"internal void {signature} noinline", lanes)
     words = [fn.swap(fn.load_vector("%state", i)) for i in range(8)]
@@ -192,10 +199,10 @@ def _unpack(lanes: int) -> _Function:
 
 
 def _hash_columns(lanes: int) -> _Function:
-    """Hash n rows made of `count` columns, each given as (address, row stride, words).
+    """The hash of n rows made of `count` columns, each given as address, row stride in bytes and words per row.
 
-    The digest of row i goes to row places[i] of %out. %message has room for a whole padded message
-    per lane, with the padding already in place.
+    The digest of row i goes to row places[i] of %out. %message has room for a padded message in each lane, and its
+    padding is already written.
     """
     signature = (
         "@hash_columns(i64 %n, ptr %prefix, i64 %prefix_blocks, ptr %columns, i64 %count, "
@@ -214,7 +221,7 @@ def _hash_columns(lanes: int) -> _Function:
         fn.do(f"call void @compress(ptr {initial}, ptr {words}, ptr {initial})")
     final = fn.let("add i64 %n, -1")
     with fn.loop("%n", lanes) as first:
-        # Lanes past the last row repeat it and write its digest again.
+        # Lanes beyond the last row hash that row once more and write its digest again.
         for r in range(lanes):
             row = fn.let(f"add i64 {first}, {r}")
             row = fn.let(f"call i64 @llvm.smin.i64(i64 {row}, i64 {final})")
@@ -237,7 +244,7 @@ def _hash_columns(lanes: int) -> _Function:
 
 
 def _stage(lanes: int) -> _Function:
-    """Pad messages data[bounds[i] : bounds[i + 1]], i over %order, into the zeros at %to."""
+    """The padding of messages: data[bounds[i] : bounds[i + 1]], for i in %order, goes padded into the zeros at %to."""
     signature = "@stage(i64 %n, ptr %data, ptr %bounds, ptr %order, i64 %absorbed, ptr %to)"
     fn = _Function(f"void {signature}", lanes)
     used = fn.alloca(8)
@@ -259,7 +266,13 @@ def _stage(lanes: int) -> _Function:
 
 
 class Kernels(NamedTuple):
-    """Compiled entry points; `engine` owns their machine code."""
+    """The compiled functions.
+
+    lanes: how many messages are hashed at once.
+    hash_columns: the entry point of `_hash_columns`.
+    stage: the entry point of `_stage`.
+    engine: the owner of their machine code, which must be kept as long as they are called.
+    """
 
     lanes: int
     hash_columns: Callable[..., None]
@@ -268,7 +281,12 @@ class Kernels(NamedTuple):
 
 
 def compile_kernels(cpu: str = "", features: str = "", lanes: int = 0) -> Kernels:
-    """Compile for the host, or for an LLVM CPU name, features and lanes (a power of 2 from 4)."""
+    """The kernels for this computer, or for an LLVM `cpu`.
+
+    cpu: the LLVM name of a CPU; empty for this computer's.
+    features: its LLVM features, when `cpu` is given.
+    lanes: a power of 2, at least 4, when `cpu` is given.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     if not cpu:

@@ -1,6 +1,6 @@
-"""From one asset's balances to the leaves of its tree, over whole columns at once (protocol.md, section 2).
+"""The leaves of one asset's tree, made of its balances over whole columns at once (protocol.md, section 2).
 
-Functions of arrays alone: a partition of the ledger in, its leaves out, in any order.
+A part of the ledger is enough to make its leaves, because no leaf depends on another.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from attest.liabilities.tree import PREFIX
 
 Bytes = NDArray[np.uint8]
 
-AMOUNT: Final = 16
-PART: Final = 4
+AMOUNT: Final = 16  # bytes of an amount, big-endian
+PART: Final = 4  # bytes of the number of a part, big-endian
 _ACCOUNT: Final = Midstate.tagged("attest/v1/account")
 _LEAF: Final = Midstate.tagged("attest/v1/leaf")
 
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """Leaves of one asset, in any order.
+    """n leaves of one asset, in any order. All arrays are uint8.
 
-    `hashes` (n, 32) and `amounts` (n, 16) are what the tree is made of; `digests` (n, 32), the account digests,
-    and `parts` (n, 4), big-endian, are what a customer's leaf is found by. All uint8.
+    hashes: of shape (n, 32).
+    amounts: in base units, big-endian, of shape (n, 16).
+    digests: of the accounts, of shape (n, 32).
+    parts: the numbers of the parts of balances, big-endian, of shape (n, 4).
     """
 
     hashes: Bytes
@@ -39,17 +41,26 @@ class Leaves:
 
 
 def leaf_hashes(salts: Bytes, digests: Bytes, amounts: Bytes) -> Bytes:
-    """The hashes of leaves from their salts (n, 32), account digests (n, 32) and amounts (n, 16)."""
+    """The hashes of n leaves, uint8 of shape (n, 32).
+
+    salts: uint8 of shape (n, 32).
+    digests: of the accounts, uint8 of shape (n, 32).
+    amounts: in base units, big-endian, uint8 of shape (n, 16).
+    """
     return hash_columns(_LEAF, [salts, digests, amounts])
 
 
 def account_digests(accounts: Accounts) -> Bytes:
-    """The digests of n accounts: uint8 of shape (n, 32)."""
+    """The digests of n accounts, uint8 of shape (n, 32)."""
     return hash_variable(_ACCOUNT, accounts.data, accounts.offsets)
 
 
 class LeafMaker:
-    """Makes the leaves of one asset, under the key of its salts."""
+    """The maker of one asset's leaves.
+
+    key: of the asset, as `attest.liabilities.tree.asset_key` makes it.
+    splitting: how each balance is split.
+    """
 
     def __init__(self, key: bytes, splitting: Splitting = WHOLE) -> None:
         self._key = key
@@ -57,7 +68,10 @@ class LeafMaker:
         self._splitting = splitting
 
     def leaves(self, balances: Columns) -> Leaves:
-        """The leaves of `balances`: one each, or one per part where it is split."""
+        """The leaves of the positive `balances`, one for each part of each balance.
+
+        Raises `MalformedError` for a balance that would be split into too many parts.
+        """
         digests = account_digests(balances.accounts)
         if self._splitting == WHOLE:
             return self._leaves(digests, np.zeros((len(balances.amounts), PART), np.uint8), balances.amounts)
@@ -76,7 +90,7 @@ class LeafMaker:
         )
 
     def decoys(self, count: int) -> Leaves:
-        """`count` leaves of amount 0 that nobody can tell from a customer's."""
+        """The decoys 0 to `count` - 1: leaves of amount 0 without an account, which hide how many accounts exist."""
         numbers = np.zeros((count, AMOUNT), np.uint8)
         numbers[:, -PREFIX:] = np.arange(count, dtype=">u8").view(np.uint8).reshape(-1, PREFIX)
         tag = np.broadcast_to(np.frombuffer(b"decoy", np.uint8), (count, 5))
@@ -85,7 +99,11 @@ class LeafMaker:
         return self._leaves(digests, np.zeros((count, PART), np.uint8), np.zeros((count, AMOUNT), np.uint8))
 
     def salts(self, digests: Bytes, parts: Bytes) -> Bytes:
-        """The salts of account digests (n, 32) and parts (n, 4): uint8 of shape (n, 32)."""
+        """The salts of n leaves, uint8 of shape (n, 32).
+
+        digests: of the accounts, uint8 of shape (n, 32).
+        parts: the numbers of the parts, big-endian, uint8 of shape (n, 4).
+        """
         return hash_columns(self._outer, [hash_columns(self._inner, [digests, parts])])
 
     def _leaves(self, digests: Bytes, parts: Bytes, amounts: Bytes) -> Leaves:

@@ -1,7 +1,4 @@
-"""The levels of a Merkle-sum tree over arrays of nodes, 48 bytes each: hash, then sum as a big-endian u128.
-
-Functions of arrays alone: a sorted run of leaves in, its subtree out.
-"""
+"""The levels of a Merkle-sum tree as arrays of nodes, 48 bytes each: the hash, then the sum as a big-endian u128."""
 
 from __future__ import annotations
 
@@ -20,13 +17,14 @@ _NODE_HASH: Final = Midstate.tagged("attest/v1/node")
 
 
 def level_above(nodes: Nodes) -> Nodes:
-    """The level above `nodes`, uint8 of shape (n, 48) and contiguous: shape (ceil(n / 2), 48).
+    """The level above `nodes`: uint8 of shape (ceil(n / 2), 48).
 
-    An unpaired last node moves up unchanged. Raises `VerificationError` when a sum leaves 128 bits.
+    nodes: contiguous uint8 of shape (n, 48); an unpaired last node moves up unchanged.
+    Raises `VerificationError` for a sum of 2^128 or more.
     """
     pairs = len(nodes) // 2
     above = np.empty((len(nodes) - pairs, NODE), np.uint8)
-    # Two neighbouring nodes are exactly the message: both hashes and both sums.
+    # The bytes of two neighbouring nodes are exactly the message that is hashed: both hashes and both sums.
     hash_rows(_NODE_HASH, nodes[: 2 * pairs].reshape(pairs, 2 * NODE), above[:pairs, :HASH])
     _add(nodes[0 : 2 * pairs : 2, HASH:], nodes[1 : 2 * pairs : 2, HASH:], above[:pairs, HASH:])
     if len(nodes) % 2:

@@ -1,10 +1,10 @@
-"""SHA-256 (FIPS 180-4) of many independent messages at once, one message per vector lane.
+"""SHA-256 (FIPS 180-4) of many independent messages at once, one in each lane of the vector registers.
 
-Every message starts from a `Midstate`, a constant prefix of whole blocks absorbed once for all: the
-tagged hash SHA256(SHA256(tag) || SHA256(tag) || m), or either half of HMAC-SHA256.
+Every message begins with a `Midstate`, a constant prefix of whole blocks that is absorbed once for all messages: that
+of the tagged hash SHA256(SHA256(tag) || SHA256(tag) || m), or of either half of HMAC-SHA256.
 
-The kernels are LLVM vector IR, compiled for the host CPU on first need and run on every core this
-process may use. Work too small to repay compiling goes through hashlib; the digests are the same.
+The kernels are LLVM vector IR, compiled for this CPU when they are first worth it, and run on every core this process
+may use. Work that is too small to repay compiling goes through hashlib, which gives equal digests.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from attest.liabilities.columns.kernel import BLOCK, Kernels, compile_kernels
 
 Bytes = NDArray[np.uint8]
 
-DIGEST: Final = 32
-_TABLE: Final = 2  # dimensions
+DIGEST: Final = 32  # bytes
+_TABLE: Final = 2  # dimensions of an array of rows
 
 # Compiling takes as long as hashing about this many rows through hashlib.
 _COMPILE_ROWS: Final = 300_000
-# Fewer rows leave lanes idle and do not repay the call: hashlib is faster.
+# For fewer rows hashlib is faster, because they leave lanes idle and do not repay the call.
 _KERNEL_ROWS: Final = 24
 # Rows per kernel call: enough to hide the call, few enough to stay in cache and balance cores.
 _CHUNK: Final = 1 << 14
 _IDENTITY: Final = np.arange(_CHUNK, dtype=np.int64)
-# Longer messages, in bytes, go through hashlib: staging a chunk of them would take too much memory.
+# Longer messages, in bytes, go through hashlib, because staging a chunk of them would take too much memory.
 _LONGEST: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Midstate:
-    """SHA-256 after absorbing `prefix`, whole 64-byte blocks; no prefix is plain SHA-256.
+    """The state of SHA-256 after a constant beginning of each message.
 
-    The prefix stands for the state it leads to, as both hashlib and the kernels can start from it.
-    It is kept out of repr because for HMAC it is as secret as the key. Raises ValueError when it is
-    not a multiple of 64 bytes.
+    prefix: that beginning, a multiple of 64 bytes; an empty one is plain SHA-256. It stands for the state, because both
+    hashlib and the kernels can start from it; `repr` leaves it out, because for HMAC it is as secret as the key.
+    Raises `ValueError` for another length of `prefix`.
     """
 
     prefix: bytes = field(default=b"", repr=False)
@@ -57,17 +57,23 @@ class Midstate:
 
     @property
     def length(self) -> int:
-        """Bytes already absorbed."""
+        """The bytes already absorbed."""
         return len(self.prefix)
 
     @classmethod
     def tagged(cls, tag: str) -> Midstate:
-        """Start of SHA256(SHA256(tag) || SHA256(tag) || m), the tag encoded as UTF-8."""
+        """The state of the tagged hash SHA256(SHA256(tag) || SHA256(tag) || m) before m (BIP-340).
+
+        tag: encoded as UTF-8.
+        """
         return cls(hashlib.sha256(tag.encode()).digest() * 2)
 
     @classmethod
     def hmac(cls, key: bytes) -> tuple[Midstate, Midstate]:
-        """Start of the inner and of the outer hash of HMAC-SHA256 (RFC 2104) under `key`."""
+        """The states of the inner and the outer hash of HMAC-SHA256 (RFC 2104) before the message and the inner digest.
+
+        key: of any length.
+        """
         key = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
         return cls(bytes(b ^ 0x36 for b in key)), cls(bytes(b ^ 0x5C for b in key))
 
@@ -78,19 +84,19 @@ _rows_seen = 0
 
 
 def warm_up() -> None:
-    """Compile the kernels now rather than when enough rows have been hashed to repay it."""
+    """Compile the kernels now, instead of when enough rows were hashed to repay it."""
     _kernels(_COMPILE_ROWS)
 
 
 def _kernels(rows: int) -> Kernels | None:
-    """Return the kernels to hash this many rows with, or None to go through hashlib."""
+    """The kernels for hashing `rows` more rows; None where hashlib is faster."""
     global _compiled, _rows_seen  # noqa: PLW0603 (compiled once for the process)
     if rows < _KERNEL_ROWS or sys.byteorder == "big":
         return None
     if _compiled is None:
         with _lock:
             _rows_seen += rows
-            # Another thread may have compiled while this one waited for the lock.
+            # Another thread may have compiled them while this one waited for the lock.
             if _rows_seen >= _COMPILE_ROWS and _compiled is None:
                 _compiled = compile_kernels()
     return _compiled
@@ -152,12 +158,13 @@ def _by_kernel(
 
 
 def hash_columns(midstate: Midstate, columns: Sequence[Bytes], out: Bytes | None = None) -> Bytes:
-    """Hash n messages, message i being the concatenation of row i of every column.
+    """The digests of n messages, uint8 of shape (n, 32); message i is row i of every column, concatenated.
 
-    Each column is uint8 of shape (n, k), k a multiple of 4 bytes; its rows may lie any stride
-    apart, as in hashes[0::2], but each must be contiguous. Returns the digests, uint8 of shape
-    (n, 32), in `out` if given, whose rows may be strided too. Raises ValueError for any other shape
-    or type, and for an `out` overlapping a column.
+    midstate: absorbed before each message.
+    columns: each uint8 of shape (n, k), k a multiple of 4. Rows must be contiguous, and may lie any stride apart, as in
+    hashes[0::2].
+    out: the array for the digests, with contiguous rows at any stride; None for a new one.
+    Raises `ValueError` for another shape or type, and for an `out` that overlaps a column.
     """
     if not columns:
         raise ValueError("no columns")
@@ -185,10 +192,11 @@ def hash_columns(midstate: Midstate, columns: Sequence[Bytes], out: Bytes | None
 
 
 def hash_rows(midstate: Midstate, rows: Bytes, out: Bytes | None = None) -> Bytes:
-    """Hash every row of a uint8 array of shape (n, width), as `hash_columns` with one column.
+    """The digests of n messages of one length, uint8 of shape (n, 32); message i is row i.
 
-    The width may be any number of bytes; one that is not a multiple of 4 is slower and costs 8
-    bytes of memory per row.
+    midstate, out: as of `hash_columns`.
+    rows: uint8 of shape (n, width). A width that is no multiple of 4 is slower, and takes 8 bytes of memory a row.
+    Raises `ValueError` as `hash_columns` does.
     """
     if rows.dtype != np.uint8 or rows.ndim != _TABLE:
         raise ValueError("rows must be uint8 of shape (n, width)")
@@ -202,11 +210,12 @@ def hash_rows(midstate: Midstate, rows: Bytes, out: Bytes | None = None) -> Byte
 def hash_variable(
     midstate: Midstate, data: Bytes, offsets: NDArray[np.integer[Any]], out: Bytes | None = None
 ) -> Bytes:
-    """Hash n messages of any lengths, message i being data[offsets[i] : offsets[i + 1]].
+    """The digests of n messages of any lengths, uint8 of shape (n, 32); message i is data[offsets[i] : offsets[i + 1]].
 
-    `data` is contiguous uint8 of one dimension and `offsets` n + 1 integers, as in an Arrow binary
-    column. Returns the digests as `hash_columns` does. Raises ValueError for any other shape or
-    type, and for offsets that decrease or leave the data.
+    midstate, out: as of `hash_columns`.
+    data: contiguous uint8 of one dimension.
+    offsets: n + 1 integers, as in an Arrow binary column.
+    Raises `ValueError` for another shape or type, and for offsets that decrease or leave the data.
     """
     if data.dtype != np.uint8 or data.ndim != 1 or not data.flags.c_contiguous:
         raise ValueError("data must be contiguous uint8 of one dimension")
@@ -224,7 +233,7 @@ def hash_variable(
         if kernels is None or lengths.max() > _LONGEST:
             _by_hashlib(midstate, data.data, bounds.tolist(), digests[start:stop])
             return
-        # Messages of as many blocks lie side by side, so that no lane waits for a longer one.
+        # Messages are ordered by their number of blocks, so that no lane waits for a longer message.
         blocks = ((lengths + 8 >> 6) + 1).astype(np.uint8)
         order = np.argsort(blocks, kind="stable")
         many = np.bincount(blocks).tolist()

@@ -1,4 +1,4 @@
-"""Rows sorted by bucket: held in memory up to a budget, beyond it in files without names, which no kill leaves."""
+"""Rows in buckets, in memory up to a budget, beyond it in temporary files that vanish even with a killed process."""
 
 from __future__ import annotations
 
@@ -13,34 +13,42 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.uint8]
 
-BUCKETS: Final = 256
-_SPAN_ROWS: Final = 1 << 16
-_SORTED_ROWS: Final = 1 << 15
-_SPLIT_ROWS: Final = 1 << 19
-_SKEW: Final = 4  # how many times its share a bucket holds before it is split
-_COPY_BYTES: Final = 64 << 20
-_FILES: Final = 16
-_LOOK_ROWS: Final = 1 << 19
+BUCKETS: Final = 256  # one for each value of a byte
+_SPAN_ROWS: Final = 1 << 16  # of buckets that are joined to one part
+_SORTED_ROWS: Final = 1 << 15  # that are put into buckets at once
+_SPLIT_ROWS: Final = 1 << 19  # that a bucket may hold in any case before it is split
+_SKEW: Final = 4  # the multiple of its share that a bucket may hold before it is split
+_COPY_BYTES: Final = 64 << 20  # that are read from a file at once
+_FILES: Final = 16  # each for BUCKETS / _FILES buckets
+_LOOK_ROWS: Final = 1 << 19  # about as many as `look` sees
 
 
 def by_bucket(rows: Rows, at: int = 0) -> tuple[NDArray[np.intp], list[int]]:
-    """The order of rows by their byte `at`, and where in that order each bucket starts, with the end of the last."""
+    """The order of n rows by one byte, and the bounds of the buckets in that order.
+
+    rows: uint8 of shape (n, width).
+    at: the place of the byte in a row.
+    The order has n indices; bucket b is at the places bounds[b] to bounds[b + 1] of it, of 257 bounds.
+    """
     keys = rows[:, at]
     return np.argsort(keys, kind="stable"), [0, *np.cumsum(np.bincount(keys, minlength=BUCKETS)).tolist()]
 
 
 class NamelessFile:
-    """A temporary file that no folder lists: it is gone when it is closed, and when its process is killed."""
+    """A temporary file that no folder lists, so that it vanishes when it is closed or its process is killed."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Lies on the file system of `folder`, or else of TMPDIR. Raises `OSError`."""
+        """Open the file on the file system of `folder`, or where None is given of TMPDIR. Raises `OSError`."""
         self._file: Any = None
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed by `close`)
         self._lock = threading.Lock()
         self._end = 0
 
     def append(self, *pieces: Any) -> tuple[int, int]:
-        """Write buffers one after another; where they begin, and how many bytes they have."""
+        """The place of the first byte and the number of bytes, after the buffers were written one after another.
+
+        Raises `OSError`.
+        """
         start = self._end
         with self._lock:
             self._file.seek(start)
@@ -50,7 +58,7 @@ class NamelessFile:
         return start, self._end - start
 
     def read(self, start: int, size: int) -> Rows:
-        """The `size` bytes from `start`; several threads may read."""
+        """The `size` bytes from the place `start` on, uint8. Several threads may read. Raises `OSError`."""
         data = np.empty(size, np.uint8)
         with self._lock:
             self._file.seek(start)
@@ -62,28 +70,32 @@ class NamelessFile:
         self.close()
 
     def close(self) -> None:
-        """Give its disk space back."""
+        """Close the file, which frees its disk space."""
         if self._file is not None:
             self._file.close()
 
 
 class Part(NamedTuple):
-    """Buckets of a spill that are read at once."""
+    """Buckets of a spill that are small enough to be read and sorted at once.
+
+    spill: the spill that holds them.
+    buckets: the run of their numbers.
+    """
 
     spill: Spill
     buckets: range
 
     def rows(self) -> Rows:
-        """Their rows, in no particular order; they are given out once."""
+        """All rows of the part in no particular order, uint8 of shape (n, width). They can be read once."""
         return self.spill.take(self.buckets)
 
 
 class Spill:
-    """Rows of `width` bytes in buckets by one byte, that of a hash, over which they spread evenly.
+    """Rows of one width in buckets by one of their bytes, a byte of a hash, because hashes spread evenly.
 
-    A bucket that holds far more than its share, because somebody chose what was hashed or repeats one row, is split
-    by the next byte, and so on over the first `key` bytes. Of many rows that are equal in all of those only two
-    are kept: who calls knows that no rows may be.
+    A bucket that holds far more than its share, because somebody chose what was hashed or one row is repeated, is split
+    by the next byte, and so on up to byte `key` - 1. Of rows that are equal in all bytes before `key` only two are kept
+    then, because the users of a spill need no more to see that rows are repeated.
     """
 
     def __init__(
@@ -96,7 +108,15 @@ class Spill:
         at: int = 0,
         look: Callable[[Rows], None] = lambda _: None,
     ) -> None:
-        """`at` is the byte of the buckets; `look` sees rows of the fullest bucket before rows go to files."""
+        """Make an empty spill.
+
+        folder: where the files lie; None for TMPDIR.
+        width: bytes of a row.
+        budget: bytes of rows in memory, beyond which they go to files.
+        key: the number of leading bytes by which a bucket may be split.
+        at: the place of the byte that is the bucket's number.
+        look: gets rows of the fullest bucket each time before rows go to files; what it raises leaves `add`.
+        """
         self._folder = folder
         self._width = width
         self._budget = budget
@@ -114,18 +134,22 @@ class Spill:
         self._lock = threading.Lock()
 
     def add(self, rows: Rows) -> None:
-        """Take rows, uint8 of shape (n, width)."""
+        """Take n rows, uint8 of shape (n, width). Raises `OSError`, and what `look` raises."""
         if len(rows):
             self._fresh.append(rows)
             self._fresh_rows += len(rows)
             self._pending_bytes += rows.nbytes
-            if self._fresh_rows >= _SORTED_ROWS:  # many small pieces would cost more than their rows
+            if self._fresh_rows >= _SORTED_ROWS:  # fewer at once would cost more time a row
                 self._sort()
             if self._pending_bytes > self._budget:
                 self._flush()
 
     def parts(self) -> list[Part]:
-        """All rows in the order of their first bytes, in parts that can be sorted at once and are worth it."""
+        """All rows in parts, which ascend by the bytes that number the buckets.
+
+        Within a part rows are in no particular order. Small neighbouring buckets share a part, because sorting each
+        alone would cost more. Call it once, after the last `add`.
+        """
         self._sort()
         parts: list[Part] = []
         share = max(_SPLIT_ROWS, _SKEW * int(self._counts.sum()) // BUCKETS)
@@ -145,7 +169,7 @@ class Spill:
         return parts
 
     def take(self, buckets: range) -> Rows:
-        """All rows of a run of buckets, in no particular order; they are given out once."""
+        """All rows of a run of buckets in no particular order, uint8 of shape (n, width). They can be read once."""
         found = [piece for bucket in buckets for piece in self._pieces(bucket)]
         self._free(buckets)
         return np.concatenate(found) if found else np.empty((0, self._width), np.uint8)
@@ -169,7 +193,7 @@ class Spill:
                 yield data.reshape(-1, self._width)
 
     def _split(self, bucket: int) -> Spill:
-        """The rows of a bucket, by the next byte."""
+        """A spill with the rows of one bucket, by the next byte."""
         pieces = self._pieces(bucket)
         if self._at + 1 < self._key:
             split = Spill(self._folder, self._width, min(self._budget, _COPY_BYTES), key=self._key, at=self._at + 1)
@@ -185,7 +209,7 @@ class Spill:
         return split
 
     def _free(self, buckets: range) -> None:
-        """Close each file whose buckets were all read."""
+        """Close each file all of whose buckets were read."""
         with self._lock:
             for bucket in buckets:
                 number = bucket * _FILES // BUCKETS
