@@ -1,1 +1,1 @@
-"""The liability snapshot on disk: its format, how it is built, opened and proven from."""
+"""Liability snapshots on disk: their format, how one is built and opened, and the proofs made from it."""

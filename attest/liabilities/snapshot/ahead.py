@@ -1,4 +1,4 @@
-"""Work that goes on in other threads while this one works: the parts of a build that wait for disk or hash."""
+"""Bounded look-ahead: the next few items of a sequence are worked on in threads, and results come in order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_DEPTH = 2
-_ITEMS = 8
+_DEPTH = 2  # threads, and results that are made before they are asked for
+_ITEMS = 8  # items that are taken before they are asked for
 
 
 def results_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work` of each item in order, with the next two under way. Raises what `work` raises."""
+    """The result of `work` for each item, in order, while two threads make the next ones. Raises what `work` raises."""
     with ThreadPoolExecutor(_DEPTH) as pool:
         waiting = iter(items)
         running = [pool.submit(work, item) for item in islice(waiting, _DEPTH + 1)]
@@ -25,9 +25,9 @@ def results_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iter
 
 
 def items_ahead(items: Generator[Item, None, None]) -> Iterator[Item]:
-    """`items`, the next few of which another thread is already taking. Raises what `items` raises.
+    """The items of a generator, in order, while a thread takes the next few. Raises what the generator raises.
 
-    All of the generator runs in that thread, its end too: a database connection belongs to one thread.
+    The whole generator runs in that one thread, its end too, because a database connection belongs to one thread.
     """
     end = object()
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""The whole build: a ledger in, a finished liability snapshot out, or nothing."""
+"""The whole build: a ledger becomes a finished liability snapshot, or an error."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the trees of a snapshot are made of: from equal plans, and an equal ledger, come equal trees.
+    """What determines the trees of a snapshot: equal plans over equal ledgers give equal trees.
 
     source: where the ledger is.
-    decimals: those of each asset, by its name; each asset has a tree.
-    secret: 32 bytes, from which the salts of all leaves follow.
-    splitting: how the balances of an asset are split; the others stay whole.
-    decoys: how many leaves of zero an asset gets; the others get none.
-    sum_rows: whether several rows of one account and asset are added up.
+    decimals: of each asset by its name; every asset has a tree.
+    secret: 32 random bytes, from which the salts of all leaves follow.
+    splitting: how the balances of an asset are split, by asset; of other assets they are not.
+    decoys: the number of leaves of amount 0 that an asset gets, by asset; others get none.
+    sum_rows: whether several rows of one account and asset are added up; else they are an error.
     """
 
     source: Source
@@ -64,11 +64,17 @@ def build_snapshot(
     keep: bool = True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
-    """Build the snapshot of `plan` in `folder`, which exists and is empty; the manifest is written last.
+    """The manifest of the snapshot of `plan`, after its files were written; the manifest's file is written last.
 
-    `totals` is filled with control totals and findings, `budget` bounds each spill in bytes, `progress` hears the
-    number of rows read so far. With `keep` false nothing is written: neither names nor the secret are on the disk, and
-    what is spilled into `folder` has no name there. Raises `MalformedError` for a ledger that is not sound.
+    folder: exists and is empty.
+    plan: what the trees are made of.
+    totals: filled with control totals and findings, also when an error is raised; None where nobody needs them.
+    budget: bytes of rows that each spill holds in memory.
+    keep: whether the snapshot's files are written. Without it nothing stays on the disk: spilled rows lie in files
+    without names, and the secret in none.
+    progress: gets the number of rows read so far.
+    Raises `MalformedError` for a ledger with findings, `UnavailableError` for one that cannot be read,
+    `VerificationError` for a total of 2^128 base units or more, `OSError` when files cannot be written.
     """
     source, decimals, secret = plan.source, plan.decimals, plan.secret
     totals = ControlTotals() if totals is None else totals
@@ -130,13 +136,17 @@ def _refuse_duplicates(
     totals: ControlTotals,
     count: int = 0,
 ) -> NoReturn:
-    """Raises `MalformedError` with the rows that come twice, of which there are at least `count`."""
+    """Raise `MalformedError` with the rows that repeat an account and asset.
+
+    duplicates: the prefixes of their account digests, by asset.
+    count: how many such rows there are at least.
+    """
     with suppress(EnoughError):
         for finding in duplicate_rows(source, decimals, duplicates):
             totals.found(finding)
     totals.finding_count = max(totals.finding_count, count)
     if not totals.findings:
-        # Two accounts whose digests share 64 bits: nobody can make them, and chance nearly never does.
+        # Two accounts share the first 64 bits of their digests and no row is repeated: chance nearly never makes this.
         raise MalformedError("ledger/duplicate-row", "two accounts have nearly the same digest", hint="rename one")
     raise invalid(totals, hint=_DUPLICATES_HINT)
 
@@ -161,7 +171,7 @@ def _totals(asset: str, totals: AssetTotals) -> LedgerTotals:
 
 
 class _Names:
-    """Writes the accounts as they come; who holds several assets comes several times."""
+    """The writer of the accounts in the order of the build; one that holds several assets is written for each."""
 
     def __init__(self, path: Path) -> None:
         self._file = Written(path)
@@ -180,6 +190,6 @@ class _Names:
         self._writer.write_batch(pa.record_batch([column], schema=_NAMES))
 
     def finish(self) -> SnapshotFile:
-        """Have them on the disk; what the manifest says of the file."""
+        """The manifest's entry for the file, once it is on the disk."""
         self._writer.close()
         return self._file.finish()

@@ -1,4 +1,4 @@
-"""Accounts in buckets by their digests, each once: who a proof is made for, shard by shard."""
+"""The accounts of a snapshot in 256 buckets by their digests, each account once, as proofs are made shard by shard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _SCHEMA: Final = pa.schema(
 
 
 class NamesSpill:
-    """Accounts with their digests, in buckets by the digest's first byte; beyond `budget` bytes they go to files."""
+    """Accounts with their digests in buckets by the digest's first byte; they go to files when memory holds too many.
+
+    folder: exists; the files lie in it.
+    budget: bytes in memory, beyond which accounts go to files.
+    """
 
     def __init__(self, folder: Path, budget: int) -> None:
         self._files = [folder / f"names.{bucket:02x}" for bucket in range(BUCKETS)]
@@ -31,7 +35,11 @@ class NamesSpill:
         self._pending_bytes = 0
 
     def add(self, accounts: Any, digests: NDArray[np.uint8]) -> None:
-        """Take an Arrow array of n accounts with their digests, uint8 of shape (n, 32)."""
+        """Take n accounts.
+
+        accounts: an Arrow large_binary array of n accounts in NFC UTF-8.
+        digests: of these accounts, uint8 of shape (n, 32).
+        """
         order, bounds = by_bucket(digests)
         sorted_digests = np.take(digests, order, axis=0)
         column = pa.Array.from_buffers(pa.binary(DIGEST), len(digests), [None, pa.py_buffer(sorted_digests)])
@@ -42,7 +50,11 @@ class NamesSpill:
             self._flush()
 
     def buckets(self) -> Iterator[tuple[NDArray[np.uint8], list[bytes]]]:
-        """Of each bucket the digests in ascending order, uint8 of shape (n, 32), and the accounts, each once."""
+        """For each of the 256 buckets its n account digests, uint8 of shape (n, 32), and its n accounts.
+
+        Both ascend by digest, and each account stands once. Call this once, after the last `add`. Files are removed as
+        they are read.
+        """
         for writer in self._writers:
             writer.close()
         for number, path in enumerate(self._files):
@@ -74,7 +86,7 @@ def _once(table: Any) -> tuple[NDArray[np.uint8], list[bytes]]:
     words = np.ascontiguousarray(digests).view(">u8").astype(np.uint64)
     order = np.lexsort(words.T[::-1])
     words = words[order]
-    # An account that holds several assets came once for each.
+    # An account that holds several assets was added once for each.
     kept = np.ones(len(order), bool)
     kept[1:] = (words[1:] != words[:-1]).any(axis=1)
     order = order[kept]

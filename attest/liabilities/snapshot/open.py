@@ -1,14 +1,14 @@
-"""The liability snapshot on disk: every asset's tree, opened by memory map, from which any proof is made at once.
+"""An opened liability snapshot: the tree of every asset, mapped from files, and inclusion proofs from it.
 
-A folder, for the exchange alone:
+A snapshot is a folder for the exchange alone:
 
-- `manifest.json`: what was built from what, and the SHA-256 of every other file; written last.
+- `manifest.json`: what was built from what, and the SHA-256 of the other files but for the secret; written last.
 - `secret`: 32 bytes in hex, from which every salt follows.
-- `<ASSET>.leaves`: the leaves in the tree's order, 48 bytes each: hash, then amount as a big-endian u128.
-- `<ASSET>.nodes`: the nodes of level 8 and above in the same form, level after level; the levels below are made again
-  from the 256 leaves of a block.
-- `<ASSET>.accounts`: 16 bytes a leaf in ascending order: the first 8 bytes of the account digest, part, leaf index.
-- `names.arrow`: the accounts in the ledger's order, an Arrow IPC file; once for each asset that one holds.
+- `<ASSET>.leaves`: the leaves in the order of the tree, 48 bytes each: the hash, then the amount as a big-endian u128.
+- `<ASSET>.nodes`: the nodes of level 8 and above in the form of the leaves, level after level, from below. Lower levels
+  are not stored, because they follow from the 256 leaves of a block.
+- `<ASSET>.accounts`: 16 bytes a leaf, ascending: the first 8 bytes of the account digest, the part, the leaf's index.
+- `names.arrow`: the accounts with a positive balance, an Arrow IPC file; an account once for each asset that it holds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,12 @@ from attest.merkle import audit_path, fold, levels
 
 
 class AssetTree:
-    """One asset's tree, read from its files as needed."""
+    """The tree of one asset, read from its mapped files as needed.
+
+    asset: its name.
+    stated: the tree as the manifest gives it.
+    key: the key of its salts, 32 bytes.
+    """
 
     def __init__(self, folder: Path, stated: StatedTree, secret: bytes, stack: ExitStack) -> None:
         self.asset = stated.asset
@@ -62,9 +67,10 @@ class AssetTree:
         self._accounts = _map(folder / f"{stated.asset}.accounts", stated.size * ENTRY, stack)
 
     def owned(self, account: str) -> list[OwnedLeaf]:
-        """The leaves of `account` in the order of their parts; none when nothing is owed.
+        """The leaves of `account` in the order of their parts; empty when the account is owed nothing.
 
-        Raises `VerificationError` when a leaf is not the account's: no two accounts of a tree share a prefix.
+        Raises `MalformedError` for a malformed account; `VerificationError` when a leaf is not the account's, because
+        no two accounts of a tree share the 8 bytes by which they are looked up.
         """
         digest = account_digest(account)
         prefix = digest[:PREFIX]
@@ -81,7 +87,10 @@ class AssetTree:
         return owned
 
     def audit_path(self, index: int) -> list[SumNode]:
-        """The siblings of leaf `index`, from the leaf up. Raises `VerificationError` when the files are not sound."""
+        """The siblings of the leaf at `index`, from the leaf up.
+
+        Raises `VerificationError` when leaf and siblings do not lead to the root and total in the manifest.
+        """
         block = index >> STORED_LEVEL
         first = block << STORED_LEVEL
         leaves = [self._leaf(i) for i in range(first, min(first + (1 << STORED_LEVEL), self.stated.size))]
@@ -106,7 +115,10 @@ class AssetTree:
         return self._accounts[position * ENTRY : position * ENTRY + PREFIX]
 
     def _first_entry(self, prefix: bytes) -> int:
-        """The first entry that is not before `prefix`, looked for where digests, being uniform, put it."""
+        """The position of the first entry that is not before `prefix`.
+
+        The search begins at the position where a uniform distribution has it, because digests are uniform.
+        """
         size = self.stated.size
         guess = int.from_bytes(prefix) * size >> (8 * PREFIX)
         step = isqrt(size) + 1
@@ -125,10 +137,20 @@ class AssetTree:
 
 
 class Snapshot:
-    """An opened snapshot. Use it as a context manager."""
+    """An opened snapshot, a context manager that closes its files at the end.
+
+    folder: where it lies.
+    manifest: what it holds.
+    secret: 32 bytes, from which every salt follows.
+    trees: one for each asset, by its name.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Raises `UnavailableError` or `MalformedError` when `folder` is not a whole snapshot."""
+        """Open the snapshot in `folder`.
+
+        Raises `UnavailableError` when a file cannot be read, `MalformedError` when manifest or secret are malformed or
+        a file of a tree has another size than the manifest leads to. Contents are not hashed; `check_files` does that.
+        """
         self.folder = folder
         data = read_bounded(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
         self.manifest = Manifest.from_canonical(data, what=str(folder / MANIFEST_FILE), max_bytes=MAX_MANIFEST_BYTES)
@@ -149,12 +171,15 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        """Close its files; nothing can be read from it after that."""
+        """Close the files; nothing can be read from the snapshot afterwards."""
         self._stack.close()
 
 
 def check_files(snapshot: Snapshot) -> None:
-    """Compare every file of the snapshot with its digest in the manifest. Raises `VerificationError`."""
+    """Compare each file that the manifest lists with its SHA-256.
+
+    Raises `VerificationError` for another digest, `UnavailableError` for a file that cannot be read.
+    """
     for stated in snapshot.manifest.files:
         try:
             with (snapshot.folder / stated.name).open("rb") as file:
@@ -166,7 +191,10 @@ def check_files(snapshot: Snapshot) -> None:
 
 
 def read_secret(path: Path) -> bytes:
-    """The snapshot's secret, in its file. Raises `UnavailableError` or `MalformedError`."""
+    """The secret in the file at `path`: 32 bytes.
+
+    Raises `UnavailableError` when the file cannot be read, `MalformedError` when it is not that many bytes of hex.
+    """
     text = read_bounded(path, 1024).decode("ascii", "replace").strip()
     try:
         secret = bytes.fromhex(text)

@@ -1,7 +1,7 @@
-"""The inclusion proofs of everyone: one JSON line a customer, in 256 compressed shards by the account digest.
+"""The inclusion proofs of all accounts: one JSON line an account, in 256 compressed shards by the account digest.
 
-The levels below those that a snapshot stores are made once into a file of their own; then every shard is a gather
-over arrays. A shard appears whole under its name or not at all, so an interrupted run goes on where it stopped.
+The levels that a snapshot does not store are made once, in a temporary file; each shard is then gathered from arrays.
+A shard gets its name when it is complete, so that an interrupted run can be continued.
 """
 
 from __future__ import annotations
@@ -31,24 +31,26 @@ from attest.liabilities.snapshot.names import NamesSpill
 from attest.liabilities.snapshot.open import AssetTree, Snapshot
 from attest.liabilities.tree import NODE, PREFIX
 
-_ROWS: Final = 1 << 18
-_BUDGET: Final = 1 << 30
-_GROUP: Final = 1 << 14
+_ROWS: Final = 1 << 18  # nodes whose level above is made at once
+_BUDGET: Final = 1 << 30  # bytes of accounts in memory
+_GROUP: Final = 1 << 14  # accounts whose proofs are made at once
 
 
 def shard_name(shard: int) -> str:
-    """The file of the accounts whose digest starts with the byte `shard`."""
+    """The name of the file with the proofs of accounts whose digest begins with the byte `shard`."""
     return f"proofs-{shard:02x}.jsonl.zst"
 
 
 def prove_all(
     snapshot: Snapshot, statement: bytes, folder: Path, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Write the proof of every account of `snapshot` in the statement with this digest; how many were written.
+    """The number of proofs written: one for every account of `snapshot` in a shard that `folder` does not have yet.
 
-    `folder` is made when it is not there; shards that are in it already are kept. `progress` hears the number
-    of proofs written so far. Raises `VerificationError` when an account's leaf is not where the index says,
-    `UnavailableError`, also while another process is writing there.
+    statement: the SHA-256 of the statement's bytes, 32 bytes.
+    folder: made when it is absent; shards of this statement in it are kept.
+    progress: gets the number of proofs written so far.
+    Raises `VerificationError` when the snapshot's files do not fit together; `UnavailableError` when `folder` cannot be
+    written, holds other files, or another process writes to it.
     """
     try:
         make_folders(folder, 0o700)
@@ -68,7 +70,7 @@ def _write_missing(snapshot: Snapshot, statement: bytes, folder: Path, progress:
     written = 0
     try:
         work.mkdir()
-        trees = [_Columns(snapshot.folder, tree, work) for tree in snapshot.trees.values() if tree.stated.size]
+        trees = [_TreeArrays(snapshot.folder, tree, work) for tree in snapshot.trees.values() if tree.stated.size]
         names = _names(snapshot, work)
         for shard, (digests, accounts) in enumerate(names.buckets()):
             if shard in missing:
@@ -83,11 +85,11 @@ def _write_missing(snapshot: Snapshot, statement: bytes, folder: Path, progress:
 
 
 def _claim(folder: Path, statement: bytes) -> None:
-    """Mark `folder` as that of one statement, so that proofs of two never lie side by side."""
+    """Mark `folder` with the statement, so that it never holds proofs of two statements."""
     mark = folder / "statement"
     line = statement.hex().encode() + b"\n"
     try:
-        # What a killed process left of the mark, or of shards, is no file of anybody else's.
+        # The unfinished mark and shards of a killed process do not count as other files.
         if not mark.exists() and not {path.name for path in folder.iterdir()} - {unfinished_name(mark).name, PARTIAL}:
             write_file(mark, line, mode=SECRET_MODE)
         found = mark.read_bytes() if mark.exists() else b""
@@ -115,8 +117,16 @@ def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
     return names
 
 
-class _Columns:
-    """One asset's tree as arrays: the leaves, every level above them, the account index, and the salts' key."""
+class _TreeArrays:
+    """The tree of one asset as arrays.
+
+    asset: its name.
+    maker: makes its salts.
+    size: the number of leaves.
+    levels: the leaves and every level above, uint8 of shape (nodes, 48).
+    entries: the account index, uint8 of shape (leaves, 16).
+    bounds: 257 positions in `entries`; those whose digest begins with byte b are bounds[b] to bounds[b + 1].
+    """
 
     def __init__(self, folder: Path, tree: AssetTree, work: Path) -> None:
         self.asset = tree.asset
@@ -134,7 +144,7 @@ class _Columns:
 
 
 def _levels(leaves: NDArray[np.uint8], path: Path) -> list[NDArray[np.uint8]]:
-    """Every level above the leaves, in a file that is mapped."""
+    """Every level above the leaves, uint8 of shape (nodes, 48) each, mapped from a file that is written at `path`."""
     sizes = level_sizes(len(leaves))[1:]
     if not sizes:
         return []
@@ -150,8 +160,10 @@ def _levels(leaves: NDArray[np.uint8], path: Path) -> list[NDArray[np.uint8]]:
     return levels
 
 
-def _lines(digests: NDArray[np.uint8], accounts: list[bytes], trees: list[_Columns], statement: bytes) -> Iterator[str]:
-    """The proofs of one shard's accounts, in the order of their digests."""
+def _lines(
+    digests: NDArray[np.uint8], accounts: list[bytes], trees: list[_TreeArrays], statement: bytes
+) -> Iterator[str]:
+    """The proofs of one shard's accounts as JSON lines, in the order of their digests."""
     tail = f'],"statement":"{statement.hex()}"}}'
     for first in range(0, len(accounts), _GROUP):
         group = accounts[first : first + _GROUP]
@@ -164,8 +176,8 @@ def _lines(digests: NDArray[np.uint8], accounts: list[bytes], trees: list[_Colum
             yield f'{{"account":{name},"format":"attest/inclusion-proof/v1","holdings":[{",".join(held)}{tail}'
 
 
-def _asset_leaves(digests: NDArray[np.uint8], tree: _Columns) -> Iterator[tuple[int, list[str]]]:
-    """For each account that holds the asset its row among `digests`, and its leaves as JSON."""
+def _asset_leaves(digests: NDArray[np.uint8], tree: _TreeArrays) -> Iterator[tuple[int, list[str]]]:
+    """For each account that has leaves in the tree, its row among `digests` and its leaves as JSON."""
     if not len(digests):
         return
     shard = int(digests[0, 0])
@@ -197,8 +209,8 @@ def _asset_leaves(digests: NDArray[np.uint8], tree: _Columns) -> Iterator[tuple[
             found = []
 
 
-def _paths(indices: NDArray[np.int64], tree: _Columns) -> list[str]:
-    """The audit paths as JSON, without their brackets."""
+def _paths(indices: NDArray[np.int64], tree: _TreeArrays) -> list[str]:
+    """The audit paths of the leaves at `indices` as JSON, without brackets."""
     steps: list[list[str]] = []
     absent = np.zeros((len(tree.levels), len(indices)), bool)
     for level, nodes in enumerate(tree.levels[:-1]):
@@ -209,14 +221,14 @@ def _paths(indices: NDArray[np.int64], tree: _Columns) -> list[str]:
         sums = _decimal(taken[:, DIGEST:])
         steps.append([f'["{text[64 * i : 64 * i + 64]}","{amount}"]' for i, amount in enumerate(sums)])
     paths = [",".join(path) for path in zip(*steps, strict=True)] if steps else [""] * len(indices)
-    # Where a level's last node has no sibling, the path has no step.
+    # A last node without a sibling moves up unchanged, so the path has no step on that level.
     for row in np.flatnonzero(absent.any(axis=0)).tolist():
         paths[row] = ",".join(step[row] for level, step in enumerate(steps) if not absent[level, row])
     return paths
 
 
 def _decimal(amounts: NDArray[np.uint8]) -> list[int]:
-    """Amounts, uint8 of shape (n, 16), as integers."""
+    """The amounts in big-endian uint8 of shape (n, 16), as integers."""
     words = np.ascontiguousarray(amounts).view(">u8").astype(np.uint64)
     low: list[int] = words[:, 1].tolist()
     if not words[:, 0].any():

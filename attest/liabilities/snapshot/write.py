@@ -1,10 +1,10 @@
 """The files of one asset's tree, written in memory that does not grow with the ledger.
 
-Leaves are spilled into buckets by the first byte of their hash, sorted bucket by bucket, and written in the
-tree's order; the levels above are made chunk by chunk on the way. Beside the hash kernels' buffers, memory
-holds the two spills up to `budget` bytes each, a few batches, and a few buckets of 1/256 of the leaves.
+Leaves are spilled into buckets by the first byte of their hash, sorted bucket by bucket, and written in the order of
+the tree; meanwhile the levels above are made chunk by chunk. Besides the buffers of the hash kernels, memory holds two
+spills of up to `budget` bytes each, a few batches, and a few buckets of 1/256 of the leaves.
 
-A verification needs the tree alone: then nothing is written but what is spilled, into files without names.
+A verification needs the tree alone; then only the spills are written, to files without names.
 """
 
 from __future__ import annotations
@@ -31,23 +31,28 @@ from attest.liabilities.snapshot.format import ENTRY, STORED_LEVEL, SnapshotFile
 from attest.liabilities.splitting import WHOLE, Splitting
 from attest.liabilities.tree import EMPTY_ROOT, NODE, PREFIX, asset_key
 
-DEFAULT_BUDGET: Final = 2 << 30
-MAX_LEAVES: Final = 2**32
-_CHUNK_LEVEL: Final = 18
-_CHUNK: Final = 1 << _CHUNK_LEVEL
-_LARGE: Final = 1 << 15
+DEFAULT_BUDGET: Final = 2 << 30  # bytes of rows that a spill holds in memory
+MAX_LEAVES: Final = 2**32  # of one tree, exclusive, because an index has 4 bytes
+_CHUNK_LEVEL: Final = 18  # the level of the root of a chunk
+_CHUNK: Final = 1 << _CHUNK_LEVEL  # leaves whose levels are made at once
+_LARGE: Final = 1 << 15  # balances of a batch
 _WRITES_AHEAD: Final = 4
-_ROW: Final = NODE + PREFIX + PART
+_ROW: Final = NODE + PREFIX + PART  # bytes of a spilled leaf
 _NO_LEAF: Final = 0xFF  # each byte of the part and index of an account without a leaf
 _NO_PART: Final = 0xFFFFFFFF
-_MANY: Final = 1 << 10
+_MANY: Final = 1 << 10  # rows of one account that end the build at once
 
 
 @dataclass(slots=True)
 class BuiltTree:
-    """What came out for one asset, and the prefixes of account digests that come twice: then it is not a tree to use.
+    """The tree that was built for one asset. It must not be used when it has `duplicates`.
 
-    Two equal leaves have one account digest, so they are among those. A prefix stands there once for each repetition.
+    asset: its name.
+    size: the number of leaves.
+    root: the hash of the root, 32 bytes.
+    total: the sum of all leaves, in base units.
+    duplicates: the first 8 bytes of the digests of accounts with several rows, as numbers, one for each row beyond the
+    first that the spills kept. Equal leaves are among them, because their account digests are equal.
     """
 
     asset: str
@@ -57,14 +62,14 @@ class BuiltTree:
     duplicates: list[NDArray[np.uint64]] = field(default_factory=list)
 
     def repeated(self) -> NDArray[np.uint64]:
-        """The prefixes of the accounts that come twice, as numbers, each once and ascending."""
+        """The numbers in `duplicates`, ascending and each once."""
         return np.unique(np.concatenate(self.duplicates)) if self.duplicates else np.empty(0, np.uint64)
 
 
 class Written:
-    """A file of the snapshot, written and hashed in a thread of its own."""
+    """A file of the snapshot, written and hashed by a thread of its own."""
 
-    closed = False  # pyarrow asks every file
+    closed = False  # pyarrow reads this attribute of every file
 
     def __init__(self, path: Path) -> None:
         self._file = create(path, mode=SECRET_MODE)
@@ -82,7 +87,10 @@ class Written:
         self._file.close()
 
     def write(self, data: NDArray[np.uint8] | bytes) -> None:
-        """Append contiguous `data`, which nobody may change. Raises the `OSError` of this or an earlier write."""
+        """Append contiguous `data`, which must not change until `finish`.
+
+        Raises the `OSError` of this or an earlier write.
+        """
         view = memoryview(data).cast("B") if len(data) else memoryview(b"")  # type: ignore[arg-type]
         self._running.append(self._thread.submit(self._append, view))
         if len(self._running) > _WRITES_AHEAD:
@@ -94,7 +102,7 @@ class Written:
         self._bytes += view.nbytes
 
     def finish(self) -> SnapshotFile:
-        """Have it on the disk; what the manifest says of it."""
+        """The manifest's entry for the file, once it is on the disk. Raises the `OSError` of an earlier write."""
         while self._running:
             self._running.popleft().result()
         sync(self._file)
@@ -102,7 +110,7 @@ class Written:
 
 
 class Unwritten:
-    """Stands for a file of the snapshot where only the tree is wanted: what is written goes nowhere."""
+    """The stand-in for a file of the snapshot where only the tree is wanted: it writes nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -111,16 +119,16 @@ class Unwritten:
         pass
 
     def write(self, data: NDArray[np.uint8] | bytes) -> None:
-        """Do nothing with `data`."""
+        """Discard `data`."""
 
     def finish(self) -> None:
-        """Nothing stands in the manifest for it."""
+        """None: the manifest has no entry for it."""
 
 
 class RepeatedError(Exception):
-    """One asset has so many rows of one account that reading on would only fill the disk.
+    """So many rows of one account and asset that reading on would only fill the disk.
 
-    `prefixes` are those of the account digests that come twice, as numbers.
+    prefixes: the first 8 bytes of the digests of those accounts, as ascending numbers.
     """
 
     def __init__(self, prefixes: NDArray[np.uint64]) -> None:
@@ -129,10 +137,7 @@ class RepeatedError(Exception):
 
 
 class AssetBuilder:
-    """Takes the balances of one asset in any order, then writes its files, or with `keep` false makes its tree alone.
-
-    What does not fit in memory lies in files without names, on the file system of `folder`, or else of TMPDIR.
-    """
+    """The builder of one asset's tree from its balances in any order."""
 
     def __init__(
         self,
@@ -144,6 +149,15 @@ class AssetBuilder:
         budget: int = DEFAULT_BUDGET,
         keep: bool = True,
     ) -> None:
+        """Make an empty tree.
+
+        asset: its name.
+        secret: of the snapshot, 32 bytes.
+        folder: where the files and spills are written; None for spills in TMPDIR and no files.
+        splitting: how each balance is split.
+        budget: bytes of rows that each of two spills holds in memory.
+        keep: whether files are written; without it, only the tree is made.
+        """
         self._asset = asset
         self._maker = LeafMaker(asset_key(secret, asset), splitting)
         self._folder = folder
@@ -153,9 +167,13 @@ class AssetBuilder:
         self._size = 0
 
     def add(self, balances: Columns) -> None:
-        """Take the leaves of `balances`, and note who else stands in the ledger."""
+        """Take the leaves of `balances`, and note accounts without a leaf, because a second row of one is a duplicate.
+
+        Raises `MalformedError` for `MAX_LEAVES` leaves and for a balance of too many parts, `RepeatedError` when one
+        account has very many rows, `OSError` when the disk is full.
+        """
         if len(balances.amounts) >= _LARGE:
-            warm_up()  # more rows will come, and hashlib would take long over these
+            warm_up()  # a large batch alone repays compiling, and more rows may follow
         self._add(self._maker.leaves(balances))
         if len(balances.others):
             rows = np.full((len(balances.others), ENTRY), _NO_LEAF, np.uint8)
@@ -163,11 +181,18 @@ class AssetBuilder:
             self._entries.add(rows)
 
     def add_decoys(self, count: int) -> None:
-        """Take `count` decoys."""
+        """Take `count` decoys. Call this once, because decoys are numbered from 0.
+
+        Raises `MalformedError` for `MAX_LEAVES` leaves.
+        """
         self._add(self._maker.decoys(count))
 
     def finish(self) -> tuple[BuiltTree, list[SnapshotFile]]:
-        """Write the leaves, the nodes and the account index, each synced; without `keep` there are no files."""
+        """The tree, and the manifest's entries for the files of leaves, nodes and account index.
+
+        Without `keep` there are no files. Raises `OSError` when files cannot be written, `VerificationError` for a
+        total of 2^128 base units or more.
+        """
         tree = _Levels()
         written = 0
         with self._file("leaves") as leaves, self._file("nodes") as upper, self._file("accounts") as accounts:
@@ -206,7 +231,7 @@ def _sorted_leaves(part: Part) -> tuple[Nodes, NDArray[np.uint8]]:
 
 
 def _require_distinct(rows: NDArray[np.uint8]) -> None:
-    """Raises `RepeatedError` when one account has many of these `rows`, which its first few millions show."""
+    """Raise `RepeatedError` when one account has many of these spilled `rows`."""
     firsts = rows[(rows[:, NODE + PREFIX : NODE + PREFIX + PART] == 0).all(axis=1), NODE : NODE + PREFIX]
     keys, counts = np.unique(np.ascontiguousarray(firsts).view(">u8"), return_counts=True)
     if (counts > _MANY).any():
@@ -224,7 +249,10 @@ def _order(rows: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
 
 
 def _sorted_entries(part: Part) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """Entries by prefix, then part; and the prefixes of accounts that come twice, counting those without a leaf."""
+    """The entries of a part by prefix and number of part, and the prefixes of accounts that have several rows.
+
+    Accounts without a leaf count among the second and are left out of the first.
+    """
     rows = part.rows()
     rows = np.take(rows, _order(rows, ENTRY), axis=0)
     parts = np.ascontiguousarray(rows[:, PREFIX : PREFIX + PART]).view(">u4")[:, 0]
@@ -235,7 +263,7 @@ def _sorted_entries(part: Part) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
 
 
 class _Levels:
-    """Makes the levels above a run of sorted leaves, whole chunks at a time, and keeps those from level 8 on."""
+    """The levels above a run of sorted leaves, made in whole chunks; those from `STORED_LEVEL` on are kept."""
 
     def __init__(self) -> None:
         self._pending: list[Nodes] = []
@@ -264,7 +292,7 @@ class _Levels:
         self._kept[level - STORED_LEVEL].append(nodes)
 
     def finish(self, out: Written | Unwritten) -> tuple[bytes, int]:
-        """Write the kept levels, bottom up; the root's hash and sum."""
+        """The hash and sum of the root, after the kept levels were written to `out`, from below."""
         rest = np.concatenate(self._pending) if self._pending else np.empty((0, NODE), np.uint8)
         if not self._kept:
             level, nodes = 0, rest
