@@ -1,1 +1,1 @@
-"""The exchange's ledger: where it lies, how each kind of it is read, and the check of every row."""
+"""The exchange's ledger: its files and databases, a reader for each form, and the check of every row."""

@@ -1,4 +1,4 @@
-"""The check of a ledger's rows in bulk, over whole columns; what it cannot decide is decided row by row."""
+"""The check of a ledger's rows in bulk, over whole columns; a batch that it cannot decide is checked row by row."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ from attest.liabilities.ledger.rows import binary, byte_columns, is_text, one_by
 from attest.liabilities.ledger.types import AssetTotals, Balances, Batch
 from attest.liabilities.tree import PREFIX
 
-_ARROW_DIGITS: Final = 38
-_SMALL: Final = 1 << 12
-_PIECES: Final = 256
+_ARROW_DIGITS: Final = 38  # of Arrow's decimal128
+_SMALL: Final = 1 << 12  # rows, below which balances of an asset are joined
+_PIECES: Final = 256  # that are joined at most
 _HALF: Final = 2**32 - 1
 _MINUS, _DOT, _SLASH, _ZERO, _NINE = b"-./09"
 _EXPONENT, _LOWER = ord("e"), 0x20
 
 
 class _IrregularError(Exception):
-    """The batch holds something that only the row by row check decides."""
+    """The batch has something that only the check row by row can decide."""
 
 
 def check(batch: Batch, decimals: Mapping[str, int], found: Callable[[str], None]) -> list[Balances]:
-    """The rows of `batch` by asset, in base units; what is wrong with the others goes to `found`."""
+    """The sound rows of a batch by asset, with balances in base units.
+
+    decimals: of each asset by its name.
+    found: gets a finding, a sentence, for each other row.
+    Raises `UnavailableError` as `rows.one_by_one` does.
+    """
     try:
         return _in_bulk(batch, decimals)
     except (_IrregularError, pa.ArrowInvalid):
@@ -59,7 +64,11 @@ def _in_bulk(batch: Batch, decimals: Mapping[str, int]) -> list[Balances]:
 
 
 def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """The indices of the rows whose account digests may begin with one of `prefixes`, which ascend."""
+    """The indices of the rows whose account digest may begin with one of `prefixes`, ascending; int64 of one dimension.
+
+    prefixes: the first 8 bytes of account digests as ascending numbers.
+    All rows are returned for a batch that can only be decided row by row.
+    """
     everyone = np.arange(len(batch.account))
     if batch.account.null_count or not len(batch.account):
         return everyone
@@ -73,13 +82,20 @@ def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.in
 
 
 def grouped(codes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], list[slice]]:
-    """The order that brings equal `codes` together, and where each of 0 … `count` - 1 then stands."""
+    """The order that brings equal codes together, and for each code its place in that order.
+
+    codes: n integers from 0 to `count` - 1.
+    The order is int64 of shape (n,); there are `count` slices.
+    """
     ends = np.cumsum(np.bincount(codes, minlength=count)).tolist()
     return np.argsort(codes, kind="stable"), [slice(start, end) for start, end in pairwise([0, *ends])]
 
 
 def together(parts: Iterable[Balances]) -> Iterator[Balances]:
-    """`parts`, small ones of an asset joined: of a hundred thousand files with a row each, each would cost a batch."""
+    """The balances of `parts`, with small ones of an asset joined.
+
+    Each would else be a batch of its own, which is slow for a ledger of a hundred thousand files of one row.
+    """
     waiting: dict[str, list[Balances]] = {}
     for part in parts:
         held = waiting.setdefault(part.asset, [])
@@ -102,7 +118,10 @@ def _joined(parts: list[Balances]) -> Balances:
 
 
 def columns(balances: Balances, totals: AssetTotals) -> Columns:
-    """The positive balances as a tree takes them; all are added to `totals`."""
+    """The balances of a batch as columns for a tree: the positive ones with amounts, the accounts of the others.
+
+    totals: of the asset; all balances are added to them, but not `rows`.
+    """
     high, low = balances.high, balances.low
     positive = (high > 0) | ((high == 0) & (low > 0))
     count = int(np.count_nonzero(positive))
@@ -130,13 +149,13 @@ def columns(balances: Balances, totals: AssetTotals) -> Columns:
 
 
 def _sum(high: npt.NDArray[np.int64], low: npt.NDArray[np.uint64]) -> int:
-    """The exact sum, in halves of words that cannot overflow."""
+    """The exact sum of the numbers `high` * 2^64 + `low`, over halves of words, whose sums cannot overflow."""
     halves = (high >> 32, high & _HALF, low >> np.uint64(32), low & np.uint64(_HALF))
     return sum(int(half.sum()) << shift for half, shift in zip(halves, (96, 64, 32, 0), strict=True))
 
 
 def _checked_assets(array: Any, decimals: Mapping[str, int]) -> tuple[list[str], npt.NDArray[np.uint16]]:
-    """The assets that occur, and for each row which of them it has."""
+    """The assets that occur in a column, and for each row the index of its asset among them."""
     coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
     codes = coded.indices.to_numpy()
     names = binary(coded.dictionary).to_pylist()
@@ -153,7 +172,7 @@ def _checked_assets(array: Any, decimals: Mapping[str, int]) -> tuple[list[str],
 
 
 def _checked_accounts(array: Any) -> Any:
-    """The accounts in NFC: ASCII is NFC as it stands, other text goes through Python."""
+    """The accounts in NFC. ASCII is NFC already; other text goes through Python."""
     data, offsets = byte_columns(array)
     lengths = np.diff(offsets)
     if lengths.min() < 1:
@@ -174,7 +193,7 @@ def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np
     suspects = rows[np.diff(rows, prepend=-1) > 0]
     if np.delete(np.diff(offsets), suspects).max(initial=0) > MAX_ACCOUNT_BYTES:
         raise _IrregularError
-    # A line feed composes with nothing, and no account has one: all can be normalised at once.
+    # All can be normalised at once, because a line feed composes with nothing and no account has one.
     before = b"\n".join(array.take(suspects).to_pylist())
     try:
         text = unicodedata.normalize("NFC", f"\n{before.decode()}\n")
@@ -194,14 +213,14 @@ def _normalised(array: Any, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np
 
 
 def _limbs(array: Any, decimals: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """Balances in base units of 10^-`decimals`, exactly, as high and low 64 bits."""
+    """The balances in base units of 10^-`decimals`, exact, as their high and low 64 bits."""
     kind = array.type
     if is_text(kind):
         array = _checked_digits(_in_full(binary(array), decimals), decimals).cast(pa.string())
     else:
         if kind.bit_width < 128:  # noqa: PLR2004
             array = array.cast(pa.decimal128(_ARROW_DIGITS, kind.scale if pa.types.is_decimal(kind) else 0))
-        # Arrow's casts to a larger scale wrap around silently, so what does not fit must not reach them.
+        # Balances that do not fit must not reach Arrow's casts to a larger scale, because these wrap around silently.
         extremes = pc.min_max(array)
         largest = max(abs(extremes["min"].as_py()), abs(extremes["max"].as_py()))
         if largest >= 10 ** (_ARROW_DIGITS - decimals):
@@ -212,7 +231,7 @@ def _limbs(array: Any, decimals: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
 
 
 def _in_full(array: Any, decimals: int) -> Any:
-    """Text without exponents: a ledger of zeros like `0E-18` has few different ones, each of which is read once."""
+    """The texts with exponents written out; each distinct one is read once, because many are zeros like `0E-18`."""
     data, offsets = byte_columns(array)
     if data.max(initial=0) <= _NINE:
         return array
@@ -229,7 +248,10 @@ def _in_full(array: Any, decimals: int) -> Any:
 
 
 def _checked_digits(array: Any, decimals: int) -> Any:
-    r"""Text that matches `-?[0-9]+(\.[0-9]+)?` and fits; Arrow's own parser takes `+5`, `.5`, `5.` and `1e3` too."""
+    r"""The texts, which all match `-?[0-9]+(\.[0-9]+)?` and fit in 38 digits.
+
+    Arrow's own parser is not enough, because it accepts `+5`, `.5`, `5.` and `1e3` too.
+    """
     data, offsets = byte_columns(array)
     lengths = np.diff(offsets)
     if lengths.min() < 1:

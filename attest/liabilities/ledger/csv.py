@@ -1,6 +1,6 @@
-"""CSV as the ledger takes it (RFC 4180, UTF-8, a header), parsed block by block.
+"""Ledgers in CSV (RFC 4180, UTF-8, with a header), parsed block by block.
 
-Blocks whose quoting is plain go through Arrow; from the first other block on, Python's csv module decides.
+Arrow parses the blocks whose quoting is plain; from the first other block on, Python's csv module parses the rest.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from attest.errors import MalformedError
 from attest.liabilities.ledger.partitions import COLUMNS, NO_FOLDERS, Partition
 from attest.liabilities.ledger.types import Batch
 
-BLOCK_BYTES: Final = 8 << 20
+BLOCK_BYTES: Final = 8 << 20  # that are read at once
 MAX_LINE_BYTES: Final = 8 << 20
-MAX_EMPTY: Final = 1_000_000  # lines, beyond one for each row
+MAX_EMPTY: Final = 1_000_000  # empty lines beyond one for each row
 _MAX_COLUMNS: Final = 4096
 _BATCH_ROWS: Final = 1 << 14
 _BATCH_CHARACTERS: Final = 16 << 20
@@ -41,11 +41,14 @@ class _UnusualError(Exception):
 def batches(
     place: str, stream: BinaryIO, found: Callable[[str], None], folders: Partition = NO_FOLDERS
 ) -> Iterator[Batch]:
-    """The rows of the CSV in `stream`, which findings call `place`; rows with missing or extra fields go to `found`.
+    """The rows of a CSV ledger, in order.
 
-    `folders` have the columns that are not in the file.
-
-    Raises `MalformedError` where reading cannot go on: no such columns, not UTF-8, a quote that is never closed.
+    place: the name of the ledger in findings.
+    stream: its bytes.
+    found: gets a finding, a sentence, for each row with missing or extra fields.
+    folders: the columns that the names of folders give instead of the file.
+    Raises `MalformedError` where reading cannot go on: a column that is missing or there twice, other text than UTF-8,
+    a quote that is never closed, a line that is too long, too many columns or empty lines.
     """
     blocks = _blocks(place, stream)
     first = next(blocks, b"").removeprefix(_BOM)
@@ -53,7 +56,7 @@ def batches(
     columns = folders.positions(f"{place} row 1", header)
     row = 1 + lines
     rest = chain([first[used:]], blocks)
-    count = _Lines(place)
+    count = _LineCount(place)
     for block in rest:
         try:
             batch, lines = _parse(place, block, row, len(header), columns, folders)
@@ -66,15 +69,19 @@ def batches(
             yield batch.part(start, _PLAIN_ROWS)
 
 
-class _Lines:
-    """How many rows and empty lines came."""
+class _LineCount:
+    """The numbers of rows and of empty lines so far."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._rows = self._empty = 0
 
     def add(self, rows: int, empty: int, line: int) -> None:
-        """Count more of them, before `line`. Raises `MalformedError` where nearly all is empty."""
+        """Count more of both.
+
+        line: the number of the line after them.
+        Raises `MalformedError` when nearly all lines are empty.
+        """
         self._rows += rows
         self._empty += empty
         if self._empty > MAX_EMPTY + self._rows:
@@ -86,7 +93,7 @@ class _Lines:
 
 
 def _blocks(place: str, stream: BinaryIO) -> Iterator[bytes]:
-    """Pieces of the stream that end where a line ends."""
+    """The stream in pieces that end where a line ends."""
     carry, row = b"", 1
     while chunk := stream.read(BLOCK_BYTES):
         cut = chunk.rfind(b"\n") + 1
@@ -104,7 +111,7 @@ def _blocks(place: str, stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _header(place: str, block: bytes) -> tuple[list[str], int, int]:
-    """The first record, and the bytes and lines it takes."""
+    """The fields of the first record, and the bytes and lines that the record takes."""
     text = io.StringIO(_decode(place, block, 1, []), newline="")
     reader = csv.reader(text, strict=True)
     try:
@@ -129,7 +136,7 @@ def _decode(place: str, block: bytes, row: int, header: list[str]) -> str:
         line = block.rfind(b"\n", 0, error.start) + 1
         names = header or block.split(b"\n", 1)[0].decode("ascii", "replace").strip().split(",")
         position = block.count(b",", line, error.start)
-        # Of a file without a header, this is a row.
+        # In a file without a header the first line is a row, so its fields are no names of columns.
         name = names[position] if position < len(names) and names[position] in COLUMNS else str(position + 1)
         row += block.count(b"\n", 0, error.start)
         raise MalformedError(
@@ -142,7 +149,12 @@ def _decode(place: str, block: bytes, row: int, header: list[str]) -> str:
 def _parse(
     place: str, block: bytes, row: int, width: int, columns: dict[str, int], folders: Partition
 ) -> tuple[Batch, int]:
-    """The batch in a plain block that starts with line `row`, and the number of lines in it."""
+    """The rows of a plain block, and the number of its lines.
+
+    row: the number of its first line.
+    width: the number of columns of the file.
+    columns: the index in the file of each column of a ledger.
+    """
     if not block.strip(b"\r\n"):
         if block.count(b"\r") != block.count(b"\r\n"):
             raise _UnusualError
@@ -173,10 +185,10 @@ def _one_chunk(column: Any) -> Any:
 
 
 def _filled(block: bytes) -> npt.NDArray[np.int64]:
-    """Which lines are not empty, counted from 0."""
+    """The indices of the lines that are not empty, from 0."""
     found, start, line = [np.empty(0, np.int64)], 0, 0
     while start < len(block):
-        # A piece at a time, since a line takes far more memory here than an empty one has in the file.
+        # A piece at a time, because the arrays take far more memory than empty lines take in the file.
         end = block.rfind(b"\n", start, start + _FILLED_BYTES) + 1 or block.find(b"\n", start) + 1 or len(block)
         piece = block[start:end] if block[end - 1] == _NEWLINE else block[start:end] + b"\n"
         data = np.frombuffer(piece, np.uint8)
@@ -189,7 +201,7 @@ def _filled(block: bytes) -> npt.NDArray[np.int64]:
 
 
 def _require_plain(block: bytes, *, quoted: bool) -> None:
-    """Raises `_UnusualError` unless Arrow and the csv module are sure to see the same fields, and UTF-8."""
+    """Raise `_UnusualError` unless the block is UTF-8 and certain to have equal fields for Arrow and the csv module."""
     if not block.isascii():
         try:
             block.decode()
@@ -207,9 +219,9 @@ def _require_plain(block: bytes, *, quoted: bool) -> None:
 
 
 def _require_plain_quotes(data: npt.NDArray[np.uint8]) -> None:
-    """Every quote opens or closes a whole field or is one of two in a quoted field, and no field holds a line end.
+    """Raise `_UnusualError` unless quotes begin or end fields, or are doubled within one, and no field has a line end.
 
-    Quotes open and close in turn: two in a quoted field close and open it again.
+    Quotes alternate between opening and closing; two within a quoted field close it and open it again.
     """
     quotes = np.flatnonzero(data == _QUOTE)
     if len(quotes) % 2:
@@ -232,7 +244,7 @@ def _by_csv_module(
     header: list[str],
     found: Callable[[str], None],
     folders: Partition,
-    count: _Lines,
+    count: _LineCount,
 ) -> Iterator[Batch]:
     columns, width = folders.positions(place, header), len(header)
     before = row - 1
@@ -248,7 +260,7 @@ def _by_csv_module(
                     count.add(len(taken.rows), 0, before + reader.line_num)
                     yield taken.batch()
             elif values:
-                if taken.rows:  # first what may be wrong above
+                if taken.rows:  # findings of rows above come first
                     yield taken.batch()
                 found(f"{place} row {before + reader.line_num}, {_misfit(values, columns, width)}")
             else:
@@ -263,7 +275,7 @@ def _by_csv_module(
 
 
 class _Taken:
-    """Rows on their way into a batch."""
+    """The rows on their way into the next batch."""
 
     def __init__(self, place: str, columns: dict[str, int], folders: Partition) -> None:
         self.rows: list[int] = []
@@ -272,24 +284,24 @@ class _Taken:
         self._place, self._columns, self._folders = place, columns, folders
 
     def add(self, row: int, fields: list[str]) -> None:
-        """Take a row with its number."""
+        """Take a row and its number."""
         self.rows.append(row)
         self._fields.append(fields)
         self._characters += sum(map(len, fields))
 
     def full(self) -> bool:
-        """Whether they are enough, or long enough, for a batch."""
+        """Whether the rows are many enough, or long enough, for a batch."""
         return len(self.rows) == _BATCH_ROWS or self._characters > _BATCH_CHARACTERS
 
     def batch(self) -> Batch:
-        """The batch of what was taken since the last one."""
+        """The batch of the rows that were taken since the last one."""
         batch = _batch(self._place, self.rows, self._fields, self._columns, self._folders)
         self.rows, self._fields, self._characters = [], [], 0
         return batch
 
 
 class _Records:
-    """The lines of blocks as text; a record of more bytes than a line may have is an error."""
+    """The lines of blocks as text. A record longer than `MAX_LINE_BYTES` characters raises `MalformedError`."""
 
     def __init__(self, place: str, blocks: Iterable[bytes], row: int, header: list[str]) -> None:
         self._place = place
@@ -312,7 +324,7 @@ class _Records:
             yield line
 
     def record_ended(self) -> None:
-        """Take note that the lines up to here were a whole record."""
+        """Note that a record ended with the last line."""
         self._characters = 0
         self.start = self._row
 

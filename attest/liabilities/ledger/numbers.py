@@ -1,12 +1,12 @@
-"""Balances that are written with an exponent: which of them are exact, and what they are in full.
+"""Balances that are written with an exponent: which of them are exact, and how they are written in full.
 
-Exact decimals are written so by Java, Spark and Python (`0E-18`, `1E-8`, `1E+3`). Spreadsheets and binary floating
-point write so too, where they dropped digits (`1.23457E+12`). What tells them apart is what is not written:
+Java, Spark and Python write exact decimals with exponents (`0E-18`, `1E-8`, `1E+3`). Spreadsheets and binary floating
+point do too when they dropped digits (`1.23457E+12`). The missing digits tell them apart:
 
-- Digits between the last one written and the point are zeros or were dropped. They count as zeros in the form that
-  only exact decimals have: a capital E, a plus sign and one digit.
-- A spreadsheet rounds to six digits (`1.23457E-10`), so that a seventh is unknown, unless the sixth is the last that
-  the asset has.
+- Digits between the last written one and the point are zeros, or were dropped. They count as zeros only in the form
+  that exact decimals alone have: a capital E, a plus sign and one digit.
+- A spreadsheet rounds to six digits (`1.23457E-10`). Six digits are refused, because a seventh may be missing, unless
+  the sixth is the last that the asset has.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import Final
 
 from attest.errors import MalformedError
 
-_MAX_DIGITS: Final = 60  # as many as a number without an exponent may have on either side of its point
+_MAX_DIGITS: Final = 60  # that a number without an exponent may have on either side of its point
 _FORM: Final = re.compile(r"(-?)([0-9]{1,60})(?:\.([0-9]{1,60}))?([eE][+-]?)([0-9]{1,3})", re.ASCII)
 _SIX_DIGITS: Final = re.compile(r"-?[0-9]\.[0-9]{5}[eE][+-]?[0-9]{2,3}", re.ASCII)
 _ADVICE: Final = "export the number in full, without an exponent"
 
 
 def in_full(text: str, decimals: int) -> str:
-    """The number `text` without its exponent, where it has one and is exact to the base unit of 10^-`decimals`.
+    """The number in `text` without its exponent; any text without one is returned unchanged.
 
-    Any other text is returned as it is. Raises `MalformedError` when digits may have been dropped, or there are more
-    than the asset has.
+    decimals: of the asset.
+    Raises `MalformedError` when digits may have been dropped, when there are more than `decimals` behind the point, or
+    too many before it.
     """
     match = _FORM.fullmatch(text)
     if match is None:

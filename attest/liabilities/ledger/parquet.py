@@ -1,4 +1,4 @@
-"""Ledgers in Parquet files, read in batches that are small where their values are wide."""
+"""Ledgers in Parquet files, read in batches of fewer rows where their values are wide."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from attest.liabilities.ledger.partitions import NO_FOLDERS, Partition
 from attest.liabilities.ledger.rows import is_text
 from attest.liabilities.ledger.types import Batch
 
-BATCH_ROWS: Final = 1 << 17
-_BATCH_BYTES: Final = 64 << 20
+BATCH_ROWS: Final = 1 << 17  # at most
+_BATCH_BYTES: Final = 64 << 20  # of one column of a batch, at most
 _READ_AHEAD_BYTES: Final = 1 << 20
 _MAX_FOOTER_BYTES: Final = 32 << 20
 _MAX_COLUMNS: Final = 4096
-_MAX_FIXED_BYTES: Final = 32
-_GROUPS: Final = 64  # are read in one go, unless they have many rows
+_MAX_FIXED_BYTES: Final = 32  # of a value of fixed length
+_GROUPS: Final = 64  # row groups that are read in one go at most
 _MAGIC: Final = b"PAR1"
 
 
 def parquet(path: Path, place: str, folders: Partition) -> Iterator[Batch]:
-    """The rows of the file at `path`, which findings call `place`; `folders` have the columns that are not in it.
+    """The rows of a Parquet file, in order.
 
-    Raises `MalformedError`, before anything is decoded, for what would take more memory than a ledger's fields do.
+    path: of the file.
+    place: its name in findings.
+    folders: the columns that the names of folders give instead of the file.
+    Raises `MalformedError` for columns that no ledger has, and, before anything is decoded, for a file that would take
+    more memory than the fields of a ledger do.
     """
     with path.open("rb") as file:
         _require_small_footer(file, place)
@@ -78,7 +82,7 @@ def _schema(file: Any, place: str) -> Any:
 
 
 def _leaves(metadata: Any, columns: list[str], place: str) -> list[int]:
-    """The places of `columns` among those that are stored."""
+    """The indices of `columns` among the columns that are stored."""
     found = []
     for index in range(metadata.num_columns):
         column = metadata.schema.column(index)
@@ -95,7 +99,7 @@ def _leaves(metadata: Any, columns: list[str], place: str) -> list[int]:
 
 
 def _runs(file: BinaryIO, metadata: Any, leaves: list[int], place: str) -> Iterator[tuple[list[int], int]]:
-    """Row groups to read in one go, and how many rows at once, as the headers of their pages allow."""
+    """The row groups to read in one go, and the rows of their batches, which the headers of their pages bound."""
     run: list[int] = []
     rows = size = 0
     row = 1
@@ -115,7 +119,7 @@ def _runs(file: BinaryIO, metadata: Any, leaves: list[int], place: str) -> Itera
 
 
 def _check_codes(place: str, array: Any) -> None:
-    """Arrow reads a page whose codes are beyond the dictionary; what it makes of them later is anything."""
+    """Raise `MalformedError` for codes beyond their dictionary, because what Arrow makes of them is undefined."""
     if pa.types.is_dictionary(array.type):
         codes = pc.min_max(array.indices).as_py()
         if codes["min"] is not None and not 0 <= codes["min"] <= codes["max"] < len(array.dictionary):
@@ -123,9 +127,12 @@ def _check_codes(place: str, array: Any) -> None:
 
 
 def check_types(place: str, schema: Any, folders: Partition = NO_FOLDERS) -> list[str]:
-    """The columns of a ledger that the Arrow `schema` has, where the others are in the names of `folders`.
+    """The columns of a ledger that an Arrow schema has; the others are in the names of `folders`.
 
-    Raises `MalformedError` unless they are there in types that are exact.
+    place: the name of the file in findings.
+    schema: an Arrow schema.
+    Raises `MalformedError` when a column is missing or there twice, an account or asset is not text, or a balance is
+    neither text, integer nor decimal.
     """
     columns = list(folders.positions(place, schema.names))
     for name in {"account", "asset"}.intersection(columns):

@@ -1,8 +1,8 @@
-"""How much memory the pages of a Parquet column will take, found from their headers before any is decoded.
+"""The memory that the pages of a Parquet column will take, found from their headers before a page is decoded.
 
-A few kilobytes can ask for many gigabytes: a page may claim any size, and a value that stands once in a dictionary, or
-as the prefix of the next one (DELTA_BYTE_ARRAY), is copied for every row. What the file's footer says of sizes binds
-nobody, so the header of each page is read (https://parquet.apache.org/docs/file-format/data-pages/), as Arrow will.
+A few kilobytes can ask for gigabytes: a page may claim any size, and a value that is stored once in a dictionary, or as
+the prefix of the next one (DELTA_BYTE_ARRAY), is copied for every row. The header of each page is read, because the
+sizes in the file's footer bind nobody (https://parquet.apache.org/docs/file-format/data-pages/).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import pyarrow as pa
 from attest.errors import MalformedError
 
 MAX_PAGE_BYTES: Final = 128 << 20
-MAX_VALUE_BYTES: Final = 4096  # an account has at most 256 in NFC, a number fewer
+MAX_VALUE_BYTES: Final = 4096  # of any field; an account has at most 256 in NFC, a number fewer
 _MAX_HEADER_BYTES: Final = 1 << 20
-_HEADER_BYTES: Final = 512
+_HEADER_BYTES: Final = 512  # that are read first
 _MAX_NOTHING: Final = 1000  # pages without values
-_SLACK: Final = 64 << 10
+_SLACK: Final = 64 << 10  # bytes of a page that are not counted as values
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _DELTA_BYTE_ARRAY = 0, 2, 8, 7
 _CODECS: Final = {"SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "ZSTD": "zstd", "LZ4_RAW": "lz4_raw"}
@@ -27,7 +27,15 @@ _HINT: Final = "write the ledger again with another program, or export it as CSV
 
 
 class _Page(NamedTuple):
-    """What a page's header says of it; `at` is where its content lies in the file."""
+    """A page as its header describes it.
+
+    kind: the number of its type, such as `_DATA`.
+    at: the place of its content in the file, in bytes.
+    compressed: the bytes of its content in the file.
+    uncompressed: the bytes of its content when decompressed.
+    values: how many it has.
+    encoding: the number of the encoding of its values.
+    """
 
     kind: int
     at: int
@@ -38,10 +46,13 @@ class _Page(NamedTuple):
 
 
 def widest(file: BinaryIO, chunk: Any, place: str, row: int) -> int:
-    """How many bytes a value of a column chunk takes at most, where many of them are decoded at once.
+    """The most bytes that a value of a column chunk takes when many are decoded at once; 0 for values of fixed length.
 
-    `chunk` is pyarrow's metadata of it; `row` is the number of its first row. Raises `MalformedError` for pages and
-    values that no ledger has.
+    file: the Parquet file.
+    chunk: pyarrow's metadata of the column chunk.
+    place: the name of the file in findings.
+    row: the number of the chunk's first row.
+    Raises `MalformedError` for damaged or oversized pages and for values of more than `MAX_VALUE_BYTES`.
     """
     most = seen = 0
     dictionary: int | None = None
@@ -117,7 +128,7 @@ def _page(file: BinaryIO, at: int, place: str) -> _Page | None:
         try:
             fields = reader.struct(0)
             kind, uncompressed, compressed = fields[1], fields[2], fields[3]
-            # Of the headers of its kinds a page has that of its own.
+            # The specific header has the field number of the page's kind.
             inner = fields.get({_DATA: 5, _DICTIONARY: 7, _DATA_V2: 8}.get(kind, 0), {})
             values, encoding = inner.get(1, 0), inner.get(4 if kind == _DATA_V2 else 2, _PLAIN)
             page = _Page(kind, at + reader.at, compressed, uncompressed, values, encoding)
@@ -132,7 +143,10 @@ def _page(file: BinaryIO, at: int, place: str) -> _Page | None:
 
 
 def _in_dictionary(file: BinaryIO, page: _Page, compression: str) -> int | None:
-    """The length of the longest value in a dictionary page; None where it is compressed in another way."""
+    """The bytes of the longest value in a dictionary page; None for a compression that cannot be undone here.
+
+    A page of at most `MAX_VALUE_BYTES` is not read; its own size is returned.
+    """
     if page.uncompressed <= MAX_VALUE_BYTES:
         return page.uncompressed
     file.seek(page.at)
@@ -150,10 +164,10 @@ def _in_dictionary(file: BinaryIO, page: _Page, compression: str) -> int | None:
 
 
 class _Compact:
-    """Values of Thrift's compact protocol, of which Parquet's headers are made.
+    """A reader of Thrift's compact protocol, in which Parquet's headers are written.
 
     https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
-    Raises `IndexError` where the data ends too early, `ValueError` for what no header has.
+    Raises `IndexError` when the data ends too early, `ValueError` for a type that no header has.
     """
 
     def __init__(self, data: bytes) -> None:

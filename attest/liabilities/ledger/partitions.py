@@ -1,4 +1,4 @@
-"""Columns that stand in the names of folders, as Hive and Spark lay tables out: `asset=BTC/part-0.parquet`."""
+"""Columns in the names of folders, as Hive and Spark lay tables out: `asset=BTC/part-0.parquet`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from attest.errors import MalformedError
 from attest.liabilities.ledger.rows import binary, is_text, names_nobody
 from attest.liabilities.ledger.types import Batch
 
-COLUMNS: Final = ("account", "asset", "balance")
+COLUMNS: Final = ("account", "asset", "balance")  # of every ledger
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 _HINT: Final = f"a ledger has the columns {', '.join(COLUMNS)}"
 
 
 class Partition(NamedTuple):
-    """What the folders around a file say of its rows: `values` of columns of a ledger, `others` of other columns.
+    """The columns that the folders around a file give to all its rows.
 
-    Keys are columns; a value of `others` is the folder's name. `show_names` lets errors show what a row says.
+    values: the value of a ledger's column, by the column.
+    others: the name of the folder, by another column.
+    show_names: whether errors may show the values of rows.
     """
 
     values: Mapping[str, str] = {}
@@ -31,7 +33,12 @@ class Partition(NamedTuple):
     show_names: bool = False
 
     def positions(self, place: str, names: list[str]) -> dict[str, int]:
-        """Where those columns of a ledger stand among `names` that the file has. Raises `MalformedError`."""
+        """The index of each column of a ledger among the columns of the file; columns in `values` may be missing there.
+
+        place: the name of the file in findings.
+        names: the columns of the file, in order.
+        Raises `MalformedError` when a column is missing or there twice, or the file has no column of a ledger.
+        """
         found: dict[str, int] = {}
         for column in COLUMNS:
             if names.count(column) > 1:
@@ -51,9 +58,12 @@ class Partition(NamedTuple):
         return f"{_HINT}; its folders say {said}, and one named {missing}=… would be its column {missing}"
 
     def batch(self, place: str, rows: int | npt.NDArray[np.int64], present: Mapping[str, Any]) -> Batch:
-        """The batch of these `rows`, whose columns are `present`, or else as the folders say.
+        """The batch of some rows, each column from the file or else from the folders.
 
-        Raises `MalformedError` where a row says other than its folder.
+        place: the name of the file in findings.
+        rows: the number of the first row, or of each.
+        present: the Arrow array of each column that the file has.
+        Raises `MalformedError` when a row differs from its folder.
         """
         for column in sorted(self.values.keys() & present.keys()):
             self._require_equal(place, rows, column, present[column])
@@ -85,15 +95,16 @@ class Partition(NamedTuple):
             )
 
 
-NO_FOLDERS: Final = Partition()
+NO_FOLDERS: Final = Partition()  # the file has all columns
 
 
 def partition(place: str, folders: Sequence[str], *, show_names: bool = False) -> Partition:
-    """What the names of `folders`, from the outermost in, say of the rows in the file that findings call `place`.
+    """The columns that the names of folders give to the rows of a file; other names than `column=value` give none.
 
-    Errors name accounts if `show_names`.
-
-    Raises `MalformedError` when they say two things, or that a column has no value.
+    place: the name of the file in findings.
+    folders: their names, from the outermost in; values are percent-encoded.
+    show_names: whether errors show accounts.
+    Raises `MalformedError` when a column has two values, none, or one that is not UTF-8.
     """
     values: dict[str, str] = {}
     others: dict[str, str] = {}

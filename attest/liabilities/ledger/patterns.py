@@ -1,6 +1,6 @@
-"""The files that a pattern matches, as the module `glob` has them, which leaves out what it cannot read.
+"""The files that a pattern matches, as the module `glob` would match them, but for folders that cannot be read.
 
-A folder that is left out would make a ledger smaller.
+`glob` leaves them out; here they are errors, because a ledger without them would be smaller.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from attest.files import names_in
 
 
 def matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
-    """What is below `folder` and matches the `parts` of a pattern, of which `**` is any number of folders.
+    """The files and folders below `folder` that match a pattern.
 
+    parts: the pattern, split at slashes; `**` stands for any number of folders.
     Raises `UnavailableError` when a folder cannot be read.
     """
     if not parts:
@@ -34,9 +35,13 @@ def matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 
 def _below(folder: Path, rest: Sequence[str], around: tuple[str, ...]) -> Iterator[Path]:
-    """What matches `rest` in `folder` and in all folders below it; `around` are those that it lies in."""
+    """The matches of `rest` in `folder` and all folders below it.
+
+    rest: the parts of the pattern behind `**`.
+    around: the real paths of the folders that `folder` lies in.
+    """
     here = os.path.realpath(folder)
-    if here in around:  # by a ring of links
+    if here in around:  # a link leads back up
         return
     if rest:
         yield from matching(folder, rest)
@@ -48,5 +53,6 @@ def _below(folder: Path, rest: Sequence[str], around: tuple[str, ...]) -> Iterat
 
 
 def _shown(folder: Path, *, hidden: bool) -> Iterator[Path]:
+    """The paths in `folder`, those of hidden names only if `hidden`."""
     names = names_in(folder, "") if folder.is_dir() else []
     return (folder / name for name in names if hidden or not name.startswith("."))

@@ -17,9 +17,9 @@ from attest.liabilities.ledger.types import Batch, Input, Source
 from attest.liabilities.ledger.waiting import SilentError, within
 
 _BATCH_ROWS: Final = 1 << 15
-# A batch comes when it has so many bytes, and each is taken for a sign of life: a slow query fills a small one in time.
+# The bytes after which the driver hands over a batch. Few, because a batch is the sign of life that a slow query gives.
 _HINT_BYTES: Final = {"adbc.postgresql.batch_size_hint_bytes": str(64 << 10)}
-# A server that is gone is noticed by TCP (https://www.postgresql.org/docs/current/libpq-connect.html).
+# By these TCP notices a server that is gone (https://www.postgresql.org/docs/current/libpq-connect.html).
 _LIMITS: Final = {
     "connect_timeout": "30",
     "tcp_user_timeout": "60000",
@@ -36,15 +36,20 @@ _SYNTAX_ERROR: Final = "42601"
 _QUERY_HINT: Final = "the query is sent as SELECT … FROM (query): it must be one SELECT, which psql takes in this form"
 _SERVERS_ERROR: Final = "ERROR:"
 _WIDE: Final = "attest: the field "
-# Classes of errors that are told in the server's words, which speak of connections, names of tables and limits. The
-# others may quote what stands in a row (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+# Classes of errors whose texts are shown, because they name only connections, tables and limits. Texts of other classes
+# may quote a row (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _TOLD: Final = frozenset({"0A", "08", "25", "28", "3D", "3F", "42", "53", "54", "55", "57", "58"})
 _POSTGRESQL_TEXT: Final = frozenset({"text", "varchar", "bpchar", "name"})
 _POSTGRESQL_EXACT: Final = frozenset({"numeric", "int2", "int4", "int8", *_POSTGRESQL_TEXT})
 
 
 class _Snapshot(NamedTuple):
-    """What the server says of the snapshot that the query reads."""
+    """The snapshot that the query reads, as the server describes it.
+
+    time: the server's clock when it was taken (RFC 3339, UTC).
+    name: `pg_current_snapshot()`.
+    version: of the server.
+    """
 
     time: str
     name: str
@@ -52,11 +57,14 @@ class _Snapshot(NamedTuple):
 
 
 def postgresql(source: Source, query: str, inputs: list[Input]) -> Iterator[Batch]:
-    """The rows of `query` in the database that `source` names, in one snapshot that `inputs` names when all were read.
+    """The rows of a query, read in one snapshot of the database.
 
-    A password comes from the URL, PGPASSWORD or ~/.pgpass and is in no error.
-    Raises `MalformedError` for columns that are no ledger's and for a field that is too wide, `UnavailableError` for
-    what the server refuses and when it sends nothing for as long as the source's patience.
+    source: its `location` is the URL of the database. A password comes from there, PGPASSWORD or ~/.pgpass; no error
+    shows it.
+    query: one SELECT.
+    inputs: gets an entry with the name of the snapshot, when all rows were read.
+    Raises `MalformedError` for columns that no ledger has and for a field that is too wide; `UnavailableError` when the
+    server refuses, and when it sends nothing for `source.patience` seconds.
     """
     from adbc_driver_postgresql import dbapi
 
@@ -96,7 +104,10 @@ def postgresql(source: Source, query: str, inputs: list[Input]) -> Iterator[Batc
 def _read(
     url: str, sent: str, place: str, stop: Callable[[Callable[[], object]], None]
 ) -> Generator[_Snapshot | Any, None, None]:
-    """The snapshot, then record batches of the ledger's columns; `stop` is told what ends a statement."""
+    """The snapshot, then record batches of the ledger's columns.
+
+    stop: gets the function that cancels a statement.
+    """
     from adbc_driver_postgresql import dbapi
 
     with closing(dbapi.connect(url, autocommit=True)) as connection, connection.cursor() as cursor:
@@ -118,9 +129,9 @@ def _read(
 
 
 def _narrow(sent: str, kinds: dict[str, str]) -> str:
-    """The query `sent`, which fails at a field that is too wide: it never leaves the server.
+    """The query `sent`, extended so that the server itself fails at a field that is too wide and never sends it.
 
-    OFFSET 0 keeps the server from looking at rows that the query leaves out.
+    OFFSET 0 keeps the server from evaluating rows that the query leaves out.
     """
     cases = []
     for column, kind in kinds.items():
@@ -144,7 +155,7 @@ def _joined(place: str, row: int, pieces: list[Any]) -> Batch:
 
 
 def _limited(url: str) -> str:
-    """`url` with limits of time for connecting, and for a server that is gone, where it has none of its own."""
+    """The URL with time limits for connecting and for a server that is gone, where it has none of its own."""
     parts = urlsplit(url)
     said = {key for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
     more = urlencode({key: value for key, value in _LIMITS.items() if key not in said})
@@ -154,7 +165,10 @@ def _limited(url: str) -> str:
 
 
 def _address(url: str) -> tuple[str, list[str]]:
-    """What findings call the database, and what no error may show. Raises `MalformedError`."""
+    """The name of the database in findings, and the secrets that no error may show.
+
+    Raises `MalformedError` for a URL that libpq would read in another way.
+    """
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -173,7 +187,7 @@ def _address(url: str) -> tuple[str, list[str]]:
 
 
 def _refused(error: Exception, place: str, secrets: list[str], *, show: bool) -> AttestError:
-    """What the server, or the way to it, says; of a row it shows nothing unless `show`."""
+    """The error for a failure of the server or of the connection; its text shows values of a row only if `show`."""
     state = getattr(error, "sqlstate", None) or ""
     message = str(error).partition("\n")[0]
     if _WIDE in message:
@@ -186,7 +200,7 @@ def _refused(error: Exception, place: str, secrets: list[str], *, show: bool) ->
     for secret in secrets:
         message = message.replace(secret, "***")
     hint = _QUERY_HINT if state == _SYNTAX_ERROR else None
-    # While rows come, the driver tells no state.
+    # Once rows arrive, the driver's errors have no state.
     if not show and (state[:2] not in _TOLD if state else _SERVERS_ERROR in message):
         message = f"the server ended the query with an error{f' ({state})' if state else ''}"
         hint = "run the query in psql to see why, or say --show-names: its words may quote a row"
@@ -194,7 +208,10 @@ def _refused(error: Exception, place: str, secrets: list[str], *, show: bool) ->
 
 
 def _checked_types(place: str, schema: Any) -> dict[str, str]:
-    """PostgreSQL's type of each column of a ledger. Raises `MalformedError` unless they are exact."""
+    """PostgreSQL's type of each column of a ledger.
+
+    Raises `MalformedError` for a missing column, an account or asset that is not text, and a balance that is not exact.
+    """
     kinds: dict[str, str] = {}
     NO_FOLDERS.positions(place, schema.names)
     for name in COLUMNS:

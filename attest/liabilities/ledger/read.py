@@ -1,4 +1,4 @@
-"""The exchange's ledger: every row checked, every finding with its file, row and field."""
+"""The reader of the exchange's ledger: every row is checked, and every finding names file, row and field."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
 
     from attest.liabilities.ledger.types import Balances, Batch, Entry
 
-MAX_ROWS: Final = 2**32
-_MAX_TRACKED: Final = 200_000
+MAX_ROWS: Final = 2**32  # of a ledger
+_MAX_TRACKED: Final = 200_000  # accounts that are looked for, and repeated rows that are told
 
 
 def read(
     source: Source, decimals: Mapping[str, int], totals: ControlTotals, *, sum_rows: bool = False
 ) -> Generator[Columns, None, None]:
-    """The balances in `source`, every row checked, as batches of one asset each.
+    """The balances of a ledger in batches of one asset each, every row checked.
 
-    `decimals` lists the assets; a balance is a decimal number, exact to the asset's base unit, with an exponent where
-    `numbers.in_full` takes it. Several rows of
-    one (account, asset) pass unseen, see `duplicate_rows`, unless `sum_rows` adds them up, negative ones too.
-    Memory does not grow with the ledger: below 300 MB, or below 800 MB when rows are added up, which then takes
-    some 60 bytes of temporary disk space an account. What was yielded counts only when the iterator ends without
-    an error. Raises `MalformedError` with the first findings, at the end so that all are counted, and
-    `UnavailableError` when the source cannot be read.
+    source: where the ledger is. A balance is a decimal number, exact to the base unit; `numbers.in_full` says which
+    exponents it may have.
+    decimals: of each asset by its name; rows of other assets are findings.
+    totals: filled with control totals and findings.
+    sum_rows: whether rows of one account and asset are added up, negative ones too; else they are not noticed here, but
+    by the build, which asks `duplicate_rows`.
+    Batches count only when the iterator ends without an error. Raises `MalformedError` with the first findings, at the
+    end so that all are counted; `UnavailableError` when the source cannot be read.
+
+    Memory does not grow with the ledger: it stays below 300 MB, or 800 MB with `sum_rows`, which takes about 60 bytes
+    of temporary disk space an account.
     """
     from attest.liabilities.ledger import bulk, sums
 
@@ -88,12 +92,13 @@ def _require_few(rows: int, place: str) -> None:
 def duplicate_rows(
     source: Source, decimals: Mapping[str, int], wanted: Mapping[str, npt.NDArray[np.uint64]]
 ) -> Iterator[str]:
-    """Which rows of `source` repeat an (account, asset), as findings that name the row and the first one.
+    """Findings, sentences, for the rows that repeat an account and asset; each names its row and the first one.
 
-    `wanted` has for each asset the first 8 bytes of the account digests to look for, as ascending numbers. A database
-    is queried again, in a new snapshot. Of very many accounts those that come first are looked for, and of very many
-    rows the first are told.
-    Raises `MalformedError` and `UnavailableError` like `read`.
+    source: read once more; a database in a new snapshot.
+    decimals: of each asset by its name.
+    wanted: by asset, the first 8 bytes of the account digests to look for, as ascending numbers.
+    At most 200,000 accounts are looked for, those whose rows come first, and at most 200,000 rows are told. Raises
+    `MalformedError`, `UnavailableError` when the source cannot be read.
     """
     first: dict[tuple[str, bytes], str] = {}
     told = 0
@@ -116,7 +121,7 @@ def duplicate_rows(
 def _sums_too_large(
     source: Source, decimals: Mapping[str, int], accounts: Collection[tuple[str, bytes]]
 ) -> Iterator[str]:
-    """A finding for each (asset, account) whose sum is out of range, which names its first row."""
+    """A finding for each (asset, account) whose sum is out of range; it names the first row of the account."""
     if not accounts:
         return
     wanted: dict[str, list[int]] = {}
@@ -136,7 +141,7 @@ def _sums_too_large(
 
 
 def as_array(numbers: Iterable[int]) -> npt.NDArray[np.uint64]:
-    """`numbers` below 2^64, each once and ascending."""
+    """The distinct `numbers`, ascending, uint64; each is below 2^64."""
     import numpy as np
 
     return np.array(sorted(set(numbers)), np.uint64)
@@ -145,7 +150,7 @@ def as_array(numbers: Iterable[int]) -> npt.NDArray[np.uint64]:
 def _rows_of(
     source: Source, decimals: Mapping[str, int], wanted: Mapping[str, npt.NDArray[np.uint64]]
 ) -> Iterator[tuple[Batch, int, Entry]]:
-    """The rows of `source` whose account digest begins, in their asset, with one of `wanted`."""
+    """The batch, row number and entry of each row whose account digest begins, in its asset, with one of `wanted`."""
     from attest.liabilities.ledger import bulk, rows, sources
 
     if not wanted:

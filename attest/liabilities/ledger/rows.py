@@ -1,4 +1,4 @@
-"""What a row of a ledger is, and the check of one row after another, which says what is wrong with each."""
+"""The rows of a ledger: the check of one after another, which names what is wrong with each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from attest.liabilities.accounts import MAX_ACCOUNT_BYTES, new_account
 from attest.liabilities.ledger.numbers import in_full
 from attest.liabilities.ledger.types import Balances, Batch, Entry
 
-MAX_BALANCE: Final = 2**127 - 1
-_AT_ONCE: Final = 1 << 13
+MAX_BALANCE: Final = 2**127 - 1  # base units, of either sign
+_AT_ONCE: Final = 1 << 13  # rows that are converted to Python
 _TICKER: Final = re.compile(r"[A-Z]{1,5} {0,20}", re.ASCII)
 _NUMBER: Final = re.compile(r"(?=.*[0-9])[-+]?[0-9.,]{0,60}(?:[eE][-+]?[0-9.,]{0,9}){0,3}", re.ASCII)
 _DIGITS: Final = re.compile(r"[-+]?[0-9]{1,30}", re.ASCII)
@@ -32,10 +32,12 @@ _TEXT: Final = (
 def check_entry(
     account: object, asset: object, balance: object, decimals: Mapping[str, int], *, show: bool = False
 ) -> Entry:
-    """The row with these values: text as str or UTF-8 bytes, balances also as int or Decimal.
+    """The row with these values.
 
-    Errors show what stands there if `show`; else only what looks like an asset or a number, and so names nobody.
-
+    account, asset: text as str or UTF-8 bytes.
+    balance: text, int or Decimal.
+    decimals: of each asset by its name.
+    show: whether errors show the values; else only those that `names_nobody` allows.
     Raises `MalformedError` naming the field, and `UnavailableError` for an account that a newer Unicode may know.
     """
     field = "account"
@@ -53,12 +55,15 @@ def check_entry(
 
 
 def _in_field(field: str, error: AttestError) -> str:
-    """What is wrong with a field, and what to do: a finding has no hint of its own."""
+    """The text of an error about a field, with its hint, because a finding has no hint of its own."""
     return f"field {field}: {error.message}" + (f": {error.hint}" if error.hint else "")
 
 
 def entries(batch: Batch, chosen: npt.NDArray[np.int64] | None = None) -> Iterator[tuple[int, object, object, object]]:
-    """Row number, account, asset and balance of each row, or of the `chosen` indices, as `check_entry` takes them."""
+    """The number, account, asset and balance of each row; the values as `check_entry` takes them.
+
+    chosen: the indices of the rows wanted; None for all.
+    """
     indices = np.arange(len(batch.account)) if chosen is None else chosen
     for start in range(0, len(indices), _AT_ONCE):
         some = indices[start : start + _AT_ONCE]
@@ -69,7 +74,10 @@ def entries(batch: Batch, chosen: npt.NDArray[np.int64] | None = None) -> Iterat
 
 
 def locate(batch: Batch, row: int, account: object) -> str:
-    """What a finding calls a row: its file and number; where that does not find it, its account if names are shown."""
+    """The name of a row in findings: its file and number.
+
+    The account is added when the number alone does not find the row again and `batch.show_names` allows it.
+    """
     if batch.unordered and batch.show_names and isinstance(account, bytes):
         return f"{batch.place} row {row} (account {account[:MAX_ACCOUNT_BYTES].decode(errors='replace')!r})"
     return f"{batch.place} row {row}"
@@ -83,9 +91,9 @@ def _asset(text: str, decimals: Mapping[str, int], *, show: bool) -> str:
 
 
 def names_nobody(text: str) -> bool:
-    """Whether a field says this, which may be shown though names are hidden: it looks like a coin or a number.
+    """Whether a field may be shown although names are hidden, because its text looks like a coin or a number.
 
-    A whole number may be a customer's that stands in the wrong column.
+    A whole number may not, because it may be a customer's that was put in the wrong column.
     """
     if _NUMBER.fullmatch(text):
         return _DIGITS.fullmatch(text) is None
@@ -115,7 +123,12 @@ def _text(value: object) -> str:
 
 
 def one_by_one(batch: Batch, decimals: Mapping[str, int], found: Callable[[str], None]) -> list[Balances]:
-    """The rows of `batch` by asset, in base units; what is wrong with the others goes to `found`."""
+    """The sound rows of a batch by asset, with balances in base units.
+
+    decimals: of each asset by its name.
+    found: gets a finding, a sentence, for each other row.
+    Raises `UnavailableError` for an account that a newer Unicode may know.
+    """
     checked: dict[str, tuple[list[bytes], list[int]]] = {}
     for row, account, asset, balance in entries(batch):
         try:
@@ -147,7 +160,10 @@ def _python(array: Any) -> list[Any]:
 
 
 def byte_columns(array: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The bytes of a large_binary array without nulls, and the n+1 offsets into them; offsets start at 0."""
+    """The bytes of n texts, uint8 of one dimension, and n + 1 offsets into them from 0, int64.
+
+    array: Arrow large_binary without nulls.
+    """
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
@@ -155,12 +171,12 @@ def byte_columns(array: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int6
 
 
 def is_text(kind: Any) -> bool:
-    """Whether `kind` is an Arrow type of text or bytes, or a dictionary of such."""
+    """Whether an Arrow type is text, bytes, or a dictionary of either."""
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind
     return plain in _TEXT
 
 
 def binary(array: Any) -> Any:
-    """An array of text, bytes or a dictionary of such as large_binary."""
+    """The Arrow array as large_binary; it is text, bytes, or a dictionary of either."""
     plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     return plain.cast(pa.large_binary())

@@ -1,4 +1,4 @@
-"""Where the rows of a ledger come from: files, one or many, and databases."""
+"""The sources of a ledger's rows: one or many files, and databases."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ _ACCOUNT_FOLDER: Final = re.compile(r"(?<![^/\\])(account)=[^/\\]*")
 class _File:
     """A file of the ledger.
 
-    `place` is the name it has in findings, in which no folder names an account unless names are shown.
-    `state` is its size, time and inode when reading began.
-    `folders` are the columns that the folders say which its path names, below that of the config.
+    path: where it is.
+    name: its name, relative to the config's folder when there are several files.
+    place: its name in findings, which hides accounts in names of folders unless names are shown.
+    state: size in bytes, time of modification in nanoseconds, and inode, when reading began.
+    folders: the columns that the names of the folders around it give, below the config's folder.
     """
 
     path: Path
@@ -48,10 +50,13 @@ class _File:
 
 
 def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -> Iterator[Batch]:
-    """The rows of `source` in its order; rows that are none go to `found`.
+    """The rows of a ledger, in order.
 
-    What was read is told in `inputs`, complete when the iterator is exhausted.
-    Raises `MalformedError` where reading cannot go on, `UnavailableError` for what cannot be read or has changed.
+    source: where the ledger is.
+    found: gets a finding, a sentence, for each row that is none.
+    inputs: gets an entry for each file or query, once all rows were read.
+    Raises `MalformedError` where reading cannot go on, `UnavailableError` for a source that cannot be read or has
+    changed while it was read.
     """
     if source.location.startswith(_SCHEMES):
         for batch in postgresql.postgresql(source, _query(source), inputs):
@@ -75,7 +80,10 @@ def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -
 
 
 def require_files(source: Source) -> None:
-    """Raises `UnavailableError`, `MalformedError` when a file of `source` cannot be opened; a database is not asked."""
+    """Check that every file of `source` can be opened; a database is not asked.
+
+    Raises `UnavailableError` for a file that cannot be opened, `MalformedError` for one that is no regular file.
+    """
     if source.location.startswith(_SCHEMES):
         return
     for file in _files(source):
@@ -115,19 +123,19 @@ def _files(source: Source) -> list[_File]:
 
 
 def _nameless(name: str, number: int, count: int) -> str:
-    """`name` of the `number`-th of `count` files without the account that a folder in it may name."""
+    """The `name` without the accounts that folders in it may name; then it says which of `count` files it is."""
     hidden = _ACCOUNT_FOLDER.sub(r"\1=…", name)
     return name if hidden == name else f"{hidden} (file {number:,} of {count:,})"
 
 
 def _inside(source: Source, folder: Path) -> str:
-    """The glob of the files in `folder`, or in the folders of a table that is laid out in partitions."""
+    """The pattern of the files in `folder`, for a hint; it has `**` when the folder is laid out in partitions."""
     partitions = any("=" in inner.name for inner in folder.iterdir() if inner.is_dir())
     return f"{source.location}/{'**/' if partitions else ''}*.parquet"
 
 
 def _expand(source: Source) -> list[Path]:
-    """The files that match; `**` matches folders too, and Spark leaves its own notes, like `_SUCCESS`, beside them."""
+    """The files that match the pattern, without Spark's notes such as `_SUCCESS`; if there are none, all matches."""
     pattern = Path(source.location)
     parts = pattern.parts[bool(pattern.anchor) :]
     try:
@@ -153,10 +161,10 @@ def _failures(file: _File) -> Iterator[None]:
             f"reading {file.place} takes more memory than this machine, or a limit set for it, gives",
             hint="read it where more memory is free, or write it again as CSV",
         ) from None
-    except (pa.ArrowException, UnicodeDecodeError) as error:  # a column's name may be no text
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the name of a column may not be UTF-8
         raise MalformedError("ledger/damaged", f"{file.place}: {_first_line(error)}") from None
     except OSError as error:
-        if error.errno is None:  # Arrow's way to say that compressed data or pages do not decode
+        if error.errno is None:  # from Arrow, for compressed data or pages that do not decode
             raise MalformedError("ledger/damaged", f"{file.place}: {_first_line(error)}") from None
         where = file.path if file.place == file.name else file.place
         raise UnavailableError("ledger/unreadable", f"cannot read the ledger {where}: {error.strerror}") from None
@@ -167,7 +175,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _suffix(path: Path) -> str | None:
-    """The known ending of a file's name, in lower case."""
+    """The known ending of a file's name, in lower case; None for any other."""
     suffixes = "".join(path.suffixes[-2:]).lower()
     return next((known for known in (*_CODECS, ".parquet", *_SQLITE) if suffixes.endswith(known)), None)
 
@@ -197,7 +205,7 @@ def _csv(file: _File, codec: str | None, found: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def _digests(files: list[_File]) -> Iterator[list[Future[str]]]:
-    """The SHA-256 of each file, computed in a thread beside the reading; done when the block ends."""
+    """The SHA-256 of each file in hex, computed in a thread beside the reading; all are done when the block ends."""
     abandoned = threading.Event()
 
     def digest(file: _File) -> str:

@@ -23,10 +23,10 @@ from attest.liabilities.ledger.types import Batch, Source
 _BATCH_ROWS: Final = 1 << 15
 _AT_ONCE: Final = 1 << 10
 _PIECES: Final = _BATCH_ROWS // _AT_ONCE
-_MAX_LENGTH: Final = 64 << 10  # of a text, and of what the query makes on its way
+_MAX_LENGTH: Final = 64 << 10  # bytes of a text, a row and any value within the query
 _CACHE_KIB: Final = 16 << 10
-_STEPS: Final = 1 << 20  # of SQLite's machine, between two looks at the clock
-# A query that gives more rows than this, or works longer without one, is taken for one without an end.
+_STEPS: Final = 1 << 20  # of SQLite's virtual machine, between two looks at the clock
+# A query that gives more rows than this, or takes more steps without a row, counts as endless.
 _MAX_ROWS: Final = 10_000_000
 _ROWS_PER_BYTE: Final = 10
 _MAX_STEPS: Final = 4_000_000_000
@@ -37,10 +37,16 @@ _ENDLESS_HINT: Final = "does the query, or a view that it reads, end? store its 
 
 
 def sqlite(path: Path, place: str, query: str, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
-    """The rows of `query` over the SQLite file at `path`, read in one transaction; inexact values go to `found`.
+    """The rows of a query over a SQLite file, read in one transaction.
 
-    Raises `MalformedError` for columns that are no ledger's and for a query that seems to have no end,
-    `UnavailableError` for what SQLite refuses.
+    path: of the file.
+    place: its name in findings.
+    query: one SELECT.
+    source: its `patience` and `show_names` apply.
+    found: gets a finding, a sentence, for each row with a value that is not exact.
+    Raises `MalformedError` for columns that no ledger has, for a value that is too wide and for more rows than the file
+    can honestly give; `UnavailableError` when SQLite refuses, no row comes for `source.patience` seconds or very many
+    steps, or the file has a write-ahead log beside it.
     """
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
@@ -54,7 +60,7 @@ def sqlite(path: Path, place: str, query: str, source: Source, found: Callable[[
     most = _MAX_ROWS + _ROWS_PER_BYTE * size
     pieces: list[Batch] = []
     try:
-        # Who takes ahead does so in a thread of its own.
+        # The thread that takes rows, or ends the generator, need not be the one that opened the database.
         with closing(
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
         ) as database:
@@ -85,7 +91,13 @@ def sqlite(path: Path, place: str, query: str, source: Source, found: Callable[[
 
 
 class _Watch:
-    """Ends a query that works too long without a row: SQLite asks it every so many steps."""
+    """The progress handler of SQLite that ends a query which works too long without a row.
+
+    rows: how many came so far.
+    ended: why the query was ended; empty while it was not.
+    patience: the seconds allowed without a row.
+    steps: the steps of SQLite's virtual machine allowed without a row.
+    """
 
     def __init__(self, patience: float, steps: int) -> None:
         self.rows = 0
@@ -104,7 +116,7 @@ class _Watch:
         return bool(self.ended)
 
     def came(self, rows: int) -> None:
-        """Take note that so many more rows came."""
+        """Note that `rows` more rows came."""
         self.rows += rows
         self._left = self._steps
         self._since = time.monotonic()
@@ -128,7 +140,7 @@ def _error(error: sqlite3.Error, where: str, watch: _Watch, *, show: bool) -> Un
 
 
 def _piece(place: str, row: int, values: list[list[Any]], found: Callable[[str], None], *, show: bool) -> Batch:
-    """Rows from number `row` on, few enough that long values may be among them."""
+    """The batch of a few rows from number `row` on, few because their values may be long."""
     numbers = list(range(row, row + len(values[0])))
     if not all(allowed.issuperset(map(type, column)) for allowed, column in zip(_ALLOWED, values, strict=True)):
         exact = [

@@ -1,7 +1,7 @@
-"""Several rows of one account and asset, added up: sub-accounts become one balance.
+"""Several rows of one account and asset added up, because sub-accounts may have rows of their own.
 
-Rows lie in buckets by the first byte of the account digest. What does not fit in memory goes to a file that has no
-name, added up before, so that one account's rows in any number take no room.
+Rows lie in buckets by the first byte of the account digest. Those that do not fit in memory are added up and go to a
+file without a name, so that any number of rows of one account takes little room.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from attest.liabilities.ledger.bulk import grouped
 from attest.liabilities.ledger.rows import byte_columns
 from attest.liabilities.ledger.types import Balances
 
-_MEMORY: Final = 256 << 20
-_BATCH_ROWS: Final = 1 << 17
-_PIECE_ROWS: Final = 1 << 15
-_FOLD_ROWS: Final = 1 << 18
-_MAX_BUCKET_BYTES: Final = 128 << 20
-_DEEPEST: Final = 8
-_MAX_TOO_LARGE: Final = 1000  # to be told
+_MEMORY: Final = 256 << 20  # bytes of rows
+_BATCH_ROWS: Final = 1 << 17  # of a batch of sums
+_PIECE_ROWS: Final = 1 << 15  # that are put into buckets at once
+_FOLD_ROWS: Final = 1 << 18  # that wait before they are added up
+_MAX_BUCKET_BYTES: Final = 128 << 20  # beyond which a bucket is split by the next byte
+_DEEPEST: Final = 8  # the last byte by which a bucket is split
+_MAX_TOO_LARGE: Final = 1000  # accounts whose sum is out of range that are told
 _HALF: Final = 2**32 - 1
 _SCHEMA: Final = pa.schema(
     [
@@ -39,9 +39,11 @@ _SCHEMA: Final = pa.schema(
 
 
 def by_account(parts: Iterable[Balances], too_large: list[tuple[str, bytes]]) -> Iterator[Balances]:
-    """The balances in `parts`, one per account and asset; whose sum is beyond 127 bits goes to `too_large`.
+    """The sums of balances, one for each account and asset.
 
-    What does not fit in memory goes to TMPDIR. Raises what `parts` raises, before it yields anything, and
+    parts: balances of any accounts and assets.
+    too_large: gets the asset and account of sums beyond 127 bits, which are left out.
+    Rows that do not fit in memory go to TMPDIR. Raises what `parts` raises, before anything is yielded, and
     `UnavailableError` when the disk is full.
     """
     names: dict[str, int] = {}
@@ -64,7 +66,7 @@ def by_account(parts: Iterable[Balances], too_large: list[tuple[str, bytes]]) ->
 
 
 class _Buckets:
-    """Rows by the byte `depth` of the digest of their account."""
+    """Rows in buckets by the byte `depth` of the digest of their account."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
@@ -77,7 +79,7 @@ class _Buckets:
         self._bytes = [0] * BUCKETS
 
     def add(self, batch: Any) -> None:
-        """Take a batch of `_SCHEMA`."""
+        """Take a record batch of `_SCHEMA`."""
         if not len(batch):
             return
         self._fresh.append(batch)
@@ -88,12 +90,12 @@ class _Buckets:
                 self._flush()
 
     def sums(self) -> Iterator[Any]:
-        """Batches in which each account and asset stands once, which it does in one of them."""
+        """Record batches of sums; each account and asset stands in one of them, once."""
         self._sort()
         for bucket in range(BUCKETS):
             pieces = self._pieces(bucket)
             if self._bytes[bucket] > _MAX_BUCKET_BYTES and self._depth < _DEEPEST:
-                # Somebody chose accounts whose digests begin alike.
+                # A bucket this full means that somebody chose accounts whose digests begin alike.
                 deeper = _Buckets(self._depth + 1)
                 for piece in pieces:
                     deeper.add(piece)
@@ -124,7 +126,7 @@ class _Buckets:
                 yield pa.ipc.read_record_batch(pa.py_buffer(self._file.read(start, size)), _SCHEMA)
 
     def _flush(self) -> None:
-        """Write what is pending, each bucket's share of it added up once more."""
+        """Write the rows in memory to the file, each bucket's rows added up once more."""
         if self._file is None:
             self._file = NamelessFile(None)
         for bucket, places in enumerate(self._places):
@@ -135,13 +137,13 @@ class _Buckets:
 
 
 def _added_up(batches: list[Any]) -> Any:
-    """One batch in which each account and asset stands once."""
+    """One record batch in which each account and asset stands once."""
     waiting: list[Any] = []
     rows, limit = 0, _FOLD_ROWS
     for batch in batches:
         waiting.append(batch)
         rows += len(batch)
-        if rows >= limit:  # many rows of few accounts need not all be in memory several times over
+        if rows >= limit:  # so that many rows of few accounts are not copied all at once
             waiting = [_once(waiting)]
             rows = len(waiting[0])
             limit = max(_FOLD_ROWS, 2 * rows)
@@ -165,7 +167,11 @@ def _once(batches: list[Any]) -> Any:
 
 
 def _sums(words: list[npt.NDArray[Any]], starts: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
-    """Exact sums of the runs of rows that begin at `starts`, as the words are: low, high, and top with the sign."""
+    """The exact sums of runs of rows, as three words: low, high, and top with the sign.
+
+    words: the low, high and top words of the rows.
+    starts: the index of the first row of each run.
+    """
     low, high, top = words
     carry: npt.NDArray[np.int64] = np.zeros(len(starts), np.int64)
     halves = []

@@ -1,4 +1,4 @@
-"""What a ledger is read from and into: its source, a batch of rows, checked balances, control totals, findings."""
+"""The values of a ledger: its source, a batch of rows, checked balances, control totals and findings."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-MAX_SHOWN: Final = 20
-MAX_FINDINGS: Final = 1_000_000
-PATIENCE: Final = 600.0
-_MAX_FINDINGS_LENGTH: Final = 64 << 20
+MAX_SHOWN: Final = 20  # findings in an error
+MAX_FINDINGS: Final = 1_000_000  # after which reading ends
+PATIENCE: Final = 600.0  # seconds
+_MAX_FINDINGS_LENGTH: Final = 64 << 20  # characters of all findings that are kept
 
 
 class EnoughError(Exception):
-    """As many findings as are counted: reading on would only take time."""
+    """`MAX_FINDINGS` findings were counted: reading on would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a ledger is: a file or a glob of files below `folder`, or a database URL.
+    """The place of a ledger. Its rows have the columns `account`, `asset` and `balance`; others are ignored.
 
-    Files are .csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3 and .db with a `query`; the URL is
-    postgresql://… with a `query`. All have the columns `account`, `asset`, `balance`; others are ignored. A folder
-    named `asset=BTC` is a column of the files in it.
-    `show_names` lets errors show what stands in the ledger, names of customers too; else they name file and row.
-    `patience` is how many seconds a database may take before its first row, and from one to the next.
+    location: a file or a glob of files (.csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3, .db with `query`), or
+    a URL postgresql://… with `query`. A folder named `asset=BTC` is a column of the files in it.
+    query: the SELECT for a database; None for other files.
+    folder: the folder from which a relative `location` starts.
+    show_names: whether errors show values of rows, which may name customers; else they name file and row only.
+    patience: the seconds that a database may take before its first row, and from one to the next.
     """
 
     location: str
@@ -42,9 +43,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What was read: a file with its `sha256` and `bytes`, or a database's `query` in its `snapshot`.
+    """A file or query that was read. Fields that do not apply are None.
 
-    `snapshot_time` (RFC 3339, UTC) is the server's clock when the snapshot was taken.
+    name: of the file, or the database without its login.
+    sha256, bytes: the digest in hex and the size of a file.
+    query: the SQL query of a database.
+    snapshot_time: the server's clock when its snapshot was taken (RFC 3339, UTC).
+    snapshot: the name of the server's snapshot.
+    server: the server's name and version.
     """
 
     name: str
@@ -58,10 +64,12 @@ class Input:
 
 @dataclass(slots=True)
 class AssetTotals:
-    """Control totals of one asset, sums in base units.
+    """Control totals of one asset. Balances are counted one a row, or one an account when rows are added up.
 
-    `rows` are the ledger's. The others count balances: one per row, or per account when rows are summed.
-    `negative_sum` is the sum of the magnitudes of the negative balances.
+    rows: of the ledger.
+    positive, positive_sum: the number and the sum of positive balances, in base units.
+    zero: the number of balances of zero.
+    negative, negative_sum: the number of negative balances, and the sum of their magnitudes in base units.
     """
 
     rows: int = 0
@@ -74,9 +82,13 @@ class AssetTotals:
 
 @dataclass(slots=True)
 class ControlTotals:
-    """What an auditor compares with the exchange's books; complete when `read` has ended without an error.
+    """The figures that an auditor compares with the exchange's books, complete when `read` ended without an error.
 
-    `findings` holds the first of `finding_count` findings, also when `read` has raised; reading ends at `MAX_FINDINGS`.
+    rows: of the ledger.
+    assets: the totals of each asset, by its name.
+    inputs: the files and queries that were read.
+    findings: the first of them, sentences; also there when `read` has raised.
+    finding_count: the number of all; reading ends at `MAX_FINDINGS`.
     """
 
     rows: int = 0
@@ -87,7 +99,7 @@ class ControlTotals:
     _length: int = field(default=0, repr=False, compare=False)
 
     def found(self, finding: str) -> None:
-        """Count `finding`, and keep it if it is among the first. Raises `EnoughError` at the last that is counted."""
+        """Count a finding, and keep it if it is among the first. Raises `EnoughError` at `MAX_FINDINGS`."""
         self.finding_count += 1
         self._length += len(finding)
         if self._length <= _MAX_FINDINGS_LENGTH:
@@ -97,7 +109,11 @@ class ControlTotals:
 
 
 def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
-    """The error for a ledger with findings: the first of them, and how many there are; `hint` says what to do."""
+    """The error for a ledger with findings: it shows the first `MAX_SHOWN` and says how many there are.
+
+    totals: has at least one finding.
+    hint: what to do.
+    """
     first, *others = totals.findings[:MAX_SHOWN]
     end = " or more" if totals.finding_count >= MAX_FINDINGS else ""
     return MalformedError(
@@ -109,12 +125,16 @@ def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again
 
 
 class Batch(NamedTuple):
-    """Consecutive rows as they stand in a source: Arrow arrays of one length, not yet checked.
+    """Rows of a source, not yet checked.
 
-    `account` is text or bytes, `asset` also a dictionary of them, `balance` text, integers or decimals.
-    `rows` is the number of the first row, or of each when they do not follow one another.
-    `unordered` says that the numbers alone do not find a row again, as in the result of a query.
-    `show_names` lets findings show what stands in a row.
+    place: the name of the file or database in findings.
+    rows: the number of the first row, or of each, int64, when they do not follow one another. In CSV it is the line,
+    the header being line 1; elsewhere rows are counted from 1.
+    account: an Arrow array of text or bytes, or a dictionary of either.
+    asset: an Arrow array of text or bytes, or a dictionary of either.
+    balance: an Arrow array of text, a dictionary of texts, integers or decimals.
+    unordered: whether a row's number alone does not find it again, as in the result of a query.
+    show_names: whether findings may show values of rows.
     """
 
     place: str
@@ -126,7 +146,7 @@ class Batch(NamedTuple):
     show_names: bool = False
 
     def part(self, start: int, length: int) -> Batch:
-        """At most `length` rows from index `start` on."""
+        """The batch of at most `length` rows from index `start` on."""
         rows = self.rows + start if isinstance(self.rows, int) else self.rows[start : start + length]
         account, asset, balance = (each[start : start + length] for each in (self.account, self.asset, self.balance))
         return self._replace(rows=rows, account=account, asset=asset, balance=balance)
@@ -137,9 +157,12 @@ class Batch(NamedTuple):
 
 
 class Balances(NamedTuple):
-    """Checked rows of one asset: accounts (Arrow large_binary, NFC) and balances of either sign.
+    """The checked balances of n rows of one asset, of either sign. A balance is `high` * 2^64 + `low` base units.
 
-    A balance is `high` * 2^64 + `low` base units, `high` int64 and `low` uint64.
+    asset: its name.
+    accounts: an Arrow large_binary array of n accounts in NFC.
+    high: int64 of shape (n,).
+    low: uint64 of shape (n,).
     """
 
     asset: str
@@ -149,7 +172,12 @@ class Balances(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One checked row."""
+    """One checked row.
+
+    account: in NFC.
+    asset: its name.
+    balance: in base units, of either sign.
+    """
 
     account: str
     asset: str

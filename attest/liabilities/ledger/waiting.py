@@ -1,4 +1,4 @@
-"""Work that may never end, waited for with a limit: it runs in a thread that can be left behind."""
+"""Items of an iterator that may stall for ever, each waited for with a limit, in a thread that can be left behind."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
-_AHEAD: Final = 4
-_POLL: Final = 0.1
-_FAREWELL: Final = 5.0
+_AHEAD: Final = 4  # items that are made before they are asked for
+_POLL: Final = 0.1  # seconds
+_FAREWELL: Final = 5.0  # seconds that the thread is given to end
 
 
 Making = Callable[[Callable[[Callable[[], object]], None]], Generator[Item, None, None]]
+"""A maker of items. It gets a function to which it hands whatever ends a stalled call from another thread."""
 
 
 class SilentError(Exception):
-    """Nothing came for as long as was waited."""
+    """No item came within the patience."""
 
 
 class _End(NamedTuple):
-    """That no more items come, and why."""
+    """The end of the items.
+
+    error: why they ended; None when all were made.
+    """
 
     error: BaseException | None
 
 
 def within(patience: float, make: Making[Item]) -> Iterator[Item]:
-    """The items of the iterator that `make` returns, each within `patience` seconds of the one before.
+    """The items of the generator that `make` returns, each within `patience` seconds of the one before.
 
-    A call into a library of C cannot be interrupted, so the iterator runs in a thread of its own, all of it, its end
-    too. `make` is called with a function that takes what can end such a call from another thread. Where nothing does,
-    the thread is left to itself, and ends with the process.
-
-    Raises what the iterator raises, and `SilentError`.
+    patience: seconds.
+    make: called with a function, to which it hands whatever ends a stalled call from another thread. The generator runs
+    wholly in a thread of its own, because a call into a C library cannot be interrupted. A thread that does not end is
+    left behind, and ends with the process.
+    Raises `SilentError` when no item comes in time, and what the generator raises.
     """
     worker = _Worker(make)
     worker.start()
@@ -69,11 +73,11 @@ class _Worker(Generic[Item]):
         self._thread.start()
 
     def give_up(self) -> None:
-        """Want no more items; wait a little for the thread to end."""
+        """Ask for no more items, and wait up to `_FAREWELL` seconds for the thread to end."""
         self._stopped.set()
         if self._thread.is_alive():
             for stop in self._stops:
-                # This asks the server, which may be as silent as before.
+                # In another thread, because it asks the server, which may still be silent.
                 threading.Thread(target=_quietly, args=(stop,), daemon=True).start()
             self._thread.join(_FAREWELL)
 
