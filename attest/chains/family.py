@@ -167,33 +167,41 @@ class Family(Protocol):
     address, or a script. Amounts are integers of base units; hashes are as explorers show them, 32 bytes.
     """
 
-    namespace: str
-    """The part of the chains' CAIP-2 ids before the colon."""
+    @property
+    def namespace(self) -> str:
+        """The part of the chains' CAIP-2 ids before the colon."""
 
-    record_types: tuple[type[Record], ...]
-    """The types of records of its chains, each told from all others by a `type` with the namespace or a name in it.
+    @property
+    def record_types(self) -> tuple[type[Record], ...]:
+        """The types of records of its chains, each told from all others by a `type` with the namespace or a name in it.
 
-    A family of another package derives them from `HeaderRecord`, `Reading` and, if it has more to say, from the other
-    classes of `attest.reserves.records`. Each of its records has a field `chain`, by which its family is found.
-    """
+        A family of another package derives them from `HeaderRecord` and `Reading`, and where it has more to say, from
+        the other classes of `attest.reserves.records`. Each of its records has a field `chain`, by which its family is
+        found.
+        """
 
-    signing: Signing | None
-    """How keys show that they control addresses; None where attest cannot check it, so that no key is asked."""
+    @property
+    def signing(self) -> Signing | None:
+        """How keys show that they control addresses; None where attest cannot check it, so that no key is asked."""
 
-    default_rule: PinRule
-    """Which block is read where the config does not say: one that nobody expects to be replaced."""
+    @property
+    def default_rule(self) -> PinRule:
+        """Which block is read where the config does not say: one that nobody expects to be replaced."""
 
-    scans: bool
-    """Whether a reading looks through all outputs of a chain; such chains are read last.
+    @property
+    def scans(self) -> bool:
+        """Whether a reading looks through all outputs of a chain; such chains are read last.
 
-    It may take longer than nodes of other chains keep the state of their pinned blocks.
-    """
+        It may take longer than nodes of other chains keep the state of their pinned blocks.
+        """
 
-    takes_descriptors: bool
-    """Whether a wallet may be a descriptor with a range instead of an address."""
+    @property
+    def takes_descriptors(self) -> bool:
+        """Whether a wallet may be a descriptor with a range instead of an address."""
 
-    times_ascend: bool
-    """Whether a block never has an earlier time than the one before it."""
+    @property
+    def times_ascend(self) -> bool:
+        """Whether a block never has an earlier time than the one before it."""
 
     def is_chain(self, chain: str) -> bool:
         """Whether `chain` has the form that the namespace gives to its ids."""

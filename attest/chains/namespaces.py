@@ -23,8 +23,9 @@ _CAIP_2: Final = r"^[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}$"
 class Namespace(Protocol):
     """What a family says of the ids of its chains."""
 
-    namespace: str
-    """The part of their CAIP-2 ids before the colon."""
+    @property
+    def namespace(self) -> str:
+        """The part of their CAIP-2 ids before the colon."""
 
     def is_chain(self, chain: str) -> bool:
         """Whether `chain`, an id of this namespace by CAIP-2, has the form that the namespace gives to its ids."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.bitcoin.signing import BitcoinSigning
-from attest.chains.family import BlockFacts, BlockReader, Dump, HeaderFacts, Places, Reader, Shared
+from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
 from attest.chains.settings import ChainSettings
 from attest.errors import VerificationError
 from attest.files import real_path
@@ -145,4 +145,4 @@ def _scripts(register: Places, wallet: str) -> tuple[bytes, ...]:
     return tuple(place for place in register.places.get(wallet, ()) if isinstance(place, bytes))
 
 
-FAMILY: Final = BitcoinFamily()
+FAMILY: Final[Family] = BitcoinFamily()

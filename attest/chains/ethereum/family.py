@@ -16,7 +16,7 @@ from attest.chains.ethereum.records import (
     TrieNodes,
 )
 from attest.chains.ethereum.signing import EthereumSigning, no_bitcoin
-from attest.chains.family import BlockFacts, BlockReader, Dump, HeaderFacts, Places, Reader, Shared
+from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
 from attest.chains.settings import ChainSettings
 from attest.errors import MalformedError
 from attest.reserves.ethereum_proof import Token, checksum_address, decode_header
@@ -160,4 +160,4 @@ class EthereumFamily:
         return reread_amounts(node, pin, readings, progress)
 
 
-FAMILY: Final = EthereumFamily()
+FAMILY: Final[Family] = EthereumFamily()
