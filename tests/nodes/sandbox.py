@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from attest.demo.nodes import anvil
 from attest.reserves.rpc import Node
 from tests.nodes.geth import Geth, briefly, geth
@@ -23,6 +25,9 @@ class Anvil(Node):
 
 
 Sandbox = Anvil | Geth
+
+ON_ANVIL = pytest.mark.parametrize("kind", ["anvil"], indirect=True)
+"""Of tests that change what a node or a file says: which kind of node it was does not matter."""
 
 
 @contextmanager

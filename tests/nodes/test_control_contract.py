@@ -29,7 +29,7 @@ from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
-from tests.nodes.sandbox import sandbox
+from tests.nodes.sandbox import ON_ANVIL, sandbox
 
 CHAIN, CHAIN_ID = "eip155:31337", 31337
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -296,6 +296,7 @@ def test_the_question_is_encoded_as_the_abi_says_and_asked_at_the_pinned_block(c
         assert asked.pop() == [{"to": chain.addresses["yes"], "data": data}, at]
 
 
+@ON_ANVIL
 def test_what_is_no_signature_is_not_asked_about(chain: Chain) -> None:
     for signature, digest in ((b"", DIGEST), (bytes(MAX_SIGNATURE_BYTES + 1), DIGEST), (own(ALICE), DIGEST[1:])):
         with pytest.raises(MalformedError):
@@ -337,6 +338,7 @@ LIES: dict[str, Callable[[Chain], dict[str, Change]]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
+@ON_ANVIL
 def test_a_node_that_lies_about_a_safe_is_named(chain: Chain, liar: Liar, lie: str) -> None:
     signature = chain.by(ALICE, BOB)
     assert chain.ask("safe", signature, node=liar.changing()) == chain.ask("safe", signature)
@@ -344,6 +346,7 @@ def test_a_node_that_lies_about_a_safe_is_named(chain: Chain, liar: Liar, lie: s
         chain.ask("safe", signature, node=liar.changing(**LIES[lie](chain)))
 
 
+@ON_ANVIL
 def test_a_node_cannot_make_a_contract_of_a_plain_address(chain: Chain, liar: Liar) -> None:
     yes = "0xef0100" + chain.addresses["yes"][2:].lower()
     lying = liar.changing(eth_getCode=lambda _, __: yes, eth_call=lambda _, __: "0x" + VALID)
@@ -351,6 +354,7 @@ def test_a_node_cannot_make_a_contract_of_a_plain_address(chain: Chain, liar: Li
         chain.ask("plain", b"anything", node=lying)
 
 
+@ON_ANVIL
 def test_a_node_that_is_busy_or_silent_has_not_been_asked(chain: Chain, liar: Liar) -> None:
     def busy(_: list[Any], __: Any) -> Any:
         raise LookupError("rate limit exceeded")
@@ -360,6 +364,7 @@ def test_a_node_that_is_busy_or_silent_has_not_been_asked(chain: Chain, liar: Li
             chain.ask("wallet", own(ALICE), node=liar.changing(eth_call=change))
 
 
+@ON_ANVIL
 def test_only_own_errors_leave_whatever_a_node_says(chain: Chain, liar: Liar) -> None:
     for method in ("eth_getCode", "eth_getProof", "eth_call"):
         for said in (0, "", "0x1", "0xEF", [], {}, [{}], {"accountProof": {}, "storageProof": 1}, "0x" + "00" * 40):
@@ -416,12 +421,14 @@ def test_safes_are_proven_together(chain: Chain, liar: Liar) -> None:
 
 
 @pytest.mark.parametrize("lie", [name for name in LIES if "proof" in name or "node" in name])
+@ON_ANVIL
 def test_a_node_that_lies_about_one_of_many_is_named(chain: Chain, liar: Liar, lie: str) -> None:
     with pytest.raises(AttestError, match="node n1"):
         found_by(chain, liar.changing(**LIES[lie](chain)))
 
 
 @pytest.mark.parametrize("code", ["0x", "0x00", "0xef0100" + "11" * 20])
+@ON_ANVIL
 def test_nodes_must_agree_on_what_is_a_contract(chain: Chain, liar: Liar, code: str) -> None:
     with pytest.raises(VerificationError, match="n2 has other code at 0x"):
         found_by(chain, chain.node, renamed(liar.changing(eth_getCode=lambda _, __: code)))
@@ -450,6 +457,7 @@ def test_a_safe_whose_owners_are_no_list_is_a_contract_like_others(chain: Chain)
 
 
 @pytest.mark.parametrize("order", [("hidden", "shown"), ("shown", "hidden")])
+@ON_ANVIL
 def test_a_safe_of_a_public_wallet_too_stands_under_its_name(
     tmp_path: Path, chain: Chain, order: Sequence[str]
 ) -> None:

@@ -40,7 +40,7 @@ from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying
 from tests.nodes.safe import NOBODY, deploy_safe
-from tests.nodes.sandbox import sandbox
+from tests.nodes.sandbox import ON_ANVIL, sandbox
 from tests.nodes.test_control_contract import (
     ALICE,
     ANSWERS,
@@ -288,6 +288,7 @@ def test_a_month_is_attested_with_the_signatures_of_the_owners_of_safes(made: Ro
     } == {"signature"}
 
 
+@ON_ANVIL
 def test_the_record_of_a_safe_is_public_when_its_wallet_is_and_is_shown_and_disclosed(
     made: Round, tmp_path: Path
 ) -> None:
@@ -320,6 +321,7 @@ def test_a_reading_that_was_made_before_is_signed_for(made: Round, tmp_path: Pat
     assert (ran.code, len(records(private(tmp_path / "x"), EthereumSafe))) == (0, 2)
 
 
+@ON_ANVIL
 def test_what_a_contract_says_is_shown_as_what_it_is_and_counts_as_none(made: Round, tmp_path: Path) -> None:
     names = ("safe", *CONTRACTS)
     shutil.copytree(made.challenges, tmp_path / "c")
@@ -346,6 +348,7 @@ def test_what_a_contract_says_is_shown_as_what_it_is_and_counts_as_none(made: Ro
     assert "a contract, says yes by the word of n1, n2: counts as none" in shown.out
 
 
+@ON_ANVIL
 def test_what_a_contract_of_a_hidden_wallet_says_is_for_who_is_shown_it(made: Round, tmp_path: Path) -> None:
     control = made.returned(tmp_path / "c", ["safe", "quiet"])
     assert made.run(tmp_path / "x", ["safe", "quiet"], control).code == 5
@@ -357,6 +360,7 @@ def test_what_a_contract_of_a_hidden_wallet_says_is_for_who_is_shown_it(made: Ro
     assert [record.wallet for record in records(public, ContractControl)] == ["quiet"]
 
 
+@ON_ANVIL
 def test_a_contract_that_says_no_ends_the_run_and_is_named(made: Round, tmp_path: Path) -> None:
     control = made.returned(tmp_path / "c", ["no"])
     ran = made.run(tmp_path / "x", ["no"], control)
@@ -400,6 +404,7 @@ def test_a_contract_that_cannot_be_asked_any_more_is_told_of_and_counts_as_none(
     assert "1 contracts could not be asked" in step_13(verified(made, tmp_path / "x"))[1]
 
 
+@ON_ANVIL
 def test_owners_for_whom_only_the_contract_can_speak_make_no_signature(made: Round, tmp_path: Path) -> None:
     """A Safe of a key and of another Safe, whose owners sign for it."""
     safe, mixed = made.addresses["safe"], made.addresses["mixed"]
@@ -480,6 +485,7 @@ REFUSED: dict[str, tuple[Callable[[Round], list[bytes]], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
+@ON_ANVIL
 def test_what_is_not_enough_owners_over_the_challenge_is_refused_by_file(
     case: str, made: Round, tmp_path: Path
 ) -> None:
@@ -495,6 +501,7 @@ def test_what_is_not_enough_owners_over_the_challenge_is_refused_by_file(
 
 
 @pytest.mark.parametrize("write", [malleated, lambda part: part[:64], lambda part: part[:64] + bytes([part[64] - 27])])
+@ON_ANVIL
 def test_what_an_owners_device_writes_is_kept_as_the_safe_takes_it(
     write: Callable[[bytes], bytes], made: Round, tmp_path: Path
 ) -> None:
@@ -507,6 +514,7 @@ def test_what_an_owners_device_writes_is_kept_as_the_safe_takes_it(
     assert (tmp_path / "c" / "signatures" / "safe-0001.sig").read_text() == "0x" + b"".join(parts).hex()
 
 
+@ON_ANVIL
 def test_the_signature_may_come_in_one_file_as_the_safe_takes_it(made: Round, tmp_path: Path) -> None:
     shutil.copytree(made.challenges, tmp_path / "c")
     path = tmp_path / "safe-0001.sig"
@@ -519,6 +527,7 @@ def test_the_signature_may_come_in_one_file_as_the_safe_takes_it(made: Round, tm
     assert (ran.code, "VERIFIED, eip1271-safe" in ran.out) == (0, True)
 
 
+@ON_ANVIL
 def test_a_signature_for_a_contract_that_left_the_config_is_left_out(made: Round, tmp_path: Path) -> None:
     control = made.returned(tmp_path / "c", ["safe", "raised", "yes"])
     ran = made.run(tmp_path / "x", ["safe"], control)
@@ -577,6 +586,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", LIES)
+@ON_ANVIL
 def test_a_record_of_a_safe_that_lies_is_named(case: str, attested: EvidenceFolder) -> None:
     assert attested.check({}).rechecked.safes == 2
     fields, told = LIES[case]
@@ -588,6 +598,7 @@ def test_a_record_of_a_safe_that_lies_is_named(case: str, attested: EvidenceFold
     assert told in caught.value.message
 
 
+@ON_ANVIL
 def test_a_plain_address_is_no_safe_whatever_a_record_says(attested: EvidenceFolder) -> None:
     plain = attested.records[index_of(attested.records, EthereumBalance, "plain")]
     lie = edited(attested, EthereumSafe, "safe", address=plain.address, proof=plain.proof)
@@ -595,6 +606,7 @@ def test_a_plain_address_is_no_safe_whatever_a_record_says(attested: EvidenceFol
         attested._replace(records=lie).check({})
 
 
+@ON_ANVIL
 def test_a_safe_has_one_record(attested: EvidenceFolder) -> None:
     index = index_of(attested.records, EthereumSafe, "safe")
     doubled = attested.records | {1000: attested.records[index]}
@@ -651,6 +663,7 @@ def terms() -> Terms:
 
 
 @pytest.mark.parametrize("case", FORGED)
+@ON_ANVIL
 def test_a_signature_that_does_not_hold_is_named_by_its_record(case: str, attested: EvidenceFolder) -> None:
     forge, code = FORGED[case]
     places = signed_places(attested.records, terms())
@@ -660,6 +673,7 @@ def test_a_signature_that_does_not_hold_is_named_by_its_record(case: str, attest
     assert caught.value.code.startswith(code)
 
 
+@ON_ANVIL
 def test_a_contract_that_answered_is_bound_to_its_challenge(attested: EvidenceFolder) -> None:
     index = index_of(attested.records, ContractControl, "yes")
     old = attested.records[index].challenge.model_copy(update={"period": "2026-01"})
@@ -667,6 +681,7 @@ def test_a_contract_that_answered_is_bound_to_its_challenge(attested: EvidenceFo
         signed_places(edited(attested, ContractControl, "yes", challenge=old), terms())
 
 
+@ON_ANVIL
 def test_a_statement_that_counts_a_contract_as_signed_fails_at_step_13(made: Round, tmp_path: Path) -> None:
     control = made.returned(tmp_path / "c", ["yes"])
     made.run(tmp_path / "x", ["yes"], control)

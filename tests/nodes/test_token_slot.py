@@ -21,7 +21,7 @@ from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, answering, lying
-from tests.nodes.sandbox import sandbox
+from tests.nodes.sandbox import ON_ANVIL, sandbox
 
 OWNER, EMPTY, BLOCKED = ("0x" + name * 20 for name in ("aa", "ee", "bb"))
 AMOUNT = 1000
@@ -253,6 +253,7 @@ STYLES = [own_keys_elsewhere, no_own_keys, null_keys, null_for_none, keys_left_o
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
 @pytest.mark.parametrize("name", ["PlainToken", "Proxy", "VyperToken", "NamespacedToken", "DollarToken", "ShareToken"])
+@ON_ANVIL
 def test_a_usual_slot_is_found_whatever_the_access_list_says(
     name: str, style: Change, chain: Chain, liar: Liar
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_usual_slot_is_found_whatever_the_access_list_says(
 
 @pytest.mark.parametrize("empty", [{"storageKeys": None}, {}, {"storageKeys": []}], ids=["null", "absent", "a list"])
 @pytest.mark.parametrize("name", LISTED)
+@ON_ANVIL
 def test_a_contract_without_keys_in_the_list_does_not_make_it_one_of_another_form(
     name: str, empty: dict[str, Any], chain: Chain, liar: Liar
 ) -> None:
@@ -273,6 +275,7 @@ def test_a_contract_without_keys_in_the_list_does_not_make_it_one_of_another_for
 
 
 @pytest.mark.parametrize("name", LISTED)
+@ON_ANVIL
 def test_a_list_without_the_contract_is_asked_for_again_as_one_that_is_not_optimised(name: str, chain: Chain) -> None:
     """Nethermind and Erigon take a third parameter, and anvil does not."""
 
@@ -298,6 +301,7 @@ def test_a_list_without_the_contract_is_asked_for_again_as_one_that_is_not_optim
         ("DeepToken", lambda *_: {"accessList": 5}, "node n1 gave an access list of a form that is not known"),
     ],
 )
+@ON_ANVIL
 def test_why_no_slot_was_found_is_told(name: str, style: Change | None, reason: str, chain: Chain, liar: Liar) -> None:
     node = chain.node if style is None else liar.changing(eth_createAccessList=style)
     found = find_token(node, chain.addresses[name], OWNER, chain.block)
@@ -305,6 +309,7 @@ def test_why_no_slot_was_found_is_told(name: str, style: Change | None, reason: 
     assert reason in found.reason
 
 
+@ON_ANVIL
 def test_a_node_without_access_lists_says_so(chain: Chain) -> None:
     found = find_token(Failing(chain, "refused", is_list), chain.addresses["DeepToken"], OWNER, chain.block)
     assert found == (None, "it is in no usual slot, and node n1: no")
@@ -334,6 +339,7 @@ NO_WORDS = [1, True, {}, [], "", "0x", "0x2a", WORD[:-2], WORD + "00", WORD[2:],
 
 
 @pytest.mark.parametrize("answer", NO_ACCESS_LISTS, ids=str)
+@ON_ANVIL
 def test_an_access_list_of_another_form_is_as_good_as_none(answer: Any, chain: Chain, liar: Liar) -> None:
     node = liar.changing(eth_createAccessList=lambda *_: answer)
     assert chain.find("PlainToken", node=node) == chain.expected("PlainToken")
@@ -342,6 +348,7 @@ def test_an_access_list_of_another_form_is_as_good_as_none(answer: Any, chain: C
 
 @pytest.mark.parametrize("answer", NO_WORDS, ids=str)
 @pytest.mark.parametrize("which", [is_plain, is_storage, is_probe, is_trial])
+@ON_ANVIL
 def test_an_answer_that_is_not_a_word_is_refused(which: Any, answer: Any, chain: Chain, liar: Liar) -> None:
     def change(method: str) -> Change:
         return lambda params, result: answer if which(method, params) else result
@@ -378,12 +385,14 @@ def test_without_overrides_it_is_still_said_that_there_is_no_slot(chain: Chain, 
 
 @pytest.mark.parametrize("which", [is_storage, is_probe, is_trial])
 @pytest.mark.parametrize("code", ["unreachable", "busy", "behind", "no-state", "timeout", "null"])
+@ON_ANVIL
 def test_a_node_that_does_not_answer_is_not_taken_for_one_that_refuses(code: str, which: Any, chain: Chain) -> None:
     with pytest.raises(UnavailableError) as caught:
         chain.find("PlainToken", node=Failing(chain, code, which))
     assert caught.value.code == f"node/{code}"
 
 
+@ON_ANVIL
 def test_a_refusal_by_http_status_is_one(chain: Chain) -> None:
     assert chain.find("PlainToken", node=Failing(chain, "http", is_list)) == chain.expected("PlainToken")
     with pytest.raises(UnavailableError) as caught:
@@ -392,6 +401,7 @@ def test_a_refusal_by_http_status_is_one(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("value", ["contract", "holder"])
+@ON_ANVIL
 def test_what_is_no_address_is_refused(value: str, chain: Chain) -> None:
     contract, holder = ("0x12", OWNER) if value == "contract" else (OWNER, "0x12")
     with pytest.raises(MalformedError):
