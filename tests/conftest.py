@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,17 @@ def _every_error_has_a_code_and_a_sentence() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AttestError, "__init__", checked)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_signature_is_computed_twice() -> Iterator[None]:
+    """eth_keys computes in Python and takes long; what it once made of the same input, it need not make again."""
+    from eth_keys.backends.native import main as native
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ecdsa_raw_recover", "ecdsa_raw_sign", "ecdsa_raw_verify", "private_key_to_public_key"):
+            patch.setattr(native, name, cache(getattr(native, name)))
         yield
 
 
