@@ -6,11 +6,13 @@ words that anvil has for this. Nothing but blocks changes its chain, and transac
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hmac
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -207,8 +209,15 @@ def _developers_genesis(program: str) -> bytes:
 
 def _initialise(home: Path, genesis_time: int, scheme: str) -> None:
     program = shutil.which("geth")
-    if program is None:
-        return  # said where it is started
+    if program is not None:  # else it is said where it is started
+        shutil.copytree(_initialised(program, genesis_time, scheme), home, dirs_exist_ok=True)
+
+
+@cache
+def _initialised(program: str, genesis_time: int, scheme: str) -> Path:
+    """A folder as geth makes it of a genesis, to be copied for each node, because geth takes a second to make it."""
+    home = Path(tempfile.mkdtemp(prefix="attest-geth-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     genesis = json.loads(_developers_genesis(program))
     forks = {name: value for name, value in genesis["config"].items() if name.endswith(("Block", "Time"))}
     known = list(forks)[: list(forks).index(LATEST_FORK) + 1]
@@ -221,3 +230,4 @@ def _initialise(home: Path, genesis_time: int, scheme: str) -> None:
     (home / "genesis.json").write_text(json.dumps(genesis))
     command = [program, "init", "--state.scheme", scheme, "--datadir", str(home), str(home / "genesis.json")]
     subprocess.run(command, check=True, capture_output=True, env={"HOME": str(home)})
+    return home
