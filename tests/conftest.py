@@ -37,6 +37,7 @@ from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
 from tests.examples import load_profile
+from tests.reserves.faults import FaultServer
 from tests.world.forks import Forks
 
 with warnings.catch_warnings():
@@ -227,6 +228,13 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     with Forks(tmp_path_factory.mktemp("forks")) as started:
         yield started
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    server = FaultServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -92,12 +92,5 @@ def config() -> Config:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    server = FaultServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def node(server: FaultServer) -> Node:
     return Node("n1", server.url, sleep=lambda _: None)
