@@ -22,6 +22,10 @@ PUBLIC_MODE: Final = 0o644
 PARTIAL: Final = ".partial"  # the ending of temporary names
 
 
+class ExistsError(UnavailableError):
+    """A file is there already, and nothing said that it may be replaced."""
+
+
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """The bytes of a file, at most `max_bytes` and one more, by which the caller sees that it is too large.
 
@@ -112,7 +116,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes], *, mode: int = PUBLIC_MODE
                 _link(partial, path)
             sync_folder(path.parent)
     except FileExistsError:
-        raise UnavailableError(
+        raise ExistsError(
             "file/exists", f"{path} exists", hint="choose another name, or say --force to replace it"
         ) from None
     except (OSError, ValueError) as error:
@@ -254,7 +258,7 @@ def refuse_existing(*paths: Path) -> None:
     """Raise `UnavailableError` when one of `paths` exists, because what was published is never replaced."""
     for path in paths:
         if os.path.lexists(path):
-            raise UnavailableError("file/exists", f"{path} exists", hint="move it away to make it anew")
+            raise ExistsError("file/exists", f"{path} exists", hint="move it away to make it anew")
 
 
 def unfinished_name(path: Path) -> Path:

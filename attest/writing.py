@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attest.errors import UnavailableError
-from attest.files import is_file, read_bounded, write_file
+from attest.files import ExistsError, is_file, read_bounded, write_file
 
 
 def write_once(path: Path, data: bytes, *, mode: int, force: bool) -> bool:
@@ -17,8 +16,8 @@ def write_once(path: Path, data: bytes, *, mode: int, force: bool) -> bool:
     """
     try:
         write_file(path, data, mode=mode, force=force)
-    except UnavailableError as error:
-        if error.code != "file/exists" or not is_file(path) or read_bounded(path, len(data)) != data:
+    except ExistsError:
+        if not is_file(path) or read_bounded(path, len(data)) != data:
             raise
         return False
     return True

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from attest.attestation.challenges import Challenges, Item, read_challenges
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.files import SECRET_MODE, names_in, read_bounded, write_file
+from attest.errors import AttestError, MalformedError, VerificationError
+from attest.files import SECRET_MODE, ExistsError, names_in, read_bounded, write_file
 from attest.reserves.challenge import Challenge
 from attest.reserves.records import CustodyConfirmation
 from attest.signing.keys import Signer
@@ -38,8 +38,8 @@ def write_confirmation(
     asked = [item.challenge for item in items]
     try:
         write_file(out, confirm(custodian, asked, signer), mode=SECRET_MODE, force=force)
-    except UnavailableError as error:
-        if error.code != "file/exists" or not _confirms(out, asked, challenges):
+    except ExistsError:
+        if not _confirms(out, asked, challenges):
             raise
         return items, False
     return items, True

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from attest.errors import AttestError
-from attest.reserves.rpc import Node, RefusedError
+from attest.reserves.rpc import Node, NodeError
 
 Answer = Callable[[str, list[Any]], str]
 """The JSON text of a call's result. Raises `LookupError` or `AttestError` when there is none.
@@ -71,11 +71,10 @@ def serve(answer: Answer) -> Iterator[str]:
             head = f'{{"jsonrpc":"2.0","id":{json.dumps(call["id"])}'
             try:
                 return f'{head},"result":{answer(call["method"], call["params"])}}}'
-            except RefusedError as error:
-                return f'{head},"error":{json.dumps(error.told, default=str)}}}'
             except (LookupError, AttestError) as error:
-                failure = json.dumps({"code": -32601, "message": f"{call['method']}: {error}"})
-                return f'{head},"error":{failure}}}'
+                told = error.told if isinstance(error, NodeError) else None
+                failure = told or {"code": -32601, "message": f"{call['method']}: {error}"}
+                return f'{head},"error":{json.dumps(failure, default=str)}}}'
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Stay silent: the reader says what went wrong."""

@@ -18,7 +18,7 @@ from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash
 from attest.reserves.bitcoin_networks import DECIMALS
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import Node, NodeRefusedError
 
 _MAX_HEIGHT: Final = 2**31
 _MAX_INTEGER: Final = 2**53
@@ -109,14 +109,9 @@ def shaped(node: Node, what: str) -> Iterator[None]:
         ) from None
 
 
-def is_refusal(error: UnavailableError) -> bool:
-    """Whether a node has no answer to a call, or does not let us make it; it did answer, and asks for no other try."""
-    return error.code in {"node/refused", "node/http"}
-
-
 def refused_with(error: AttestError, words: str) -> bool:
     """Whether a node refused a call with these words of bitcoind's."""
-    return error.code == "node/refused" and words in error.message
+    return isinstance(error, NodeRefusedError) and words in error.message
 
 
 def behind(node: Node, height: int) -> UnavailableError:

@@ -30,7 +30,6 @@ from attest.reserves.bitcoin_node import (
     checked_header,
     height_in,
     integer,
-    is_refusal,
     no_answer,
     refused_with,
     shaped,
@@ -38,7 +37,7 @@ from attest.reserves.bitcoin_node import (
 )
 from attest.reserves.block_filter import Scripts, filter_header
 from attest.reserves.pins import lost
-from attest.reserves.rpc import BATCH_SIZE, Node
+from attest.reserves.rpc import BATCH_SIZE, Node, NodeRefusedError
 from attest.reserves.wallets import Pin
 
 _BLOCK_SECONDS: Final = 300.0
@@ -165,9 +164,7 @@ def _filters(node: Node, blocks: Sequence[Link]) -> list[_Filter | UnavailableEr
     calls: list[Call] = [("getblockfilter", [block.name]) for block in blocks]
     try:
         answers = node.batch(calls)
-    except UnavailableError as error:
-        if not is_refusal(error):
-            raise
+    except NodeRefusedError as error:
         answers = [error if refused_with(error, _NO_INDEX) else _given(node, call) for call in calls]
     return [answer if isinstance(answer, UnavailableError) else _filter(node, answer) for answer in answers]
 
@@ -176,9 +173,7 @@ def _given(node: Node, call: Call) -> Any:
     method, parameters = call
     try:
         return node.call(method, *parameters)
-    except UnavailableError as error:
-        if not is_refusal(error):
-            raise
+    except NodeRefusedError as error:
         return error
 
 
@@ -202,9 +197,7 @@ def _without_filters(
     unsound = f"has no sound filter of {missing} above the pin{words}"
     try:
         index = node.call("getindexinfo", _INDEX)
-    except UnavailableError as error:
-        if not is_refusal(error):
-            raise
+    except NodeRefusedError:
         return no_answer(
             node,
             "filters",
@@ -238,9 +231,7 @@ def _inputs(node: Node, block: Link) -> list[dict[str, Any]]:
     """
     try:
         answer = node.call("getblock", block.name, _WITH_PREVOUTS, deadline=_BLOCK_SECONDS)
-    except UnavailableError as error:
-        if not is_refusal(error):
-            raise
+    except NodeRefusedError as error:
         raise _without_block(node, block, error) from None
     with shaped(node, "a block"):
         transactions = answer["tx"]

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from attest.chains.ethereum.records import MAX_SAFE_NODES
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.answer_sizes import Call
 from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
-from attest.reserves.ethereum_node import REVERTED, at_block, bytes_of, proof_of
+from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
 from attest.reserves.ethereum_proof import (
     Header,
     by_hash,
@@ -23,7 +23,7 @@ from attest.reserves.ethereum_proof import (
     proven_word,
 )
 from attest.reserves.pins import Block
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.safe import (
     CORRUPT,
     FIRST_OWNER,
@@ -193,9 +193,7 @@ class _Contract:
         data = _IS_VALID_SIGNATURE + digest + (2 * _WORD).to_bytes(_WORD) + len(signature).to_bytes(_WORD) + padded
         try:
             answer = self._node.call("eth_call", {"to": self._address, "data": "0x" + data.hex()}, self._at)
-        except UnavailableError as error:
-            if error.code != REVERTED:
-                raise
+        except CallRevertedError as error:
             raise self._refused(f"reverted ({error.message})") from None
         said = bytes_of(self._node, answer)
         if said == _VALID:

@@ -15,7 +15,6 @@ from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.ethereum_contracts import safe_records
 from attest.reserves.ethereum_node import (
-    REVERTED,
     amounts,
     at_block,
     header_of,
@@ -40,12 +39,11 @@ from attest.reserves.pins import (
 )
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import HeaderRecord, Reading, Record, new_salt, reading_fields
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.unknown_tokens import unknown_tokens
 from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
-_NOT_TOLD: Final = frozenset((REVERTED, "ethereum/word"))  # a contract that does not say what some address has
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +176,9 @@ class EthereumReader:
             try:
                 said = quorum.first(lambda node: self._amounts(node, asset, left, at))  # noqa: B023 (called at once)
             except UnavailableError as error:
-                if asset not in self.tokens or error.code not in _NOT_TOLD:
-                    raise
+                told = not isinstance(error, CallRevertedError) and error.code != "ethereum/word"
+                if asset not in self.tokens or told:
+                    raise  # else the contract does not say what some address has
                 header = decode_header(block.header)
                 TokenReader(quorum, header, self.chain, asset, self.tokens[asset].contract).require_contract()
                 quorum.tell(f"{asset} at wallets that do not list it was not looked for: {error.message}")

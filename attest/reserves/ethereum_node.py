@@ -16,7 +16,7 @@ from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.answer_sizes import Call
 from attest.reserves.ethereum_proof import RECENT_NODES, UNKNOWN_RLP, Header, decode_header, keccak
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallRevertedError, Node
 
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
 # In the order of the header's RLP; what a fork appended later is absent from older blocks. The hash tells
@@ -39,7 +39,6 @@ _ADDRESS_DIGITS: Final = 40
 _MAX_PATH: Final = 65  # trie nodes: a branch for each of the 64 digits of a key's hash, and a leaf
 _SHOWN_NAMES: Final = 5
 _SHOWN_CHARS: Final = 40
-REVERTED: Final = "node/reverted"  # the code of the error about a call that the contract itself ended
 _ERC20: Final = [
     {"type": "function", "name": name, "inputs": inputs, "outputs": [{"type": output}], "stateMutability": "view"}
     for name, inputs, output in (
@@ -95,9 +94,7 @@ def decimals_of(node: Node, contract: str, at: dict[str, Any]) -> int | None:
     """What the token says; None when it has no such function, which is optional (EIP-20)."""
     try:
         answer = node.call("eth_call", {"to": contract, "data": _data("decimals")}, at)
-    except UnavailableError as error:
-        if error.code != REVERTED:
-            raise
+    except CallRevertedError:
         return None
     # A contract that takes calls of every name answers one that it does not have with nothing.
     return word(node, answer) if bytes_of(node, answer) else None

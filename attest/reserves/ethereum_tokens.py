@@ -11,7 +11,6 @@ from attest.amounts import MAX_AMOUNT
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.reserves.ethereum_node import (
-    REVERTED,
     WORD_BYTES,
     at_block,
     balance_calls,
@@ -31,7 +30,7 @@ from attest.reserves.ethereum_proof import (
 )
 from attest.reserves.quorum import Quorum
 from attest.reserves.records import new_salt, reading_fields
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.token_slot import LOW_BITS, find_token
 from attest.reserves.wallets import Unproven, Wallet
 
@@ -221,9 +220,7 @@ class TokenReader:
         calls = balance_calls(self.contract, addresses, at_block(self.header.block_hash))
         try:
             answers = [bytes_of(node, answer) for answer in node.batch(calls)]
-        except UnavailableError as error:
-            if error.code != REVERTED:
-                raise
+        except CallRevertedError:
             if len(addresses) == 1:
                 return _Silent(addresses[0], "reverts")
             middle = len(addresses) // 2

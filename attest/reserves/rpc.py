@@ -14,7 +14,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -43,10 +43,33 @@ _NEVER_NULL: Final = frozenset(
 T = TypeVar("T")
 
 
-class RefusedError(UnavailableError):
-    """A node answered a call with an error; `told` is what it said, without what its url keeps secret."""
+class NodeError(UnavailableError):
+    """A node gave no answer to a call.
+
+    `told` is the error that it answered with, without what its url keeps secret; None when it did not answer.
+    """
 
     told: Any = None
+
+
+class NodeRefusedError(NodeError):
+    """A node has no answer to a call, or does not let us make it; it did answer, and asks for no other try."""
+
+
+class CallEndedError(NodeError):
+    """A node ran a call, which did not come to its end: it ran out of gas, if it is of no narrower class."""
+
+
+class CallRevertedError(CallEndedError):
+    """The contract that was called ended the call itself."""
+
+
+_KINDS: Final[Mapping[str, type[NodeError]]] = {
+    "refused": NodeRefusedError,
+    "http": NodeRefusedError,
+    "out-of-gas": CallEndedError,
+    "reverted": CallRevertedError,
+}
 
 
 class _AgainError(Exception):
@@ -281,8 +304,7 @@ class Node:
             return _TooLargeError(self._error("refused", text))
         if (tries := PASSING.get(said.kind)) is not None:
             return _AgainError(said.kind, text, wait=max(wait, said.wait), tries=tries)
-        plain = self._error(said.kind, text)
-        refused = RefusedError(plain.code, plain.message, hint=plain.hint)
+        refused = self._error(said.kind, text)
         data = error.get("data") if isinstance(error, dict) else None
         more = {"data": self._quoted(data)} if isinstance(data, str) else {}
         refused.told = {"code": code, "message": self._quoted(str(message)), **more}
@@ -294,8 +316,8 @@ class Node:
             text = text.replace(secret, "…")
         return text[:QUOTED_CHARS]
 
-    def _error(self, code: str, text: str) -> UnavailableError:
-        return UnavailableError(
+    def _error(self, code: str, text: str) -> NodeError:
+        return _KINDS.get(code, NodeError)(
             f"node/{code}",
             f"node {self.name}: {text}",
             hint=HINTS.get(code, "nothing was read from this node; mend it or name another in the config"),

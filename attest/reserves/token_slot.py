@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple, get_args
 
 from attest.errors import UnavailableError
 from attest.reserves.answer_sizes import Call
-from attest.reserves.ethereum_node import REVERTED, unfit
+from attest.reserves.ethereum_node import unfit
 from attest.reserves.ethereum_proof import Layout, Token, balance_slot, checksum_address
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallEndedError, Node, NodeRefusedError
 
 _SLOTS: Final = 64
 _DEEP_SLOTS: Final = 10_000  # that are looked for among the keys of an access list: half a second of hashing
@@ -30,8 +30,6 @@ _NOT_OPTIMISED: Final = False
 LOW_BITS: Final = 96
 _WORD: Final = re.compile(r"0x[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 # A node refuses what it does not offer by an error of the call, a provider before it also by the HTTP status.
-_REFUSALS: Final = frozenset({"node/refused", "node/http"})
-_ENDED: Final = frozenset({REVERTED, "node/out-of-gas"})  # the call itself was run, and did not come to its end
 
 
 class Found(NamedTuple):
@@ -135,9 +133,7 @@ class _Search:
         replaced = {"code": _RETURN_SLOT_0, "stateDiff": {_hex(bytes(32)): _hex(value)}}
         try:
             offered = self._word(self.node.call("eth_call", *self._override(replaced))) == value
-        except UnavailableError as error:
-            if error.code not in _REFUSALS | _ENDED:
-                raise
+        except (NodeRefusedError, CallEndedError):
             offered = False
         if not offered:
             raise UnavailableError(
@@ -157,9 +153,7 @@ class _Search:
         ]
         try:
             said = [self._word(answer) for answer in self.node.batch(calls)]
-        except UnavailableError as error:
-            if error.code not in _ENDED:
-                raise
+        except CallEndedError:
             # The node knows overrides, so it was the contract; which candidate's value it did not bear is unknown.
             if len(tokens) == 1:
                 return []

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.reserves.ethereum_node import REVERTED, amounts, at_block, unfit
+from attest.reserves.ethereum_node import amounts, at_block, unfit
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.quorum import Quorum
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import CallEndedError, Node
 from attest.reserves.wallets import Pin
 
 _TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20, Transfer
 _ADDRESSES: Final = 500
 _BLOCKS: Final = 10_000
 # A contract that ends the call, takes too long for it or returns something else is no token that could count.
-_NO_TOKEN: Final = frozenset({REVERTED, "node/out-of-gas", "node/timeout", "node/too-long", "ethereum/word"})
+_NO_TOKEN: Final = frozenset({"node/timeout", "node/too-long", "ethereum/word"})
 # How nodes refuse a search that is too wide: in words that each has of its own, by an answer that is too long, or late.
 _TOO_WIDE: Final = frozenset({"node/refused", "node/answer", "node/timeout", "node/too-long"})
 
@@ -90,7 +90,7 @@ def _held(node: Node, pin: Pin, pairs: Sequence[tuple[str, str]]) -> list[Unknow
         try:
             said = amounts(node, contract, addresses, at)
         except AttestError as error:
-            if error.code not in _NO_TOKEN:
+            if not isinstance(error, CallEndedError) and error.code not in _NO_TOKEN:
                 raise
             continue
         found += [

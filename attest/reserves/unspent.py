@@ -18,7 +18,6 @@ from attest.reserves.bitcoin_node import (
     contradiction,
     height_in,
     integer,
-    is_refusal,
     no_answer,
     refused_with,
     satoshis,
@@ -26,7 +25,7 @@ from attest.reserves.bitcoin_node import (
     utxo_in,
 )
 from attest.reserves.blocks_above import blocks_from, spent_above
-from attest.reserves.rpc import Node
+from attest.reserves.rpc import Node, NodeRefusedError
 from attest.reserves.wallets import Pin
 
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
@@ -161,9 +160,7 @@ def _refuse_short(node: Node, block_hash: str, scanned: int) -> None:
     """
     try:
         said = node.call("gettxoutsetinfo", "none", block_hash)
-    except UnavailableError as error:
-        if not is_refusal(error):
-            raise
+    except NodeRefusedError:
         return
     with shaped(node, "an answer to gettxoutsetinfo"):
         counted = integer(node, said["txouts"])

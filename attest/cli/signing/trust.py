@@ -204,16 +204,15 @@ def show(file: Path, *, last: Path | None, as_json: bool) -> Result:  # noqa: AR
 def _written(command: str, out: Path, payload: bytes) -> Result:
     """Write a new trust root to `out`, where there may be one already that differs in nothing but its time."""
     from attest.errors import AttestError, UnavailableError
-    from attest.files import make_parent, write_file
+    from attest.files import ExistsError, make_parent, write_file
     from attest.signing.trust_writing import differences, read_draft
 
     made = read_draft(payload)
     make_parent(out)
     try:
         write_file(out, payload)
-    except UnavailableError as error:
-        if error.code != "file/exists":
-            raise
+    except ExistsError:
+        pass
     else:
         return _shown(command, made, out)
     hint = "choose another name, or move it away"
