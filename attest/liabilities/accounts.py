@@ -24,7 +24,7 @@ _SHOWN: Final = 40  # characters of an account that an error shows
 def normalise_account(account: str, *, show: bool = True) -> str:
     """The account in NFC, 1 to `MAX_ACCOUNT_BYTES` bytes of UTF-8 (protocol.md, section 1).
 
-    show: whether errors show the account.
+    `show`: whether errors show the account.
     Raises `MalformedError` for another length, a lone surrogate, a control character, and white space or a byte order
     mark at an end.
     """
@@ -66,7 +66,7 @@ def normalise_account(account: str, *, show: bool = True) -> str:
 def new_account(account: str, *, show: bool = True) -> str:
     """The account in NFC, for a tree that is built now.
 
-    show: whether errors show the account.
+    `show`: whether errors show the account.
     Raises `MalformedError` as `normalise_account` does, and `UnavailableError` for a code point that this Python's
     Unicode has not assigned, because a later Unicode may give it another NFC, in which no proof of the account would
     hold. A verifier does not refuse those code points.
@@ -87,7 +87,7 @@ def new_account(account: str, *, show: bool = True) -> str:
 def are_sound(text: str) -> bool:
     """Whether `new_account` accepts the characters of every account in `text`; lengths are not checked.
 
-    text: accounts in NFC, each with a line feed before and after it.
+    `text`: accounts in NFC, each with a line feed before and after it.
     """
     # `isprintable` is asked first, because it is fast: printable text has no control character, no unassigned code
     # point and no space but U+0020.

@@ -97,8 +97,8 @@ class InclusionProof(Document):
 class Holding(NamedTuple):
     """What one account is owed in one asset.
 
-    asset: its name.
-    amount: in base units.
+    `asset`: its name.
+    `amount`: in base units.
     """
 
     asset: str
@@ -108,8 +108,8 @@ class Holding(NamedTuple):
 class ProvableTree(Protocol):
     """A tree of one asset that finds the leaves of an account.
 
-    asset: its name.
-    key: the key of its salts, 32 bytes, as `asset_key` makes it.
+    `asset`: its name.
+    `key`: the key of its salts, 32 bytes, as `asset_key` makes it.
     """
 
     asset: str
@@ -125,9 +125,9 @@ class ProvableTree(Protocol):
 def prove(statement: bytes, account: str, trees: Iterable[ProvableTree]) -> InclusionProof:
     """The inclusion proof of one account.
 
-    statement: the SHA-256 of the statement's bytes, 32 bytes.
-    account: as in the ledger; it is brought into NFC.
-    trees: the trees of the statement, one for each asset.
+    `statement`: the SHA-256 of the statement's bytes, 32 bytes.
+    `account`: as in the ledger; it is brought into NFC.
+    `trees`: the trees of the statement, one for each asset.
     Raises `MalformedError` when the account is malformed or owed nothing in all of `trees`.
     """
     account = normalise_account(account)
@@ -158,8 +158,8 @@ def verify_inclusion(
 ) -> tuple[Holding, ...]:
     """What the proof's account is owed, summed by asset, after every leaf was folded to its tree's root and total.
 
-    statement: the SHA-256 of the verified statement's bytes, 32 bytes.
-    trees: the trees of that statement by asset.
+    `statement`: the SHA-256 of the verified statement's bytes, 32 bytes.
+    `trees`: the trees of that statement by asset.
     Raises `VerificationError` when the proof is of another statement, names an asset without a tree, has a leaf twice,
     or a leaf does not lead to root and total; `MalformedError` for a malformed account.
     """

@@ -16,8 +16,8 @@ MAX_PARTS: Final = 256  # of one balance; each is a leaf with a path of its own 
 class Splitting:
     """How every balance of an asset is split.
 
-    max_part: the largest part, in base units; None where `parts` decides.
-    parts: the number of parts; it counts only where `max_part` is None.
+    `max_part`: the largest part, in base units; None where `parts` decides.
+    `parts`: the number of parts; it counts only where `max_part` is None.
     """
 
     max_part: int | None = None
@@ -26,9 +26,9 @@ class Splitting:
     def split(self, amount: int, digest: bytes, key: bytes) -> Iterator[tuple[int, int]]:
         """The parts of a balance: their numbers from 0 and their amounts, which add up to `amount`.
 
-        amount: in base units, above 0; parts of 0 base units are left out.
-        digest: the account digest, 32 bytes.
-        key: the asset's key, 32 bytes, by which the sizes are drawn.
+        `amount`: in base units, above 0; parts of 0 base units are left out.
+        `digest`: the account digest, 32 bytes.
+        `key`: the asset's key, 32 bytes, by which the sizes are drawn.
 
         Sizes vary by a factor of up to two, because equal ones would tell neighbours that they see parts of one
         balance.

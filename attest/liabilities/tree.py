@@ -21,8 +21,8 @@ EMPTY_ROOT: Final = tagged_hash("attest/v1/empty", b"")  # of a tree without lea
 class SumNode(NamedTuple):
     """A node or leaf of the tree.
 
-    hash: 32 bytes.
-    sum: the amounts of all leaves below it; of a leaf, its own. In base units.
+    `hash`: 32 bytes.
+    `sum`: the amounts of all leaves below it; of a leaf, its own. In base units.
     """
 
     hash: bytes
@@ -51,8 +51,8 @@ class StatedTree(Document):
 def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> None:
     """Check that the trees of a statement are those that a ledger leads to, in number and in every field.
 
-    stated: the trees of the statement.
-    built: the trees that were built from the ledger.
+    `stated`: the trees of the statement.
+    `built`: the trees that were built from the ledger.
     Raises `VerificationError` naming what differs.
     """
     found = {tree.asset: tree for tree in built}
@@ -77,9 +77,9 @@ def check_trees(stated: Iterable[StatedTree], built: Iterable[StatedTree]) -> No
 class OwnedLeaf(NamedTuple):
     """A leaf of one account.
 
-    leaf_index: its position in the tree, from 0.
-    part: the number of its part of the balance, from 0; 0 where the balance is not split.
-    amount: in base units.
+    `leaf_index`: its position in the tree, from 0.
+    `part`: the number of its part of the balance, from 0; 0 where the balance is not split.
+    `amount`: in base units.
     """
 
     leaf_index: int
@@ -98,7 +98,7 @@ def account_digest(account: str) -> bytes:
 def asset_key(secret: bytes, asset: str) -> bytes:
     """The key of one asset's salts: `HMAC-SHA256(secret, "attest/v1/asset-key" ‖ 0x00 ‖ asset)`; 32 bytes.
 
-    secret: of the snapshot, `SECRET_BYTES` random bytes.
+    `secret`: of the snapshot, `SECRET_BYTES` random bytes.
     """
     return hmac.digest(secret, b"attest/v1/asset-key\x00" + asset.encode(), "sha256")
 
@@ -109,9 +109,9 @@ def leaf_salt(key: bytes, digest: bytes, part: int) -> bytes:
     A leaf's hash includes it, because a neighbour in the tree sees hash and amount, and could else find the account by
     trying many.
 
-    key: of the asset, as `asset_key` makes it.
-    digest: of the account.
-    part: the number of the leaf's part of the balance.
+    `key`: of the asset, as `asset_key` makes it.
+    `digest`: of the account.
+    `part`: the number of the leaf's part of the balance.
     """
     return hmac.digest(key, digest + part.to_bytes(4), "sha256")
 
@@ -119,9 +119,9 @@ def leaf_salt(key: bytes, digest: bytes, part: int) -> bytes:
 def leaf(salt: bytes, digest: bytes, amount: int) -> SumNode:
     """The leaf of an account and an amount; its hash is `T("attest/v1/leaf", salt ‖ digest ‖ u128(amount))`.
 
-    salt: as `leaf_salt` makes it.
-    digest: of the account.
-    amount: in base units, 0 <= amount < 2^128.
+    `salt`: as `leaf_salt` makes it.
+    `digest`: of the account.
+    `amount`: in base units, 0 <= amount < 2^128.
     """
     return SumNode(tagged_hash("attest/v1/leaf", salt + digest + amount.to_bytes(16)), amount)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Accounts:
     """n accounts in NFC UTF-8, one after another; the i-th is `data[offsets[i]:offsets[i + 1]]`.
 
-    data: the bytes of all, uint8 of one dimension.
-    offsets: n + 1 ascending places in `data`, int64.
+    `data`: the bytes of all, uint8 of one dimension.
+    `offsets`: n + 1 ascending places in `data`, int64.
     """
 
     data: npt.NDArray[np.uint8]
@@ -33,10 +33,10 @@ class Accounts:
 class Columns:
     """The balances of one asset in one batch.
 
-    asset: its name.
-    accounts: the n accounts with a positive balance.
-    amounts: their balances in base units, 0 < amount < 2^127; big-endian, uint8 of shape (n, 16).
-    others: the accounts with a zero or negative balance. They get no leaf and are kept because a second row of one of
+    `asset`: its name.
+    `accounts`: the n accounts with a positive balance.
+    `amounts`: their balances in base units, 0 < amount < 2^127; big-endian, uint8 of shape (n, 16).
+    `others`: the accounts with a zero or negative balance. They get no leaf and are kept because a second row of one of
     them is a duplicate too.
     """
 

@@ -33,11 +33,11 @@ _H0: Final = tuple(int(word, 16) for word in _H0_HEX.split())
 class _Function:
     """The text of an LLVM function while it is written. Each value gets a name of its own.
 
-    lanes: the number of messages that are hashed at once.
-    vector: the LLVM type of one word of each.
-    lines: the instructions so far.
-    block: the label of the current basic block.
-    names: how many names were given.
+    `lanes`: the number of messages that are hashed at once.
+    `vector`: the LLVM type of one word of each.
+    `lines`: the instructions so far.
+    `block`: the label of the current basic block.
+    `names`: how many names were given.
     """
 
     def __init__(self, signature: str, lanes: int) -> None:
@@ -268,10 +268,10 @@ def _stage(lanes: int) -> _Function:
 class Kernels(NamedTuple):
     """The compiled functions.
 
-    lanes: how many messages are hashed at once.
-    hash_columns: the entry point of `_hash_columns`.
-    stage: the entry point of `_stage`.
-    engine: the owner of their machine code, which must be kept as long as they are called.
+    `lanes`: how many messages are hashed at once.
+    `hash_columns`: the entry point of `_hash_columns`.
+    `stage`: the entry point of `_stage`.
+    `engine`: the owner of their machine code, which must be kept as long as they are called.
     """
 
     lanes: int
@@ -283,9 +283,9 @@ class Kernels(NamedTuple):
 def compile_kernels(cpu: str = "", features: str = "", lanes: int = 0) -> Kernels:
     """The kernels for this computer, or for an LLVM `cpu`.
 
-    cpu: the LLVM name of a CPU; empty for this computer's.
-    features: its LLVM features, when `cpu` is given.
-    lanes: a power of 2, at least 4, when `cpu` is given.
+    `cpu`: the LLVM name of a CPU; empty for this computer's.
+    `features`: its LLVM features, when `cpu` is given.
+    `lanes`: a power of 2, at least 4, when `cpu` is given.
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

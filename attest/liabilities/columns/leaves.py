@@ -28,10 +28,10 @@ _LEAF: Final = Midstate.tagged("attest/v1/leaf")
 class Leaves:
     """n leaves of one asset, in any order. All arrays are uint8.
 
-    hashes: of shape (n, 32).
-    amounts: in base units, big-endian, of shape (n, 16).
-    digests: of the accounts, of shape (n, 32).
-    parts: the numbers of the parts of balances, big-endian, of shape (n, 4).
+    `hashes`: of shape (n, 32).
+    `amounts`: in base units, big-endian, of shape (n, 16).
+    `digests`: of the accounts, of shape (n, 32).
+    `parts`: the numbers of the parts of balances, big-endian, of shape (n, 4).
     """
 
     hashes: Bytes
@@ -43,9 +43,9 @@ class Leaves:
 def leaf_hashes(salts: Bytes, digests: Bytes, amounts: Bytes) -> Bytes:
     """The hashes of n leaves, uint8 of shape (n, 32).
 
-    salts: uint8 of shape (n, 32).
-    digests: of the accounts, uint8 of shape (n, 32).
-    amounts: in base units, big-endian, uint8 of shape (n, 16).
+    `salts`: uint8 of shape (n, 32).
+    `digests`: of the accounts, uint8 of shape (n, 32).
+    `amounts`: in base units, big-endian, uint8 of shape (n, 16).
     """
     return hash_columns(_LEAF, [salts, digests, amounts])
 
@@ -58,8 +58,8 @@ def account_digests(accounts: Accounts) -> Bytes:
 class LeafMaker:
     """The maker of one asset's leaves.
 
-    key: of the asset, as `attest.liabilities.tree.asset_key` makes it.
-    splitting: how each balance is split.
+    `key`: of the asset, as `attest.liabilities.tree.asset_key` makes it.
+    `splitting`: how each balance is split.
     """
 
     def __init__(self, key: bytes, splitting: Splitting = WHOLE) -> None:
@@ -101,8 +101,8 @@ class LeafMaker:
     def salts(self, digests: Bytes, parts: Bytes) -> Bytes:
         """The salts of n leaves, uint8 of shape (n, 32).
 
-        digests: of the accounts, uint8 of shape (n, 32).
-        parts: the numbers of the parts, big-endian, uint8 of shape (n, 4).
+        `digests`: of the accounts, uint8 of shape (n, 32).
+        `parts`: the numbers of the parts, big-endian, uint8 of shape (n, 4).
         """
         return hash_columns(self._outer, [hash_columns(self._inner, [digests, parts])])
 

@@ -19,7 +19,7 @@ _NODE_HASH: Final = Midstate.tagged("attest/v1/node")
 def level_above(nodes: Nodes) -> Nodes:
     """The level above `nodes`: uint8 of shape (ceil(n / 2), 48).
 
-    nodes: contiguous uint8 of shape (n, 48); an unpaired last node moves up unchanged.
+    `nodes`: contiguous uint8 of shape (n, 48); an unpaired last node moves up unchanged.
     Raises `VerificationError` for a sum of 2^128 or more.
     """
     pairs = len(nodes) // 2

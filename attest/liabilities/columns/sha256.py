@@ -44,7 +44,7 @@ _LONGEST: Final = 1024
 class Midstate:
     """The state of SHA-256 after a constant beginning of each message.
 
-    prefix: that beginning, a multiple of 64 bytes; an empty one is plain SHA-256. It stands for the state, because both
+    `prefix`: that beginning, a multiple of 64 bytes; empty for plain SHA-256. It stands for the state, because both
     hashlib and the kernels can start from it; `repr` leaves it out, because for HMAC it is as secret as the key.
     Raises `ValueError` for another length of `prefix`.
     """
@@ -64,7 +64,7 @@ class Midstate:
     def tagged(cls, tag: str) -> Midstate:
         """The state of the tagged hash SHA256(SHA256(tag) || SHA256(tag) || m) before m (BIP-340).
 
-        tag: encoded as UTF-8.
+        `tag`: encoded as UTF-8.
         """
         return cls(hashlib.sha256(tag.encode()).digest() * 2)
 
@@ -72,7 +72,7 @@ class Midstate:
     def hmac(cls, key: bytes) -> tuple[Midstate, Midstate]:
         """The states of the inner and the outer hash of HMAC-SHA256 (RFC 2104) before the message and the inner digest.
 
-        key: of any length.
+        `key`: of any length.
         """
         key = (hashlib.sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
         return cls(bytes(b ^ 0x36 for b in key)), cls(bytes(b ^ 0x5C for b in key))
@@ -160,10 +160,10 @@ def _by_kernel(
 def hash_columns(midstate: Midstate, columns: Sequence[Bytes], out: Bytes | None = None) -> Bytes:
     """The digests of n messages, uint8 of shape (n, 32); message i is row i of every column, concatenated.
 
-    midstate: absorbed before each message.
-    columns: each uint8 of shape (n, k), k a multiple of 4. Rows must be contiguous, and may lie any stride apart, as in
-    hashes[0::2].
-    out: the array for the digests, with contiguous rows at any stride; None for a new one.
+    `midstate`: absorbed before each message.
+    `columns`: each uint8 of shape (n, k), k a multiple of 4. Rows must be contiguous, and may lie any stride apart, as
+    in hashes[0::2].
+    `out`: the array for the digests, with contiguous rows at any stride; None for a new one.
     Raises `ValueError` for another shape or type, and for an `out` that overlaps a column.
     """
     if not columns:
@@ -194,8 +194,8 @@ def hash_columns(midstate: Midstate, columns: Sequence[Bytes], out: Bytes | None
 def hash_rows(midstate: Midstate, rows: Bytes, out: Bytes | None = None) -> Bytes:
     """The digests of n messages of one length, uint8 of shape (n, 32); message i is row i.
 
-    midstate, out: as of `hash_columns`.
-    rows: uint8 of shape (n, width). A width that is no multiple of 4 is slower, and takes 8 bytes of memory a row.
+    `midstate`, `out`: as of `hash_columns`.
+    `rows`: uint8 of shape (n, width). A width that is no multiple of 4 is slower, and takes 8 bytes of memory a row.
     Raises `ValueError` as `hash_columns` does.
     """
     if rows.dtype != np.uint8 or rows.ndim != _TABLE:
@@ -212,9 +212,9 @@ def hash_variable(
 ) -> Bytes:
     """The digests of n messages of any lengths, uint8 of shape (n, 32); message i is data[offsets[i] : offsets[i + 1]].
 
-    midstate, out: as of `hash_columns`.
-    data: contiguous uint8 of one dimension.
-    offsets: n + 1 integers, as in an Arrow binary column.
+    `midstate`, `out`: as of `hash_columns`.
+    `data`: contiguous uint8 of one dimension.
+    `offsets`: n + 1 integers, as in an Arrow binary column.
     Raises `ValueError` for another shape or type, and for offsets that decrease or leave the data.
     """
     if data.dtype != np.uint8 or data.ndim != 1 or not data.flags.c_contiguous:

@@ -26,8 +26,8 @@ _LOOK_ROWS: Final = 1 << 19  # about as many as `look` sees
 def by_bucket(rows: Rows, at: int = 0) -> tuple[NDArray[np.intp], list[int]]:
     """The order of n rows by one byte, and the bounds of the buckets in that order.
 
-    rows: uint8 of shape (n, width).
-    at: the place of the byte in a row.
+    `rows`: uint8 of shape (n, width).
+    `at`: the place of the byte in a row.
     The order has n indices; bucket b is at the places bounds[b] to bounds[b + 1] of it, of 257 bounds.
     """
     keys = rows[:, at]
@@ -78,8 +78,8 @@ class NamelessFile:
 class Part(NamedTuple):
     """Buckets of a spill that are small enough to be read and sorted at once.
 
-    spill: the spill that holds them.
-    buckets: the run of their numbers.
+    `spill`: the spill that holds them.
+    `buckets`: the run of their numbers.
     """
 
     spill: Spill
@@ -110,12 +110,12 @@ class Spill:
     ) -> None:
         """Make an empty spill.
 
-        folder: where the files lie; None for TMPDIR.
-        width: bytes of a row.
-        budget: bytes of rows in memory, beyond which they go to files.
-        key: the number of leading bytes by which a bucket may be split.
-        at: the place of the byte that is the bucket's number.
-        look: gets rows of the fullest bucket each time before rows go to files; what it raises leaves `add`.
+        `folder`: where the files lie; None for TMPDIR.
+        `width`: bytes of a row.
+        `budget`: bytes of rows in memory, beyond which they go to files.
+        `key`: the number of leading bytes by which a bucket may be split.
+        `at`: the place of the byte that is the bucket's number.
+        `look`: gets rows of the fullest bucket each time before rows go to files; what it raises leaves `add`.
         """
         self._folder = folder
         self._width = width

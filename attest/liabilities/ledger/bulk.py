@@ -36,8 +36,8 @@ class _IrregularError(Exception):
 def check(batch: Batch, decimals: Mapping[str, int], found: Callable[[str], None]) -> list[Balances]:
     """The sound rows of a batch by asset, with balances in base units.
 
-    decimals: of each asset by its name.
-    found: gets a finding, a sentence, for each other row.
+    `decimals`: of each asset by its name.
+    `found`: gets a finding, a sentence, for each other row.
     Raises `UnavailableError` as `rows.one_by_one` does.
     """
     try:
@@ -66,7 +66,7 @@ def _in_bulk(batch: Batch, decimals: Mapping[str, int]) -> list[Balances]:
 def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """The indices of the rows whose account digest may begin with one of `prefixes`, ascending; int64 of one dimension.
 
-    prefixes: the first 8 bytes of account digests as ascending numbers.
+    `prefixes`: the first 8 bytes of account digests as ascending numbers.
     All rows are returned for a batch that can only be decided row by row.
     """
     everyone = np.arange(len(batch.account))
@@ -84,7 +84,7 @@ def rows_of(batch: Batch, prefixes: npt.NDArray[np.uint64]) -> npt.NDArray[np.in
 def grouped(codes: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.int64], list[slice]]:
     """The order that brings equal codes together, and for each code its place in that order.
 
-    codes: n integers from 0 to `count` - 1.
+    `codes`: n integers from 0 to `count` - 1.
     The order is int64 of shape (n,); there are `count` slices.
     """
     ends = np.cumsum(np.bincount(codes, minlength=count)).tolist()
@@ -120,7 +120,7 @@ def _joined(parts: list[Balances]) -> Balances:
 def columns(balances: Balances, totals: AssetTotals) -> Columns:
     """The balances of a batch as columns for a tree: the positive ones with amounts, the accounts of the others.
 
-    totals: of the asset; all balances are added to them, but not `rows`.
+    `totals`: of the asset; all balances are added to them, but not `rows`.
     """
     high, low = balances.high, balances.low
     positive = (high > 0) | ((high == 0) & (low > 0))

@@ -43,10 +43,10 @@ def batches(
 ) -> Iterator[Batch]:
     """The rows of a CSV ledger, in order.
 
-    place: the name of the ledger in findings.
-    stream: its bytes.
-    found: gets a finding, a sentence, for each row with missing or extra fields.
-    folders: the columns that the names of folders give instead of the file.
+    `place`: the name of the ledger in findings.
+    `stream`: its bytes.
+    `found`: gets a finding, a sentence, for each row with missing or extra fields.
+    `folders`: the columns that the names of folders give instead of the file.
     Raises `MalformedError` where reading cannot go on: a column that is missing or there twice, other text than UTF-8,
     a quote that is never closed, a line that is too long, too many columns or empty lines.
     """
@@ -79,7 +79,7 @@ class _LineCount:
     def add(self, rows: int, empty: int, line: int) -> None:
         """Count more of both.
 
-        line: the number of the line after them.
+        `line`: the number of the line after them.
         Raises `MalformedError` when nearly all lines are empty.
         """
         self._rows += rows
@@ -151,9 +151,9 @@ def _parse(
 ) -> tuple[Batch, int]:
     """The rows of a plain block, and the number of its lines.
 
-    row: the number of its first line.
-    width: the number of columns of the file.
-    columns: the index in the file of each column of a ledger.
+    `row`: the number of its first line.
+    `width`: the number of columns of the file.
+    `columns`: the index in the file of each column of a ledger.
     """
     if not block.strip(b"\r\n"):
         if block.count(b"\r") != block.count(b"\r\n"):

@@ -25,7 +25,7 @@ _ADVICE: Final = "export the number in full, without an exponent"
 def in_full(text: str, decimals: int) -> str:
     """The number in `text` without its exponent; any text without one is returned unchanged.
 
-    decimals: of the asset.
+    `decimals`: of the asset.
     Raises `MalformedError` when digits may have been dropped, when there are more than `decimals` behind the point, or
     too many before it.
     """

@@ -29,9 +29,9 @@ _MAGIC: Final = b"PAR1"
 def parquet(path: Path, place: str, folders: Partition) -> Iterator[Batch]:
     """The rows of a Parquet file, in order.
 
-    path: of the file.
-    place: its name in findings.
-    folders: the columns that the names of folders give instead of the file.
+    `path`: of the file.
+    `place`: its name in findings.
+    `folders`: the columns that the names of folders give instead of the file.
     Raises `MalformedError` for columns that no ledger has, and, before anything is decoded, for a file that would take
     more memory than the fields of a ledger do.
     """
@@ -129,8 +129,8 @@ def _check_codes(place: str, array: Any) -> None:
 def check_types(place: str, schema: Any, folders: Partition = NO_FOLDERS) -> list[str]:
     """The columns of a ledger that an Arrow schema has; the others are in the names of `folders`.
 
-    place: the name of the file in findings.
-    schema: an Arrow schema.
+    `place`: the name of the file in findings.
+    `schema`: an Arrow schema.
     Raises `MalformedError` when a column is missing or there twice, an account or asset is not text, or a balance is
     neither text, integer nor decimal.
     """

@@ -29,12 +29,12 @@ _HINT: Final = "write the ledger again with another program, or export it as CSV
 class _Page(NamedTuple):
     """A page as its header describes it.
 
-    kind: the number of its type, such as `_DATA`.
-    at: the place of its content in the file, in bytes.
-    compressed: the bytes of its content in the file.
-    uncompressed: the bytes of its content when decompressed.
-    values: how many it has.
-    encoding: the number of the encoding of its values.
+    `kind`: the number of its type, such as `_DATA`.
+    `at`: the place of its content in the file, in bytes.
+    `compressed`: the bytes of its content in the file.
+    `uncompressed`: the bytes of its content when decompressed.
+    `values`: how many it has.
+    `encoding`: the number of the encoding of its values.
     """
 
     kind: int
@@ -48,10 +48,10 @@ class _Page(NamedTuple):
 def widest(file: BinaryIO, chunk: Any, place: str, row: int) -> int:
     """The most bytes that a value of a column chunk takes when many are decoded at once; 0 for values of fixed length.
 
-    file: the Parquet file.
-    chunk: pyarrow's metadata of the column chunk.
-    place: the name of the file in findings.
-    row: the number of the chunk's first row.
+    `file`: the Parquet file.
+    `chunk`: pyarrow's metadata of the column chunk.
+    `place`: the name of the file in findings.
+    `row`: the number of the chunk's first row.
     Raises `MalformedError` for damaged or oversized pages and for values of more than `MAX_VALUE_BYTES`.
     """
     most = seen = 0

@@ -23,9 +23,9 @@ _HINT: Final = f"a ledger has the columns {', '.join(COLUMNS)}"
 class Partition(NamedTuple):
     """The columns that the folders around a file give to all its rows.
 
-    values: the value of a ledger's column, by the column.
-    others: the name of the folder, by another column.
-    show_names: whether errors may show the values of rows.
+    `values`: the value of a ledger's column, by the column.
+    `others`: the name of the folder, by another column.
+    `show_names`: whether errors may show the values of rows.
     """
 
     values: Mapping[str, str] = {}
@@ -35,8 +35,8 @@ class Partition(NamedTuple):
     def positions(self, place: str, names: list[str]) -> dict[str, int]:
         """The index of each column of a ledger among the columns of the file; columns in `values` may be missing there.
 
-        place: the name of the file in findings.
-        names: the columns of the file, in order.
+        `place`: the name of the file in findings.
+        `names`: the columns of the file, in order.
         Raises `MalformedError` when a column is missing or there twice, or the file has no column of a ledger.
         """
         found: dict[str, int] = {}
@@ -60,9 +60,9 @@ class Partition(NamedTuple):
     def batch(self, place: str, rows: int | npt.NDArray[np.int64], present: Mapping[str, Any]) -> Batch:
         """The batch of some rows, each column from the file or else from the folders.
 
-        place: the name of the file in findings.
-        rows: the number of the first row, or of each.
-        present: the Arrow array of each column that the file has.
+        `place`: the name of the file in findings.
+        `rows`: the number of the first row, or of each.
+        `present`: the Arrow array of each column that the file has.
         Raises `MalformedError` when a row differs from its folder.
         """
         for column in sorted(self.values.keys() & present.keys()):
@@ -101,9 +101,9 @@ NO_FOLDERS: Final = Partition()  # the file has all columns
 def partition(place: str, folders: Sequence[str], *, show_names: bool = False) -> Partition:
     """The columns that the names of folders give to the rows of a file; other names than `column=value` give none.
 
-    place: the name of the file in findings.
-    folders: their names, from the outermost in; values are percent-encoded.
-    show_names: whether errors show accounts.
+    `place`: the name of the file in findings.
+    `folders`: their names, from the outermost in; values are percent-encoded.
+    `show_names`: whether errors show accounts.
     Raises `MalformedError` when a column has two values, none, or one that is not UTF-8.
     """
     values: dict[str, str] = {}

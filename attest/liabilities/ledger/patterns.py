@@ -17,7 +17,7 @@ from attest.files import names_in
 def matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
     """The files and folders below `folder` that match a pattern.
 
-    parts: the pattern, split at slashes; `**` stands for any number of folders.
+    `parts`: the pattern, split at slashes; `**` stands for any number of folders.
     Raises `UnavailableError` when a folder cannot be read.
     """
     if not parts:
@@ -37,8 +37,8 @@ def matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
 def _below(folder: Path, rest: Sequence[str], around: tuple[str, ...]) -> Iterator[Path]:
     """The matches of `rest` in `folder` and all folders below it.
 
-    rest: the parts of the pattern behind `**`.
-    around: the real paths of the folders that `folder` lies in.
+    `rest`: the parts of the pattern behind `**`.
+    `around`: the real paths of the folders that `folder` lies in.
     """
     here = os.path.realpath(folder)
     if here in around:  # a link leads back up

@@ -46,9 +46,9 @@ _POSTGRESQL_EXACT: Final = frozenset({"numeric", "int2", "int4", "int8", *_POSTG
 class _Snapshot(NamedTuple):
     """The snapshot that the query reads, as the server describes it.
 
-    time: the server's clock when it was taken (RFC 3339, UTC).
-    name: `pg_current_snapshot()`.
-    version: of the server.
+    `time`: the server's clock when it was taken (RFC 3339, UTC).
+    `name`: `pg_current_snapshot()`.
+    `version`: of the server.
     """
 
     time: str
@@ -59,10 +59,10 @@ class _Snapshot(NamedTuple):
 def postgresql(source: Source, query: str, inputs: list[Input]) -> Iterator[Batch]:
     """The rows of a query, read in one snapshot of the database.
 
-    source: its `location` is the URL of the database. A password comes from there, PGPASSWORD or ~/.pgpass; no error
+    `source`: its `location` is the URL of the database. A password comes from there, PGPASSWORD or ~/.pgpass; no error
     shows it.
-    query: one SELECT.
-    inputs: gets an entry with the name of the snapshot, when all rows were read.
+    `query`: one SELECT.
+    `inputs`: gets an entry with the name of the snapshot, when all rows were read.
     Raises `MalformedError` for columns that no ledger has and for a field that is too wide; `UnavailableError` when the
     server refuses, and when it sends nothing for `source.patience` seconds.
     """
@@ -106,7 +106,7 @@ def _read(
 ) -> Generator[_Snapshot | Any, None, None]:
     """The snapshot, then record batches of the ledger's columns.
 
-    stop: gets the function that cancels a statement.
+    `stop`: gets the function that cancels a statement.
     """
     from adbc_driver_postgresql import dbapi
 

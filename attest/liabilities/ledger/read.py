@@ -26,12 +26,12 @@ def read(
 ) -> Generator[Columns, None, None]:
     """The balances of a ledger in batches of one asset each, every row checked.
 
-    source: where the ledger is. A balance is a decimal number, exact to the base unit; `numbers.in_full` says which
+    `source`: where the ledger is. A balance is a decimal number, exact to the base unit; `numbers.in_full` says which
     exponents it may have.
-    decimals: of each asset by its name; rows of other assets are findings.
-    totals: filled with control totals and findings.
-    sum_rows: whether rows of one account and asset are added up, negative ones too; else they are not noticed here, but
-    by the build, which asks `duplicate_rows`.
+    `decimals`: of each asset by its name; rows of other assets are findings.
+    `totals`: filled with control totals and findings.
+    `sum_rows`: whether rows of one account and asset are added up, negative ones too; else the build notices them, not
+    this function, and asks `duplicate_rows`.
     Batches count only when the iterator ends without an error. Raises `MalformedError` with the first findings, at the
     end so that all are counted; `UnavailableError` when the source cannot be read.
 
@@ -94,9 +94,9 @@ def duplicate_rows(
 ) -> Iterator[str]:
     """Findings, sentences, for the rows that repeat an account and asset; each names its row and the first one.
 
-    source: read once more; a database in a new snapshot.
-    decimals: of each asset by its name.
-    wanted: by asset, the first 8 bytes of the account digests to look for, as ascending numbers.
+    `source`: read once more; a database in a new snapshot.
+    `decimals`: of each asset by its name.
+    `wanted`: by asset, the first 8 bytes of the account digests to look for, as ascending numbers.
     At most 200,000 accounts are looked for, those whose rows come first, and at most 200,000 rows are told. Raises
     `MalformedError`, `UnavailableError` when the source cannot be read.
     """

@@ -34,10 +34,10 @@ def check_entry(
 ) -> Entry:
     """The row with these values.
 
-    account, asset: text as str or UTF-8 bytes.
-    balance: text, int or Decimal.
-    decimals: of each asset by its name.
-    show: whether errors show the values; else only those that `names_nobody` allows.
+    `account`, `asset`: text as str or UTF-8 bytes.
+    `balance`: text, int or Decimal.
+    `decimals`: of each asset by its name.
+    `show`: whether errors show the values; else only those that `names_nobody` allows.
     Raises `MalformedError` naming the field, and `UnavailableError` for an account that a newer Unicode may know.
     """
     field = "account"
@@ -62,7 +62,7 @@ def _in_field(field: str, error: AttestError) -> str:
 def entries(batch: Batch, chosen: npt.NDArray[np.int64] | None = None) -> Iterator[tuple[int, object, object, object]]:
     """The number, account, asset and balance of each row; the values as `check_entry` takes them.
 
-    chosen: the indices of the rows wanted; None for all.
+    `chosen`: the indices of the rows wanted; None for all.
     """
     indices = np.arange(len(batch.account)) if chosen is None else chosen
     for start in range(0, len(indices), _AT_ONCE):
@@ -125,8 +125,8 @@ def _text(value: object) -> str:
 def one_by_one(batch: Batch, decimals: Mapping[str, int], found: Callable[[str], None]) -> list[Balances]:
     """The sound rows of a batch by asset, with balances in base units.
 
-    decimals: of each asset by its name.
-    found: gets a finding, a sentence, for each other row.
+    `decimals`: of each asset by its name.
+    `found`: gets a finding, a sentence, for each other row.
     Raises `UnavailableError` for an account that a newer Unicode may know.
     """
     checked: dict[str, tuple[list[bytes], list[int]]] = {}
@@ -162,7 +162,7 @@ def _python(array: Any) -> list[Any]:
 def byte_columns(array: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The bytes of n texts, uint8 of one dimension, and n + 1 offsets into them from 0, int64.
 
-    array: Arrow large_binary without nulls.
+    `array`: Arrow large_binary without nulls.
     """
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]

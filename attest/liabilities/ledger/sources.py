@@ -35,11 +35,11 @@ _ACCOUNT_FOLDER: Final = re.compile(r"(?<![^/\\])(account)=[^/\\]*")
 class _File:
     """A file of the ledger.
 
-    path: where it is.
-    name: its name, relative to the config's folder when there are several files.
-    place: its name in findings, which hides accounts in names of folders unless names are shown.
-    state: size in bytes, time of modification in nanoseconds, and inode, when reading began.
-    folders: the columns that the names of the folders around it give, below the config's folder.
+    `path`: where it is.
+    `name`: its name, relative to the config's folder when there are several files.
+    `place`: its name in findings, which hides accounts in names of folders unless names are shown.
+    `state`: size in bytes, time of modification in nanoseconds, and inode, when reading began.
+    `folders`: the columns that the names of the folders around it give, below the config's folder.
     """
 
     path: Path
@@ -52,9 +52,9 @@ class _File:
 def batches(source: Source, found: Callable[[str], None], inputs: list[Input]) -> Iterator[Batch]:
     """The rows of a ledger, in order.
 
-    source: where the ledger is.
-    found: gets a finding, a sentence, for each row that is none.
-    inputs: gets an entry for each file or query, once all rows were read.
+    `source`: where the ledger is.
+    `found`: gets a finding, a sentence, for each row that is none.
+    `inputs`: gets an entry for each file or query, once all rows were read.
     Raises `MalformedError` where reading cannot go on, `UnavailableError` for a source that cannot be read or has
     changed while it was read.
     """

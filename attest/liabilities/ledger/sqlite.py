@@ -39,11 +39,11 @@ _ENDLESS_HINT: Final = "does the query, or a view that it reads, end? store its 
 def sqlite(path: Path, place: str, query: str, source: Source, found: Callable[[str], None]) -> Iterator[Batch]:
     """The rows of a query over a SQLite file, read in one transaction.
 
-    path: of the file.
-    place: its name in findings.
-    query: one SELECT.
-    source: its `patience` and `show_names` apply.
-    found: gets a finding, a sentence, for each row with a value that is not exact.
+    `path`: of the file.
+    `place`: its name in findings.
+    `query`: one SELECT.
+    `source`: its `patience` and `show_names` apply.
+    `found`: gets a finding, a sentence, for each row with a value that is not exact.
     Raises `MalformedError` for columns that no ledger has, for a value that is too wide and for more rows than the file
     can honestly give; `UnavailableError` when SQLite refuses, no row comes for `source.patience` seconds or very many
     steps, or the file has a write-ahead log beside it.
@@ -93,10 +93,10 @@ def sqlite(path: Path, place: str, query: str, source: Source, found: Callable[[
 class _Watch:
     """The progress handler of SQLite that ends a query which works too long without a row.
 
-    rows: how many came so far.
-    ended: why the query was ended; empty while it was not.
-    patience: the seconds allowed without a row.
-    steps: the steps of SQLite's virtual machine allowed without a row.
+    `rows`: how many came so far.
+    `ended`: why the query was ended; empty while it was not.
+    `patience`: the seconds allowed without a row.
+    `steps`: the steps of SQLite's virtual machine allowed without a row.
     """
 
     def __init__(self, patience: float, steps: int) -> None:

@@ -41,8 +41,8 @@ _SCHEMA: Final = pa.schema(
 def by_account(parts: Iterable[Balances], too_large: list[tuple[str, bytes]]) -> Iterator[Balances]:
     """The sums of balances, one for each account and asset.
 
-    parts: balances of any accounts and assets.
-    too_large: gets the asset and account of sums beyond 127 bits, which are left out.
+    `parts`: balances of any accounts and assets.
+    `too_large`: gets the asset and account of sums beyond 127 bits, which are left out.
     Rows that do not fit in memory go to TMPDIR. Raises what `parts` raises, before anything is yielded, and
     `UnavailableError` when the disk is full.
     """
@@ -169,8 +169,8 @@ def _once(batches: list[Any]) -> Any:
 def _sums(words: list[npt.NDArray[Any]], starts: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
     """The exact sums of runs of rows, as three words: low, high, and top with the sign.
 
-    words: the low, high and top words of the rows.
-    starts: the index of the first row of each run.
+    `words`: the low, high and top words of the rows.
+    `starts`: the index of the first row of each run.
     """
     low, high, top = words
     carry: npt.NDArray[np.int64] = np.zeros(len(starts), np.int64)

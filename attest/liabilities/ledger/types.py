@@ -26,12 +26,12 @@ class EnoughError(Exception):
 class Source:
     """The place of a ledger. Its rows have the columns `account`, `asset` and `balance`; others are ignored.
 
-    location: a file or a glob of files (.csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3, .db with `query`), or
-    a URL postgresql://… with `query`. A folder named `asset=BTC` is a column of the files in it.
-    query: the SELECT for a database; None for other files.
-    folder: the folder from which a relative `location` starts.
-    show_names: whether errors show values of rows, which may name customers; else they name file and row only.
-    patience: the seconds that a database may take before its first row, and from one to the next.
+    `location`: a file or a glob of files (.csv, .csv.gz, .csv.zst, .parquet, or .sqlite, .sqlite3, .db with `query`),
+    or a URL postgresql://… with `query`. A folder named `asset=BTC` is a column of the files in it.
+    `query`: the SELECT for a database; None for other files.
+    `folder`: the folder from which a relative `location` starts.
+    `show_names`: whether errors show values of rows, which may name customers; else they name file and row only.
+    `patience`: the seconds that a database may take before its first row, and from one to the next.
     """
 
     location: str
@@ -45,12 +45,12 @@ class Source:
 class Input:
     """A file or query that was read. Fields that do not apply are None.
 
-    name: of the file, or the database without its login.
-    sha256, bytes: the digest in hex and the size of a file.
-    query: the SQL query of a database.
-    snapshot_time: the server's clock when its snapshot was taken (RFC 3339, UTC).
-    snapshot: the name of the server's snapshot.
-    server: the server's name and version.
+    `name`: of the file, or the database without its login.
+    `sha256`, `bytes`: the digest in hex and the size of a file.
+    `query`: the SQL query of a database.
+    `snapshot_time`: the server's clock when its snapshot was taken (RFC 3339, UTC).
+    `snapshot`: the name of the server's snapshot.
+    `server`: the server's name and version.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Input:
 class AssetTotals:
     """Control totals of one asset. Balances are counted one a row, or one an account when rows are added up.
 
-    rows: of the ledger.
-    positive, positive_sum: the number and the sum of positive balances, in base units.
-    zero: the number of balances of zero.
-    negative, negative_sum: the number of negative balances, and the sum of their magnitudes in base units.
+    `rows`: of the ledger.
+    `positive`, `positive_sum`: the number and the sum of positive balances, in base units.
+    `zero`: the number of balances of zero.
+    `negative`, `negative_sum`: the number of negative balances, and the sum of their magnitudes in base units.
     """
 
     rows: int = 0
@@ -84,11 +84,11 @@ class AssetTotals:
 class ControlTotals:
     """The figures that an auditor compares with the exchange's books, complete when `read` ended without an error.
 
-    rows: of the ledger.
-    assets: the totals of each asset, by its name.
-    inputs: the files and queries that were read.
-    findings: the first of them, sentences; also there when `read` has raised.
-    finding_count: the number of all; reading ends at `MAX_FINDINGS`.
+    `rows`: of the ledger.
+    `assets`: the totals of each asset, by its name.
+    `inputs`: the files and queries that were read.
+    `findings`: the first of them, sentences; also there when `read` has raised.
+    `finding_count`: the number of all; reading ends at `MAX_FINDINGS`.
     """
 
     rows: int = 0
@@ -111,8 +111,8 @@ class ControlTotals:
 def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again") -> MalformedError:
     """The error for a ledger with findings: it shows the first `MAX_SHOWN` and says how many there are.
 
-    totals: has at least one finding.
-    hint: what to do.
+    `totals`: has at least one finding.
+    `hint`: what to do.
     """
     first, *others = totals.findings[:MAX_SHOWN]
     end = " or more" if totals.finding_count >= MAX_FINDINGS else ""
@@ -127,14 +127,14 @@ def invalid(totals: ControlTotals, hint: str = "correct the ledger and run again
 class Batch(NamedTuple):
     """Rows of a source, not yet checked.
 
-    place: the name of the file or database in findings.
-    rows: the number of the first row, or of each, int64, when they do not follow one another. In CSV it is the line,
+    `place`: the name of the file or database in findings.
+    `rows`: the number of the first row, or of each, int64, when they do not follow one another. In CSV it is the line,
     the header being line 1; elsewhere rows are counted from 1.
-    account: an Arrow array of text or bytes, or a dictionary of either.
-    asset: an Arrow array of text or bytes, or a dictionary of either.
-    balance: an Arrow array of text, a dictionary of texts, integers or decimals.
-    unordered: whether a row's number alone does not find it again, as in the result of a query.
-    show_names: whether findings may show values of rows.
+    `account`: an Arrow array of text or bytes, or a dictionary of either.
+    `asset`: an Arrow array of text or bytes, or a dictionary of either.
+    `balance`: an Arrow array of text, a dictionary of texts, integers or decimals.
+    `unordered`: whether a row's number alone does not find it again, as in the result of a query.
+    `show_names`: whether findings may show values of rows.
     """
 
     place: str
@@ -159,10 +159,10 @@ class Batch(NamedTuple):
 class Balances(NamedTuple):
     """The checked balances of n rows of one asset, of either sign. A balance is `high` * 2^64 + `low` base units.
 
-    asset: its name.
-    accounts: an Arrow large_binary array of n accounts in NFC.
-    high: int64 of shape (n,).
-    low: uint64 of shape (n,).
+    `asset`: its name.
+    `accounts`: an Arrow large_binary array of n accounts in NFC.
+    `high`: int64 of shape (n,).
+    `low`: uint64 of shape (n,).
     """
 
     asset: str
@@ -174,9 +174,9 @@ class Balances(NamedTuple):
 class Entry(NamedTuple):
     """One checked row.
 
-    account: in NFC.
-    asset: its name.
-    balance: in base units, of either sign.
+    `account`: in NFC.
+    `asset`: its name.
+    `balance`: in base units, of either sign.
     """
 
     account: str

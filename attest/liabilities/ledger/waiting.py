@@ -26,7 +26,7 @@ class SilentError(Exception):
 class _End(NamedTuple):
     """The end of the items.
 
-    error: why they ended; None when all were made.
+    `error`: why they ended; None when all were made.
     """
 
     error: BaseException | None
@@ -35,10 +35,10 @@ class _End(NamedTuple):
 def within(patience: float, make: Making[Item]) -> Iterator[Item]:
     """The items of the generator that `make` returns, each within `patience` seconds of the one before.
 
-    patience: seconds.
-    make: called with a function, to which it hands whatever ends a stalled call from another thread. The generator runs
-    wholly in a thread of its own, because a call into a C library cannot be interrupted. A thread that does not end is
-    left behind, and ends with the process.
+    `patience`: seconds.
+    `make`: called with a function, to which it hands whatever ends a stalled call from another thread. The generator
+    runs wholly in a thread of its own, because a call into a C library cannot be interrupted. A thread that does not
+    end is left behind, and ends with the process.
     Raises `SilentError` when no item comes in time, and what the generator raises.
     """
     worker = _Worker(make)

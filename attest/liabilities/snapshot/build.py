@@ -39,12 +39,12 @@ _NAMES: Final = pa.schema([pa.field("account", pa.large_binary(), nullable=False
 class Plan:
     """What determines the trees of a snapshot: equal plans over equal ledgers give equal trees.
 
-    source: where the ledger is.
-    decimals: of each asset by its name; every asset has a tree.
-    secret: 32 random bytes, from which the salts of all leaves follow.
-    splitting: how the balances of an asset are split, by asset; of other assets they are not.
-    decoys: the number of leaves of amount 0 that an asset gets, by asset; others get none.
-    sum_rows: whether several rows of one account and asset are added up; else they are an error.
+    `source`: where the ledger is.
+    `decimals`: of each asset by its name; every asset has a tree.
+    `secret`: 32 random bytes, from which the salts of all leaves follow.
+    `splitting`: how the balances of an asset are split, by asset; of other assets they are not.
+    `decoys`: the number of leaves of amount 0 that an asset gets, by asset; others get none.
+    `sum_rows`: whether several rows of one account and asset are added up; else they are an error.
     """
 
     source: Source
@@ -66,13 +66,13 @@ def build_snapshot(
 ) -> Manifest:
     """The manifest of the snapshot of `plan`, after its files were written; the manifest's file is written last.
 
-    folder: exists and is empty.
-    plan: what the trees are made of.
-    totals: filled with control totals and findings, also when an error is raised; None where nobody needs them.
-    budget: bytes of rows that each spill holds in memory.
-    keep: whether the snapshot's files are written. Without it nothing stays on the disk: spilled rows lie in files
+    `folder`: exists and is empty.
+    `plan`: what the trees are made of.
+    `totals`: filled with control totals and findings, also when an error is raised; None where nobody needs them.
+    `budget`: bytes of rows that each spill holds in memory.
+    `keep`: whether the snapshot's files are written. Without it nothing stays on the disk: spilled rows lie in files
     without names, and the secret in none.
-    progress: gets the number of rows read so far.
+    `progress`: gets the number of rows read so far.
     Raises `MalformedError` for a ledger with findings, `UnavailableError` for one that cannot be read,
     `VerificationError` for a total of 2^128 base units or more, `OSError` when files cannot be written.
     """
@@ -138,8 +138,8 @@ def _refuse_duplicates(
 ) -> NoReturn:
     """Raise `MalformedError` with the rows that repeat an account and asset.
 
-    duplicates: the prefixes of their account digests, by asset.
-    count: how many such rows there are at least.
+    `duplicates`: the prefixes of their account digests, by asset.
+    `count`: how many such rows there are at least.
     """
     with suppress(EnoughError):
         for finding in duplicate_rows(source, decimals, duplicates):

@@ -89,7 +89,7 @@ class Manifest(Document):
 def level_sizes(size: int) -> list[int]:
     """The number of nodes of each level of a tree, leaves first and root last.
 
-    size: the number of leaves.
+    `size`: the number of leaves.
     """
     sizes = [size]
     while sizes[-1] > 1:

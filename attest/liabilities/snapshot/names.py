@@ -23,8 +23,8 @@ _SCHEMA: Final = pa.schema(
 class NamesSpill:
     """Accounts with their digests in buckets by the digest's first byte; they go to files when memory holds too many.
 
-    folder: exists; the files lie in it.
-    budget: bytes in memory, beyond which accounts go to files.
+    `folder`: exists; the files lie in it.
+    `budget`: bytes in memory, beyond which accounts go to files.
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -37,8 +37,8 @@ class NamesSpill:
     def add(self, accounts: Any, digests: NDArray[np.uint8]) -> None:
         """Take n accounts.
 
-        accounts: an Arrow large_binary array of n accounts in NFC UTF-8.
-        digests: of these accounts, uint8 of shape (n, 32).
+        `accounts`: an Arrow large_binary array of n accounts in NFC UTF-8.
+        `digests`: of these accounts, uint8 of shape (n, 32).
         """
         order, bounds = by_bucket(digests)
         sorted_digests = np.take(digests, order, axis=0)

@@ -51,9 +51,9 @@ from attest.merkle import audit_path, fold, levels
 class AssetTree:
     """The tree of one asset, read from its mapped files as needed.
 
-    asset: its name.
-    stated: the tree as the manifest gives it.
-    key: the key of its salts, 32 bytes.
+    `asset`: its name.
+    `stated`: the tree as the manifest gives it.
+    `key`: the key of its salts, 32 bytes.
     """
 
     def __init__(self, folder: Path, stated: StatedTree, secret: bytes, stack: ExitStack) -> None:
@@ -139,10 +139,10 @@ class AssetTree:
 class Snapshot:
     """An opened snapshot, a context manager that closes its files at the end.
 
-    folder: where it lies.
-    manifest: what it holds.
-    secret: 32 bytes, from which every salt follows.
-    trees: one for each asset, by its name.
+    `folder`: where it lies.
+    `manifest`: what it holds.
+    `secret`: 32 bytes, from which every salt follows.
+    `trees`: one for each asset, by its name.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -46,9 +46,9 @@ def prove_all(
 ) -> int:
     """The number of proofs written: one for every account of `snapshot` in a shard that `folder` does not have yet.
 
-    statement: the SHA-256 of the statement's bytes, 32 bytes.
-    folder: made when it is absent; shards of this statement in it are kept.
-    progress: gets the number of proofs written so far.
+    `statement`: the SHA-256 of the statement's bytes, 32 bytes.
+    `folder`: made when it is absent; shards of this statement in it are kept.
+    `progress`: gets the number of proofs written so far.
     Raises `VerificationError` when the snapshot's files do not fit together; `UnavailableError` when `folder` cannot be
     written, holds other files, or another process writes to it.
     """
@@ -120,12 +120,12 @@ def _names(snapshot: Snapshot, work: Path) -> NamesSpill:
 class _TreeArrays:
     """The tree of one asset as arrays.
 
-    asset: its name.
-    maker: makes its salts.
-    size: the number of leaves.
-    levels: the leaves and every level above, uint8 of shape (nodes, 48).
-    entries: the account index, uint8 of shape (leaves, 16).
-    bounds: 257 positions in `entries`; those whose digest begins with byte b are bounds[b] to bounds[b + 1].
+    `asset`: its name.
+    `maker`: makes its salts.
+    `size`: the number of leaves.
+    `levels`: the leaves and every level above, uint8 of shape (nodes, 48).
+    `entries`: the account index, uint8 of shape (leaves, 16).
+    `bounds`: 257 positions in `entries`; those whose digest begins with byte b are bounds[b] to bounds[b + 1].
     """
 
     def __init__(self, folder: Path, tree: AssetTree, work: Path) -> None:

@@ -47,12 +47,12 @@ _MANY: Final = 1 << 10  # rows of one account that end the build at once
 class BuiltTree:
     """The tree that was built for one asset. It must not be used when it has `duplicates`.
 
-    asset: its name.
-    size: the number of leaves.
-    root: the hash of the root, 32 bytes.
-    total: the sum of all leaves, in base units.
-    duplicates: the first 8 bytes of the digests of accounts with several rows, as numbers, one for each row beyond the
-    first that the spills kept. Equal leaves are among them, because their account digests are equal.
+    `asset`: its name.
+    `size`: the number of leaves.
+    `root`: the hash of the root, 32 bytes.
+    `total`: the sum of all leaves, in base units.
+    `duplicates`: the first 8 bytes of the digests of accounts with several rows, as numbers, one for each row beyond
+    the first that the spills kept. Equal leaves are among them, because their account digests are equal.
     """
 
     asset: str
@@ -128,7 +128,7 @@ class Unwritten:
 class RepeatedError(Exception):
     """So many rows of one account and asset that reading on would only fill the disk.
 
-    prefixes: the first 8 bytes of the digests of those accounts, as ascending numbers.
+    `prefixes`: the first 8 bytes of the digests of those accounts, as ascending numbers.
     """
 
     def __init__(self, prefixes: NDArray[np.uint64]) -> None:
@@ -151,12 +151,12 @@ class AssetBuilder:
     ) -> None:
         """Make an empty tree.
 
-        asset: its name.
-        secret: of the snapshot, 32 bytes.
-        folder: where the files and spills are written; None for spills in TMPDIR and no files.
-        splitting: how each balance is split.
-        budget: bytes of rows that each of two spills holds in memory.
-        keep: whether files are written; without it, only the tree is made.
+        `asset`: its name.
+        `secret`: of the snapshot, 32 bytes.
+        `folder`: where the files and spills are written; None for spills in TMPDIR and no files.
+        `splitting`: how each balance is split.
+        `budget`: bytes of rows that each of two spills holds in memory.
+        `keep`: whether files are written; without it, only the tree is made.
         """
         self._asset = asset
         self._maker = LeafMaker(asset_key(secret, asset), splitting)
