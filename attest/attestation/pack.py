@@ -1,4 +1,4 @@
-"""The pack: a bundle and the inclusion proof of one customer in one file, for a phone (protocol.md, section 10)."""
+"""The pack: a bundle and one customer's inclusion proof in one file, for a phone (protocol.md, section 10)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _SAYS_PACK: Final = re.compile(rb'"format"[ \t\n\r]*:[ \t\n\r]*"attest/pack/v1"'
 
 
 class Pack(Document):
-    """`*.pack.json`. Both texts are verified as the files that they are; nothing here says whom to trust."""
+    """A pack, `*.pack.json`. It is not signed and carries no trust root, because one sender must not vouch for itself.
+
+    `format`: the name and version of this form.
+    `bundle`: the text of a bundle file, byte for byte in UTF-8.
+    `proof`: the text of an inclusion proof file, byte for byte in UTF-8.
+    """
 
     format: Literal["attest/pack/v1"]
     bundle: str
@@ -26,14 +31,17 @@ class Pack(Document):
 
     @property
     def files(self) -> tuple[bytes, bytes]:
-        """The bundle and the proof, as they would lie in files of their own."""
+        """The bytes of the two files, bundle and proof, which are verified as if they lay beside each other."""
         return self.bundle.encode(), self.proof.encode()
 
 
 def pack(bundle: bytes, proof: InclusionProof, *, what: str) -> Pack:
-    """The pack of `bundle`, which `what` names in errors, and a proof.
+    """The pack of a bundle and a proof.
 
-    Raises `MalformedError` when it is no bundle, or that of another statement than the proof's.
+    `bundle`: the bytes of a bundle file.
+    `proof`: of the statement in the bundle.
+    `what`: the name of the bundle in errors.
+    Raises `MalformedError` for another form of the bundle, and when the proof is of another statement.
     """
     stated = statement_digest(parse_bundle(bundle, what=what).envelope.payload)
     if stated != proof.statement:
@@ -46,9 +54,11 @@ def pack(bundle: bytes, proof: InclusionProof, *, what: str) -> Pack:
 
 
 def unpack(data: bytes) -> Pack | None:
-    """The pack in `data`; None when that is something else. Raises `MalformedError` when it only says that it is one.
+    """The pack in a file; None for another document.
 
-    `data` may be one byte longer than the limit, as `read_bounded` returns a file that is too long.
+    `data`: the bytes of the file, at most one more than `MAX_PACK_BYTES`, as `read_bounded` returns a file that is too
+    long.
+    Raises `MalformedError` for a document whose `format` says that it is a pack, but that is none or too long.
     """
     if len(data) > MAX_PACK_BYTES:
         if _SAYS_PACK.search(data) is None:

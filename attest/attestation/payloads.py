@@ -1,6 +1,6 @@
-"""The record of payloads: what a key of the exchange was ever asked to sign, so that it never signs two of one month.
+"""The record of payloads: every statement that a key of the exchange was asked to sign, so that it signs one a month.
 
-Each line is written, and on the disk, before a key is asked. Lines are only ever added.
+A payload is written to the record, and is on the disk, before a key is asked to sign it. Lines are only ever added.
 """
 
 from __future__ import annotations
@@ -36,11 +36,19 @@ _ANEW: Final = (
 
 
 class PayloadTakenError(UnavailableError):
-    """Another payload of a sequence or period was written down."""
+    """Another payload of this sequence or period is in the record."""
 
 
 class RecordedPayload(Document):
-    """One payload, by the digest of its bytes, and when it was written down."""
+    """One line of the record: a payload by its digest.
+
+    `format`: the name and version of this form.
+    `origin`: the exchange that the statement is of.
+    `sequence`: the number of the statement.
+    `period`: the month of the statement.
+    `statement`: the SHA-256 of the payload, 32 bytes.
+    `recorded_at`: when the line was written.
+    """
 
     format: Literal["attest/recorded-payload/v1"]
     origin: Origin
@@ -52,9 +60,12 @@ class RecordedPayload(Document):
 
 @contextmanager
 def alone_with_record(config: Config, holder: str, around: Surroundings) -> Iterator[PayloadRecord]:
-    """The record of the config; while this lasts, nobody else signs statements that it is of.
+    """A context in which this run alone signs statements, and which gives the record.
 
-    Whoever comes meanwhile is told who the `holder` is. Raises `AttestError`.
+    `config`: says where the record is, and of which exchange.
+    `holder`: the name of this run, which another run that comes meanwhile shows to its user.
+    Raises `UnavailableError` when another run holds the record or its file cannot be read or written, `MalformedError`
+    when it is malformed or the config does not say where it is.
     """
     path = real_path(record_path(config, around.folder))
     with ExitStack() as stack:
@@ -70,7 +81,12 @@ def alone_with_record(config: Config, holder: str, around: Surroundings) -> Iter
 
 
 def record_path(config: Config, folder: Path) -> Path:
-    """Where the record is: as the config says, or beside the key file. Raises `AttestError`."""
+    """The path of the record: the one in the config, or else a name beside the key file.
+
+    `folder`: of the config, from which paths in it start.
+    Raises `MalformedError` when the config names neither a record nor a key file, `UnavailableError` when there is no
+    key file.
+    """
     if config.keys.record is not None:
         return folder / config.keys.record
     file = key_file(config.keys.exchange, folder)
@@ -85,10 +101,14 @@ def record_path(config: Config, folder: Path) -> Path:
 
 
 class PayloadRecord:
-    """The record in `path`, for the statements of one `origin`; those of others do not matter here.
+    """The record of the statements of one exchange.
 
-    Of two lines of one sequence or period, which only two runs at once on a disk without locks can write, the first
-    counts.
+    `path`: of its file; it may not exist yet.
+    `origin`: the exchange. Lines of others are ignored.
+    `is_there`: whether the file exists.
+
+    Of several lines of one sequence or period the first counts. Only two runs at once, on a disk without locks, can
+    write them.
     """
 
     def __init__(self, path: Path, origin: str) -> None:
@@ -99,11 +119,17 @@ class PayloadRecord:
         self._read()
 
     def holds(self, statement: bytes) -> bool:
-        """Whether the payload with this digest was written down, and no other one of its sequence or period before."""
+        """Whether the record has a payload, as the one of its sequence and of its period.
+
+        `statement`: the SHA-256 of the payload, 32 bytes.
+        """
         return any(item.statement == statement for item in self._payloads)
 
     def refuse_lost(self, published: str) -> NoReturn:
-        """Raises `UnavailableError`: the month `published` is there, and no record."""
+        """Raise `UnavailableError`, because a month is published and the record is missing.
+
+        `published`: the month.
+        """
         raise UnavailableError(
             "record/missing",
             f"{self.path} is missing, which says what was ever signed, and {published} is published",
@@ -111,7 +137,11 @@ class PayloadRecord:
         )
 
     def require(self, statement: bytes, published: str) -> None:
-        """Raises `UnavailableError` when the statement of the month `published` was not written down."""
+        """Check that the record has the statement of a published month. Raises `UnavailableError` otherwise.
+
+        `statement`: the SHA-256 of its payload, 32 bytes.
+        `published`: the month.
+        """
         if not self.is_there:
             self.refuse_lost(published)
         if not self.holds(statement):
@@ -123,7 +153,10 @@ class PayloadRecord:
             )
 
     def refuse_second(self, sequence: int, period: str, statement: bytes | None = None) -> None:
-        """Raises `UnavailableError` when another payload of this sequence or period was written down."""
+        """Check that the record has no other payload of this sequence or period. Raises `PayloadTakenError` otherwise.
+
+        `statement`: the SHA-256 of the payload that may be there; None for none.
+        """
         for item in self._payloads:
             if item.statement != statement and (item.sequence == sequence or item.period == period):
                 raise PayloadTakenError(
@@ -135,9 +168,11 @@ class PayloadRecord:
                 )
 
     def add(self, payload: bytes, now: datetime) -> None:
-        """Write down a payload; when this returns, it is on the disk, and no other one of its sequence or period is.
+        """Write a payload to the record. When this returns, it is on the disk, and no other has its sequence or period.
 
-        Raises `UnavailableError`, also when another one is there.
+        `now`: when it is written.
+        Raises `PayloadTakenError` when another payload has its sequence or period, `UnavailableError` when the file
+        cannot be read or written, `MalformedError` when the file is malformed.
         """
         predicate, statement = parse_statement(payload).predicate, statement_digest(payload)
         self._read()
@@ -148,12 +183,16 @@ class PayloadRecord:
             self.refuse_second(predicate.sequence, predicate.period, statement)
 
     def begin(self, payloads: Iterable[bytes], now: datetime) -> None:
-        """Write down those of `payloads` that are not there yet. Raises `UnavailableError`."""
+        """Write those of `payloads` that the record does not have, as when it is made from published months.
+
+        `now`: when they are written.
+        Raises `UnavailableError` when the file cannot be written.
+        """
         self._append([_recorded(item, now) for item in payloads if not self.holds(statement_digest(item))])
 
     def _append(self, items: Sequence[RecordedPayload]) -> None:
-        """Add lines after the last whole one."""
-        # Whatever happens from here on, they may be on the disk.
+        """Write lines after the last whole line, over what a crash left of another."""
+        # They count from here on, because they may be on the disk even when writing them fails.
         self._payloads += items
         lines = b"".join(item.to_bytes() + b"\n" for item in items)
         try:
@@ -168,7 +207,7 @@ class PayloadRecord:
         self.is_there = True
 
     def _read(self) -> None:
-        """Take up what is in the file: `_end` is where its last whole line ends, `_ended` whether by a line break."""
+        """Read the file anew: `_end` is where its last whole line ends, `_ended` whether a line break ends it."""
         self.is_there = os.path.lexists(self.path)
         data = read_bounded(self.path, MAX_RECORD_BYTES) if self.is_there else b""
         if len(data) > MAX_RECORD_BYTES:

@@ -1,7 +1,8 @@
-"""A month that has no name yet: made in the private folder, so that nothing unfinished is ever where everyone reads.
+"""A month that is not published yet, in a folder with a temporary name below the private folder.
 
-Its folder holds what will be `private/2026-10` and `publication/2026-10`. Once its statement was written down to be
-signed, it stays until both have their names, whoever was killed in between; an intent file says which names those are.
+The folder holds what will be `private/2026-10` and `publication/2026-10`. It is made in the private folder, so that
+nothing unfinished is where everyone reads. Once its payload is in the record of payloads, it is kept until both parts
+have their names, even when the run is killed; an intent file then says which names those are.
 """
 
 from __future__ import annotations
@@ -46,65 +47,98 @@ _NAME: Final = re.compile(rf"\.({PERIOD_PATTERN.strip('^$')})(\.[0-9a-f]{{8}})?{
 
 
 class Names(NamedTuple):
-    """A private folder and a public one."""
+    """The private folder and the public folder of a month.
+
+    `private`: its path.
+    `publication`: its path.
+    """
 
     private: Path
     publication: Path
 
     def file(self, name: str) -> BinaryIO | None:
-        """A file in either, opened; None when there is none of that name. Raises `UnavailableError`."""
+        """A file of this name in either folder, opened, the public one first; None when neither has it.
+
+        Raises `UnavailableError` when it cannot be opened.
+        """
         return open_beside(self.publication, name) or open_beside(self.private, name)
 
 
 class Unfinished(NamedTuple):
-    """The folder `path` of a month that has no name yet."""
+    """A month that is not published yet.
+
+    `path`: its folder, under a temporary name.
+    `period`: the month, such as `2026-10`.
+    """
 
     path: Path
     period: str
 
     @property
     def private(self) -> Path:
-        """What will be the private folder of the month."""
+        """The folder that will be the private folder of the month."""
         return self.path / "private"
 
     @property
     def publication(self) -> Path:
-        """What will be the public folder of the month."""
+        """The folder that will be the public folder of the month."""
         return self.path / "publication"
 
     @property
     def bundle(self) -> Path:
-        """The bundle; it is there once the statement was signed."""
+        """The path of the bundle, which exists once the statement was signed."""
         return self.publication / bundle_file_name(self.period)
 
     def payload(self) -> bytes | None:
-        """The payload to be signed; it is there once all that belongs to it is. Raises `UnavailableError`."""
+        """The payload to be signed, None before everything that belongs to it is on the disk.
+
+        Raises `UnavailableError` when it cannot be read.
+        """
         path = self.private / STATEMENT_FILE
         return read_bounded(path, MAX_PAYLOAD_BYTES) if _is_there(path) else None
 
     def is_signed(self) -> bool:
-        """Whether the statement was signed, or is being published. Raises `UnavailableError`."""
+        """Whether the statement was signed; one part may have its name by then.
+
+        Raises `UnavailableError` when that cannot be told.
+        """
         return _is_there(self.bundle) or _is_there(self.path / _INTENT)
 
     def file(self, name: str) -> BinaryIO | None:
-        """A file of the month, opened; None when there is none of that name. Raises `UnavailableError`."""
+        """A file of this name in either part, opened, the public one first; None when neither has it.
+
+        Raises `UnavailableError` when it cannot be opened.
+        """
         return Names(self.private, self.publication).file(name)
 
     def keep(self, private: Mapping[str, bytes], publication: Mapping[str, bytes], payload: bytes) -> None:
-        """Write what belongs to a payload, then the payload; when this returns, all of it is on the disk."""
+        """Write the files of a month, then its payload. When this returns, all of them are on the disk.
+
+        `private`: the files for the private folder, by name.
+        `publication`: the files for the public folder, by name.
+        `payload`: the bytes to be signed.
+        Raises `OSError` or `UnavailableError` when they cannot be written.
+        """
         fill_folder(self.private, private, mode=SECRET_MODE)
         fill_folder(self.publication, publication, mode=PUBLIC_MODE)
         sync_tree(self.path)
         write_file(self.private / STATEMENT_FILE, payload, mode=SECRET_MODE, force=True)
 
     def intend(self, names: Names) -> None:
-        """Write down that both folders are complete and verified, and which names they get."""
+        """Write down that both parts are complete and verified, and the names that they get.
+
+        Raises `UnavailableError` when it cannot be written.
+        """
         value = {"private": str(names.private.absolute()), "publication": str(names.publication.absolute())}
         # Plain JSON, which can hold a path that is not UTF-8.
         write_file(self.path / _INTENT, json.dumps(value).encode() + b"\n", mode=SECRET_MODE, force=True)
 
     def intended(self) -> Names | None:
-        """The names that both folders were to get; None while they are not complete. Raises `UnavailableError`."""
+        """The names that both parts were to get; None while they are not complete.
+
+        For a damaged intent file, its own path stands for both, because the names are only shown in an error. Raises
+        `UnavailableError` when the file cannot be read.
+        """
         path = self.path / _INTENT
         if not _is_there(path):
             return None
@@ -115,9 +149,12 @@ class Unfinished(NamedTuple):
             return Names(path, path)  # damaged: where they are found will tell
 
     def give_names(self, names: Names, tell: Callable[[str], None]) -> None:
-        """Give both folders their names, the public one last, and remove what is left; each may have its name already.
+        """Give both parts their names, the public one last, and remove the rest of the folder.
 
-        Raises `UnavailableError`, also when one was given another name before and is not where `names` has it.
+        `names`: those that the parts get. A part that has its name already, from a run that was stopped, keeps it.
+        `tell`: gets a sentence for people, such as that a folder is copied to another disk.
+        Raises `UnavailableError` when another folder has one of the names, or a part was given another name before, and
+        when the disk fails.
         """
         intended = self.intended()
         with writing(names.publication):
@@ -155,9 +192,10 @@ class Unfinished(NamedTuple):
 
 
 def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfinished]:
-    """The months that stopped runs left in the private folder with a payload, in their order; others are removed.
+    """The months that stopped runs left below `private` with a payload, by period. Those without a payload are removed.
 
-    Raises `UnavailableError`.
+    `tell`: gets a sentence for people about what is removed.
+    Raises `UnavailableError` when a folder cannot be read or removed.
     """
     if not is_folder(private):
         return []
@@ -178,13 +216,18 @@ def left_with_payload(private: Path, tell: Callable[[str], None]) -> list[Unfini
 
 
 def remove_unfit(unfinished: Unfinished, why: str, tell: Callable[[str], None]) -> None:
-    """Remove a month that was not signed and cannot be, and tell why. Raises `UnavailableError`."""
+    """Remove a month that nobody signed and nobody can sign.
+
+    `why`: the reason, for people.
+    `tell`: gets a sentence with it.
+    Raises `UnavailableError` when it cannot be removed.
+    """
     tell(f"{unfinished.path}, which a stopped run left and nobody signed, is removed: {why}")
     _remove(unfinished.path, tell)
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a file is there. Raises `UnavailableError` when that cannot be told."""
+    """Whether a file exists. Raises `UnavailableError` when that cannot be told."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -205,9 +248,13 @@ def _remove(path: Path, tell: Callable[[str], None]) -> None:
 def new_unfinished(
     private: Path, period: str, stays: Callable[[Unfinished], bool], tell: Callable[[str], None]
 ) -> Iterator[Unfinished]:
-    """The folder of a new month. On an error it is removed, unless it `stays` because its payload may be signed.
+    """A context that gives the folder of a new month. On an error in it the folder is removed, unless it stays.
 
-    What a run left there that was killed is removed. Raises `UnavailableError`.
+    `private`: the private folder, made where it is absent.
+    `period`: the month, such as `2026-10`.
+    `stays`: says whether the folder is kept on an error, because its payload may be signed.
+    `tell`: gets a sentence for people about what a killed run left, which is removed.
+    Raises `UnavailableError` when the disk fails or another run is at work on the month.
     """
     made: list[Path] = []
     with writing(private):
@@ -229,7 +276,7 @@ def new_unfinished(
 
 
 def _is_copied(part: Path, name: Path) -> bool:
-    """Whether `part` was copied to `name` on another disk by a run that was stopped before it removed it."""
+    """Whether `part` was copied to `name` on another disk by a run that was stopped before it removed `part`."""
     files = [path.name for path in part.iterdir()]
     if not is_folder(name) or any((part / file).is_dir() for file in files):
         return False
@@ -237,7 +284,10 @@ def _is_copied(part: Path, name: Path) -> bool:
 
 
 def _rename(part: Path, name: Path, mode: int, tell: Callable[[str], None]) -> None:
-    """Rename a folder, or copy it where another disk begins: then it is made beside its new name. Raises `OSError`."""
+    """Rename a folder. Where `name` is on another disk, copy it to a temporary name beside `name`, and rename that.
+
+    Raises `OSError`.
+    """
     try:
         part.rename(name)
     except OSError as error:
