@@ -1,1 +1,5 @@
-"""Keys, signatures and time: signing keys and where they live, DSSE envelopes, trust roots, timestamps (RFC 3161)."""
+"""Keys, signatures and their time (protocol.md, section 7).
+
+Signing keys and the places where they are kept, DSSE envelopes, trust roots, and timestamps (RFC 3161). Nothing here
+knows what a statement says.
+"""

@@ -1,4 +1,4 @@
-"""Asking a timestamp authority over HTTP (RFC 3161, section 3.4)."""
+"""Requests to a timestamp authority over HTTP (RFC 3161, section 3.4)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from attest.signing.timestamp import MAX_RESPONSE_BYTES, MAX_WORDS, refusal
 from attest.wire import NoReplyError, OversizeError, Reply, Wire
 
 _SECONDS: Final = 30.0
-_SECRET_CHARS: Final = 3  # a shorter name or password stands in too many words
+_SECRET_CHARS: Final = 3  # shorter names and passwords are not blotted out, because they are parts of ordinary words
 _DER: Final = b"\x30"  # the tag of a sequence, with which every TimeStampResp begins
 
 
 def ask(url: str, body: bytes) -> bytes:
-    """The authority's answer to the request `body`, of which nothing is verified: a TimeStampResp, as far as one sees.
+    """The answer of a timestamp authority: bytes that begin like a DER TimeStampResp; nothing in them is verified.
 
-    It is all there after 30 seconds, however slowly it comes. Neither redirects nor proxies are followed.
-    Raises `UnavailableError`, also for an answer that is larger than a timestamp may be or is none, `MalformedError`.
+    `url`: the address of the authority, http or https, which may carry a name and password.
+    `body`: the request, a DER TimeStampReq.
+    Neither redirects nor proxies are followed.
+    Raises `MalformedError` for an address of another form, and `UnavailableError` unless a whole answer with HTTP
+    status 200, in DER and of at most `MAX_RESPONSE_BYTES`, comes within 30 seconds.
     """
     try:
         parts = urlsplit(url)
@@ -45,7 +48,7 @@ def ask(url: str, body: bytes) -> bytes:
     try:
         reply = wire.post(body, end=time.monotonic() + _SECONDS, max_bytes=MAX_RESPONSE_BYTES)
     except NoReplyError as error:
-        why = error.__context__  # what the system said, of which a reader of balances gets the kind alone
+        why = error.__context__  # the system's own error, which says more than the kind of error in `error`
         said = (why.strerror if isinstance(why, OSError) else None) or str(error)
     except OversizeError:
         said = f"it sends more than {MAX_RESPONSE_BYTES:,} bytes"
@@ -58,7 +61,10 @@ def ask(url: str, body: bytes) -> bytes:
 
 
 def _without_login(text: str, url: SplitResult) -> str:
-    """What an authority said, in which it may have repeated the name and password that it was sent."""
+    """The words of an authority, in which each name or password of the URL is replaced by dots.
+
+    An authority may repeat the credentials that it was sent, also in the base64 of HTTP basic authentication.
+    """
     login = [url.username or "", url.password or ""]
     sent = base64.b64encode(":".join(map(unquote, login)).encode()).decode()
     forms = {form for part in login for form in (part, unquote(part))} | {sent}
@@ -68,7 +74,7 @@ def _without_login(text: str, url: SplitResult) -> str:
 
 
 def _told(reply: Reply) -> str:
-    """What an authority answered in the place of a timestamp, with its words."""
+    """The message for an answer that is no timestamp: the HTTP status or form of the answer, and the words in it."""
     if reply.status == HTTPStatus.OK:
         form = foreign(reply.content)
         what = "it answers with what is not a timestamp" if form is None else f"its answer is {form.said}"
@@ -79,7 +85,10 @@ def _told(reply: Reply) -> str:
 
 
 def _words(content: bytes) -> str:
-    """What the answer says to people: the reason in a TimeStampResp, or its text without the marks of HTML."""
+    """The text of an answer for people: the refusal in a TimeStampResp, else its text without HTML tags.
+
+    It begins with the mark that joins it to a sentence, and is empty where the answer has no words.
+    """
     if content.startswith(_DER):
         try:
             return f"; {refusal(content)}"

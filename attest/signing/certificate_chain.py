@@ -1,7 +1,7 @@
-"""Certificates between a clock's own and a root that the verifier named (RFC 5280), each the issuer of the one before.
+"""Certificate chains from a timestamp authority's own certificate up to a root that the verifier named (RFC 5280).
 
-They come from the authority's answer and from the verifier's files alike: a link is worth what leads on from it, so it
-does not matter who handed it in. Only a root ends a chain, and only one that the verifier named.
+Links may come from the authority's answer or from the verifier's files, because a link counts only by the root that it
+leads to. Only a root ends a chain, and only a root that the verifier named.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ Certificate = x509.Certificate
 
 
 def refuse_other(error: BaseException) -> None:
-    """Raise `error` again unless a library raised it: its Rust panics on some DER, which is no `Exception`."""
+    """Return for an error that a library may raise because of bad data, and raise for any other.
+
+    A panic of the library's Rust counts as bad data, because some DER causes it, although it is no `Exception`.
+    Raises `error` itself for interrupts and lack of memory, `UnavailableError` as `refuse_machine` does.
+    """
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error
     refuse_machine(error)
 
 
 def is_readable(certificate: Certificate) -> bool:
-    """Whether its names and dates can be read, which the library only tries when it is asked for them."""
+    """Whether the names, dates and extensions of a certificate can be parsed; the library parses them only on use."""
     try:
         _ = certificate.subject, certificate.issuer, certificate.serial_number
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -37,14 +41,18 @@ def is_readable(certificate: Certificate) -> bool:
 
 
 def is_root(certificate: Certificate) -> bool:
-    """Whether its own key signed it. One that another key signed is a link, whatever name it gives its issuer."""
+    """Whether a certificate is a root: its own key signed it.
+
+    A certificate that names itself as its issuer and was signed by another key is a link. A signature of an algorithm
+    that is unknown here counts as its own, because OpenSSL checks it later.
+    """
     if certificate.issuer != certificate.subject:
         return False
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature:
         return False
-    except (TypeError, ValueError, UnsupportedAlgorithm):  # what cannot be computed here is left to OpenSSL
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # an algorithm that is unknown here: OpenSSL decides later
         return True
     return True
 
@@ -57,16 +65,18 @@ def find_chain(
     named: Collection[Certificate],
     sent: Collection[Certificate],
 ) -> tuple[Certificate, ...] | None:
-    """The fewest of `named` and `sent` that lead from `leaf` to `root`, neither of which is among them; None without.
+    """The shortest list of links from `leaf` up to `root`, both excluded; None when no links lead there.
 
-    Every link must be one that may issue certificates. Unless `time` is None, all must be valid then, `leaf` and `root`
-    too. A signature by an algorithm that is unknown here is left to OpenSSL. That trusts what is found here, so nothing
-    that an authority `sent` is among it unless its signature was verified. The search goes from the root down and
-    visits each certificate once, so a ring of them is no trap.
+    `time`: the time at which every certificate, `leaf` and `root` too, must be valid; None to leave dates unchecked.
+    `named`: certificates that the verifier named.
+    `sent`: certificates from the authority's answer.
+    Every link may issue certificates by its basic constraints. A signature of an algorithm that is unknown here is left
+    to OpenSSL, except on a link from `sent`, because OpenSSL is told to trust the links that are found here.
     """
     if time is not None and not (valid_at(leaf, time) and valid_at(root, time)):
         return None
     links = [item for item in (*named, *sent) if _may_issue(item) and (time is None or valid_at(item, time))]
+    # The search goes from the root down and visits each certificate once, so that it ends for a ring of certificates.
     reached: dict[Certificate, tuple[Certificate, ...]] = {root: ()}
     waiting = [root]
     for issuer in waiting:
@@ -81,7 +91,7 @@ def find_chain(
 
 
 def highest(leaf: Certificate, known: Collection[Certificate]) -> Certificate:
-    """The last certificate that `known` lead to from `leaf`, upwards: `leaf` itself where none of them issued it."""
+    """The last certificate on the way from `leaf` up through its issuers in `known`; `leaf` when none issued it."""
     seen = {leaf}
     while above := next((item for item in known if item not in seen and _issued(item, leaf, unknown=True)), None):
         seen.add(leaf := above)
@@ -89,18 +99,22 @@ def highest(leaf: Certificate, known: Collection[Certificate]) -> Certificate:
 
 
 def valid_at(certificate: Certificate, time: datetime) -> bool:
-    """Whether `time` lies within its period of validity."""
+    """Whether `time` lies within a certificate's period of validity."""
     return certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc
 
 
 def name_of(certificate: Certificate, *, issuer: bool = False) -> str:
-    """The common name of its subject or issuer, else the whole name, in quotes and cut to 80 characters."""
+    """The name of a certificate for messages, in quotes and cut to 80 characters: the common name, else all of it.
+
+    `issuer`: whether to name the issuer instead of the subject.
+    """
     name = certificate.issuer if issuer else certificate.subject
     common: Sequence[x509.NameAttribute[str | bytes]] = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return repr((str(common[0].value) if common else name.rfc4514_string())[:80])
 
 
 def _may_issue(certificate: Certificate) -> bool:
+    """Whether the basic constraints make a certificate a CA's (RFC 5280, section 4.2.1.9)."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
@@ -108,7 +122,10 @@ def _may_issue(certificate: Certificate) -> bool:
 
 
 def _issued(issuer: Certificate, certificate: Certificate, *, unknown: bool) -> bool:
-    """Whether the key in `issuer` signed `certificate`; `unknown` where that cannot be computed, but for the names."""
+    """Whether `issuer` has the name that `certificate` gives its issuer, and the key that signed it.
+
+    `unknown`: the answer where the names fit and the signature is of an algorithm that is unknown here.
+    """
     if certificate.issuer != issuer.subject:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Values in DER, told apart and not interpreted."""
+"""The boundaries of values in DER (X.690, section 8.1); nothing is interpreted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """One value in DER: where its tag, its content and what follows it begin."""
+    """The place of one value in DER, by offsets into the data.
+
+    `start`: the offset of its tag.
+    `inner`: the offset of its content.
+    `end`: the offset behind its content.
+    """
 
     start: int
     inner: int
@@ -14,7 +19,10 @@ class Part(NamedTuple):
 
 
 def parts(data: bytes, whole: Part) -> list[Part]:
-    """The values that fill the content of `whole`. Raises `IndexError`, `ValueError` when none do."""
+    """The places of the values that fill the content of `whole`, in their order.
+
+    Raises `IndexError` or `ValueError` when a value goes on beyond the content.
+    """
     found = []
     at = whole.inner
     while at < whole.end:

@@ -1,4 +1,4 @@
-"""The DSSE envelope: exact bytes, their type, and any number of signatures (protocol.md, section 7)."""
+"""The DSSE envelope: exact bytes, their type, and 1 to 16 signatures (DSSE v1; protocol.md, section 7)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,23 @@ MAX_SIGNATURES: Final = 16
 
 
 class EnvelopeSignature(Document):
-    """`keyid` is a hint for finding the key; nothing is decided by it."""
+    """One signature in an envelope.
+
+    `keyid`: the fingerprint of the key. It only helps to find the key; who signed is decided by verification.
+    `sig`: the signature over the pre-authentication encoding, 64 bytes for either scheme.
+    """
 
     keyid: Annotated[str, Field(max_length=128)]
     sig: Annotated[Base64, Field(min_length=1, max_length=1024)]
 
 
 class Envelope(Document):
-    """Signed bytes. Read `payload` only after `verify_signatures`."""
+    """A payload with its signatures. Read `payload` only after `verify_signatures`.
+
+    `payload_type`: the media type of the payload.
+    `payload`: the exact bytes that were signed.
+    `signatures`: 1 to 16 signatures over `payload_type` and `payload`.
+    """
 
     payload_type: Text
     payload: Base64
@@ -31,19 +40,26 @@ class Envelope(Document):
 
 
 class SignatureCount(NamedTuple):
-    """How many distinct trusted keys signed, and how many signatures are of keys that nobody named."""
+    """The result of verifying an envelope against trusted keys.
+
+    `signed`: the fingerprints of the trusted keys that signed.
+    `unknown`: the number of signatures under key ids of no trusted key.
+    """
 
     signed: frozenset[str]
     unknown: int
 
 
 def pre_auth_encoding(payload_type: str, payload: bytes) -> bytes:
-    """PAE of DSSE v1: what is signed, so that a payload cannot be taken for one of another type."""
+    """The bytes that are signed: PAE of DSSE v1 over the type and the payload.
+
+    The type is signed too, because a payload could else be passed off as one of another type.
+    """
     return LibraryEnvelope(payload, payload_type, {}).pae()
 
 
 def sign(payload: bytes, payload_type: str, signers: Iterable[Signs]) -> Envelope:
-    """An envelope signed by each of `signers`."""
+    """The envelope of `payload` with one signature of each of `signers`, in their order."""
     message = pre_auth_encoding(payload_type, payload)
     signatures = tuple(
         EnvelopeSignature(keyid=signer.public.fingerprint, sig=signer.sign(message)) for signer in signers
@@ -52,9 +68,9 @@ def sign(payload: bytes, payload_type: str, signers: Iterable[Signs]) -> Envelop
 
 
 def add_signature(envelope: Envelope, signer: Signs) -> Envelope:
-    """The envelope with one signature more over the same bytes.
+    """A copy of `envelope` with one more signature, by `signer`.
 
-    Raises `VerificationError` when this key signed already, or as many as may.
+    Raises `VerificationError` when the key signed already, or when there are `MAX_SIGNATURES`.
     """
     if len(envelope.signatures) >= MAX_SIGNATURES:
         raise VerificationError("signature/too-many", f"{MAX_SIGNATURES} have signed already; more may not")
@@ -67,9 +83,9 @@ def add_signature(envelope: Envelope, signer: Signs) -> Envelope:
 
 
 def has_signed(envelope: Envelope, key: PublicKey) -> bool:
-    """Whether `key` signed what is in the envelope; ECDSA makes another signature each time, and any of them will do.
+    """Whether the envelope has a signature of `key` over its payload.
 
-    Raises `VerificationError` when a signature names the key and is not the key's.
+    Raises `VerificationError` when any signature names the key and is not that key's.
     """
     message = pre_auth_encoding(envelope.payload_type, envelope.payload)
     named = [signature.sig for signature in envelope.signatures if signature.keyid == key.fingerprint]
@@ -79,10 +95,10 @@ def has_signed(envelope: Envelope, key: PublicKey) -> bool:
 
 
 def verify_signatures(envelope: Envelope, keys: Sequence[PublicKey]) -> SignatureCount:
-    """Which of the trusted `keys` signed the envelope's payload.
+    """The count of the trusted `keys` that signed the envelope's payload.
 
-    A signature that names a trusted key and is not that key's fails the whole envelope; one that names no
-    trusted key is counted as unknown. Raises `VerificationError`, also for two signatures of one key.
+    A signature that names no trusted key is counted as unknown. Raises `VerificationError` when a signature names a
+    trusted key and is not that key's, and when two signatures name one trusted key.
     """
     message = pre_auth_encoding(envelope.payload_type, envelope.payload)
     trusted = {key.fingerprint: key for key in keys}

@@ -1,4 +1,8 @@
-"""The two files of a key: the private one and the public one beside it."""
+"""The two files of a key pair: the private key and, beside it, the public key.
+
+The private key is written first, and a public key that is to be replaced is removed first, because a run may be stopped
+at any time: so a public key that is there always belongs to the private key beside it.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,10 @@ from attest.writing import write_once
 
 
 class KeyFiles(NamedTuple):
-    """Where a key's two files are. Whenever writing them is stopped, a public key that is there is the private one's.
+    """The paths of a key pair.
 
-    So the private key is written first, and a public key that will be replaced is removed before.
+    `private`: the file of the private key, PEM PKCS#8.
+    `public`: the file of the public key, PEM.
     """
 
     private: Path
@@ -33,11 +38,11 @@ class KeyFiles(NamedTuple):
 
     @property
     def is_half_made(self) -> bool:
-        """Whether the private key is there alone, as a run leaves it that was stopped between the two."""
+        """Whether the private key is there without the public one, as when a run was stopped between the two."""
         return os.path.lexists(self.private) and not os.path.lexists(self.public)
 
     def refuse_existing(self) -> None:
-        """Raises `UnavailableError` where one of the two is there."""
+        """Raise `UnavailableError` when one of the two files exists."""
         if os.path.lexists(self.public) and not os.path.lexists(self.private):
             raise UnavailableError(
                 "file/exists",
@@ -49,9 +54,13 @@ class KeyFiles(NamedTuple):
         refuse_existing(self.private, self.public)
 
     def write(self, signer: Signer, pem: bytes, *, force: bool) -> None:
-        """Write both, or neither where one of them cannot be written; with `force` in the place of others.
+        """Write both files; without `force`, neither stays when one of them cannot be written.
 
-        `pem` is the private key. Raises `UnavailableError`.
+        `signer`: the key pair.
+        `pem`: its private key, as the private file is to have it.
+        `force`: whether files that exist are replaced. When then the public key cannot be written, the private file
+        stays, because the key before it is gone, and `complete` can write the public key later.
+        Raises `UnavailableError` when a file cannot be written, or exists and not `force`.
         """
         make_parent(self.private)
         before = self._remove_public() if force else None
@@ -64,20 +73,27 @@ class KeyFiles(NamedTuple):
         try:
             self._write_public(signer)
         except AttestError:
-            if not force:  # else the key before it is gone already, and the next run writes the public key
-                self._remove_public()  # which may have its name by now
+            if not force:
+                self._remove_public()  # writing it may have failed after the file got its name
                 self.private.unlink()
             raise
 
     def complete(self, signer: Signer) -> None:
-        """Write the public key of the private one that is there. Raises `UnavailableError`."""
+        """Write the public key of `signer`, whose private key is in its file already.
+
+        Raises `UnavailableError` when the file has another public key, or cannot be written.
+        """
         self._leave(self.private, SECRET_MODE)
         self._write_public(signer)
 
     def left(self, scheme: str, secrets: Secrets, *, encrypted: bool) -> Signer:
-        """The private key that is there alone, if it is of this scheme and encrypted or not, as it is to be.
+        """The private key that a stopped run left without its public key.
 
-        Raises `UnavailableError`, also when the secret does not open it.
+        `scheme`: the scheme that it must have.
+        `secrets`: asked for `"passphrase"` when the key is encrypted.
+        `encrypted`: whether it must be encrypted.
+        Raises `UnavailableError` when the file cannot be read or holds no private key, when the key has another scheme
+        or should (not) be encrypted, and when the passphrase does not open it or is none that a key can have.
         """
         hint = "say what it was made with, or move it away to make another"
         asked = False
@@ -104,15 +120,18 @@ class KeyFiles(NamedTuple):
         return signer
 
     def _leave(self, path: Path, mode: int) -> None:
-        """Write what is there once more, which changes nothing and removes what a stopped run left unfinished of it."""
+        """Write a file with its own bytes, which removes the temporary file that a stopped run left of it."""
         write_once(path, read_bounded(path, MAX_KEY_BYTES), mode=mode, force=False)
 
     def _write_public(self, signer: Signer) -> None:
-        """Write the public key, unless another run that goes on with this pair did. Raises `UnavailableError`."""
+        """Write the public key; a file that has it already stays, because another run may complete this pair too.
+
+        Raises `UnavailableError` when the file has other bytes, or cannot be written.
+        """
         write_once(self.public, signer.public.to_pem(), mode=PUBLIC_MODE, force=False)
 
     def _remove_public(self) -> bytes | None:
-        """Remove the public key, and return what was in it. Raises `UnavailableError`."""
+        """Remove the file of the public key; its bytes, or None when there was none. Raises `UnavailableError`."""
         before = read_bounded(self.public, MAX_KEY_BYTES) if is_file(self.public) else None
         try:
             self.public.unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""Keys that sign: Ed25519 or ECDSA P-256, named by the SHA-256 of their SubjectPublicKeyInfo."""
+"""Keys that sign, Ed25519 or ECDSA P-256, and their signatures (protocol.md, section 7).
+
+A key is named by its fingerprint, the SHA-256 of its SubjectPublicKeyInfo in DER.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,11 @@ _COFACTOR: Final = 8
 _NEUTRAL: Final = (0, 1)
 _MADE_ANEW: Final = "no key that is made as RFC 8032 says is like this: have it exported again, or make a new one"
 MAX_KEY_BYTES: Final = 16 * 1024
-MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography takes 1023
+MAX_PASSPHRASE_BYTES: Final = 1000  # cryptography accepts 1023
 
 
 def words_of(fingerprint: str) -> tuple[str, ...]:
-    """A SHA-256 in hex as 24 words of BIP-39, of which the last carries a checksum."""
+    """The 24 English words of BIP-39 for a SHA-256 in hex; the last word carries a checksum of 8 bits."""
     import wallycore
 
     return tuple(wallycore.bip39_mnemonic_from_bytes(None, bytes.fromhex(fingerprint)).split(" "))
@@ -41,7 +44,11 @@ def words_of(fingerprint: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key that someone decided to trust. The key, never a message, says which scheme is used."""
+    """A public key. The key, never a message, decides which scheme a signature has.
+
+    `fingerprint`: the SHA-256 of its SubjectPublicKeyInfo in DER, 64 hex digits.
+    `scheme`: the signature scheme.
+    """
 
     fingerprint: str
     scheme: Scheme
@@ -49,7 +56,11 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, pem: bytes, *, what: str) -> PublicKey:
-        """Parse a PEM SubjectPublicKeyInfo. Raises `MalformedError`."""
+        """The key in a PEM SubjectPublicKeyInfo.
+
+        `what`: the name of the key in errors.
+        Raises `MalformedError` for other content, for another scheme, and for an Ed25519 key that section 7 refuses.
+        """
         try:
             key = serialization.load_pem_public_key(pem[:MAX_KEY_BYTES])
         except (ValueError, UnsupportedAlgorithm):
@@ -62,7 +73,11 @@ class PublicKey:
 
     @classmethod
     def from_der(cls, der: bytes, *, what: str) -> PublicKey:
-        """Parse a DER SubjectPublicKeyInfo, in no other spelling than `to_der` writes. Raises `MalformedError`."""
+        """The key in a DER SubjectPublicKeyInfo.
+
+        `what`: the name of the key in errors.
+        Raises `MalformedError` as `from_pem` does, and for any bytes that `to_der` would not write.
+        """
         try:
             key = cls._of(serialization.load_der_public_key(der[:MAX_KEY_BYTES]), what)
         except (ValueError, UnsupportedAlgorithm):
@@ -88,12 +103,16 @@ class PublicKey:
 
     @classmethod
     def of_library(cls, key: SSlibKey, *, what: str) -> PublicKey:
-        """The key that a device or service showed. Raises `MalformedError`."""
+        """The key that securesystemslib read from a device or service.
+
+        `what`: the name of the key in errors.
+        Raises `MalformedError` for another scheme, and for an Ed25519 key that section 7 refuses.
+        """
         return cls._of(key._crypto_key(), what)  # noqa: SLF001
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The fingerprint as words, to be read out and compared."""
+        """The 24 words of the fingerprint, for two people to compare by voice."""
         return words_of(self.fingerprint)
 
     def to_pem(self) -> bytes:
@@ -109,10 +128,10 @@ class PublicKey:
         )
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Raises `VerificationError` unless `signature` is this key's over `message`.
+        """Raise `VerificationError` unless `signature` is this key's over `message`.
 
-        An ECDSA signature is r ‖ s, 64 bytes, as WebCrypto and PKCS#11 have it. An Ed25519 one is R ‖ S with S below
-        the order of the group, and the library compares the bytes of R with those that it computes.
+        `signature`: 64 bytes. ECDSA: r ‖ s, as WebCrypto and PKCS#11 have it. Ed25519: R ‖ S, with S below the order of
+        the group; the library compares the bytes of R with those that it computes (RFC 8032, without the cofactor).
         """
         if self.scheme == "ecdsa-p256-sha256":
             signature = _to_der(signature)
@@ -132,26 +151,32 @@ class PublicKey:
 
 
 class Signs(Protocol):
-    """A private key, wherever it is kept."""
+    """A private key in memory, on a token or at a service."""
 
     @property
     def public(self) -> PublicKey:
-        """Its public key."""
+        """The public key of the pair."""
 
     def sign(self, message: bytes) -> bytes:
-        """The signature over `message`: 64 bytes for either scheme."""
+        """The signature over `message`, 64 bytes for either scheme, as `PublicKey.verify` expects it.
+
+        Raises `UnavailableError` when a device or service fails, `VerificationError` when it signs with another key.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key in memory."""
+    """A private key in memory.
+
+    `public`: the public key of the pair.
+    """
 
     public: PublicKey
     _signer: CryptoSigner
 
     @classmethod
     def generate(cls, scheme: Scheme) -> Signer:
-        """A new key pair."""
+        """A new random key pair of a scheme."""
         private = (
             ed25519.Ed25519PrivateKey.generate() if scheme == "ed25519" else ec.generate_private_key(ec.SECP256R1())
         )
@@ -159,9 +184,12 @@ class Signer:
 
     @classmethod
     def from_pem(cls, pem: bytes, *, passphrase: Callable[[], str], what: str) -> Signer:
-        """Parse a PEM PKCS#8 private key; `passphrase` is asked only when the key is encrypted.
+        """The private key in PEM PKCS#8.
 
-        Raises `MalformedError`, also when it takes too much work to open; `UnavailableError` for a wrong passphrase.
+        `passphrase`: gives the passphrase; it is called only when the key is encrypted.
+        `what`: the name of the key in errors.
+        Raises `UnavailableError` for a wrong passphrase; `MalformedError` for other content, for another scheme, for a
+        key that takes too much work to open (`refuse_costly`), and for a passphrase that is not 1 to 1,000 bytes long.
         """
         encrypted = ENCRYPTED in pem
         refuse_costly(pem, what)
@@ -184,7 +212,10 @@ class Signer:
         return cls(public, CryptoSigner(private, public._key))  # noqa: SLF001
 
     def to_pem(self, passphrase: str | None) -> bytes:
-        """The PEM PKCS#8 private key, encrypted unless `passphrase` is None."""
+        """The private key in PEM PKCS#8, encrypted unless `passphrase` is None.
+
+        Raises `MalformedError` for a passphrase that is not 1 to 1,000 bytes long.
+        """
         pem = self._signer.private_bytes
         if passphrase is None:
             return pem
@@ -196,14 +227,14 @@ class Signer:
         )
 
     def sign(self, message: bytes) -> bytes:
-        """The signature over `message`: 64 bytes for either scheme."""
+        """The signature over `message`, 64 bytes for either scheme, as `PublicKey.verify` expects it."""
         signature = bytes.fromhex(self._signer.sign(message).signature)
         return ecdsa_from_der(signature) if self.public.scheme == "ecdsa-p256-sha256" else signature
 
 
 @lru_cache(maxsize=1024)  # a chain of trust roots names most keys many times
 def _flaw_of_ed25519(raw: bytes) -> str | None:
-    """What is wrong with a public key of 32 bytes; None of every key that was made as RFC 8032 says.
+    """The fault of an Ed25519 public key of 32 bytes, as the end of a sentence; None for a key made as RFC 8032 says.
 
     Keys outside the subgroup of prime order are refused because under some of them everybody can sign, and because
     verifiers disagree about the signatures of the others.
@@ -223,7 +254,7 @@ def _flaw_of_ed25519(raw: bytes) -> str | None:
 
 
 def _is_reduced(signature: bytes) -> bool:
-    """Whether the S of an Ed25519 signature R ‖ S is below the order of the group, so that no other S says the same."""
+    """Whether S of an Ed25519 signature R ‖ S is below the order of the group, so that the signature has one form."""
     return int.from_bytes(signature[_SIGNATURE_BYTES // 2 :], "little") < _ED25519_ORDER
 
 
@@ -245,6 +276,9 @@ def _to_der(signature: bytes) -> bytes:
 
 
 def ecdsa_from_der(signature: bytes) -> bytes:
-    """The 64 bytes r ‖ s of a DER signature. Raises `ValueError` when it is none."""
+    """The 64 bytes r ‖ s of an ECDSA P-256 signature in DER.
+
+    Raises `ValueError` for data that is no signature in DER, `OverflowError` for numbers of more than 32 bytes.
+    """
     r, s = decode_dss_signature(signature)
     return r.to_bytes(_COORDINATE_BYTES) + s.to_bytes(_COORDINATE_BYTES)

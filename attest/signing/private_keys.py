@@ -1,4 +1,4 @@
-"""Files of private keys: what it costs to open one, and who else may read it."""
+"""Files of private keys: the work to open an encrypted one, and the users who may read one that is not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attest.signing.der import Part, parts
 
 ENCRYPTED: Final = b"ENCRYPTED PRIVATE KEY"
 MAX_ITERATIONS: Final = 10_000_000  # some seconds; openssl writes 2,048, and OWASP asks for 600,000
-MAX_SCRYPT: Final = 1 << 23  # N r p of RFC 7914, where N r 128 are bytes of memory: 1 GiB
+MAX_SCRYPT: Final = 1 << 23  # of the product N r p of RFC 7914; 128 N r bytes of memory are at most 1 GiB
 
 _log: Final = logging.getLogger(__name__)
 _BLOCK: Final = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----([^-]*+)-----END")
@@ -25,9 +25,13 @@ _SCRYPT: Final = bytes.fromhex("2b06010401da47040b")
 
 
 def refuse_costly(pem: bytes, what: str) -> None:
-    """Refuse an encrypted key (PKCS #8) that says it takes more work to open than anyone asks of a passphrase.
+    """Raise `MalformedError` for an encrypted private key (PKCS #8) that would take too much work to open.
 
-    The work is looked up before any of it is done. Raises `MalformedError`.
+    `pem`: the bytes of the file.
+    `what`: the name of the key in errors.
+    The parameters of the key derivation are read before the library works through them, because a file can name any: at
+    most `MAX_ITERATIONS` of PBKDF2 or N r p up to `MAX_SCRYPT` of scrypt are allowed. A key in no known form is
+    malformed too.
     """
     for block in _BLOCK.findall(pem):
         try:
@@ -47,7 +51,12 @@ def refuse_costly(pem: bytes, what: str) -> None:
 
 
 def tell_readers(path: Path, pem: bytes) -> None:
-    """Warn of a private key that is not encrypted and whose file others on this machine may use. Windows cannot say."""
+    """Log a warning for a private key that is not encrypted and whose file group or others may use.
+
+    `path`: the file of the key.
+    `pem`: its bytes.
+    Nothing is said on Windows, because file modes there do not tell who may use a file.
+    """
     if os.name != "posix" or ENCRYPTED in pem or b"PRIVATE KEY" not in pem:
         return
     try:
@@ -64,10 +73,10 @@ def tell_readers(path: Path, pem: bytes) -> None:
 
 
 def _work(der: bytes) -> tuple[bool, list[int]]:
-    """Whether the key of an EncryptedPrivateKeyInfo is derived by scrypt, and the integers among its parameters.
+    """The key derivation of an EncryptedPrivateKeyInfo in DER: whether it is scrypt, and its integers.
 
-    The first is the number of iterations, or N, r and p of scrypt (RFC 8018, RFC 7914). Raises `ValueError`,
-    `IndexError`.
+    The integers begin with the number of iterations (RFC 8018), or with N, r and p of scrypt (RFC 7914).
+    Raises `ValueError` or `IndexError` for any other content.
     """
     (whole,) = parts(der, Part(0, 0, len(der)))
     algorithm, _ = parts(der, whole)

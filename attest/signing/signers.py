@@ -1,6 +1,7 @@
-"""Keys named by URI: a PEM file, a token that speaks PKCS#11, a key management service (securesystemslib).
+"""Keys named by URI: a PEM file, a PKCS#11 token, or a key management service (through securesystemslib).
 
-Secrets come by callback; nothing here prompts.
+Forms: `file:PATH` or a bare path; `hsm:2?label=TOKEN` and `pkcs11:` (RFC 7512) for tokens; `awskms:`, `azurekms:`,
+`gcpkms:` and `hv:` for services. Secrets come by callback; nothing here prompts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from attest.signing.private_keys import tell_readers
 from attest.signing.tokens import TokenKey
 
 Secrets = Callable[[str], str]
+"""Gives a secret by its kind, `"passphrase"` of a file or `"pin"` of a token; called only when the key needs it."""
 _TOKEN_SCHEMES: Final = ("hsm", "pkcs11")
 _SERVICE_SCHEMES: Final = ("awskms", "azurekms", "gcpkms", "hv")
 _MAX_KEYID_BYTES: Final = 32
@@ -37,20 +39,26 @@ _HINTS: Final = {
     "Unable to locate credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "specify a region": "set AWS_DEFAULT_REGION, such as eu-central-1",
 }
-# It prints what it then raises to stderr, where our own error says it.
+# securesystemslib logs to stderr the errors that it raises, and the message of our own error has them already.
 logging.getLogger("securesystemslib").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSigner:
-    """A private key that stays in a device or service."""
+    """A private key that stays on a token or at a service.
+
+    `public`: the public key of the pair.
+    """
 
     public: PublicKey
     _uri: str
     _sign: Callable[[bytes], bytes]
 
     def sign(self, message: bytes) -> bytes:
-        """The signature over `message`: 64 bytes for either scheme. Raises `UnavailableError`, `VerificationError`."""
+        """The signature over `message`, 64 bytes for either scheme; it is verified before it is returned.
+
+        Raises `UnavailableError` when the device or service fails, `VerificationError` when it signed with another key.
+        """
         with _spoken(self._uri):
             signature = self._sign(message)
         try:
@@ -63,10 +71,13 @@ class DeviceSigner:
 
 
 def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Signs:
-    """The private key at `uri`: `file:PATH` or a path, `hsm:` or `pkcs11:`, or the scheme of a service.
+    """The private key that a URI names.
 
-    `public` is its public key: needed for a service, which is not asked for it. `secrets` gets the passphrase or pin
-    when one is needed. Raises `UnavailableError`, `MalformedError`, `VerificationError`.
+    `uri`: one of the forms at the top of this module.
+    `public`: the public key that it must have; None to take the one of the file or token. A service needs it.
+    `secrets`: gives the passphrase or PIN.
+    Raises `UnavailableError` when the file, device, service or its library is missing or fails, and when a service's
+    `public` is None; `MalformedError` for a false URI or key file; `VerificationError` when a file has another key.
     """
     scheme = _scheme(uri)
     if scheme == "file":
@@ -100,12 +111,17 @@ def open_signer(uri: str, *, public: PublicKey | None, secrets: Secrets) -> Sign
 
 
 def key_file(uri: str, folder: Path) -> Path | None:
-    """The file that `uri` names as seen from `folder`; None for a key on a token or at a service."""
+    """The path of the key file that `uri` names, relative to `folder`; None for a key on a token or at a service."""
     return folder / _path(uri) if _scheme(uri) == "file" else None
 
 
 def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
-    """The public key in a PEM file, of a token's key, or of one at AWS. Raises `UnavailableError`, `MalformedError`."""
+    """The public key that a URI names: in a PEM file, on a token, or at AWS.
+
+    `secrets`: gives the PIN, where a token shows its public keys only with it.
+    Raises `UnavailableError` when the file, token or service fails, and for any other service; `MalformedError` for a
+    false URI or key.
+    """
     scheme = _scheme(uri)
     if scheme in _TOKEN_SCHEMES:
         return token_key(uri, secrets=secrets)
@@ -117,7 +133,11 @@ def public_key(uri: str, *, secrets: Secrets) -> PublicKey:
 
 
 def token_key(uri: str, *, secrets: Secrets) -> PublicKey:
-    """The public key of the pair that `uri` names on a token. Raises `UnavailableError`, `MalformedError`."""
+    """The public key of the pair that an `hsm:` or `pkcs11:` URI names on a token.
+
+    `secrets`: gives the PIN, where the token shows its public keys only with it.
+    Raises `UnavailableError` when the token fails or has no key of that name, `MalformedError` for a false URI or key.
+    """
     if _scheme(uri) == "pkcs11":
         with _spoken(uri):
             return TokenKey.parse(uri).public_key(secrets, what=f"the key at {_shown(uri)}")
@@ -136,7 +156,10 @@ def _aws_public_key(uri: str) -> PublicKey:
 
 @contextmanager
 def _spoken(uri: str) -> Iterator[None]:
-    """What a driver or service raises, as our own error."""
+    """A context where errors of a driver or service become an `UnavailableError` that names `uri`.
+
+    `AttestError` and `MemoryError` pass through.
+    """
     try:
         yield
     except (AttestError, MemoryError):
@@ -148,7 +171,7 @@ def _spoken(uri: str) -> Iterator[None]:
             hint=f"pip install 'attest-por[{'hsm' if _scheme(uri) in _TOKEN_SCHEMES else _scheme(uri)}]'",
         ) from None
     except Exception as error:  # noqa: BLE001 (drivers and services have errors of their own, which share no class)
-        # What a KeyError says is only what was looked for.
+        # The text of a KeyError is only the name that was not found.
         said = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:_MAX_SAID]
         hint = next((hint for part, hint in _HINTS.items() if part in said), None)
         raise UnavailableError(
@@ -162,7 +185,11 @@ def _scheme(uri: str) -> str:
 
 
 def _read(uri: str) -> bytes:
-    """The file that `uri` names, which may have been meant for something else."""
+    """The bytes of the key file that `uri` names.
+
+    Raises `UnavailableError` when it cannot be read, `MalformedError` when there is no file and `uri` begins with the
+    scheme of something else.
+    """
     scheme = _OTHER_SCHEME.match(uri)
     if scheme is not None and not os.path.lexists(_path(uri)):
         raise MalformedError(
@@ -178,14 +205,14 @@ def _path(uri: str) -> Path:
 
 
 def _shown(uri: str) -> str:
-    """The URI without its parameters, among which somebody may have written a secret; nothing of one with a user."""
+    """The URI for messages: without parameters, and only its scheme when it has a user, because both may be secret."""
     if "@" in uri and "://" in uri:
         return f"{uri.partition(':')[0]}:…"
     return re.split("[?;#]", uri, maxsplit=1)[0]
 
 
 def _hsm_place(uri: str) -> tuple[int | None, str | None]:
-    """`hsm:2?label=LABEL`, as securesystemslib has it."""
+    """The key id and token label of `hsm:2?label=LABEL`, each None where it is left out. Raises `MalformedError`."""
     number, _, query = uri.removeprefix("hsm:").partition("?")
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     label = parameters.pop("label", None)
@@ -195,7 +222,10 @@ def _hsm_place(uri: str) -> tuple[int | None, str | None]:
 
 
 def _aws_name(uri: str) -> str:
-    """The identifier, alias or ARN of a key at AWS; the library would drop parameters, or look for them in the name."""
+    """The identifier, alias or ARN of a key at AWS.
+
+    Raises `MalformedError` for a URI with parameters, because the library would drop them or take them for the name.
+    """
     found = _AWS_KEY.fullmatch(uri)
     if found is None:
         raise _malformed(uri, "awskms:alias/NAME", hint="the environment names the region and the credentials")
@@ -203,7 +233,7 @@ def _aws_name(uri: str) -> str:
 
 
 def _library_uri(uri: str) -> str:
-    """The URI as securesystemslib has it."""
+    """The URI in the form that securesystemslib reads. Raises `MalformedError`."""
     if _scheme(uri) == "awskms":
         return f"awskms:{_aws_name(uri)}"
     if _scheme(uri) != "hsm":

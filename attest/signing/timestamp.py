@@ -1,6 +1,6 @@
-"""Timestamps: what an outside clock says about one signature (RFC 3161).
+"""Timestamps: the word of an authority that a signature existed at a time (RFC 3161; protocol.md, section 7).
 
-Nothing here speaks to a network. Whose clock counts is the caller's decision and never the bundle's.
+The caller, never the bundle, decides which authorities count. Nothing here speaks to a network.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024
 MAX_TIMESTAMPS: Final = 32
 MAX_ROOTS_BYTES: Final = 256 * 1024
 MAX_ACCURACY: Final = timedelta(minutes=1)
-MAX_WORDS: Final = 200  # of what an authority says, in characters
-_CERTIFICATES: Final = 0xA0  # their tag in a SignedData (RFC 5652, section 5.1)
+MAX_WORDS: Final = 200  # characters of an authority's text that a message repeats
+_CERTIFICATES: Final = 0xA0  # the tag of the certificates in a SignedData (RFC 5652, section 5.1)
 _BIT_STRING: Final = 0x03
 _GRANTED: Final = 0
 _STATUSES: Final = {
@@ -64,13 +64,15 @@ _FAILURES: Final = {  # bits of PKIFailureInfo (RFC 3161, section 2.4.2)
 }
 
 Authorities = Sequence[x509.Certificate]
-"""Certificates that a verifier named: roots, which end a chain, and links between a clock's own and one of them."""
+"""Certificates that a verifier named: roots, which end a chain, and links between an authority's own and a root."""
 
 
 class Timestamp(Document):
-    """Names one signature, of the key `keyid` over the payload with the digest `payload`, and says when it was there.
+    """A timestamp over one signature in a bundle.
 
-    `response` is the DER TimeStampResp of RFC 3161 over the bytes of that signature.
+    `payload`: the SHA-256 of the payload that was signed.
+    `keyid`: the key id of the signature.
+    `response`: the authority's TimeStampResp in DER (RFC 3161) over the bytes of the signature.
     """
 
     payload: Digest
@@ -79,7 +81,12 @@ class Timestamp(Document):
 
 
 class Query(NamedTuple):
-    """What is sent to an authority, and what its answer must repeat."""
+    """A request for one timestamp.
+
+    `body`: the TimeStampReq in DER, to be sent to an authority.
+    `signature`: the bytes that are to be stamped.
+    `nonce`: the random number that the answer must repeat.
+    """
 
     body: bytes
     signature: bytes
@@ -87,7 +94,10 @@ class Query(NamedTuple):
 
 
 def query(signature: bytes) -> Query:
-    """Ask for a timestamp over `signature`, with a random nonce and the authority's certificates."""
+    """A new request for a timestamp over the SHA-256 of `signature`, with a random nonce.
+
+    It asks the authority to send its certificates along.
+    """
     request = TimestampRequestBuilder().data(signature).hash_algorithm(HashAlgorithm.SHA256).build()
     nonce = request.nonce
     if nonce is None:
@@ -96,9 +106,13 @@ def query(signature: bytes) -> Query:
 
 
 def check_answer(asked: Query, response: bytes, authorities: Authorities) -> datetime:
-    """By when the signature that was asked about was there.
+    """The time by which the signature existed, once the answer to a request was verified.
 
-    Raises `UnavailableError` when the authority refused, `MalformedError`, `VerificationError`.
+    `asked`: the request.
+    `response`: the TimeStampResp in DER.
+    `authorities`: as of `verify_timestamp`.
+    Raises `UnavailableError` when the authority refused, `MalformedError` when the answer cannot be read, and
+    `VerificationError` as `verify_timestamp` does or for another nonce.
     """
     if (refused := refusal(response)) is not None:
         raise UnavailableError("timestamp/refused", f"the timestamp authority made no timestamp: {refused}")
@@ -106,7 +120,11 @@ def check_answer(asked: Query, response: bytes, authorities: Authorities) -> dat
 
 
 def refusal(response: bytes) -> str | None:
-    """Why the authority made no timestamp, in its words; None where it says that it did. Raises `MalformedError`."""
+    """The reasons why an authority made no timestamp, joined by `; `; None when its status is granted.
+
+    They are the status, the failure bits and the text of the response (RFC 3161, section 2.4.2).
+    Raises `MalformedError` when `response` is no TimeStampResp in DER.
+    """
     decoded = _decoded(response)
     if decoded.status == _GRANTED:
         return None
@@ -117,7 +135,7 @@ def refusal(response: bytes) -> str | None:
 
 
 def _failures(response: bytes) -> list[str]:
-    """What the bits of its PKIFailureInfo mean, where the response has one."""
+    """The meanings of the bits of the PKIFailureInfo; none where the response has no PKIFailureInfo."""
     try:
         (whole,) = parts(response, Part(0, 0, len(response)))
         info = [part for part in parts(response, parts(response, whole)[0]) if response[part.start] == _BIT_STRING]
@@ -128,10 +146,13 @@ def _failures(response: bytes) -> list[str]:
 
 
 def verify_timestamp(response: bytes, signature: bytes, authorities: Authorities) -> datetime:
-    """By when `signature` was there, said by an authority that a root certificate among `authorities` vouches for.
+    """The time by which `signature` existed: genTime plus the accuracy.
 
-    Others of `authorities` serve as links to it, as those do that the authority sent. The certificates must have been
-    valid then, not now. Raises `MalformedError`, `VerificationError`.
+    `response`: the TimeStampResp in DER.
+    `authorities`: the certificates that the verifier named. The authority's own certificate must lead to a root among
+    them, through links among them or in the response. All were valid at genTime; now they may have expired.
+    Raises `MalformedError` when `response` cannot be read; `VerificationError` when its status is not granted, it is
+    over other bytes, its accuracy exceeds `MAX_ACCURACY`, its signature is false, or no links lead to a named root.
     """
     return _verified(response, signature, authorities, None)
 
@@ -139,11 +160,13 @@ def verify_timestamp(response: bytes, signature: bytes, authorities: Authorities
 def verify_timestamps(
     timestamps: Iterable[Timestamp], envelopes: Iterable[Envelope], authorities: Authorities
 ) -> Mapping[tuple[bytes, str], datetime]:
-    """The earliest proven time of each signature that has one, by payload digest and key id.
+    """The earliest proven time of each signature with a timestamp, by payload digest (SHA-256) and key id.
 
-    Where one key signed one payload several times, a timestamp over any of these signatures is one of the key's.
-    One timestamp that does not hold, or whose signature is in none of `envelopes`, fails all. Raises
-    `MalformedError`, `VerificationError`.
+    `envelopes`: those whose signatures the timestamps may name.
+    `authorities`: as of `verify_timestamp`.
+    When one key signed one payload several times, a timestamp over any of these signatures counts for the key.
+    Raises `MalformedError` or `VerificationError` for the first timestamp that does not hold or whose signature is in
+    none of `envelopes`.
     """
     signatures = signatures_by_place(envelopes)
     times: dict[tuple[bytes, str], datetime] = {}
@@ -155,9 +178,9 @@ def verify_timestamps(
 
 
 def signatures_by_place(envelopes: Iterable[Envelope]) -> Mapping[tuple[bytes, str], Sequence[bytes]]:
-    """The signatures that a timestamp can name, by payload digest and key id: each once, in the order of `envelopes`.
+    """The different signatures in `envelopes`, by payload digest (SHA-256) and key id, in the order of `envelopes`.
 
-    A key may have signed one payload in several envelopes; ECDSA makes another signature each time.
+    One key may have several over one payload, because ECDSA makes another signature each time.
     """
     found: dict[tuple[bytes, str], dict[bytes, None]] = {}
     for envelope in envelopes:
@@ -168,9 +191,12 @@ def signatures_by_place(envelopes: Iterable[Envelope]) -> Mapping[tuple[bytes, s
 
 
 def stamped(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequence[bytes]]) -> bytes:
-    """The signature among those of `signatures_by_place` that `timestamp` is over; nothing of it is verified.
+    """The signature that a timestamp names; the timestamp is not verified.
 
-    Raises `VerificationError` where no signature has its place, `MalformedError`.
+    `signatures`: as `signatures_by_place` returns them.
+    Among several signatures of the key over the payload it is the one whose digest the response has, else the first.
+    Raises `VerificationError` when the key has no signature over the payload; `MalformedError` when there are several
+    and the response cannot be read.
     """
     named = signatures.get((timestamp.payload, timestamp.keyid), ())
     if not named:
@@ -184,9 +210,11 @@ def stamped(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequenc
 
 
 def unproven_time(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], Sequence[bytes]]) -> datetime:
-    """The time that `timestamp` claims for one of `signatures_by_place`; that an authority made it is not verified.
+    """The genTime of a timestamp over one of `signatures`; nobody has verified who made the timestamp.
 
-    Raises `VerificationError` when it is of no such signature, or when the authority made none, `MalformedError`.
+    `signatures`: as `signatures_by_place` returns them.
+    Raises `VerificationError` when the timestamp is over none of them or the authority refused; `MalformedError` when
+    the response cannot be read.
     """
     if not _is_over(timestamp.response, stamped(timestamp, signatures)):
         raise VerificationError("timestamp/invalid", "a timestamp does not hold: it is of another signature")
@@ -196,7 +224,7 @@ def unproven_time(timestamp: Timestamp, signatures: Mapping[tuple[bytes, str], S
 
 
 def _is_over(response: bytes, signature: bytes) -> bool:
-    """Whether a response has the digest of `signature`. Raises `MalformedError`."""
+    """Whether a response is over the SHA-256, SHA-384 or SHA-512 of `signature`. Raises `MalformedError`."""
     decoded = _decoded(response)
     try:
         digest = decoded.tst_info.message_imprint.message
@@ -207,7 +235,7 @@ def _is_over(response: bytes, signature: bytes) -> bool:
 
 
 def claimed_time(response: bytes) -> datetime:
-    """The time in a response that nobody has verified. Raises `MalformedError`."""
+    """The genTime of a response; nobody has verified the response. Raises `MalformedError` when it cannot be read."""
     decoded = _decoded(response)
     try:
         return decoded.tst_info.gen_time
@@ -217,7 +245,12 @@ def claimed_time(response: bytes) -> datetime:
 
 
 def parse_authorities(pem: bytes, *, what: str) -> tuple[x509.Certificate, ...]:
-    """The certificates of timestamp authorities, from PEM: roots, and links to them. Raises `MalformedError`."""
+    """The certificates of timestamp authorities in a PEM file: roots, and links to them.
+
+    `pem`: the bytes of the file; those beyond `MAX_ROOTS_BYTES` are not read.
+    `what`: the name of the file in errors.
+    Raises `MalformedError` when there is no certificate, or one that cannot be read.
+    """
     try:
         found = x509.load_pem_x509_certificates(pem[:MAX_ROOTS_BYTES])
     except (ValueError, x509.InvalidVersion):
@@ -234,7 +267,10 @@ def parse_authorities(pem: bytes, *, what: str) -> tuple[x509.Certificate, ...]:
 
 
 def require_root(authorities: Authorities, *, what: str) -> None:
-    """Raises `MalformedError` when none of the certificates, which errors call `what`, could end a chain."""
+    """Raise `MalformedError` when no certificate in `authorities` is a root, because then none could end a chain.
+
+    `what`: the name of their file in errors.
+    """
     if not any(is_root(item) for item in authorities):
         names = ", ".join(f"{name_of(item)}, issued by {name_of(item, issuer=True)}" for item in authorities[:3])
         raise MalformedError(
@@ -245,6 +281,7 @@ def require_root(authorities: Authorities, *, what: str) -> None:
 
 
 def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce: int | None) -> datetime:
+    """The result of `verify_timestamp`; `nonce` must be in the response, unless it is None."""
     decoded = _decoded(response)
     if (refused := refusal(response)) is not None:
         raise VerificationError("timestamp/invalid", f"a timestamp does not hold: the authority made none; {refused}")
@@ -252,7 +289,7 @@ def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce
     links = [item for item in authorities if item not in roots]
     own, sent = _certificates(decoded)
     said = None if authorities else "no authority was named whose clock counts"
-    for root in roots:  # one at a time, for OpenSSL looks for a root by its name, which two may share
+    for root in roots:  # one at a time, because OpenSSL looks for a root by its name, which two may share
         chain = None if own is None else find_chain(own, root, _time(decoded), named=links, sent=sent)
         verifier = VerifierBuilder(roots=[root], intermediates=list(chain or ()), nonce=nonce).build()
         try:
@@ -269,7 +306,10 @@ def _verified(response: bytes, signature: bytes, authorities: Authorities, nonce
 
 
 def _certificates(decoded: TimeStampResponse) -> tuple[x509.Certificate | None, list[x509.Certificate]]:
-    """The certificate of the key that signed a response, None where it is not in there, and all that are."""
+    """The certificate of the key that signed a response, and all certificates in the response that can be read.
+
+    The first is None when it is not among them; the second is empty when the response itself cannot be read.
+    """
     try:
         sent = [x509.load_der_x509_certificate(item) for item in sorted(decoded.signed_data.certificates)]
         sent = [item for item in sent if is_readable(item)]
@@ -283,7 +323,7 @@ def _certificates(decoded: TimeStampResponse) -> tuple[x509.Certificate | None, 
 
 
 def _reason(error: BaseException) -> str:
-    """What the library says of a response, without the places in its code."""
+    """The library's reason for refusing a response, without references to its code."""
     if "verifying certificates" not in (text := str(error)):
         return text
     if (why := re.search(r'Verify error: ([^"]+)', text)) is not None:
@@ -292,7 +332,12 @@ def _reason(error: BaseException) -> str:
 
 
 def _unlinked(own: x509.Certificate, named: Authorities, sent: Sequence[x509.Certificate], time: datetime) -> str:
-    """Why no certificates lead from the authority's `own` to a root that was named."""
+    """The reason why no certificates lead from the authority's `own` to a root that the verifier named.
+
+    `named`: the certificates that the verifier named.
+    `sent`: the certificates in the response.
+    `time`: the genTime of the response.
+    """
     known = [*named, *sent]
     found = [(root, find_chain(own, root, None, named=named, sent=sent)) for root in named if is_root(root)]
     chains = [(own, *chain, root) for root, chain in found if chain is not None]
@@ -315,6 +360,7 @@ def _time(decoded: TimeStampResponse) -> datetime:
 
 
 def _checked(decoded: TimeStampResponse, verifier: Verifier, signature: bytes) -> datetime:
+    """The genTime plus the accuracy of a response over `signature`, once `verifier` has verified it."""
     verifier.verify_message(decoded, signature)
     accuracy = decoded.tst_info.accuracy
     off = timedelta(0)
@@ -340,10 +386,10 @@ def _decoded(response: bytes) -> TimeStampResponse:
 
 
 def _ordered(response: bytes) -> bytes:
-    """The response with its certificates in the order of DER, which is not the one in which `openssl ts` sends them.
+    """The response with its certificates in the order of DER.
 
-    The library reads them in no other. They are outside of what is signed, and only change places; a response of
-    another form is returned as it is. Either way the library reads it, as strictly as ever.
+    The library reads no other order, and `openssl ts` sends another. Nothing is weakened by it, because the signature
+    does not cover the certificates. A response that cannot be taken apart is returned unchanged.
     """
     ordered = bytearray(response)
     try:

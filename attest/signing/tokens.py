@@ -1,7 +1,7 @@
-"""Keys on tokens that speak PKCS#11, named as RFC 7512 names them: byte for byte, by label, by what the token says.
+"""Keys on PKCS#11 tokens, named by URIs of RFC 7512: by the bytes of the id, the label, and attributes of the token.
 
-securesystemslib names a key by a number (`hsm:2`), which no id that begins with a zero byte has, and YubiHSM 2 gives
-such ids. Secrets come by callback; nothing here prompts.
+securesystemslib's own form, `hsm:2`, is not enough, because it cannot name an id that begins with a zero byte, as those
+of YubiHSM 2 do. Secrets come by callback; nothing here prompts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ _LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """A key pair on a token: `token` what the token and its slot say of themselves, `keyid` and `label` of the key."""
+    """The name of a key pair on a token.
+
+    `token`: attributes that the token and its slot must have, by their names in RFC 7512, such as `token` or `serial`.
+    `keyid`: the id of the key (CKA_ID), 1 to 255 bytes; None for any.
+    `label`: the label of the key (CKA_LABEL); None for any.
+    """
 
     token: Mapping[str, str]
     keyid: bytes | None
@@ -47,7 +52,11 @@ class TokenKey:
 
     @classmethod
     def parse(cls, uri: str) -> TokenKey:
-        """The key that a URI of RFC 7512 names. Raises `MalformedError`, which repeats no value."""
+        """The name in a `pkcs11:` URI (RFC 7512).
+
+        Raises `MalformedError`, also for attributes that carry a PIN or name a library. Its message repeats no value of
+        the URI, because one may be a secret.
+        """
         path, _, query = uri.removeprefix("pkcs11:").partition("?")
         values: dict[str, str] = {}
         for part in [*path.split(";"), *query.split("&")]:
@@ -65,9 +74,12 @@ class TokenKey:
         return cls({name: unquote(value) for name, value in values.items()}, keyid, label)
 
     def public_key(self, secrets: Callable[[str], str], *, what: str) -> PublicKey:
-        """The public key of the pair; the PIN is asked for when the token shows none without it.
+        """The public key of the pair.
 
-        Raises `UnavailableError`, `MalformedError`, and what the driver raises.
+        `secrets`: gives the `"pin"`; it is called only when the token does not show the key without it.
+        `what`: the name of the key in errors.
+        Raises `UnavailableError` unless just one token and one key fit, `MalformedError` for a curve other than P-256,
+        and the driver's own errors.
         """
         import pkcs11
         from pkcs11.util.ec import encode_ec_public_key
@@ -83,9 +95,10 @@ class TokenKey:
             return PublicKey.from_der(encode_ec_public_key(key), what=what)
 
     def sign(self, message: bytes, secrets: Callable[[str], str]) -> bytes:
-        """The ECDSA signature over `message` by the private key of the pair: r ‖ s, 64 bytes.
+        """The ECDSA signature over the SHA-256 of `message` by the private key of the pair: r ‖ s, 64 bytes for P-256.
 
-        Raises `UnavailableError`, and what the driver raises.
+        `secrets`: gives the `"pin"`.
+        Raises `UnavailableError` unless just one token and one key fit, and the driver's own errors.
         """
         import pkcs11
 
@@ -145,7 +158,11 @@ class TokenKey:
 
 
 def _attribute(name: str, value: str, before: Mapping[str, str]) -> str:
-    """The name of an attribute that may stand in a URI here, once. Raises `MalformedError`."""
+    """The `name` of an attribute of a `pkcs11:` URI, once it was checked.
+
+    `before`: the attributes that were read before, because each may stand there once.
+    Raises `MalformedError`.
+    """
     if reason := _REFUSED.get(name):
         raise _malformed(f"{name}= is not taken", hint=reason)
     if name not in (*_OF_TOKEN, *_OF_KEY):
@@ -163,7 +180,7 @@ def _malformed(why: str, hint: str) -> MalformedError:
 
 
 def _said(token: Any) -> dict[str, str]:
-    """What a token and its slot say of themselves, by the names of RFC 7512."""
+    """The attributes of a token and its slot, by their names in RFC 7512."""
     slot = token.slot
     return {
         "token": token.label,

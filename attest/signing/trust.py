@@ -1,7 +1,32 @@
-"""Trust roots: whose signatures count, how many are needed, and since when (protocol.md, section 7).
+"""Trust roots: the keys whose signatures count, how many must sign, and since when (protocol.md, section 7).
 
-The first root is pinned by whoever verifies. Every later one is accepted only when enough keys of the one before
-it and enough of its own signed it, as in The Update Framework (section 5.3 of its specification).
+A trust root is a signed document that gives keys the roles `root`, `exchange` and `auditor`, each with a threshold.
+`Trust` is a chain of them, and keeps these rules, which follow The Update Framework (section 5.3 of its specification):
+
+1. The verifier chooses the first root of a chain and pins it. It must be signed by the threshold of its own root keys.
+2. Root N+1 follows root N when the thresholds of root keys of both have signed it. Its version is one more, its origin
+   is equal, and it was issued later. A chain has at most `MAX_ROOTS` roots.
+3. Two different roots of one version are an error. Envelopes with equal payloads are copies of one root; one copy must
+   have enough signatures by itself.
+4. Keys are counted by their fingerprints, because their ids are only names for people.
+5. The root in force at a time is the latest that was issued by then. It must not have expired by then. An expired root
+   may still be followed by the next one.
+6. A signature counts when its key has the role in the root in force at the time of issue that its document states, and
+   in every later root of the chain. A timestamp from before a later root was issued exempts the signature from that
+   root and all after it, because it proves that the key signed before it was withdrawn.
+7. The signatures that count must reach the threshold at the time of issue, and that of every later root unless enough
+   of them are exempt from it. A later root never lowers the threshold.
+
+Example: root 1 gives the role `exchange` to the keys `a` and `b`, one of which must sign. Root 2 is issued in April and
+withdraws `a`. A statement is issued in March. Keys are given by fingerprint, each with its timestamp or None:
+
+    >>> trust = Trust.pin(root_1).followed_by([root_2])
+    >>> trust.standing("exchange", {a: None}, issued_at=march)  # whoever stole `a` may have signed in May
+    VerificationError: signature/withdrawn
+    >>> trust.standing("exchange", {a: march}, issued_at=march) == {a}  # a timestamp proves that `a` signed in March
+    True
+    >>> trust.standing("exchange", {a: None, b: None}, issued_at=march) == {b}  # `b` still has the role
+    True
 """
 
 from __future__ import annotations
@@ -30,25 +55,39 @@ MAX_ROOTS: Final = 64
 
 RoleName = Literal["root", "exchange", "auditor"]
 Signed = Mapping[str, datetime | None]
+"""Keys whose signatures hold, by fingerprint: the time by which a timestamp proves the signature, or None."""
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 
 
 class RootKey(Document):
-    """A public key, as PEM."""
+    """A public key in a trust root.
+
+    `scheme`: the signature scheme of the key.
+    `public`: the SubjectPublicKeyInfo in PEM (RFC 7468), in just the form that `PublicKey.to_pem` writes.
+    """
 
     scheme: Scheme
     public: Annotated[str, Field(max_length=1024)]
 
 
 class Role(Document):
-    """Whose signatures count for one purpose, and how many of them are needed."""
+    """The keys of one role.
+
+    `keyids`: the ids of the keys, 1 to 16, each once.
+    `threshold`: how many of them must sign, at least 1.
+    """
 
     keyids: Annotated[tuple[KeyName, ...], Field(min_length=1, max_length=MAX_SIGNATURES)]
     threshold: Annotated[Count, Field(ge=1, le=MAX_SIGNATURES)]
 
 
 class Roles(Document):
-    """`root` signs trust roots, `exchange` and `auditor` sign statements; there may be no auditor yet."""
+    """The roles in a trust root.
+
+    `root`: the keys that sign trust roots.
+    `exchange`: the keys that sign the exchange's statements.
+    `auditor`: the keys that countersign statements and sign auditor reports; absent while there is no auditor.
+    """
 
     root: Role
     exchange: Role
@@ -56,7 +95,15 @@ class Roles(Document):
 
 
 class TrustRoot(Document):
-    """The signed document. Its key ids are names for people; nothing is counted by them."""
+    """The payload of a trust root.
+
+    `version`: 1 for the first root of an exchange, one more for each that follows.
+    `issued_at`: the time from which it is in force, until a later root is issued.
+    `expires_at`: the time from which it is not in force, whether or not there is a later root.
+    `origin`: the domain that names the exchange.
+    `keys`: the public keys by their ids, which are names for people; signatures are counted by fingerprint.
+    `roles`: the keys and threshold of each role.
+    """
 
     version: Annotated[Count, Field(ge=1)]
     issued_at: Time
@@ -67,19 +114,28 @@ class TrustRoot(Document):
 
 
 class Holders(NamedTuple):
-    """The keys of one role by fingerprint, and its threshold."""
+    """The keys of one role, parsed.
+
+    `keys`: the public keys by fingerprint.
+    `threshold`: how many of them must sign.
+    """
 
     keys: Mapping[str, PublicKey]
     threshold: int
 
     def met_by(self, fingerprints: Iterable[str]) -> bool:
-        """Whether enough distinct keys of this role are among `fingerprints`."""
+        """Whether as many distinct keys of this role as its threshold are among `fingerprints`."""
         return len(self.keys.keys() & set(fingerprints)) >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A trust root that does not contradict itself. Who signed it is another question: see `Trust`."""
+    """A trust root that was parsed and does not contradict itself; its signatures are verified by `Trust`.
+
+    `document`: the payload.
+    `fingerprint`: the SHA-256 of the bytes of the payload, 64 hex digits.
+    `roles`: the keys of each role; no `auditor` while there is none.
+    """
 
     document: TrustRoot
     fingerprint: str
@@ -87,7 +143,13 @@ class Root:
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Parse strictly. Raises `MalformedError`, and `VerificationError` for a contradiction."""
+        """The trust root in RFC 8785 bytes.
+
+        Raises `MalformedError` when the bytes are no trust root, or a key is weak or unreadable; `VerificationError`
+        (`trust/contradiction`) for one key under two ids or in both `exchange` and `auditor`, a key without a role or
+        of another form or scheme than stated, a role that lists an id twice or without a key or has fewer keys than its
+        threshold, and a root that expires before it was issued.
+        """
         document = TrustRoot.from_canonical(payload, what="the trust root", max_bytes=MAX_ROOT_BYTES)
         keys = {name: _public_key(name, key) for name, key in document.keys.items()}
         by_fingerprint = {key.fingerprint: name for name, key in keys.items()}
@@ -110,7 +172,7 @@ class Root:
 
     @property
     def version(self) -> int:
-        """1 for the first root of an exchange, then one more each time."""
+        """The version of the root: 1 for the first root of an exchange, one more for each that follows."""
         return self.document.version
 
     def key(self, name: str) -> PublicKey:
@@ -118,29 +180,37 @@ class Root:
         return _public_key(name, self.document.keys[name])
 
     def name_of(self, fingerprint: str) -> str:
-        """The id of a key that this root lists, or the beginning of its fingerprint."""
+        """The id of the key with this fingerprint; 16 digits of the fingerprint when the root does not list the key."""
         found = (name for name in self.document.keys if self.key(name).fingerprint == fingerprint)
         return next(found, f"{fingerprint[:16]}…")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A chain of trust roots: the pinned one, then each that the one before it let in. Never empty."""
+    """A chain of trust roots that keeps the rules at the top of this module.
+
+    `roots`: the pinned root, then each that followed; never empty.
+    """
 
     roots: tuple[Root, ...]
 
     @classmethod
     def pin(cls, root: Envelope) -> Self:
-        """Start from a root that the caller trusts. Raises `MalformedError`, `VerificationError`."""
+        """The chain of one root that the caller trusts (rule 1).
+
+        Raises `MalformedError` when it cannot be read; `VerificationError` when it contradicts itself, or fewer of its
+        root keys signed it than its threshold.
+        """
         parsed = parse_root(root)
         _check_signed(root, parsed, by=parsed)
         return cls((parsed,))
 
     def then(self, root: Envelope) -> Self:
-        """The chain with one root more, which must be the very next.
+        """The chain with one more root, the next version (rule 2).
 
-        An expired root may let in the next one: only `current` asks for the time. Raises `MalformedError`,
-        `VerificationError`.
+        Whether roots have expired is left to `current`, because an expired root may be followed by the next one.
+        Raises `MalformedError` when `root` cannot be read; `VerificationError` when it does not follow, or fewer root
+        keys of either root signed it than the threshold.
         """
         following = parse_root(root)
         self.check_next(following)
@@ -149,7 +219,10 @@ class Trust:
         return type(self)((*self.roots, following))
 
     def check_next(self, following: Root) -> None:
-        """Whether `following`, whoever signed it, is the very next by what it says. Raises `VerificationError`."""
+        """Raise `VerificationError` unless `following` is the next root by its version, origin and time of issue.
+
+        Its signatures are not looked at. A chain of `MAX_ROOTS` roots has no next one.
+        """
         last = self.roots[-1]
         if following.version != last.version + 1:
             raise VerificationError(
@@ -168,11 +241,11 @@ class Trust:
             )
 
     def followed_by(self, roots: Iterable[Envelope]) -> Self:
-        """The chain with those of `roots` that come after it, in any order and each as often as one likes.
+        """The chain with all `roots` that come after its last one (rules 2 and 3).
 
-        Versions before the pinned one are of no use and are left out; another root under a version that is
-        in the chain fails. Of a root that is there several times, one copy that enough keys signed will do. Raises
-        `MalformedError`, `VerificationError`.
+        `roots`: in any order, also several copies of one root. Those of versions up to the last one are not added.
+        Raises `MalformedError` when one cannot be read; `VerificationError` when two of one version differ, a version
+        is missing, or no copy of a root may follow.
         """
         by_version: dict[int, list[Envelope]] = {}
         known = {root.version: root.fingerprint for root in self.roots}
@@ -190,9 +263,9 @@ class Trust:
         return chain
 
     def _then_one_of(self, copies: Sequence[Envelope]) -> Self:
-        """The chain with the first of `copies`, all of one root, that may follow.
+        """The chain with the first envelope of `copies` that may follow; all are copies of one root.
 
-        Raises what the very first raises where none may.
+        Raises the error of the first copy when none may follow.
         """
         try:
             return self.then(copies[0])
@@ -203,7 +276,11 @@ class Trust:
             raise
 
     def current(self, now: datetime) -> Root:
-        """The root in force at the time of verification. Raises `VerificationError` when there is none."""
+        """The root in force at the time of verification, `now` (rule 5).
+
+        Raises `VerificationError` when the pinned root was not yet issued (`trust/not-yet`), or the latest one that was
+        issued has expired (`trust/expired`).
+        """
         root = self._issued_by(now)
         if root is None:
             raise VerificationError(
@@ -218,7 +295,7 @@ class Trust:
         return root
 
     def keys(self, *roles: RoleName) -> tuple[PublicKey, ...]:
-        """The keys that have, or once had, one of `roles`."""
+        """The distinct keys that have one of `roles` in any root of the chain."""
         found = {
             key.fingerprint: key
             for root in self.roots
@@ -229,7 +306,11 @@ class Trust:
         return tuple(found.values())
 
     def at(self, time: datetime) -> Root:
-        """The root in force when something was issued. Raises `VerificationError` when none was."""
+        """The root in force at `time`, when a document was issued (rule 5).
+
+        Raises `VerificationError` when the pinned root was not yet issued then (`trust/before`), or the latest one that
+        was issued had expired (`trust/gap`).
+        """
         root = self._issued_by(time)
         if root is None:
             raise VerificationError(
@@ -246,18 +327,19 @@ class Trust:
     def standing(
         self, role: RoleName, signed: Signed, *, issued_at: datetime, threshold: int | None = None
     ) -> frozenset[str]:
-        """Which keys of `role` count for something issued at `issued_at`; they reach the threshold.
+        """The fingerprints of the keys of `role` that count for a document (rules 6 and 7); they reach the threshold.
 
-        `signed` has the fingerprint of each key whose signature holds, with the time by which a timestamp proves the
-        signature was there, or None. A claimed time proves nothing: whoever stole a key can write any. So the
-        thresholds of the root in force at `issued_at` must be reached, and those of every later root too, by keys
-        that still have the role; a timestamp from before a root was issued spares the signature that root.
-        `threshold` stands in for that of the roots. Raises `VerificationError`.
+        `signed`: the keys whose signatures hold, each with the time that a timestamp proves.
+        `issued_at`: the time of issue that the document states. Later roots are asked too, because this is only a
+        claim: whoever stole a key can write any time.
+        `threshold`: a number that replaces the thresholds of all roots; None for those of the roots.
+        Raises `VerificationError` as `at` does, and when too few keys count in the root in force at `issued_at`
+        (`signature/threshold`) or in a later one (`signature/withdrawn`).
         """
         start = self.roots.index(self.at(issued_at))
         first = self.roots[start].roles.get(role)
         counted = frozenset(signed) & (frozenset() if first is None else first.keys.keys())
-        needed = threshold or 1  # where a root lowers the threshold, or no longer has the role, as many as before
+        needed = threshold or 1  # kept from the root before, where a root lowers the threshold or lacks the role
         for root, following in zip_longest(self.roots[start:], self.roots[start + 1 :]):
             holders = root.roles.get(role)
             if threshold is None and holders is not None:
@@ -275,11 +357,16 @@ class Trust:
         return counted
 
     def _issued_by(self, time: datetime) -> Root | None:
+        """The latest root that was issued by `time`; None when even the pinned one was issued later."""
         return next((root for root in reversed(self.roots) if root.document.issued_at <= time), None)
 
 
 def parse_root_file(data: bytes) -> Envelope:
-    """The envelope of a trust root. Raises `MalformedError`."""
+    """The envelope in the file of a trust root; neither its payload nor its signatures are looked at.
+
+    Raises `MalformedError` when `data` is no envelope (`trust/unsigned` for a bare payload), or has more than
+    `MAX_ROOT_FILE_BYTES`.
+    """
     value = loads(data, what="the trust root", max_bytes=MAX_ROOT_FILE_BYTES)
     if isinstance(value, dict) and "payload" not in value and "roles" in value:
         raise MalformedError(
@@ -289,13 +376,17 @@ def parse_root_file(data: bytes) -> Envelope:
 
 
 def parse_root(envelope: Envelope) -> Root:
-    """The trust root in `envelope`; nobody's signature is verified. Raises `MalformedError`, `VerificationError`."""
+    """The trust root in an envelope; no signature is verified.
+
+    Raises `VerificationError` for another payload type, and `MalformedError`, `VerificationError` as `Root.parse` does.
+    """
     if envelope.payload_type != TRUST_ROOT_TYPE:
         raise VerificationError("trust/type", f"the payload type is not {TRUST_ROOT_TYPE}: this is no trust root")
     return Root.parse(envelope.payload)
 
 
 def _check_signed(envelope: Envelope, root: Root, *, by: Root) -> None:
+    """Raise `VerificationError` unless the threshold of the root keys of `by` signed `root`, which is in `envelope`."""
     holders = by.roles["root"]
     count = verify_signatures(envelope, tuple(holders.keys.values()))
     if not holders.met_by(count.signed):
@@ -324,6 +415,7 @@ def _holders(name: RoleName, role: Role, keys: Mapping[str, PublicKey]) -> Holde
 
 
 def _too_few(role: RoleName, counted: int, needed: int, root: Root, *, since: Root) -> VerificationError:
+    """The error for too few signatures of a role in `root`; `since` is the root in force at the time of issue."""
     if root is since:
         return VerificationError(
             "signature/threshold",

@@ -1,4 +1,4 @@
-"""Writing trust roots: the first one, those that follow it, and the signatures of their ceremony."""
+"""The making of trust roots: the first one, those that follow it, and their signatures (protocol.md, section 7)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,15 @@ from attest.signing.trust import (
 ROLES: Final[tuple[RoleName, ...]] = ("root", "exchange", "auditor")
 
 Keys = Mapping[RoleName, Mapping[str, PublicKey]]
+"""The public keys of each role, by their ids."""
 
 
 class Draft(NamedTuple):
-    """A trust root on its way through the hands of those who sign it; `envelope` is None before the first of them."""
+    """A trust root that is being signed.
+
+    `root`: the trust root.
+    `envelope`: the trust root with its signatures so far; None before the first one.
+    """
 
     root: Root
     envelope: Envelope | None
@@ -39,9 +44,12 @@ class Draft(NamedTuple):
 def new_root(
     origin: str, keys: Keys, thresholds: Mapping[RoleName, int], *, issued_at: datetime, expires_at: datetime
 ) -> bytes:
-    """The payload of an exchange's first trust root; `keys` has the public keys of each role by their names.
+    """The payload of an exchange's first trust root, RFC 8785 bytes.
 
-    Raises `MalformedError` when such a root would not be accepted.
+    `origin`: the domain that names the exchange.
+    `keys`: the keys of each role; only the role `auditor` may have none.
+    `thresholds`: how many keys of a role must sign; 1 for a role that is left out.
+    Raises `MalformedError` when the root would contradict itself, or break a limit of the format.
     """
     return _payload(1, origin, keys, thresholds, issued_at, expires_at)
 
@@ -55,9 +63,13 @@ def next_root(
     issued_at: datetime,
     expires_at: datetime,
 ) -> bytes:
-    """The payload of the root after `last`: without the key ids `withdraw`, with the keys `add`, at changed thresholds.
+    """The payload of the trust root that follows `last`, RFC 8785 bytes.
 
-    Raises `MalformedError`, `VerificationError`.
+    `add`: the new keys of each role.
+    `withdraw`: the ids of the keys that lose all their roles.
+    `thresholds`: the thresholds that change; a role that is left out keeps its own, or has 1 when it is new.
+    Raises `VerificationError` when `issued_at` is not after that of `last`; `MalformedError` for an id in `withdraw`
+    that `last` does not have, for an id that two keys have, and as `new_root` does.
     """
     gone = set(withdraw)
     for name in gone - last.document.keys.keys():
@@ -82,7 +94,10 @@ def next_root(
 
 
 def one_each(named: Iterable[tuple[str, PublicKey]]) -> dict[str, PublicKey]:
-    """The keys by their names. Raises `MalformedError` when two keys have one name: one of them would be lost."""
+    """The keys by their ids.
+
+    Raises `MalformedError` when two different keys have one id, because one of them would be lost.
+    """
     keys: dict[str, PublicKey] = {}
     for name, key in named:
         if keys.setdefault(name, key) != key:
@@ -95,7 +110,11 @@ def one_each(named: Iterable[tuple[str, PublicKey]]) -> dict[str, PublicKey]:
 
 
 def read_draft(data: bytes) -> Draft:
-    """A trust root, signed or not yet. Nobody's signature is verified. Raises `MalformedError`, `VerificationError`."""
+    """The trust root in a file, which is the bare payload or an envelope; no signature is verified.
+
+    Raises `MalformedError` when it cannot be read, `VerificationError` when it contradicts itself or is an envelope of
+    another payload type.
+    """
     value = loads(data, what="the trust root", max_bytes=MAX_ROOT_FILE_BYTES)
     if not isinstance(value, dict) or "payloadType" not in value:
         return Draft(Root.parse(data), None)
@@ -104,9 +123,10 @@ def read_draft(data: bytes) -> Draft:
 
 
 def check_root_key(root: Root, key: PublicKey) -> bool:
-    """Whether `key` is a root key of `root`; if not, it may be one of the root before it, whose keys sign it too.
+    """Whether `key` has the role `root` in a trust root.
 
-    Raises `VerificationError` when there is no root before it.
+    A key without that role may still have to sign, because the root keys of version N - 1 sign version N too.
+    Raises `VerificationError` when the key does not have the role in version 1, because no root comes before it.
     """
     if key.fingerprint in root.roles["root"].keys:
         return True
@@ -120,10 +140,12 @@ def check_root_key(root: Root, key: PublicKey) -> bool:
 
 
 def sign_draft(data: bytes, signer: Signs) -> Envelope:
-    """The trust root with the signature of `signer`, which may be a key of the root before it.
+    """The envelope of a trust root with a signature of `signer`; a key that signed already does not sign again.
 
-    A key that signed already signs no second time. Raises `AttestError`, also for a signature of a root key that is
-    not the key's.
+    `data`: the file of the trust root, the bare payload or an envelope.
+    `signer`: a root key of this trust root or of the one before it; which of them is not checked here.
+    Raises `AttestError` as `read_draft` and `Signs.sign` do; `VerificationError` when a signature that names a root key
+    or `signer` is not that key's, and when there are as many signatures as an envelope may have.
     """
     draft = read_draft(data)
     if draft.envelope is None:
@@ -132,13 +154,16 @@ def sign_draft(data: bytes, signer: Signs) -> Envelope:
         signed = draft.envelope
     else:
         signed = add_signature(draft.envelope, signer)
-    has_signed(signed, signer.public)  # a device may have signed with another key
+    has_signed(signed, signer.public)  # raises when a device signed with another key
     verify_signatures(signed, tuple(draft.root.roles["root"].keys.values()))
     return signed
 
 
 def differences(root: Root, other: Root) -> list[str]:
-    """In what two trust roots differ, but for the time at which they were issued."""
+    """The names of the parts in which two trust roots differ: `version`, `origin`, `keys`, `roles`, `days`.
+
+    `days` is the time from issue to expiry. The times of issue themselves are not compared.
+    """
     mine, its = root.document, other.document
     return [
         *(["version"] if mine.version != its.version else []),
@@ -188,6 +213,6 @@ def _payload(
     payload = document.to_bytes()
     try:
         Root.parse(payload)
-    except VerificationError as error:  # whoever asked for it asked for what cannot be
+    except VerificationError as error:  # malformed, because the caller asked for a root that contradicts itself
         raise MalformedError(error.code, error.message, hint=error.hint) from None
     return payload
