@@ -1,4 +1,4 @@
-"""Adding to a bundle: signatures, trust roots, timestamps and an auditor's report. What is there is kept."""
+"""Additions to a bundle: signatures, trust roots, timestamps and auditor reports. Nothing is taken out of it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ _COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
 
 
 def statement_of(bundle: Bundle) -> Statement:
-    """The statement, if it is one that may be signed: of our type, strictly parsed, in agreement with itself.
+    """The statement in a bundle, once it was checked that it may be signed; no signature is verified.
 
-    Raises `MalformedError`, `VerificationError`.
+    Raises `MalformedError` when it cannot be read; `VerificationError` for another payload or predicate type, and for
+    figures that contradict each other.
     """
     if bundle.envelope.payload_type != PAYLOAD_TYPE:
         raise VerificationError("statement/type", f"the payload type is not {PAYLOAD_TYPE}")
@@ -49,9 +50,10 @@ def statement_of(bundle: Bundle) -> Statement:
 
 
 def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: PublicKey, *, issued_at: datetime) -> None:
-    """Whether a signature of `key` counts as one of `role` under what is issued at `issued_at`.
+    """Raise `VerificationError` unless a signature of `key` would count as one of `role` without a timestamp.
 
-    Raises `VerificationError`.
+    `trust`: the chain of trust roots that decides.
+    `issued_at`: the time of issue that the signed document states.
     """
     try:
         trust.standing(role, {key.fingerprint: None}, issued_at=issued_at, threshold=1)
@@ -68,9 +70,11 @@ def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: Public
 
 
 def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
-    """Whose signatures count now, and be they too few; timestamps and reports are not looked at.
+    """The keys whose signatures count so far, whether or not they reach the thresholds.
 
-    Raises `MalformedError`, `VerificationError`, also when `trust` is that of another exchange.
+    Timestamps and reports of the bundle are left out.
+    Raises `MalformedError` when the statement cannot be read; `VerificationError` when it may not be signed, a
+    signature of a trusted key is false, or `trust` is of another exchange or has no root in force at the statement.
     """
     predicate = statement_of(bundle).predicate
     root = root_of(predicate, trust)
@@ -86,10 +90,13 @@ def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
 
 
 def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:
-    """The bundle with the signature of one key more over the same statement, and with `roots`.
+    """The bundle with a signature of `signer` over its statement, and with trust roots.
 
-    A key that signed already signs no second time, and a root that is carried already stays as it is. Raises
-    `MalformedError`, `VerificationError`, also when one of `roots` is no trust root, `UnavailableError` beyond a limit.
+    `signer`: the key that signs. A key that signed already does not sign again.
+    `roots`: trust roots to carry. A root that the bundle carries stays as it is, when its copy there is properly signed
+    by all keys that signed the one in `roots`; else the signatures of both copies are joined.
+    Raises `MalformedError` or `VerificationError` when the statement may not be signed, one of `roots` is no trust
+    root, or a signature of the key is false; `UnavailableError` beyond a limit of bundles.
     """
     statement_of(bundle)
     for root in roots:
@@ -106,14 +113,16 @@ def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> 
     envelope = bundle.envelope
     if not has_signed(envelope, signer.public):
         envelope = add_signature(envelope, signer)
-        has_signed(envelope, signer.public)  # a device may have signed with another key
+        has_signed(envelope, signer.public)  # raises when a device signed with another key
     return _changed(bundle, envelope=envelope, trust_roots=(*kept, *added.values()))
 
 
 def report_there(bundle: Bundle, findings: Findings, key: PublicKey, *, now: datetime) -> datetime | None:
-    """The time at which `key` reported just these findings about the statement, by a report in the bundle, if any does.
+    """The time of issue of a report in the bundle that `key` signed with just these findings; None without one.
 
-    A report dated after `now` does not count yet. Raises `MalformedError`, `VerificationError`.
+    `now`: the present time. A report dated more than ten minutes later is passed over, because it does not count yet.
+    Raises `MalformedError` for a report of `key` that cannot be read, `VerificationError` for a false signature of
+    `key` or a report of it about another statement.
     """
     statement = statement_digest(bundle.envelope.payload)
     for envelope in bundle.auditor_reports:
@@ -126,9 +135,9 @@ def report_there(bundle: Bundle, findings: Findings, key: PublicKey, *, now: dat
 
 
 def with_report(bundle: Bundle, report: Envelope) -> Bundle:
-    """The bundle with one auditor report more, unless the keys that signed it signed an equal one that is there.
+    """The bundle with one more auditor report; unchanged when all keys that signed it signed an equal one in there.
 
-    Raises `UnavailableError` when the bundle has as many reports as may be.
+    Raises `UnavailableError` when the bundle has `MAX_REPORTS` reports, or would be too large.
     """
     equal = [item for item in bundle.auditor_reports if item.payload == report.payload]
     there = {signature.keyid for item in equal for signature in item.signatures}
@@ -140,10 +149,13 @@ def with_report(bundle: Bundle, report: Envelope) -> Bundle:
 
 
 def with_timestamps(bundle: Bundle, ask: Callable[[bytes], bytes], authorities: Authorities) -> tuple[Bundle, int]:
-    """The bundle with a timestamp for each key's signature that has none, and how many those are.
+    """The bundle with a timestamp for each key's signature that had none, and the number of timestamps added.
 
-    `ask` sends a request to an authority; its answer must lead to one of `authorities`, and so must the timestamps that
-    are there already, because whoever names an authority fails all others. Raises `AttestError`.
+    `ask`: sends a request to an authority and returns its answer.
+    `authorities`: certificates to which every timestamp must lead, new or in the bundle, because a verifier who names
+    authorities refuses all others.
+    Raises `VerificationError` for a timestamp that does not, `UnavailableError` when the authority makes none or a
+    limit of bundles is exceeded, `MalformedError` for data that cannot be read, and errors of `ask`.
     """
     signatures = signatures_by_place(stampable(bundle))
     try:
@@ -170,7 +182,7 @@ def with_timestamps(bundle: Bundle, ask: Callable[[bytes], bytes], authorities: 
 
 
 def _is_whole(carried: Envelope, root: Envelope) -> bool:
-    """Whether the copy of `root` that is carried is signed as it must be, and by every key that signed `root`."""
+    """Whether `carried`, a copy of `root`, reaches its own root threshold and names every key that `root` names."""
     try:
         Trust.pin(carried)
     except VerificationError:
@@ -179,7 +191,7 @@ def _is_whole(carried: Envelope, root: Envelope) -> bool:
 
 
 def _joined(carried: Envelope, root: Envelope) -> Envelope:
-    """The root with its own signatures and those of other keys that its carried copy has."""
+    """The envelope of a trust root with the signatures of `root`, and those of other keys in its copy `carried`."""
     named = {item.keyid for item in root.signatures}
     others = tuple(item for item in carried.signatures if item.keyid not in named)
     return root.model_copy(update={"signatures": (*root.signatures, *others)})
@@ -190,7 +202,10 @@ def _full(part: str, has: str, limit: str) -> UnavailableError:
 
 
 def _changed(bundle: Bundle, **parts: object) -> Bundle:
-    """Within all limits, for it is parsed again as any reader will."""
+    """The bundle with some parts replaced, parsed anew so that it keeps all limits.
+
+    Raises `UnavailableError` when it would be larger than `MAX_BUNDLE_BYTES`.
+    """
     data = bundle.model_copy(update=parts).to_bytes()
     if len(data) > MAX_BUNDLE_BYTES:
         raise UnavailableError(

@@ -1,4 +1,4 @@
-"""The bundle: one file that carries the signed statement and what came with it. It is itself unsigned."""
+"""The bundle: one unsigned file with a signed statement and what belongs to it (protocol.md, section 7)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from attest.signing.envelope import Envelope
 from attest.signing.timestamp import MAX_TIMESTAMPS, Timestamp
 from attest.signing.trust import MAX_ROOTS
 
-BUNDLE_ENDING: Final = ".attest.json"  # of the names of bundles
+BUNDLE_ENDING: Final = ".attest.json"  # of the names of bundle files
 MAX_BUNDLE_BYTES: Final = 1024 * 1024
 MAX_REPORTS: Final = 8
 
 
 class Bundle(Document):
-    """`*.attest.json`. Each part vouches for itself, or is checked against what the verifier trusts."""
+    """A bundle, `*.attest.json`. Nothing in it is to be trusted before it is verified against the verifier's anchors.
+
+    `format`: the name of this format.
+    `envelope`: the signed statement.
+    `timestamps`: timestamps over signatures in `envelope` and `auditor_reports`, up to 32.
+    `trust_roots`: trust roots after an exchange's first one, in any order, up to 64.
+    `auditor_reports`: signed reports of auditors about the statement, up to 8.
+    """
 
     format: Literal["attest/bundle/v1"]
     envelope: Envelope
@@ -27,10 +34,14 @@ class Bundle(Document):
 
 
 def bundle_file_name(period: str) -> str:
-    """The name of the file in which the bundle of a month, such as `2026-10`, is published."""
+    """The name under which the bundle of a month, such as `2026-10`, is published."""
     return f"{period}{BUNDLE_ENDING}"
 
 
 def parse_bundle(data: bytes, *, what: str = "the bundle") -> Bundle:
-    """Parse strictly; `what` names it in errors. Raises `MalformedError`."""
+    """The bundle in strict JSON; nothing in it is verified.
+
+    `what`: the name of the bundle in errors.
+    Raises `MalformedError`, also for more than `MAX_BUNDLE_BYTES`.
+    """
     return Bundle.from_json(data, what=what, max_bytes=MAX_BUNDLE_BYTES)

@@ -1,4 +1,4 @@
-"""When the blocks lie at which a month is read: near its snapshot, or for a reason elsewhere (protocol.md, 5)."""
+"""The times of pinned blocks: near the snapshot, or far from it for a stated reason (protocol.md, section 5)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ MAX_DISTANCE: Final = timedelta(hours=24)
 
 
 class StatedPin(Document):
-    """A pin as a statement has it. Unlike a `Pin`, which readers compare with a node's block, it has a `reason`.
+    """A pin in a statement: the block at which the balances of one chain were read.
 
-    That says why the block lies more than 24 hours from the snapshot, and is absent where it does not.
+    `chain`: the name of the chain.
+    `height`: the height of the block.
+    `block_hash`: its hash, 32 bytes in the order that explorers show.
+    `time`: its time.
+    `reason`: why the block lies more than 24 hours from the snapshot; else absent in JSON and empty in Python.
     """
 
     chain: ChainId
@@ -28,14 +32,15 @@ class StatedPin(Document):
 
     @property
     def pin(self) -> Pin:
-        """The block alone."""
+        """The pin without its reason, for comparison with a node's block."""
         return Pin(chain=self.chain, height=self.height, block_hash=self.block_hash, time=self.time)
 
 
 def far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> Iterator[str]:
-    """A sentence for each block that lies more than 24 hours from the snapshot, for the reason that it gives.
+    """Sentences for people, one for each pin that lies more than 24 hours from the snapshot, with its reason.
 
-    Raises `VerificationError` for a block that gives none.
+    `snapshot_at`: the time of the snapshot.
+    Raises `VerificationError` for a far pin without a reason.
     """
     for stated in pins:
         if not _is_far(stated.pin, snapshot_at):
@@ -47,7 +52,11 @@ def far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> Iterator[str]:
 
 
 def state_pins(pins: Iterable[Pin], snapshot_at: datetime, reasons: Mapping[str, str | None]) -> tuple[StatedPin, ...]:
-    """The pins in ascending order; those far from the snapshot have the reason that `reasons` gives for their chain."""
+    """The pins for a statement, ascending by chain.
+
+    `snapshot_at`: the time of the snapshot.
+    `reasons`: the reason for each chain whose pin may lie more than 24 hours from it; nearer pins get none.
+    """
     stated = []
     for pin in sorted(pins, key=lambda pin: pin.chain):
         near = StatedPin(chain=pin.chain, height=pin.height, block_hash=pin.block_hash, time=pin.time)
@@ -57,7 +66,7 @@ def state_pins(pins: Iterable[Pin], snapshot_at: datetime, reasons: Mapping[str,
 
 
 def refuse_far_pins(pins: Iterable[StatedPin], snapshot_at: datetime) -> None:
-    """Raises `MalformedError` for a pin that lies far from the snapshot and gives no reason."""
+    """Raise `MalformedError` for a pin that lies more than 24 hours from the snapshot and has no reason."""
     for stated in pins:
         if _is_far(stated.pin, snapshot_at) and not stated.reason:
             raise MalformedError(
@@ -74,5 +83,5 @@ def _is_far(pin: Pin, snapshot_at: datetime) -> bool:
 
 
 def _distance(pin: Pin, snapshot_at: datetime) -> str:
-    """`1 day, 0:00:01 after the snapshot`."""
+    """The distance of a pin from the snapshot for people, such as `1 day, 0:00:01 after the snapshot`."""
     return f"{abs(pin.time - snapshot_at)} {'before' if pin.time < snapshot_at else 'after'} the snapshot"
