@@ -31,9 +31,9 @@ _CHUNK_BYTES: Final = 1 << 16
 class Reply:
     """A whole answer to a request.
 
-    status: the HTTP status.
-    retry_after: the text of the Retry-After header; None without one.
-    content: the body, in bytes as they were sent; empty when an error's body is longer than allowed.
+    `status`: the HTTP status.
+    `retry_after`: the text of the Retry-After header; None without one.
+    `content`: the body, in bytes as they were sent; empty when an error's body is longer than allowed.
     """
 
     status: int
@@ -55,8 +55,8 @@ class Wire:
     def __init__(self, url: SplitResult, content_type: str = "application/json") -> None:
         """Prepare requests to `url`; nothing is sent yet.
 
-        url: http or https; its user name and password become Basic authentication.
-        content_type: of every body that is posted.
+        `url`: http or https; its user name and password become Basic authentication.
+        `content_type`: of every body that is posted.
         Raises `ValueError` or `HTTPException` when `url` cannot be an address.
         """
         self._secure = url.scheme == "https"
@@ -78,9 +78,9 @@ class Wire:
     def post(self, body: bytes, *, end: float, max_bytes: int) -> Reply:
         """The answer to a POST of `body`.
 
-        body: of the content type that the `Wire` was made with.
-        end: the deadline, in seconds of `time.monotonic`.
-        max_bytes: the longest body of an answer.
+        `body`: of the content type that the `Wire` was made with.
+        `end`: the deadline, in seconds of `time.monotonic`.
+        `max_bytes`: the longest body of an answer.
         Raises `NoReplyError` when no whole answer is there by `end`, `OversizeError` when one of status 200 is longer
         than `max_bytes`; an answer of another status is returned without its body then.
         """
@@ -141,13 +141,13 @@ def _serve(connection: HTTPConnection, jobs: SimpleQueue[_Exchange | None]) -> N
 class _Exchange:
     """A request and the place where its outcome is put.
 
-    target: the path and query of the URL.
-    headers: of the request.
-    body: of the request.
-    end: the deadline, in seconds of `time.monotonic`.
-    max_bytes: the longest body of an answer.
-    outcome: gets the reply or the error, once.
-    sock: the socket, once it is connected.
+    `target`: the path and query of the URL.
+    `headers`: of the request.
+    `body`: of the request.
+    `end`: the deadline, in seconds of `time.monotonic`.
+    `max_bytes`: the longest body of an answer.
+    `outcome`: gets the reply or the error, once.
+    `sock`: the socket, once it is connected.
     """
 
     target: str
