@@ -26,7 +26,7 @@ from tests.conftest import Exchange
 from tests.examples import examples
 from tests.fuzz.parsers import Parser, table
 
-EXAMPLES = 10  # of each parser; tests/fuzz/run.py runs many more
+EXAMPLES = 5  # of each parser; tests/fuzz/run.py runs many more
 
 
 @pytest.fixture(scope="module")

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Sequence
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from attest.attestation.bundle import parse_bundle
-from attest.cli import main
-from attest.signing import authority
-from attest.signing.keys import Signer
 from attest.signing.timestamp import parse_authorities, verify_timestamps
 from tests.attestation.ceremony import root, signer
+from tests.cli.at_once import at_once
 from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
 from tests.conftest import Exchange
 from tests.signing.authority import make_authority, serving
-
-SECONDS = 60  # to wait for the others, who may be slow and are never absent
-
-
-def act(barrier: Barrier, arguments: Sequence[str]) -> None:
-    """Run a command that waits for all others once it has read what it will change, and is about to sign or to ask."""
-
-    def together(method: Callable[..., bytes]) -> Callable[..., bytes]:
-        waited = False
-
-        def called(*given: Any) -> bytes:
-            nonlocal waited
-            if not waited:
-                waited = True
-                barrier.wait(SECONDS)
-            return method(*given)
-
-        return called
-
-    Signer.sign = together(Signer.sign)  # type: ignore[method-assign]
-    authority.ask = together(authority.ask)
-    main(arguments)
-
-
-def at_once(*commands: Sequence[object]) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(len(commands))
-    processes = [
-        context.Process(target=act, args=(barrier, [str(argument) for argument in command])) for command in commands
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0] * len(commands)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ _LATE = (
     *("numpy.ma", "pyarrow.parquet", "rfc3161_client", "rich.progress", "rich.table", "rlp", "trie", "wallycore"),
     *("web3", "zstandard"),
 )
+_POINT = bytes([0x58]) + bytes([0x66]) * 31  # the base point of Edwards25519
 
 
 def import_all() -> None:
@@ -52,6 +53,7 @@ def import_all() -> None:
                 importlib.import_module(module.name)
         for name in _LATE:
             importlib.import_module(name)
+        importlib.import_module("Crypto.Signature.eddsa").import_public_key(_POINT)  # loads its curve
     gc.collect()
     gc.freeze()
 

@@ -16,7 +16,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, Literal, NamedTuple
 
 READING = ("read", "list")
@@ -227,8 +229,14 @@ def _site() -> str:
     frame = sys._getframe(2)
     names: list[str] = []
     while frame is not None and len(names) < 2:
-        code = frame.f_code
-        if "/attest/" in code.co_filename and "/tests/" not in code.co_filename:
-            names.append(f"{Path(code.co_filename).stem}.{code.co_name}")
+        if name := _function(frame.f_code):
+            names.append(name)
         frame = frame.f_back  # type: ignore[assignment]
     return " < ".join(names)
+
+
+@cache
+def _function(code: CodeType) -> str:
+    """The name of a function of the package, and nothing for one of others."""
+    path = Path(code.co_filename)
+    return f"{path.stem}.{code.co_name}" if "/attest/" in str(path) and "/tests/" not in str(path) else ""

@@ -64,9 +64,9 @@ def cases(seed: int = SEED) -> Iterator[Case]:
 
 
 def short_cases(seed: int = SEED) -> Iterator[Case]:
-    """The gravest pairs, a few times each."""
+    """The gravest pairs, twice each."""
     for names in _SHORT:
-        yield " and ".join(names), partial(_at_once, names, 3, random.Random(f"{seed} {names}"))
+        yield " and ".join(names), partial(_at_once, names, 2, random.Random(f"{seed} {names}"))
     yield "one month stands while another is made", partial(_one_stands, ("run", MONTH_BEFORE.name), 5)
 
 

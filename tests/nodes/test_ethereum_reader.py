@@ -36,7 +36,7 @@ CHAIN = "eip155:31337"
 GENESIS = datetime(2026, 10, 31, 14, tzinfo=UTC)
 BLOCK = timedelta(seconds=12)
 # What a large number costs in requests and memory is the same for both kinds, so one of them shows it.
-MANY = {"anvil": 2000, "geth": 150}
+MANY = {"anvil": 1000, "geth": 150}
 
 
 class Twins:
