@@ -44,8 +44,9 @@ def public_records(shared: Shared, hidden: set[str]) -> list[Any]:
 
 
 MANY = [f"w{number}" for number in range(16)]
-ALL_HIDDEN = ([world(CHAINS[0], MANY, 60)], set(MANY))
-ONE_PUBLIC = ([world(CHAINS[0], MANY, 60)], set(MANY[1:]))
+_OF_MANY = world(CHAINS[0], MANY, 60)
+ALL_HIDDEN = ([_OF_MANY], set(MANY))
+ONE_PUBLIC = ([_OF_MANY], set(MANY[1:]))
 EXAMPLES = examples(40)
 
 
