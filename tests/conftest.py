@@ -62,12 +62,13 @@ SECRET = bytes(range(32))
 
 LONGEST = tuple(
     """
-    faults/test_errors.py faults/test_hostile_documents.py faults/test_kills.py nodes/test_ethereum_reader.py
-    faults/test_hostile_ledgers.py web/test_browsers.py web/test_differential.py attestation/test_ceremony.py
-    nodes/test_bitcoin_damage.py web/test_hostile.py liabilities/test_ledger_silence.py liabilities/test_build.py
-    nodes/test_three_nodes.py nodes/test_geth.py cli/test_together.py nodes/test_live.py faults/test_pairs.py
-    cli/test_machine.py nodes/test_control_round.py liabilities/test_ledger_kills.py web/test_accessible.py
-    faults/test_chaos.py test_wheel.py faults/test_bundles.py liabilities/test_ledger_csv.py attacks/test_parsers.py
+    faults/test_errors.py web/test_browsers.py liabilities/test_ledger_silence.py web/test_deceived.py
+    faults/test_kills.py nodes/test_three_nodes.py nodes/test_bitcoin_damage.py nodes/test_ethereum_reader.py
+    report/test_site_pages.py faults/test_pairs.py faults/test_hostile_documents.py report/test_pdf.py
+    nodes/test_token_slot.py toychain/test_toychain.py web/test_hostile.py cli/test_trust.py
+    nodes/test_bitcoin_reader.py liabilities/test_ledger_sources.py liabilities/test_ledger_csv.py
+    attestation/test_at_hand.py web/test_accessible.py faults/test_hostile_ledgers.py cli/test_cli.py
+    nodes/test_control_safe.py web/test_build.py liabilities/test_build.py nodes/test_live.py web/test_look.py
     """.split()
 )
 """The files that take longest. They come first where several go side by side, or the last one would be waited for."""
