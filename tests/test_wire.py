@@ -26,8 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import wire
+from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 from tests.reserves.faults import FaultServer, honest, reply, whole_answer
 
 DEADLINE = 0.25
@@ -203,7 +203,7 @@ def test_no_thread_outlives_its_node_or_waits_on_for_an_answer_that_nobody_wants
 
 def test_the_process_ends_although_a_node_is_still_connected(server: FaultServer) -> None:
     program = (
-        "import sys; from attest.reserves.rpc import Node\n"
+        "import sys; from attest.chains.nodes.rpc import Node\n"
         "node = Node('n1', sys.argv[1]); print(node.call('eth_getBalance', 7))"
     )
     ran = subprocess.run(

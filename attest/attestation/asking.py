@@ -21,18 +21,18 @@ from attest.attestation.custody import custodian_keys
 from attest.attestation.population import Population, read_population
 from attest.attestation.reserves import chain_reader
 from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
+from attest.chains.challenge import NO_NONCE, Challenge
 from attest.chains.family import families, family
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.pins import Block
 from attest.chains.signing import AskedItem
+from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
 from attest.files import SECRET_MODE, fill_folder, refuse_existing
 from attest.folders import new_folder
-from attest.reserves.challenge import NO_NONCE, Challenge
-from attest.reserves.pins import Block
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import pin_block
 from attest.reserves.register import Register, register
 from attest.reserves.sampling import Sample
-from attest.reserves.wallets import Wallet
 from attest.signing.keys import PublicKey
 
 CUSTODIAN_FOLDER: Final = "custodian-"

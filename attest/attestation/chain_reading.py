@@ -8,15 +8,15 @@ from functools import partial
 
 from attest.attestation.config import Chain, Config
 from attest.attestation.surroundings import Surroundings
+from attest.chains.challenge import NO_NONCE
 from attest.chains.family import Reader
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.pins import Block, PinRule
+from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.errors import MalformedError
-from attest.reserves.challenge import NO_NONCE
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Block, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain, read_window
 from attest.reserves.records import Record, Window, new_salt
-from attest.reserves.wallets import Pin, Unlisted, Wallet
 from attest.reserves.window import draw
 
 

@@ -8,16 +8,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from attest.chains.challenge import Challenge, Method
+from attest.chains.contract_account import ContractAccount
 from attest.chains.family import signing
 from attest.chains.namespaces import ChainId
+from attest.chains.signature_files import check_named, parse_written
+from attest.chains.wallets import WalletId
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
 from attest.files import is_folder, read_bounded
-from attest.reserves.challenge import Challenge, Method
-from attest.reserves.contract_account import ContractAccount
 from attest.reserves.sampling import Sample
-from attest.reserves.signature_files import check_named, parse_written
-from attest.reserves.wallets import WalletId
 from attest.signing.keys import PublicKey
 
 CHALLENGES_FILE: Final = "challenges.json"

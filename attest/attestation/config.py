@@ -14,7 +14,9 @@ from attest.amounts import parse_decimal
 from attest.attestation.statement import MAX_VALIDITY, Asset, Entity, Scope
 from attest.chains.family import family
 from attest.chains.namespaces import ChainId
+from attest.chains.pins import Before, PinRule
 from attest.chains.settings import ChainSettings, PinAt, each_once
+from attest.chains.wallets import Wallet
 from attest.documents import AssetName, Count, Settings, Text, Time, field_path
 from attest.errors import MalformedError
 from attest.files import read_bounded
@@ -22,9 +24,7 @@ from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.periods import period_end
 from attest.policy.inputs import CoverForm
 from attest.purposes import Purpose
-from attest.reserves.pins import Before, PinRule
 from attest.reserves.sampling import MAX_DRAWS
-from attest.reserves.wallets import Wallet
 from attest.toml import loads_toml
 
 MAX_CONFIG_BYTES: Final = 24 * 1024 * 1024  # a wallet takes some 170, and of a hundred thousand nobody has more

@@ -16,11 +16,12 @@ from attest.attestation.challenges import (
 )
 from attest.attestation.confirming import confirmations_in, opened
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
+from attest.chains.challenge import MAX_SIGNATURE, Method
 from attest.chains.family import signing
+from attest.chains.signature_forms import is_psbt
 from attest.chains.signing import AskedItem
 from attest.errors import EXIT_CODES, AttestError, MalformedError
 from attest.files import SECRET_MODE, is_file, read_bounded, write_file
-from attest.reserves.challenge import MAX_SIGNATURE, Method
 from attest.reserves.records import (
     ChallengeBlock,
     ContractControl,
@@ -29,7 +30,6 @@ from attest.reserves.records import (
     CustodyConfirmation,
     new_salt,
 )
-from attest.reserves.signature_forms import is_psbt
 
 SIGNATURE: Final = ".sig"
 PSBT: Final = ".psbt"

@@ -13,10 +13,10 @@ from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings, node_quorum
 from attest.chains.family import family, signing
+from attest.chains.pins import Block
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.control_recheck import authorities_by_place, check_authority, place_of
 from attest.reserves.counting import places_of
-from attest.reserves.pins import Block
 from attest.reserves.records import Challenged, ContractControl, ControlProof, HeaderRecord, Reading
 
 

@@ -9,7 +9,7 @@ from attest.amounts import ratio_percent
 from attest.attestation.custody import recheck_custody
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
-from attest.reserves.challenge import NO_NONCE
+from attest.chains.challenge import NO_NONCE
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
 from attest.reserves.records import (

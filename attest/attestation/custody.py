@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from attest.chains.challenge import MAX_CONFIRMED, Challenge, Confirmation
 from attest.errors import MalformedError, VerificationError
 from attest.files import read_bounded
-from attest.reserves.challenge import MAX_CONFIRMED, Challenge, Confirmation
 from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
 from attest.reserves.records import CustodyConfirmation, Place, Record, naming, new_salt
 from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_signatures

@@ -15,7 +15,9 @@ from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
 from attest.chains.family import Dump, family
+from attest.chains.pins import Block
 from attest.chains.settings import expand
+from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
@@ -32,7 +34,6 @@ from attest.reserves.evidence import (
     read_auditor_edition,
     read_public_edition,
 )
-from attest.reserves.pins import Block
 from attest.reserves.records import (
     Authority,
     ChainRecord,
@@ -49,7 +50,6 @@ from attest.reserves.records import (
     Window,
 )
 from attest.reserves.room import MAX_RECORDS, Room
-from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
 from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"
@@ -261,8 +261,8 @@ def ask_nodes(
     windows = window_pins(folder.records.values())
     asked = Asked([], {})
     for chain, url in nodes.items():
+        from attest.chains.nodes.rpc import Node
         from attest.reserves.reread import reread, reread_blocks, reread_contracts
-        from attest.reserves.rpc import Node
 
         node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
         said = reread(node, pins[chain], folder.readings(chain), progress)

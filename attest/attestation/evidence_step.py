@@ -14,6 +14,7 @@ from attest.attestation.statement import EvidenceRoot, Predicate, StatedAsset, S
 from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
 from attest.chains.family import Dump
+from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 from attest.errors import VerificationError
 from attest.formats import changed_on_its_way
 from attest.lines import chunks, digest, opened
@@ -22,7 +23,6 @@ from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_aud
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList, Reading, Record
-from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine
 
 if TYPE_CHECKING:
     from attest.attestation.anchors import Files

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.amounts import parse_decimal
+from attest.chains.wallets import HeldLine, MoneyLine
 from attest.errors import MalformedError
 from attest.files import read_bounded
 from attest.reserves.records import DeclaredBalance, MoneyDocument, new_salt
-from attest.reserves.wallets import HeldLine, MoneyLine
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config, Money

@@ -49,10 +49,11 @@ from attest.attestation.statement import (
 )
 from attest.attestation.surroundings import Surroundings
 from attest.attestation.unfinished import Names, left_with_payload, new_unfinished, remove_unfit
+from attest.chains.challenge import NO_NONCE
+from attest.chains.pins import PinLostError
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.files import alone_in, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
-from attest.reserves.challenge import NO_NONCE
 from attest.reserves.evidence import (
     AUDITOR_EVIDENCE,
     PUBLIC_EVIDENCE,
@@ -60,7 +61,6 @@ from attest.reserves.evidence import (
     auditor_edition,
     public_edition,
 )
-from attest.reserves.pins import PinLostError
 from attest.signing.keys import MAX_KEY_BYTES, Signer
 from attest.signing.signers import Secrets, key_file
 

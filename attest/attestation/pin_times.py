@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from attest.chains.namespaces import ChainId
+from attest.chains.wallets import Pin
 from attest.documents import Count, Digest, Document, Text, Time, format_time
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.wallets import Pin
 
 MAX_DISTANCE: Final = timedelta(hours=24)
 

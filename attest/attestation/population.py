@@ -9,7 +9,7 @@ from pathlib import Path
 from attest.attestation.config import Config
 from attest.attestation.reserves import load_reserves
 from attest.attestation.surroundings import Surroundings
-from attest.reserves.challenge import NO_NONCE
+from attest.chains.challenge import NO_NONCE
 from attest.reserves.evidence import EvidenceTree
 from attest.reserves.records import Reading
 from attest.reserves.sampling import Sample, drawn_scripts

@@ -23,13 +23,15 @@ from attest.attestation.statement import EvidenceRoot
 from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
 from attest.attestation.window import window_declarations
 from attest.canonical import dumps
+from attest.chains.challenge import NO_NONCE
+from attest.chains.contract_account import Address
 from attest.chains.family import Reader, families, family
+from attest.chains.pins import PinLostError
+from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
 from attest.errors import MalformedError, VerificationError
 from attest.files import SECRET_MODE, fill_folder, is_file, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
-from attest.reserves.challenge import NO_NONCE
-from attest.reserves.contract_account import Address
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.evidence import (
     AUDITOR_EVIDENCE,
@@ -40,7 +42,6 @@ from attest.reserves.evidence import (
     public_edition,
 )
 from attest.reserves.journal import Journal
-from attest.reserves.pins import PinLostError
 from attest.reserves.reading import confirm_pin
 from attest.reserves.records import (
     Authority,
@@ -61,7 +62,6 @@ from attest.reserves.records import (
     new_salt,
 )
 from attest.reserves.register import Register, register
-from attest.reserves.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
 from attest.reserves.window import window_pins
 
 JOURNAL: Final = ".reading"

@@ -7,12 +7,12 @@ from typing import Final, Literal, NamedTuple
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.statement import Predicate
+from attest.chains.wallets import Control, Wallet
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
 from attest.purposes import Purpose, Storage
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.records import DeclarationRecord, OwnWallet, Reading, Record
-from attest.reserves.wallets import Control, Wallet
 
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
 WalletControl = Literal[Control, "empty", "own"]

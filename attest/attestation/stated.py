@@ -8,10 +8,10 @@ from attest.attestation.config import Config
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import Asset, AssetToken, StatedAsset
 from attest.chains.family import family
+from attest.chains.wallets import Pin, ReserveLine
 from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.records import Reading, Record
-from attest.reserves.wallets import Pin, ReserveLine
 
 
 def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from attest.attestation.config import Chain, Config
+from attest.chains.nodes.quorum import Quorum
 from attest.errors import MalformedError
 from attest.files import real_path
-from attest.reserves.quorum import Quorum
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def refuse_published(config: Config, out: Path, around: Surroundings) -> None:
 
 def node_quorum(chain: Chain, around: Surroundings) -> Quorum:
     """The nodes of a chain. Raises `MalformedError` when two of them are one, `UnavailableError`."""
-    from attest.reserves.rpc import Node
+    from attest.chains.nodes.rpc import Node
 
     nodes = [Node(node.name, node.expanded_url(around.environment)) for node in chain.nodes]
     places: dict[tuple[object, ...], str] = {}

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from attest.chains.namespaces import find
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block, PinRule
 from attest.chains.settings import ChainSettings
 from attest.chains.signing import Signing
+from attest.chains.wallets import Pin, Unlisted, Unproven, Wallet
 from attest.errors import MalformedError
-from attest.reserves.pins import Block, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import Authority, HeaderRecord, NodeAgreement, Reading, Record, SharedProof
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Unlisted, Unproven, Wallet
 
 
 class HeaderFacts(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from attest.chains.nodes.rpc import Node
 from attest.errors import VerificationError
 from attest.reserves.records import Reading
-from attest.reserves.rpc import Node
 
 
 def differs(node: Node, index: int, reading: Reading, what: str) -> VerificationError:

@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from attest.chains.namespaces import ChainId
+from attest.chains.pins import Before, Confirmations, PinRule
 from attest.documents import AssetName, Count, Digest, Settings, Text, Time
 from attest.errors import UnavailableError
-from attest.reserves.pins import Before, Confirmations, PinRule
 from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 
 MAX_GRACE: Final = 86_400

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from attest.reserves.challenge import Challenge, ContractKind, Method
-from attest.reserves.contract_account import ContractAccount
-from attest.reserves.pins import Block
-from attest.reserves.quorum import Quorum
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Wallet
+from attest.chains.challenge import Challenge, ContractKind, Method
+from attest.chains.contract_account import ContractAccount
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block
+from attest.chains.wallets import Wallet
 
 
 class AskedAddress(NamedTuple):

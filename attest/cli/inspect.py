@@ -38,7 +38,7 @@ def inspect(file: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 def _read(data: bytes, what: str) -> tuple[str, Any]:
     """The kind of the document in `data`, and what stands in it. Raises `MalformedError`."""
     from attest.canonical import loads
-    from attest.reserves.challenge import CHALLENGE_TITLE, parse_challenge
+    from attest.chains.challenge import CHALLENGE_TITLE, parse_challenge
 
     if len(data) > _MAX_BYTES:
         raise MalformedError("inspect/too-large", f"{what} has more than {_MAX_BYTES:,} bytes", hint=_OF_EVIDENCE)

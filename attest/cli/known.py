@@ -57,7 +57,7 @@ class KnownOptions:
     def known(self) -> Known:
         """What nobody else can tell; the files that were named are read. Raises `AttestError`."""
         from attest.attestation.anchors import Known
-        from attest.reserves.challenge import parse_nonce
+        from attest.chains.challenge import parse_nonce
 
         return Known(
             previous=None if self.previous is None else _bundle(self.previous),

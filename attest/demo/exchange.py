@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from attest.chains.nodes.rpc import Node
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
 from attest.files import PUBLIC_MODE, SECRET_MODE, write_file
 from attest.folders import new_folder
-from attest.reserves.rpc import Node
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.trust_writing import Keys, new_root, sign_draft
 

@@ -14,10 +14,10 @@ from typing import Any, Final
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from attest.chains.nodes.rpc import Node
 from attest.demo import fixture_path
 from attest.demo.plan import BitcoinPlan, BitcoinWallet, EthereumPlan, load_plan
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 
 FINALITY_BLOCKS: Final = 64
 SETTLING_BLOCKS: Final = 8  # until the median time of eleven blocks (BIP-113) is that of a later month

@@ -14,8 +14,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
+from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 15.0

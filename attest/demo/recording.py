@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from attest.chains.nodes.rpc import Node, NodeError
 from attest.errors import AttestError
-from attest.reserves.rpc import Node, NodeError
 
 Answer = Callable[[str, list[Any]], str]
 """The JSON text of a call's result. Raises `LookupError` or `AttestError` when there is none.

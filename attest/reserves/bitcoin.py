@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet, Utxo
 from attest.chains.bitcoin.reread import check_outputs
 from attest.chains.family import Kept
-from attest.documents import format_time
-from attest.reserves.bitcoin_header import header_hash, header_time
-from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
-from attest.reserves.pins import (
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import (
     BITCOIN_DEPTH,
     Before,
     Block,
@@ -26,12 +25,13 @@ from attest.reserves.pins import (
     not_reached,
     refuse_stale,
 )
-from attest.reserves.quorum import Quorum
+from attest.chains.wallets import Pin, Unlisted, Wallet
+from attest.documents import format_time
+from attest.reserves.bitcoin_header import header_hash, header_time
+from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
 from attest.reserves.records import HeaderRecord, Record, new_salt, reading_fields
-from attest.reserves.rpc import Node
 from attest.reserves.unspent import difference, unspent_at
 from attest.reserves.utxo_proof import prove_unspent
-from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _MEDIAN_BLOCKS: Final = 11  # BIP-113
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from attest.chains.challenge import ContractKind
 from attest.chains.ethereum.records import MAX_SAFE_NODES
+from attest.chains.nodes.answer_sizes import Call
+from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.pins import Block
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.answer_sizes import Call
-from attest.reserves.challenge import ContractKind
 from attest.reserves.control_ethereum import eip712_digest, recover_signer
 from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
 from attest.reserves.ethereum_proof import (
@@ -22,8 +24,6 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_word,
 )
-from attest.reserves.pins import Block
-from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.safe import (
     CORRUPT,
     FIRST_OWNER,

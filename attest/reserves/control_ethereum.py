@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
 
+from attest.chains.challenge import MAX_SIGNATURE, Challenge, Method
 from attest.errors import MalformedError, VerificationError, refuse_machine
-from attest.reserves.challenge import MAX_SIGNATURE, Challenge, Method
 from attest.reserves.ethereum_proof import checksum_address, keccak
 
 SIGNATURE_BYTES: Final = 65  # r and s of 32 bytes each, then v

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from attest.chains.challenge import NO_NONCE, Challenge
 from attest.chains.family import HeaderFacts, family, signing
+from attest.chains.wallets import Control, ReserveLine
 from attest.errors import VerificationError
-from attest.reserves.challenge import NO_NONCE, Challenge
 from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
 from attest.reserves.records import (
     Authority,
@@ -27,7 +28,6 @@ from attest.reserves.records import (
 )
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
 from attest.reserves.sampling import Sample
-from attest.reserves.wallets import Control, ReserveLine
 
 Blocks = frozenset[tuple[str, int, bytes]]
 """The blocks that challenges may name: chain, height and hash."""

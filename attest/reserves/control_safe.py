@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from attest.chains.challenge import Challenge
+from attest.chains.contract_account import MAX_OWNERS
+from attest.chains.signature_forms import evm_forms
 from attest.errors import AttestError, VerificationError
-from attest.reserves.challenge import Challenge
-from attest.reserves.contract_account import MAX_OWNERS
 from attest.reserves.control_ethereum import (
     SIGNATURE_BYTES,
     eip191_digest,
@@ -25,7 +26,6 @@ from attest.reserves.safe import (
     safe_signers,
     safe_typed_data,
 )
-from attest.reserves.signature_forms import evm_forms
 
 _NO_KEY: Final = {0, 1}  # what stands in the place of v of an owner for whom only the contract can speak
 

@@ -8,11 +8,11 @@ from operator import add
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from attest.chains.wallets import Control
 from attest.errors import VerificationError
 from attest.reserves.counting import places_of
 from attest.reserves.records import Place, Reading, Record
 from attest.reserves.sampling import Sample, drawn_scripts
-from attest.reserves.wallets import Control
 
 
 class Value(NamedTuple):

@@ -11,6 +11,20 @@ from attest.amounts import MAX_AMOUNT
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumSafe, EthereumTokenBalance
 from attest.chains.ethereum.reread import check_safes, reread_amounts
 from attest.chains.family import Kept
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.pins import (
+    Before,
+    Block,
+    Confirmations,
+    PinRule,
+    first_height,
+    height_at_depth,
+    lost,
+    not_reached,
+    refuse_stale,
+)
+from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.ethereum_contracts import safe_records
@@ -26,22 +40,8 @@ from attest.reserves.ethereum_node import (
 )
 from attest.reserves.ethereum_proof import Header, Token, by_hash, decode_header, proven_balance
 from attest.reserves.ethereum_tokens import Place, TokenContract, TokenReader
-from attest.reserves.pins import (
-    Before,
-    Block,
-    Confirmations,
-    PinRule,
-    first_height,
-    height_at_depth,
-    lost,
-    not_reached,
-    refuse_stale,
-)
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import HeaderRecord, Reading, Record, new_salt, reading_fields
-from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.unknown_tokens import unknown_tokens
-from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
 

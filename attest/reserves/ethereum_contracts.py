@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from attest.chains.ethereum.records import EthereumSafe
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block
 from attest.reserves.control_contract import is_delegation, prove_safes
 from attest.reserves.ethereum_node import at_block, bytes_of
 from attest.reserves.ethereum_proof import keccak
-from attest.reserves.pins import Block
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import new_salt
-from attest.reserves.rpc import Node
 from attest.reserves.safe import PROXIES, Safe
 
 _CHUNK: Final = 500  # codes that are in memory at once, of at most 24 KiB (EIP-170)

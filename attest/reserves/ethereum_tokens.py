@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.wallets import Unproven, Wallet
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.reserves.ethereum_node import (
     WORD_BYTES,
@@ -28,11 +31,8 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import new_salt, reading_fields
-from attest.reserves.rpc import CallRevertedError, Node
 from attest.reserves.token_slot import LOW_BITS, find_token
-from attest.reserves.wallets import Unproven, Wallet
 
 _SLOTS: Final = 100  # storage slots in one eth_getProof
 _SAMPLES: Final = 3  # holders with whom each node looks for a slot

@@ -10,12 +10,12 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from attest.chains.wallets import Pin, Unlisted, Unproven
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
 from attest.reserves.any_record import AnyRead, WithRecords, family_of
 from attest.reserves.records import NodeAgreement, Record
-from attest.reserves.wallets import Pin, Unlisted, Unproven
 
 _FORMAT: Final = "attest/journal/v1"
 _MAX_ENTRY_BYTES: Final = 1 << 30

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from attest.chains.wallets import HeldLine, MoneyLine, ReserveLine
 from attest.errors import VerificationError
 from attest.reserves.records import DeclaredBalance, MoneyDocument, Reading
-from attest.reserves.wallets import HeldLine, MoneyLine, ReserveLine
 
 LineKey = tuple[str, ...]
 """Asset, chain, purpose, storage and level: `ReserveLine.without_control`, because no reading says its control."""

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from attest.chains.family import BlockReader, Reader
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block, PinLostError, PinRule
+from attest.chains.wallets import Pin, Wallet
 from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.reserves.journal import Journal, Shelf
-from attest.reserves.pins import Block, PinLostError, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading, Record
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 
 
 def pin_block(reader: BlockReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from attest.chains.family import BlockFacts, Dump, Family, family
+from attest.chains.wallets import Pin, ReserveLine
 from attest.errors import VerificationError
 from attest.reserves.counting import (
     Contracts,
@@ -32,7 +33,6 @@ from attest.reserves.records import (
     TokenSource,
     naming,
 )
-from attest.reserves.wallets import Pin, ReserveLine
 from attest.reserves.window_recheck import RecheckedWindow, check_wallets, drawn_blocks, rechecked_windows
 
 _SEVERAL: Final = 2

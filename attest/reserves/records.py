@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from attest.chains.challenge import Challenge, Confirmation, ContractKind, Method
+from attest.chains.contract_account import Address
 from attest.chains.namespaces import ChainId
+from attest.chains.wallets import Level, Wallet, WalletId
 from attest.documents import Amount, AssetName, Base64, Count, Digest, Document, Hex, Text, Time
 from attest.errors import AttestError, VerificationError
 from attest.merkle import tagged_hash
 from attest.purposes import Purpose, Storage
-from attest.reserves.challenge import Challenge, Confirmation, ContractKind, Method
-from attest.reserves.contract_account import Address
 from attest.reserves.sampling import Sample
-from attest.reserves.wallets import Level, Wallet, WalletId
 
 Salt = Annotated[Hex, Field(min_length=16, max_length=16)]
 NodeNames = Annotated[tuple[Text, ...], Field(max_length=64)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from attest.chains.family import BlockReader, family, signing
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block, PinLostError
+from attest.chains.wallets import Pin
 from attest.errors import VerificationError
 from attest.reserves.control_recheck import block_of
-from attest.reserves.pins import Block, PinLostError
 from attest.reserves.records import ChallengeBlock, ContractControl, Reading
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin
 
 
 def reread(node: Node, pin: Pin, readings: Mapping[int, Reading], progress: Callable[[int], None]) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from attest.chains.contract_account import MAX_OWNERS
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.contract_account import MAX_OWNERS
 from attest.reserves.control_ethereum import SIGNATURE_BYTES, chain_id, recover_signer
 from attest.reserves.ethereum_proof import (
     Nodes,

@@ -12,6 +12,8 @@ from itertools import count, pairwise
 from typing import Any, Final, NamedTuple
 
 from attest.chains.bitcoin.records import Utxo
+from attest.chains.nodes.rpc import Node, NodeRefusedError
+from attest.chains.wallets import Pin
 from attest.errors import UnavailableError
 from attest.reserves.bitcoin_node import (
     behind,
@@ -25,8 +27,6 @@ from attest.reserves.bitcoin_node import (
     utxo_in,
 )
 from attest.reserves.blocks_above import blocks_from, spent_above
-from attest.reserves.rpc import Node, NodeRefusedError
-from attest.reserves.wallets import Pin
 
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
 _BUSY_SECONDS: Final = 3600.0  # how long another's scan is waited for

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from attest.chains.family import family
+from attest.chains.wallets import Level, Pin
 from attest.errors import MalformedError
 from attest.merkle import tagged_hash
 from attest.reserves.records import HeaderRecord, Reading, Record
-from attest.reserves.wallets import Level, Pin
 
 _TAG: Final = "attest/v1/window"
 

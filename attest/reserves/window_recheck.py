@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from attest.chains.family import family
+from attest.chains.wallets import Pin, ReserveLine
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
@@ -20,7 +21,6 @@ from attest.reserves.records import (
     Window,
     naming,
 )
-from attest.reserves.wallets import Pin, ReserveLine
 from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
 
 

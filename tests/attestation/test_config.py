@@ -7,9 +7,9 @@ import pytest
 
 from attest.attestation.config import read_config
 from attest.attestation.reserves import _register
+from attest.chains.challenge import NO_NONCE
 from attest.chains.settings import NodeSettings
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves.challenge import NO_NONCE
 from tests.conftest import FIXTURES
 
 TEXT = (FIXTURES / "demo" / "attest.toml").read_text(encoding="utf-8")

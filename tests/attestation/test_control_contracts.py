@@ -12,15 +12,15 @@ from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
+from attest.chains.challenge import Challenge
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
 from attest.chains.settings import NodeSettings
+from attest.chains.wallets import Pin
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
-from attest.reserves.challenge import Challenge
 from attest.reserves.covering import NOBODY
 from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.records import ContractControl
-from attest.reserves.wallets import Pin
 from tests.conftest import Exchange
 
 CHAIN = "eip155:31337"

@@ -20,13 +20,13 @@ from attest.attestation.reserves import write_reserves
 from attest.attestation.statement import parse_statement
 from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError
 from attest.demo import exchange as demo
 from attest.demo import fixture_path
 from attest.demo.plan import load_plan
 from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.pins import PinLostError
-from attest.reserves.rpc import Node
 from tests.conftest import NOW, SECRET, Exchange, prove_account
 
 

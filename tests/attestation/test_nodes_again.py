@@ -14,11 +14,11 @@ from attest.attestation import monthly
 from attest.attestation.config import read_config
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.surroundings import Surroundings
+from attest.chains.nodes.rpc import Node
 from attest.demo import exchange as demo
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.rpc import Node
 from tests.conftest import NOW, SECRET
 
 CHAINS = {

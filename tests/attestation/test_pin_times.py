@@ -14,10 +14,10 @@ from attest.attestation.anchors import Sources
 from attest.attestation.config import Ledger, read_config
 from attest.attestation.pin_times import refuse_far_pins, state_pins
 from attest.attestation.steps import Step
+from attest.chains.wallets import Pin
 from attest.documents import format_time, parse_time
 from attest.errors import AttestError, MalformedError
 from attest.periods import ends_somewhere
-from attest.reserves.wallets import Pin
 from tests.cli.conftest import replace
 from tests.conftest import Exchange
 

@@ -28,10 +28,10 @@ from typing import Any
 import requests
 from web3 import HTTPProvider, Web3
 
+from attest.chains.nodes.rpc import BATCH_SIZE, Call, Node
 from attest.demo.nodes import anvil
 from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address
-from attest.reserves.rpc import BATCH_SIZE, Call, Node
 from tests.nodes.conftest import TOOLS
 from tests.nodes.contracts import FIXTURES, deploy
 

@@ -12,7 +12,7 @@ from eth_account.messages import encode_defunct, encode_typed_data
 
 from attest.attestation.control import Challenges, Item
 from attest.canonical import dumps
-from attest.reserves.challenge import Challenge
+from attest.chains.challenge import Challenge
 from attest.reserves.control_ethereum import typed_challenge
 from attest.reserves.control_safe import safe_challenge
 

@@ -15,11 +15,11 @@ import pytest
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.statement import PAYLOAD_TYPE
+from attest.chains.challenge import Challenge
 from attest.demo.recording import on_loopback
 from attest.documents import format_time
 from attest.errors import MalformedError, UnavailableError
 from attest.files import write_file
-from attest.reserves.challenge import Challenge
 from attest.signing.authority import ask
 from attest.signing.envelope import sign
 from attest.signing.keys import Signer

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from attest.chains.nodes.rpc import Node
 from attest.demo.funding import ethereum_genesis_time, fund_bitcoin, fund_ethereum
 from attest.demo.nodes import anvil, bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
 

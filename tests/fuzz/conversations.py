@@ -15,9 +15,9 @@ from urllib.parse import SplitResult
 import pytest
 
 from attest.canonical import loads_node_answer
+from attest.chains.nodes import rpc
+from attest.chains.nodes.answer_sizes import MAX_ANSWER_BYTES
 from attest.errors import AttestError
-from attest.reserves import rpc
-from attest.reserves.answer_sizes import MAX_ANSWER_BYTES
 from attest.reserves.ethereum_node import _HEADER, _INTEGERS
 from attest.reserves.ethereum_proof import keccak
 from attest.wire import OversizeError, Reply

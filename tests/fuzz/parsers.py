@@ -41,6 +41,8 @@ from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps, loads, loads_node_answer
+from attest.chains.challenge import Challenge, parse_challenge, parse_nonce
+from attest.chains.contract_account import ContractAccount
 from attest.cli.inspect import _read
 from attest.cli.signing.auditor_report import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
@@ -58,8 +60,6 @@ from attest.reserves.bip322 import check_bip322
 from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_scripts import address_of, address_script, descriptor_scripts
 from attest.reserves.block_filter import Scripts
-from attest.reserves.challenge import Challenge, parse_challenge, parse_nonce
-from attest.reserves.contract_account import ContractAccount
 from attest.reserves.control_recheck import block_of
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word

@@ -25,6 +25,10 @@ from attest.attestation.stated import reserve_lines
 from attest.attestation.steps import Step
 from attest.chains.family import Reader as ChainReader
 from attest.chains.family import family
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Before, Block, Confirmations, PinRule
+from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
@@ -38,15 +42,11 @@ from attest.reserves.ethereum_proof import Token
 from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.evidence import EvidenceTree, auditor_edition, read_auditor_edition
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Before, Block, Confirmations, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain, read_window
 from attest.reserves.recheck import recheck
 from attest.reserves.records import Reading, Record
 from attest.reserves.register import register
-from attest.reserves.rpc import Node
 from attest.reserves.safe import safe_typed_data
-from attest.reserves.wallets import Pin, Unlisted, Wallet
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording
 from tests.reserves.conftest import MONTH_END, NOW

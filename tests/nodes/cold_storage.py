@@ -14,8 +14,8 @@ from btclib_wallet import bip322
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
+from attest.chains.nodes.rpc import Node
 from attest.demo.nodes import bitcoind
-from attest.reserves.rpc import Node
 
 
 def main(folder: Path, keys: Path, out: Path) -> None:

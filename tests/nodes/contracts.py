@@ -12,7 +12,7 @@ import rlp  # type: ignore[import-untyped]
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from attest.reserves.rpc import Node
+from attest.chains.nodes.rpc import Node
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 GAS = 10_000_000

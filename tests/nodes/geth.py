@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from eth_account import Account
 from eth_utils.crypto import keccak
 
+from attest.chains.nodes.rpc import Call, Node
 from attest.demo.nodes import _free_port, _home, _running, _wait
-from attest.reserves.rpc import Call, Node
 
 ACCOUNTS = {
     account.address.lower(): account for account in (Account.from_key(keccak(text=f"account {n}")) for n in range(10))

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from attest.chains.nodes.rpc import Node
 from attest.demo.recording import on_loopback, serve
-from attest.reserves.rpc import Node
 from tests.reserves.conftest import decimal_text
 
 Change = Callable[[list[Any], Any], Any]

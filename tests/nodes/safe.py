@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from eth_utils.crypto import keccak
 
-from attest.reserves.rpc import Node
+from attest.chains.nodes.rpc import Node
 from tests.nodes.conftest import TOOLS
 from tests.nodes.contracts import call_data, deploy, send
 

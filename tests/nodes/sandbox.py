@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from attest.chains.nodes.rpc import Node
 from attest.demo.nodes import anvil
-from attest.reserves.rpc import Node
 from tests.nodes.geth import Geth, briefly, geth
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.chains.nodes.rpc import Node
+from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import bitcoind
 from attest.errors import UnavailableError
 from attest.reserves.bitcoin import BitcoinReader
@@ -23,9 +25,7 @@ from attest.reserves.bitcoin_header import header_time
 from attest.reserves.bitcoin_node import hash_at, header_of
 from attest.reserves.block_filter import filter_header
 from attest.reserves.reread import reread
-from attest.reserves.rpc import Node
 from attest.reserves.unspent import unspent_at
-from attest.reserves.wallets import Pin, Wallet
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

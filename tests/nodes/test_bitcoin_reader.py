@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Before, Confirmations, PinLostError, PinRule
+from attest.chains.wallets import Pin, ReserveLine, Wallet
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_networks import network
-from attest.reserves.pins import Before, Confirmations, PinLostError, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import Record
 from attest.reserves.register import register
 from attest.reserves.reread import reread
-from attest.reserves.rpc import Node
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
-from attest.reserves.wallets import Pin, ReserveLine, Wallet
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

@@ -27,6 +27,7 @@ from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import verify
 from attest.canonical import dumps
+from attest.chains.nodes.rpc import Node
 from attest.cli.render import not_met_text
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
@@ -35,7 +36,6 @@ from attest.reserves.control_recheck import Terms, signed_places
 from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.reserves.records import ChallengeBlock, ControlProof, Record
 from attest.reserves.reread import reread_blocks
-from attest.reserves.rpc import Node
 from tests.conftest import signed_bundle
 
 DEVICE = Path(__file__).parent / "cold_storage.py"

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Before, PinRule
+from attest.chains.wallets import Wallet
 from attest.errors import UnavailableError
 from attest.reserves.ethereum import EthereumReader
 from attest.reserves.ethereum_node import at_block, decimals_of, header_of
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.ethereum_tokens import TokenContract
-from attest.reserves.pins import Before, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading
-from attest.reserves.rpc import Node
 from attest.reserves.unknown_tokens import unknown_tokens
-from attest.reserves.wallets import Wallet
 from tests.nodes.contracts import FIXTURES, deploy, pay
 from tests.nodes.geth import Geth, geth
 from tests.reserves.conftest import read_with

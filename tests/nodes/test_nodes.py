@@ -14,12 +14,12 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
+from attest.chains.nodes.rpc import Node
 from attest.demo import fixture_path
 from attest.demo.funding import FINALITY_BLOCKS, SETTLING_BLOCKS, ethereum_genesis_time, fund_bitcoin, fund_ethereum
 from attest.demo.nodes import anvil, bitcoind
 from attest.demo.plan import BitcoinWallet, EthereumWallet, load_plan
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 
 HEADER_ONLY = False
 PLAN = load_plan()

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes import quorum, rpc
+from attest.chains.nodes.rpc import Node
 from attest.demo.nodes import anvil
 from attest.errors import UnavailableError
-from attest.reserves import quorum, rpc
-from attest.reserves.rpc import Node
 from tests.nodes.contracts import call_data, send
 from tests.nodes.liars import Answered, fronting, refused
 from tests.nodes.tokens import GENESIS, OTHER, OWNER, Month, read_month, token

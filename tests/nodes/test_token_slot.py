@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.rpc import Node
 from attest.errors import MalformedError, UnavailableError
 from attest.reserves.ethereum_proof import (
     Token,
@@ -17,7 +18,6 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.rpc import Node
 from attest.reserves.token_slot import find_token
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, answering, lying

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.rpc import Node
 from attest.demo.funding import fund_bitcoin
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError
-from attest.reserves.rpc import Node
 from attest.reserves.utxo_dump import Output
 from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 

@@ -30,6 +30,8 @@ from attest.attestation.surroundings import Surroundings
 from attest.attestation.verified import Verified
 from attest.attestation.verify import verify
 from attest.canonical import dumps
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError
 from attest.cli import main
 from attest.cli.render import coverage_document, coverage_table, windows_document
 from attest.cli.render_evidence import checked_text
@@ -39,8 +41,6 @@ from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, Unavailable
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
 from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, EvidenceTree
-from attest.reserves.pins import PinLostError
-from attest.reserves.rpc import Node
 from attest.reserves.window import draw
 from attest.signing.keys import Signer
 from tests.conftest import signed_bundle

@@ -13,9 +13,9 @@ from attest.attestation.evidence import ReservesFile, open_evidence
 from attest.attestation.reserves import write_reserves
 from attest.attestation.surroundings import Surroundings
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
+from attest.chains.nodes.rpc import Node
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import NodeAgreement, Reading
-from attest.reserves.rpc import Node
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 
 CHAIN = "eip155:31337"

@@ -15,14 +15,14 @@ import pytest
 
 from attest.attestation.config import Config, read_config
 from attest.chains.family import Reader
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Before, PinRule
+from attest.chains.wallets import Pin, Wallet
 from attest.demo.recording import serve
 from attest.reserves.journal import Journal
-from attest.reserves.pins import Before, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain
 from attest.reserves.records import Record
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 from tests.reserves.faults import FaultServer
 
 NOW = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from attest.chains.nodes.patience import GRACE_SECONDS
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError
 from attest.errors import UnavailableError, VerificationError
-from attest.reserves.patience import GRACE_SECONDS
-from attest.reserves.pins import PinLostError
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import DroppedNode, NodeAgreement
-from attest.reserves.rpc import Node
 
 CHAIN = "eip155:1"
 NAMES = "abcdef"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attest.chains.wallets import Wallet
 from attest.reserves.register import register
-from attest.reserves.wallets import Wallet
 
 
 def addresses_of(wallets: Sequence[Wallet]) -> dict[str, str]:

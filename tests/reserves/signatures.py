@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from attest.chains.challenge import Challenge, Method
 from attest.chains.family import signing
-from attest.reserves.challenge import Challenge, Method
 
 
 def check_signature(challenge: Challenge, signature: str) -> Method | None:

@@ -13,9 +13,9 @@ import pytest
 
 from attest import canonical
 from attest.canonical import loads_node_answer
+from attest.chains.nodes.answer_sizes import MAX_ANSWER_BYTES, Call, answer_size
+from attest.chains.nodes.rpc import BATCH_SIZE, Node
 from attest.errors import UnavailableError
-from attest.reserves.answer_sizes import MAX_ANSWER_BYTES, Call, answer_size
-from attest.reserves.rpc import BATCH_SIZE, Node
 from tests.reserves.faults import FaultServer, honest, reply
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

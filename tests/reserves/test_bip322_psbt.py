@@ -16,11 +16,11 @@ from ecc.ecc import dsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.challenge import Challenge
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.reserves.bip322_psbt import MAX_PSBTS, psbt_to_sign, signature_of_psbts
 from attest.reserves.bitcoin_networks import network
 from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.challenge import Challenge
 from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
 from tests.examples import examples
 from tests.reserves.bitcoin_signing import ALL, address_of, public

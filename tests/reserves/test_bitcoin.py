@@ -9,14 +9,14 @@ import pytest
 
 from attest.attestation.config import Config
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos
+from attest.chains.nodes.rpc import Node
+from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.bitcoin import BitcoinReader
 from attest.reserves.bitcoin_header import has_work, header_hash
 from attest.reserves.records import Record
 from attest.reserves.register import register
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 from tests.reserves.conftest import Change, lying_node, read_with
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.challenge import Challenge, parse_challenge
 from attest.errors import AttestError, MalformedError
-from attest.reserves.challenge import Challenge, parse_challenge
 
 TEXT = """attest/v1 proof of control
 entity: exchange.example

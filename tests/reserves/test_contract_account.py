@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from attest.chains.challenge import Challenge
 from attest.chains.ethereum.contract_account import account_of, files
-from attest.reserves.challenge import Challenge
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest
 from attest.reserves.control_safe import safe_challenge
 from attest.reserves.ethereum_contracts import Contract

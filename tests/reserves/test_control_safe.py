@@ -11,8 +11,8 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.challenge import Challenge
 from attest.errors import AttestError
-from attest.reserves.challenge import Challenge
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import checksum_address
 from tests.examples import examples

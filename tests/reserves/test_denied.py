@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from attest.attestation.stated import reserve_lines
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
+from attest.chains.wallets import ReserveLine
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.wallets import ReserveLine
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, world
 

@@ -11,6 +11,10 @@ from trie import HexaryTrie
 
 from attest.attestation.config import Config
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError, PinRule
+from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.ethereum import EthereumReader
@@ -28,13 +32,9 @@ from attest.reserves.ethereum_proof import (
 )
 from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.journal import Journal
-from attest.reserves.pins import PinLostError, PinRule
-from attest.reserves.quorum import Quorum
 from attest.reserves.reading import read_chain
 from attest.reserves.records import Reading, Record
-from attest.reserves.rpc import Node
 from attest.reserves.token_slot import Found
-from attest.reserves.wallets import Pin, Wallet
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
 from tests.reserves.places import addresses_of
 

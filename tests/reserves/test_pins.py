@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.chains.ethereum.records import EthereumHeader
-from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.journal import Journal
-from attest.reserves.pins import (
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import (
     MAX_TIP_AGE,
     Block,
     PinLostError,
@@ -28,11 +28,11 @@ from attest.reserves.pins import (
     not_reached,
     refuse_stale,
 )
-from attest.reserves.quorum import Quorum
+from attest.chains.wallets import Pin, Wallet
+from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.reserves.journal import Journal
 from attest.reserves.reading import pin_block, read_chain
 from attest.reserves.records import DroppedNode, NodeAgreement, Record
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 
 CHAIN = "eip155:1"
 NOW = datetime(2026, 10, 31, 15, tzinfo=UTC)

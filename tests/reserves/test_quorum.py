@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.pins import PinLostError
 from attest.reserves.records import NodeAgreement
-from attest.reserves.rpc import Node
 from tests.reserves.many import CHAIN, NAMES, Many, down, gone, kept, lie
 
 

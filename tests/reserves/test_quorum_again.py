@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.rpc import Node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.rpc import Node
 from tests.reserves.many import NAMES, Many, down, gone, kept, lie
 
 

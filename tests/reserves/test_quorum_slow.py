@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
 from attest.errors import AttestError, VerificationError
-from attest.reserves.quorum import Quorum
-from attest.reserves.rpc import Node
 from tests.reserves.faults import FaultServer, honest, reset
 from tests.reserves.many import CHAIN, NAMES, Many, down, lie
 
@@ -155,7 +155,7 @@ def test_the_grace_is_for_all_questions_together_and_each_node_has_its_own(
     clock = [0.0]
     many = Many(5, 3, 30.0)
     patience = many.quorum._patience
-    monkeypatch.setattr("attest.reserves.patience.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("attest.chains.nodes.patience.time.monotonic", lambda: clock[0])
 
     def put(slow: str) -> None:
         patience._took.clear()

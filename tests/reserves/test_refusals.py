@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from attest.reserves.refusals import Kind, refusal
+from attest.chains.nodes.refusals import Kind, refusal
 
 # From the sources, documentation and issue trackers of those whose name stands there: code, message, data.
 SAID: dict[str, tuple[Kind, int, str, Any]] = {

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
 from attest.reserves.bitcoin_scripts import scripts
 from attest.reserves.register import register
-from attest.reserves.wallets import Wallet
 
 MAINNET = "bip122:000000000019d6689c085ae165831e93"
 TESTNET3 = "bip122:000000000933ea01ad0ee984209779ba"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes import rpc
+from attest.chains.nodes.rpc import Node
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves import rpc
-from attest.reserves.rpc import Node
 from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, error, honest, reply, reset
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.nodes import rpc
+from attest.chains.nodes.answer_sizes import Size
+from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from attest.reserves import rpc
-from attest.reserves.answer_sizes import Size
-from attest.reserves.rpc import Node
 from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, answers, error, honest, reply
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes import rpc
+from attest.chains.nodes.refusals import HINTS
+from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from attest.reserves import rpc
-from attest.reserves.refusals import HINTS
-from attest.reserves.rpc import Node
 from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, answers, error, reply
 
 Refusing = Callable[[Any], Any]

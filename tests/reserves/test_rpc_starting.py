@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from attest.chains.nodes.rpc import MAX_TRIES, Node
 from attest.errors import UnavailableError
-from attest.reserves.rpc import MAX_TRIES, Node
 from tests.reserves.faults import CALLS, NUMBERS, Behaviour, FaultServer, answers, error, reply
 
 WORDS = ("Loading block index…", "Verifying blocks…", "RPC server started", "Rescanning…")

@@ -14,8 +14,8 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.contract_account import MAX_OWNERS
 from attest.errors import AttestError, VerificationError
-from attest.reserves.contract_account import MAX_OWNERS
 from attest.reserves.control_ethereum import eip191_digest, eip712_digest
 from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.safe import (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.challenge import Challenge
+from attest.chains.signature_files import Written, check_named, parse_written
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.challenge import Challenge
-from attest.reserves.signature_files import Written, check_named, parse_written
 
 SIGNATURE = "H" + "abcdefgh+/" * 8 + "abcdef="
 HEX = "0x" + "1b" * 65

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.chains.wallets import Pin
 from attest.errors import MalformedError
-from attest.reserves.wallets import Pin
 from attest.reserves.window import Lowest, draw, lowest_counts
 from tests.examples import examples
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, Utxo
+from attest.chains.challenge import Challenge
+from attest.chains.wallets import Pin, ReserveLine
 from attest.errors import VerificationError
 from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.bitcoin_scripts import address_of
-from attest.reserves.challenge import Challenge
 from attest.reserves.recheck import recheck
 from attest.reserves.records import ControlProof, OwnWallet, Record, Window
-from attest.reserves.wallets import Pin, ReserveLine
 from attest.reserves.window import Lowest
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"

@@ -10,15 +10,15 @@ from typing import Final
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.bitcoin.signing import BitcoinSigning
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import BITCOIN_DEPTH, Confirmations
 from attest.chains.settings import ChainSettings
+from attest.chains.wallets import Pin, Wallet
 from attest.errors import VerificationError
 from attest.files import real_path
 from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
 from attest.reserves.bitcoin_networks import DECIMALS, network
-from attest.reserves.pins import BITCOIN_DEPTH, Confirmations
 from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 
 _ID: Final = re.compile(r"bip122:[0-9a-f]{32}", re.ASCII)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.family import Dump
+from attest.chains.wallets import Pin
 from attest.errors import VerificationError
 from attest.reserves.records import Authority, Reading, Record
 from attest.reserves.utxo_set import UtxoSet
-from attest.reserves.wallets import Pin
 
 
 class BitcoinFacts:

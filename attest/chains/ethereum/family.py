@@ -17,13 +17,13 @@ from attest.chains.ethereum.records import (
 )
 from attest.chains.ethereum.signing import EthereumSigning, no_bitcoin
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinRule
 from attest.chains.settings import ChainSettings
+from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
 from attest.reserves.ethereum_proof import Token, checksum_address, decode_header
-from attest.reserves.pins import PinRule
 from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 
 _ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}", re.ASCII)
 _DECIMALS: Final = 18

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from attest.chains.challenge import Challenge
+from attest.chains.contract_account import Address, Owners
 from attest.chains.namespaces import ChainId
+from attest.chains.wallets import WalletId
 from attest.documents import Count, Digest, Hex, Text
-from attest.reserves.challenge import Challenge
-from attest.reserves.contract_account import Address, Owners
 from attest.reserves.ethereum_proof import Layout, checksum_address
 from attest.reserves.records import Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
-from attest.reserves.wallets import WalletId
 
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
 MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them

@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
+from attest.chains.challenge import Challenge, ContractKind, Method
+from attest.chains.contract_account import ContractAccount
 from attest.chains.ethereum import contract_account
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Block
+from attest.chains.signature_forms import evm_forms, hex_bytes
 from attest.chains.signing import AskedAddress, AskedItem
+from attest.chains.wallets import Wallet
 from attest.errors import AttestError, MalformedError
-from attest.reserves.challenge import Challenge, ContractKind, Method
-from attest.reserves.contract_account import ContractAccount
-from attest.reserves.pins import Block
-from attest.reserves.quorum import Quorum
-from attest.reserves.rpc import Node
-from attest.reserves.signature_forms import evm_forms, hex_bytes
-from attest.reserves.wallets import Wallet
 
 
 class EthereumSigning:

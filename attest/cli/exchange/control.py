@@ -56,8 +56,8 @@ def challenge(
     """
     from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
     from attest.attestation.config import read_config
+    from attest.chains.challenge import parse_nonce
     from attest.periods import parse_period
-    from attest.reserves.challenge import parse_nonce
 
     around = surroundings(config, as_json=as_json)
     written = write_challenges(read_config(config), parse_period(period), parse_nonce(nonce), out, around, reserves)

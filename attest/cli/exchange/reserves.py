@@ -34,9 +34,9 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
     """
     from attest.attestation.config import read_config
     from attest.attestation.reserves import write_reserves
+    from attest.chains.challenge import parse_nonce
     from attest.cli.render_evidence import lines_table, reserves_document
     from attest.periods import parse_period
-    from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
     with progress(as_json=as_json) as advance:

@@ -79,9 +79,9 @@ def run(
     from attest.attestation.monthly import MonthInputs
     from attest.attestation.monthly import run as attest_month
     from attest.attestation.months import skipped_months
+    from attest.chains.challenge import parse_nonce
     from attest.liabilities.tree import SECRET_BYTES
     from attest.periods import parse_period
-    from attest.reserves.challenge import parse_nonce
 
     settings = read_config(config)
     if show_names:

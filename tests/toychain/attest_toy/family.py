@@ -11,12 +11,12 @@ from attest_toy.reader import ToyReader, check_balances, facts_of, spelled
 from attest_toy.records import ToyBalance, ToyHeader
 
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Confirmations, PinRule
 from attest.chains.settings import ChainSettings
+from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
-from attest.reserves.pins import Confirmations, PinRule
 from attest.reserves.records import Authority, HeaderRecord, Reading, Record, SharedProof
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Wallet
 
 
 class ToyFacts:

@@ -13,12 +13,12 @@ from typing import Literal
 from attest_toy.records import ToyBalance, ToyHeader
 
 from attest.chains.family import HeaderFacts, Kept
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import Before, Block, Confirmations, PinRule, lost
+from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.reserves.pins import Before, Block, Confirmations, PinRule, lost
-from attest.reserves.quorum import Quorum
 from attest.reserves.records import Reading, Record, new_salt, reading_fields
-from attest.reserves.rpc import Node
-from attest.reserves.wallets import Pin, Unlisted, Wallet
 
 
 def facts_of(header: bytes) -> HeaderFacts:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
+from attest.chains.nodes.rpc import Node
 from attest.errors import AttestError, UnavailableError
-from attest.reserves.rpc import Node
 
 T = TypeVar("T")
 

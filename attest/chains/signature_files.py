@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from attest.chains.challenge import Challenge
 from attest.chains.family import signing
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.challenge import Challenge
 
 _MARKER: Final = re.compile(r"-{3,8} ?(BEGIN|END) ([A-Z0-9 ]{1,60}?) ?-{3,8}")
 _HEADER: Final = re.compile(r"(Version|Comment|Charset|Hash|Address|MessageID): (.*)", re.IGNORECASE)

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from attest.chains.descriptor_text import one_spelling
 from attest.chains.namespaces import ChainId
 from attest.documents import Amount, AssetName, Count, Digest, Document, LongText, Text, Time
 from attest.purposes import Purpose, Storage
-from attest.reserves.descriptor_text import one_spelling
 
 WalletId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 RegisterPurpose = Literal[Purpose, "own"]  # own coins are in no line: the register holds them so that none counts twice

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeVar
 
+from attest.chains.wallets import Pin
 from attest.documents import format_time
 from attest.errors import UnavailableError, VerificationError
-from attest.reserves.wallets import Pin
 
 # A node whose newest block is older does not follow its chain: Bitcoin has gaps of an hour or two, no longer ones.
 MAX_TIP_AGE: Final = timedelta(hours=6)

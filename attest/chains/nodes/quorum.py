@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from attest.chains.nodes.patience import GRACE_SECONDS, Patience
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.patience import GRACE_SECONDS, Patience
-from attest.reserves.pins import PinLostError
 from attest.reserves.records import DroppedNode, NodeAgreement, new_salt
-from attest.reserves.rpc import Node
 
 T = TypeVar("T")
 

@@ -23,9 +23,9 @@ from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from attest.canonical import TooManyValuesError, loads_node_answer
+from attest.chains.nodes.answer_sizes import Call, Size, answer_size
+from attest.chains.nodes.refusals import HINTS, PASSING, QUOTED_CHARS, refusal
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves.answer_sizes import Call, Size, answer_size
-from attest.reserves.refusals import HINTS, PASSING, QUOTED_CHARS, refusal
 from attest.wire import NoReplyError, OversizeError, Reply, Wire
 
 BATCH_SIZE: Final = 100
