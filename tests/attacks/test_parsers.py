@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.config import read_config
+from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.cli.signing.auditor_report import _findings
 from attest.documents import MAX_SHOWN, Document
 from attest.errors import AttestError, MalformedError
 from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
-from attest.reserves.bitcoin_scripts import descriptor_scripts
 from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange
 from tests.examples import examples

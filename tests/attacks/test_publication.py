@@ -13,12 +13,12 @@ import pytest
 from attest.attestation.anchors import Known, Sources
 from attest.attestation.verified import Verified
 from attest.canonical import dumps
+from attest.chains.bitcoin.header import header_hash
 from attest.cli.render import pins_table
 from attest.cli.render_coverage import coverage_document, coverage_table
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities.tree import EMPTY_ROOT
 from attest.merkle import tagged_hash
-from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.evidence import EvidenceTree
 from tests.conftest import Exchange
 

@@ -21,13 +21,13 @@ from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
+from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
+from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge, Confirmation
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.bitcoin_header import header_hash
-from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.control_recheck import Controlled, signed_places
 from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown, Value

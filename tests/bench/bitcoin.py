@@ -15,12 +15,12 @@ import platform
 from timeit import repeat
 from typing import Any
 
+from attest.chains.bitcoin.block_filter import Scripts
+from attest.chains.bitcoin.reader import BitcoinReader
+from attest.chains.bitcoin.scripts import scripts
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Confirmations
 from attest.demo.nodes import bitcoind
-from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_scripts import scripts
-from attest.reserves.block_filter import Scripts
 from tests.nodes.conftest import TOOLS
 from tests.nodes.test_bitcoin_reader import (
     CHAIN,

@@ -41,6 +41,11 @@ from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
 from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps, loads, loads_node_answer
+from attest.chains.bitcoin.block_filter import Scripts
+from attest.chains.bitcoin.messages.bip322 import check_bip322
+from attest.chains.bitcoin.messages.psbt import psbt_to_sign, signature_of_psbts
+from attest.chains.bitcoin.scripts import address_of, address_script, descriptor_scripts
+from attest.chains.bitcoin.utxo_set.read import read_utxo_set
 from attest.chains.challenge import Challenge, parse_challenge, parse_nonce
 from attest.chains.contract_account import ContractAccount
 from attest.cli.inspect import _read
@@ -56,10 +61,6 @@ from attest.policy.evaluate import evaluate
 from attest.policy.inputs import parse_rational
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
-from attest.reserves.bip322 import check_bip322
-from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
-from attest.reserves.bitcoin_scripts import address_of, address_script, descriptor_scripts
-from attest.reserves.block_filter import Scripts
 from attest.reserves.control_recheck import block_of
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
 from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
@@ -67,7 +68,6 @@ from attest.reserves.evidence import EvidenceTree, read_auditor_edition, read_pu
 from attest.reserves.journal import Journal
 from attest.reserves.records import ChallengeBlock, record_leaf
 from attest.reserves.register import register
-from attest.reserves.utxo_set import read_utxo_set
 from attest.signing.envelope import Envelope, sign, verify_signatures
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.timestamp import claimed_time, parse_authorities, query, verify_timestamp

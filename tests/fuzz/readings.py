@@ -23,6 +23,8 @@ from attest.attestation.config import read_config
 from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
 from attest.attestation.stated import reserve_lines
 from attest.attestation.steps import Step
+from attest.chains.bitcoin.header import header_hash
+from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.family import Reader as ChainReader
 from attest.chains.family import family
 from attest.chains.nodes.quorum import Quorum
@@ -33,8 +35,6 @@ from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.reserves import token_slot
-from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_header import header_hash
 from attest.reserves.control_contract import ask_contract
 from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.ethereum import EthereumReader

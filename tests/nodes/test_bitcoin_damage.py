@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.answers import hash_at, header_of
+from attest.chains.bitcoin.block_filter import filter_header
+from attest.chains.bitcoin.header import header_time
+from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.chains.bitcoin.unspent import unspent_at
 from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import bitcoind
 from attest.errors import UnavailableError
-from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_header import header_time
-from attest.reserves.bitcoin_node import hash_at, header_of
-from attest.reserves.block_filter import filter_header
 from attest.reserves.reread import reread
-from attest.reserves.unspent import unspent_at
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

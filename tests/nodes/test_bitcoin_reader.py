@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.networks import network
+from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
+from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Confirmations, PinLostError, PinRule
@@ -19,14 +22,11 @@ from attest.chains.wallets import Pin, ReserveLine, Wallet
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_networks import network
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.records import Record
 from attest.reserves.register import register
 from attest.reserves.reread import reread
-from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

@@ -11,13 +11,13 @@ import wallycore
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.networks import network
+from attest.chains.bitcoin.scripts import scripts
 from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Wallet
 from attest.demo import nodes
 from attest.demo.nodes import bitcoind
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import scripts
 from tests.examples import examples
 
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"

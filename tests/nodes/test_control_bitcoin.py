@@ -10,12 +10,12 @@ import pytest
 import wallycore
 from btclib.script import serialize
 
+from attest.chains.bitcoin.messages.message import verify_message
+from attest.chains.bitcoin.messages.psbt import psbt_to_sign, signature_of_psbts
 from attest.chains.challenge import Challenge
 from attest.chains.nodes.rpc import Node
 from attest.demo import nodes
 from attest.errors import AttestError
-from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
-from attest.reserves.control_bitcoin import verify_message
 from tests.reserves import test_bip322 as made
 from tests.reserves import test_control_bitcoin as honest
 from tests.reserves.bitcoin_signing import address_of, p2pkh, public

@@ -26,6 +26,7 @@ from attest.attestation.surroundings import Surroundings
 from attest.attestation.verified import Verified
 from attest.attestation.verify import verify
 from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.chains.bitcoin.scripts import address_script
 from attest.cli import main
 from attest.cli.render import verified_text
 from attest.cli.render_control import control_document, control_table
@@ -33,7 +34,6 @@ from attest.cli.render_evidence import records_table
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError
-from attest.reserves.bitcoin_scripts import address_script
 from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.signing.keys import Signer
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys

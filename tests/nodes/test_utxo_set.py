@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.utxo_set.dump import Output
+from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.chains.nodes.rpc import Node
 from attest.demo.funding import fund_bitcoin
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError
-from attest.reserves.utxo_dump import Output
-from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 
 REGTEST = bytes.fromhex("fabfb5da")
 VECTORS = Path(__file__).resolve().parents[2] / "fixtures" / "vectors"

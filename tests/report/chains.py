@@ -15,11 +15,11 @@ from trie import HexaryTrie
 from trie.constants import BLANK_NODE_HASH
 
 from attest.attestation.statement import AssetToken, StatedAsset
+from attest.chains.bitcoin.header import header_hash, header_time
 from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, Utxo
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenAnswer, EthereumTokenBalance
 from attest.chains.wallets import Pin
-from attest.reserves.bitcoin_header import header_hash, header_time
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.covering import Shown
 from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address, decode_header, keccak

@@ -20,7 +20,7 @@ from btclib_wallet.psbt import Psbt
 from ecc.curves import bytes_from_prv_key_int
 from ecc.ecc import dsa, ssa
 
-from attest.reserves.bitcoin_networks import network
+from attest.chains.bitcoin.networks import network
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ALL = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import wallycore
 
-from attest.reserves.account_advice import account_advice
+from attest.chains.bitcoin.account_advice import account_advice
 from attest.reserves.register import register
 from tests.reserves.test_bitcoin_scripts import PUBLIC, ZPUB
 from tests.reserves.test_register import FIRST, bitcoin, ethereum

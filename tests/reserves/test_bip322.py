@@ -14,8 +14,8 @@ from btclib.tx import OutPoint, Tx, TxIn, TxOut
 from btclib_wallet.bip322 import Sig
 from btclib_wallet.psbt import Psbt
 
+from attest.chains.bitcoin.messages.bip322 import SignedOutput, check_bip322
 from attest.errors import AttestError, VerificationError
-from attest.reserves.bip322 import SignedOutput, check_bip322
 from tests.reserves.bitcoin_signing import (
     ALL,
     ORDER,

@@ -16,12 +16,12 @@ from ecc.ecc import dsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.messages.message import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
+from attest.chains.bitcoin.messages.psbt import MAX_PSBTS, psbt_to_sign, signature_of_psbts
+from attest.chains.bitcoin.networks import network
+from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.challenge import Challenge
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.bip322_psbt import MAX_PSBTS, psbt_to_sign, signature_of_psbts
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import descriptor_scripts
-from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
 from tests.examples import examples
 from tests.reserves.bitcoin_signing import ALL, address_of, public
 from tests.reserves.signing_device import Device, DeviceError
@@ -151,7 +151,7 @@ def test_a_descriptor_of_litecoin_means_the_same_with_ltub_keys() -> None:
 
 def test_what_two_libraries_derive_must_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     other = described("wsh(sortedmulti(1,{0}/0/*,{1}/0/*,{2}/0/*))")
-    monkeypatch.setattr("attest.reserves.bip322_psbt._with_plain_keys", lambda *_: other)
+    monkeypatch.setattr("attest.chains.bitcoin.messages.psbt._with_plain_keys", lambda *_: other)
     with pytest.raises(MalformedError, match="no PSBT can be made"):
         unsigned()
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from attest.attestation.config import Config
+from attest.chains.bitcoin.header import has_work, header_hash
+from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos
 from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.bitcoin import BitcoinReader
-from attest.reserves.bitcoin_header import has_work, header_hash
 from attest.reserves.records import Record
 from attest.reserves.register import register
 from tests.reserves.conftest import Change, lying_node, read_with

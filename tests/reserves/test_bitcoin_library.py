@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from attest.chains.bitcoin import scripts as bitcoin_scripts
+from attest.chains.bitcoin.scripts import address_script
 from attest.errors import MalformedError, UnavailableError, refuse_machine
-from attest.reserves import bitcoin_scripts
-from attest.reserves.bitcoin_scripts import address_script
 
 MAIN = "bip122:000000000019d6689c085ae165831e93"
 GOOD = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 READ = f"""
-from attest.reserves.bitcoin_scripts import address_script
+from attest.chains.bitcoin.scripts import address_script
 from attest.errors import AttestError
 import sys
 def watch(event, arguments):

@@ -8,10 +8,10 @@ import wallycore
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.networks import network
+from attest.chains.bitcoin.scripts import MAX_RANGE, address_of, scripts
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import MAX_RANGE, address_of, scripts
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 TESTNET4 = "bip122:00000000da84f2bafbbc53dee25a72ae"

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.block_filter import Scripts, _scaled, filter_header, siphash
+from attest.chains.bitcoin.header import lists_exactly
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_header import lists_exactly
-from attest.reserves.block_filter import Scripts, _scaled, filter_header, siphash
 
 P, M, MASK = 19, 784931, 2**64 - 1
 VECTORS = Path(__file__).resolve().parents[2] / "fixtures/vectors/block-filters.json"

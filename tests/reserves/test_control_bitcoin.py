@@ -22,9 +22,9 @@ from btclib_wallet import bip322
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.messages.message import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
+from attest.chains.bitcoin.networks import network
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.control_bitcoin import MAX_MESSAGE, MAX_SIGNATURE, SignedBy, verify_message
 from tests.examples import examples
 from tests.reserves import test_bip322 as made
 from tests.reserves.bitcoin_signing import (
@@ -344,7 +344,7 @@ def test_messages_of_every_length_are_signed_by_bip_137(size: int) -> None:
 @pytest.mark.parametrize("library", ["_recovers", "_bitcoinlib_agrees"])
 def test_both_libraries_must_find_the_key_of_bip_137(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, signature, _ = HONEST["p2pkh by BIP-137"]
-    monkeypatch.setattr(f"attest.reserves.bip137.{library}", lambda *_: False)
+    monkeypatch.setattr(f"attest.chains.bitcoin.messages.bip137.{library}", lambda *_: False)
     assert refusal(BITCOIN, address_of(script, BITCOIN), CHALLENGE, signature) == "control/invalid"
 
 
@@ -352,8 +352,8 @@ def test_what_is_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> 
     script, signature, _ = HONEST["p2wpkh"]
     address = address_of(script, BITCOIN)
     unread: Callable[..., None] = lambda *_: pytest.fail("it was read")  # noqa: E731
-    monkeypatch.setattr("attest.reserves.control_bitcoin.check_bip322", unread)
-    monkeypatch.setattr("attest.reserves.control_bitcoin.parse_base64", unread)
+    monkeypatch.setattr("attest.chains.bitcoin.messages.message.check_bip322", unread)
+    monkeypatch.setattr("attest.chains.bitcoin.messages.message.parse_base64", unread)
     assert refusal(BITCOIN, address, CHALLENGE, "smp" + "A" * (MAX_SIGNATURE - 2)) == "control/malformed"
     assert refusal(BITCOIN, address, "x" * (MAX_MESSAGE + 1), signature) == "control/message"
 
@@ -412,10 +412,10 @@ warnings.simplefilter("error")
 def watch(event, arguments):
     assert not event.startswith("socket.") or event == "socket.__new__", event
 sys.addaudithook(watch)
-import attest.cli, attest.reserves.control_bitcoin, attest.reserves.bip322_psbt
+import attest.cli, attest.chains.bitcoin.messages.message, attest.chains.bitcoin.messages.psbt
 assert not [name for name in sys.modules if name.startswith(("btclib", "ecc", "bitcoin_core_rpc"))]
 import btclib_wallet.bip322, btclib_wallet.descriptors
-assert attest.reserves.control_bitcoin.verify_message(
+assert attest.chains.bitcoin.messages.message.verify_message(
     {BITCOIN!r}, {address_of(p2tr(A), BITCOIN)!r}, {CHALLENGE!r}, {one_key(p2tr(A))!r}
 ).kind == "bip322-simple"
 sys.stdout.flush()

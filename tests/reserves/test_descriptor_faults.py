@@ -11,9 +11,9 @@ from btclib_wallet.descriptors import checksum
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.scripts import descriptor_scripts, scripts
 from attest.chains.descriptor_text import one_spelling
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_scripts import descriptor_scripts, scripts
 from tests.reserves.test_bitcoin_scripts import BITCOIN, KEYS, PUBLIC, XPRV, XPUB, ZPUB, wallet
 
 ORIGIN = "[d34db33f/84h/0h/0h]"

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.utxo_set import muhash
+from attest.chains.bitcoin.utxo_set.muhash import MuHash
 from attest.errors import UnavailableError
-from attest.reserves import muhash
-from attest.reserves.muhash import MuHash
 
 MODULUS = 2**3072 - 1103717
 # The set {0, 1} without 2, each a little-endian number of 32 bytes, in src/test/crypto_tests.cpp of Bitcoin Core.

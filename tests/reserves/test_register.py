@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.scripts import scripts
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_scripts import scripts
 from attest.reserves.register import register
 
 MAINNET = "bip122:000000000019d6689c085ae165831e93"

@@ -14,10 +14,10 @@ from eth_account.messages import encode_defunct, encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.messages.message import verify_message
 from attest.chains.challenge import Challenge
 from attest.chains.signature_forms import bitcoin_form, evm_forms, is_psbt
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.control_bitcoin import verify_message
 from attest.reserves.control_ethereum import typed_challenge
 from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge, safe_form
 from attest.reserves.ethereum_proof import checksum_address

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.chains.bitcoin.utxo_set import dump as utxo_dump
+from attest.chains.bitcoin.utxo_set.dump import Output
+from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.errors import MalformedError, UnavailableError
-from attest.reserves import utxo_dump
-from attest.reserves.utxo_dump import Output
-from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 from tests.examples import examples
 from tests.reserves.test_muhash import naive as naive_muhash
 

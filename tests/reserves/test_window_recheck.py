@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, Utxo
+from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge
 from attest.chains.wallets import Pin, ReserveLine
 from attest.errors import VerificationError
-from attest.reserves.bitcoin_header import header_hash
-from attest.reserves.bitcoin_scripts import address_of
 from attest.reserves.recheck import recheck
 from attest.reserves.records import ControlProof, OwnWallet, Record, Window
 from attest.reserves.window import Lowest

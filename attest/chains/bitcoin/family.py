@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Final
 
+from attest.chains.bitcoin.header import HEADER_BYTES, has_work, header_hash, header_time
+from attest.chains.bitcoin.networks import DECIMALS, network
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.bitcoin.signing import BitcoinSigning
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
@@ -16,8 +18,6 @@ from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import VerificationError
 from attest.files import real_path
-from attest.reserves.bitcoin_header import HEADER_BYTES, has_work, header_hash, header_time
-from attest.reserves.bitcoin_networks import DECIMALS, network
 from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
 
 _ID: Final = re.compile(r"bip122:[0-9a-f]{32}", re.ASCII)
@@ -55,13 +55,13 @@ class BitcoinFamily:
 
     def places(self, wallet: Wallet) -> tuple[bytes, ...]:
         """The scriptPubKeys of an address or a descriptor. Raises `MalformedError`."""
-        from attest.reserves.bitcoin_scripts import scripts
+        from attest.chains.bitcoin.scripts import scripts
 
         return scripts(wallet)
 
     def place(self, chain: str, address: str) -> bytes:
         """The scriptPubKey of an address. Raises `MalformedError`."""
-        from attest.reserves.bitcoin_scripts import address_script
+        from attest.chains.bitcoin.scripts import address_script
 
         return address_script(chain, address)
 
@@ -75,13 +75,13 @@ class BitcoinFamily:
 
     def advice(self, wallets: Sequence[Wallet], register: Places) -> Iterator[str]:
         """What descriptors of accounts leave out."""
-        from attest.reserves.account_advice import account_advice
+        from attest.chains.bitcoin.account_advice import account_advice
 
         return account_advice(wallets, {wallet.id: _scripts(register, wallet.id) for wallet in wallets})
 
     def block_reader(self, chain: str) -> BlockReader:
         """A reader of no scripts."""
-        from attest.reserves.bitcoin import BitcoinReader
+        from attest.chains.bitcoin.reader import BitcoinReader
 
         return BitcoinReader(chain, "", {})
 
@@ -93,7 +93,7 @@ class BitcoinFamily:
         folder: Path,
     ) -> Reader:
         """A reader of all scripts of the chain."""
-        from attest.reserves.bitcoin import BitcoinReader
+        from attest.chains.bitcoin.reader import BitcoinReader
 
         utxo_sets = None if settings.utxo_set is None else real_path(folder / settings.utxo_set)
         scripts = {wallet: _scripts(register, wallet) for wallet in register.places}
@@ -125,7 +125,7 @@ class BitcoinFamily:
 
     def read_dump(self, chain: str, path: Path, readings: Iterable[Reading], progress: Callable[[int], None]) -> Dump:
         """The set that dumptxoutset wrote, with the outputs of the scripts of `readings`."""
-        from attest.reserves.utxo_set import read_utxo_set
+        from attest.chains.bitcoin.utxo_set.read import read_utxo_set
 
         scripts = frozenset(
             utxo.script for reading in readings if isinstance(reading, BitcoinUtxos) for utxo in reading.utxos

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
+from attest.chains.bitcoin.utxo_set.read import UtxoSet
 from attest.chains.family import Dump
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
 from attest.reserves.records import Authority, Reading, Record
-from attest.reserves.utxo_set import UtxoSet
 
 
 class BitcoinFacts:

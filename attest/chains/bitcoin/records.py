@@ -90,7 +90,7 @@ class BitcoinDescriptor(Descriptor):
 
     def check(self, reading: Reading) -> None:
         """See that every output of `reading` pays to a script of the descriptor. Raises `VerificationError`."""
-        from attest.reserves.bitcoin_scripts import descriptor_scripts
+        from attest.chains.bitcoin.scripts import descriptor_scripts
 
         if not isinstance(reading, BitcoinUtxos) or not reading.utxos:
             return

@@ -30,8 +30,8 @@ class BitcoinSigning:
         funded: frozenset[bytes] | None,
     ) -> list[AskedAddress]:
         """The wallet's address, or those of its descriptor whose scripts are `funded`; see `Signing.addresses`."""
-        from attest.reserves.bitcoin_scripts import address_of
-        from attest.reserves.unspent import difference, unspent_at
+        from attest.chains.bitcoin.scripts import address_of
+        from attest.chains.bitcoin.unspent import difference, unspent_at
 
         if wallet.address is not None:
             return [AskedAddress(wallet.address)]
@@ -55,7 +55,7 @@ class BitcoinSigning:
 
     def files(self, item: AskedItem) -> dict[str, bytes]:
         """A PSBT that signs the text, for wallets that show no text. Raises `MalformedError`."""
-        from attest.reserves.bip322_psbt import psbt_to_sign
+        from attest.chains.bitcoin.messages.psbt import psbt_to_sign
 
         psbt = psbt_to_sign(
             item.challenge.chain,
@@ -83,7 +83,7 @@ class BitcoinSigning:
 
     def is_address(self, challenge: Challenge, named: str) -> bool:
         """Whether both have one script."""
-        from attest.reserves.bitcoin_scripts import address_script
+        from attest.chains.bitcoin.scripts import address_script
 
         try:
             return address_script(challenge.chain, named) == address_script(challenge.chain, challenge.address)
@@ -92,8 +92,8 @@ class BitcoinSigning:
 
     def published(self, challenge: Challenge, signature: str, account: ContractAccount | None) -> str:  # noqa: ARG002
         """Base64 with the prefix of BIP-322 where it says which kind it is; a PSBT stays one."""
-        from attest.reserves.bitcoin_scripts import address_script
-        from attest.reserves.control_bitcoin import message_bytes
+        from attest.chains.bitcoin.messages.message import message_bytes
+        from attest.chains.bitcoin.scripts import address_script
 
         form = bitcoin_form(signature)
         script = address_script(challenge.chain, challenge.address)
@@ -101,7 +101,7 @@ class BitcoinSigning:
 
     def combine(self, item: AskedItem, parts: Mapping[str, str], asked: str | None) -> str:
         """The signature of PSBTs, each of which some of the signers signed."""
-        from attest.reserves.bip322_psbt import psbt_to_sign, signature_of_psbts
+        from attest.chains.bitcoin.messages.psbt import psbt_to_sign, signature_of_psbts
 
         challenge = item.challenge
         given = asked or psbt_to_sign(challenge.chain, challenge.address, challenge.text)
@@ -109,7 +109,7 @@ class BitcoinSigning:
 
     def check(self, challenge: Challenge, signature: str, account: ContractAccount | None) -> Method | None:  # noqa: ARG002
         """How the keys of the challenge's address made `signature`, base64 with or without the prefix of BIP-322."""
-        from attest.reserves.control_bitcoin import verify_message
+        from attest.chains.bitcoin.messages.message import verify_message
 
         return verify_message(challenge.chain, challenge.address, challenge.text, signature).kind
 

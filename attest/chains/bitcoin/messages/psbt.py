@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from attest.chains.bitcoin.messages.message import MAX_SIGNATURE, message_bytes
+from attest.chains.bitcoin.networks import Network, network
+from attest.chains.bitcoin.scripts import address_script, descriptor_scripts
 from attest.errors import MalformedError, VerificationError, refuse_machine
-from attest.reserves.bitcoin_networks import Network, network
-from attest.reserves.bitcoin_scripts import address_script, descriptor_scripts
-from attest.reserves.control_bitcoin import MAX_SIGNATURE, message_bytes
 
 if TYPE_CHECKING:
     from btclib_wallet.psbt import Psbt

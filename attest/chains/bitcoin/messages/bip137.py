@@ -5,9 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
+from attest.chains.bitcoin.networks import Network
 from attest.documents import format_base64
 from attest.errors import VerificationError, refuse_machine
-from attest.reserves.bitcoin_networks import Network
 
 SIGNATURE_BYTES: Final = 65
 

@@ -11,11 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count, pairwise
 from typing import Any, Final, NamedTuple
 
-from attest.chains.bitcoin.records import Utxo
-from attest.chains.nodes.rpc import Node, NodeRefusedError
-from attest.chains.wallets import Pin
-from attest.errors import UnavailableError
-from attest.reserves.bitcoin_node import (
+from attest.chains.bitcoin.answers import (
     behind,
     contradiction,
     height_in,
@@ -26,7 +22,11 @@ from attest.reserves.bitcoin_node import (
     shaped,
     utxo_in,
 )
-from attest.reserves.blocks_above import blocks_from, spent_above
+from attest.chains.bitcoin.blocks_above import blocks_from, spent_above
+from attest.chains.bitcoin.records import Utxo
+from attest.chains.nodes.rpc import Node, NodeRefusedError
+from attest.chains.wallets import Pin
+from attest.errors import UnavailableError
 
 _SCAN_SECONDS: Final = 3600.0  # mainnet: minutes on a fast disk, ten on a slow one
 _BUSY_SECONDS: Final = 3600.0  # how long another's scan is waited for

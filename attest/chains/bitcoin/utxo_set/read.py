@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from attest.chains.bitcoin.utxo_set.dump import Dump, Output
 from attest.errors import UnavailableError
 from attest.files import reason
-from attest.reserves.utxo_dump import Dump, Output
 
 
 class UtxoSet(NamedTuple):
@@ -51,7 +51,7 @@ def read_utxo_set(
             dump = Dump(path, file, magic=magic, scripts=scripts)
             muhash = None
             if with_muhash:
-                from attest.reserves.muhash import MuHash
+                from attest.chains.bitcoin.utxo_set.muhash import MuHash
 
                 muhash = stack.enter_context(MuHash(dump.stated))
             digest = sha256()

@@ -10,10 +10,16 @@ import re
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
+from attest.chains.bitcoin.descriptor_faults import (
+    refuse_characters,
+    refuse_file,
+    refuse_seed,
+    two_branches,
+    why_unread,
+)
+from attest.chains.bitcoin.networks import KeyKind, Network
 from attest.chains.descriptor_text import checksum_of
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_networks import KeyKind, Network
-from attest.reserves.descriptor_faults import refuse_characters, refuse_file, refuse_seed, two_branches, why_unread
 
 # What may stand outermost. A bare multi() has no address; libwally has no scripts under tr().
 _FUNCTIONS: Final = (

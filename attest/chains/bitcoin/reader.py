@@ -8,8 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from attest.chains.bitcoin.answers import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
+from attest.chains.bitcoin.header import header_hash, header_time
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet, Utxo
 from attest.chains.bitcoin.reread import check_outputs
+from attest.chains.bitcoin.unspent import difference, unspent_at
+from attest.chains.bitcoin.utxo_set.prove import prove_unspent
 from attest.chains.family import Kept
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
@@ -27,11 +31,7 @@ from attest.chains.pins import (
 )
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.documents import format_time
-from attest.reserves.bitcoin_header import header_hash, header_time
-from attest.reserves.bitcoin_node import contradiction, hash_at, header_of, height_in, integer, shaped, tip_height
 from attest.reserves.records import HeaderRecord, Record, new_salt, reading_fields
-from attest.reserves.unspent import difference, unspent_at
-from attest.reserves.utxo_proof import prove_unspent
 
 _MEDIAN_BLOCKS: Final = 11  # BIP-113
 

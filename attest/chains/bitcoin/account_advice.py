@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from attest.chains.bitcoin.descriptor import extended_keys
+from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
-from attest.reserves.bitcoin_descriptor import extended_keys
-from attest.reserves.bitcoin_scripts import descriptor_scripts
 
 _ADDRESS_DEPTH: Final = 5  # BIP-44: master, purpose, coin, account, branch, address
 _BRANCHES: Final = {"/0", "/1"}

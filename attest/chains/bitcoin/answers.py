@@ -13,12 +13,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from attest.chains.bitcoin.header import HEADER_BYTES, header_hash
+from attest.chains.bitcoin.networks import DECIMALS
 from attest.chains.bitcoin.records import Utxo
 from attest.chains.nodes.rpc import Node, NodeRefusedError
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.bitcoin_header import HEADER_BYTES, header_hash
-from attest.reserves.bitcoin_networks import DECIMALS
 
 _MAX_HEIGHT: Final = 2**31
 _MAX_INTEGER: Final = 2**53

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from attest.chains.bitcoin.descriptor import not_a_descriptor, plain_descriptor, refuse_key
+from attest.chains.bitcoin.descriptor_faults import why_unread
+from attest.chains.bitcoin.networks import Network, network
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError, UnavailableError, refuse_machine
-from attest.reserves.bitcoin_descriptor import not_a_descriptor, plain_descriptor, refuse_key
-from attest.reserves.bitcoin_networks import Network, network
-from attest.reserves.descriptor_faults import why_unread
 
 MAX_RANGE: Final = 100_000
 _LAST_INDEX: Final = 2**31 - 1  # BIP-32: above it lie the hardened keys

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from attest.chains.bitcoin.messages.bip137 import SIGNATURE_BYTES, check_bip137
+from attest.chains.bitcoin.messages.bip322 import SignedOutput, check_bip322
+from attest.chains.bitcoin.networks import network
+from attest.chains.bitcoin.scripts import address_script
 from attest.documents import parse_base64
 from attest.errors import MalformedError
-from attest.reserves.bip137 import SIGNATURE_BYTES, check_bip137
-from attest.reserves.bip322 import SignedOutput, check_bip322
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_scripts import address_script
 
 MAX_MESSAGE: Final = 10_000
 MAX_SIGNATURE: Final = 2**18

@@ -4,7 +4,7 @@ An element stands for a number of 3072 bits: the ChaCha20 keystream (RFC 8439, n
 SHA-256. The hash is the SHA-256 of the product of all numbers modulo 2^3072 - 1103717 (Bitcoin Core,
 src/crypto/muhash.cpp; Bellare and Micciancio 1997).
 
-`python -m attest.reserves.muhash` is a worker: it multiplies the numbers under the keys on its stdin.
+`python -m attest.chains.bitcoin.utxo_set.muhash` is a worker: it multiplies the numbers under the keys on its stdin.
 """
 
 from __future__ import annotations

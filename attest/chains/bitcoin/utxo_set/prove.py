@@ -7,18 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from attest.chains.bitcoin.answers import integer, no_answer, refused_with, shaped
+from attest.chains.bitcoin.networks import network
 from attest.chains.bitcoin.records import BitcoinUtxoSet, Utxo
+from attest.chains.bitcoin.unspent import Unspent, difference
+from attest.chains.bitcoin.utxo_set.dump import Output
+from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin
 from attest.documents import parse_hex
 from attest.errors import UnavailableError, VerificationError
-from attest.reserves.bitcoin_networks import network
-from attest.reserves.bitcoin_node import integer, no_answer, refused_with, shaped
 from attest.reserves.records import new_salt
-from attest.reserves.unspent import Unspent, difference
-from attest.reserves.utxo_dump import Output
-from attest.reserves.utxo_set import UtxoSet, read_utxo_set
 
 _DUMP_SECONDS: Final = 4 * 3600.0  # mainnet, rolled back by a month: hours
 _HASH_SECONDS: Final = 600.0

@@ -12,8 +12,7 @@ from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, Final, NamedTuple
 
-from attest.errors import MalformedError
-from attest.reserves.utxo_encoding import (
+from attest.chains.bitcoin.utxo_set.encoding import (
     KEY_HASH,
     KINDS,
     MORE,
@@ -26,6 +25,7 @@ from attest.reserves.utxo_encoding import (
     varint,
     varint_bytes,
 )
+from attest.errors import MalformedError
 
 MAX_SATOSHIS: Final = 21_000_000 * 10**8
 MAX_BLOCK_BYTES: Final = 4_000_000

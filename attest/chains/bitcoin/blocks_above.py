@@ -20,15 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from attest.chains.bitcoin.records import Utxo
-from attest.chains.nodes.answer_sizes import Call
-from attest.chains.nodes.rpc import BATCH_SIZE, Node, NodeRefusedError
-from attest.chains.pins import lost
-from attest.chains.wallets import Pin
-from attest.documents import parse_hex
-from attest.errors import MalformedError, UnavailableError
-from attest.reserves.bitcoin_header import header_hash, lists_exactly, previous_hash
-from attest.reserves.bitcoin_node import (
+from attest.chains.bitcoin.answers import (
     NO_SUCH_HEIGHT,
     checked_header,
     height_in,
@@ -38,7 +30,15 @@ from attest.reserves.bitcoin_node import (
     shaped,
     utxo_in,
 )
-from attest.reserves.block_filter import Scripts, filter_header
+from attest.chains.bitcoin.block_filter import Scripts, filter_header
+from attest.chains.bitcoin.header import header_hash, lists_exactly, previous_hash
+from attest.chains.bitcoin.records import Utxo
+from attest.chains.nodes.answer_sizes import Call
+from attest.chains.nodes.rpc import BATCH_SIZE, Node, NodeRefusedError
+from attest.chains.pins import lost
+from attest.chains.wallets import Pin
+from attest.documents import parse_hex
+from attest.errors import MalformedError, UnavailableError
 
 _BLOCK_SECONDS: Final = 300.0
 _UNFILTERED_BLOCKS: Final = 300  # so many whole blocks are read where filters are missing: two days of Bitcoin's

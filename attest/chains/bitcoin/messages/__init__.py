@@ -1,0 +1,1 @@
+"""Messages that keys of Bitcoin's kin sign: BIP-137, BIP-322, and PSBTs for devices."""
