@@ -80,7 +80,7 @@ def test_trie_nodes_that_no_proof_of_a_safe_needs_do_not_become_evidence(
     count: int, slots: int, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record of a Safe holds 4,096 nodes, which real ones of 256 owners do not need."""
-    monkeypatch.setattr("attest.reserves.control_contract.MAX_SAFE_NODES", 400)
+    monkeypatch.setattr("attest.chains.ethereum.contract_answers.MAX_SAFE_NODES", 400)
     conversation = dict(Conversations(exchange).of_contracts())["ethereum node with contracts"]
     lies = Lies(conversation)
     numbers = iter(range(10**6))

@@ -13,13 +13,13 @@ from attest.attestation.control_signatures import SignedChallenges
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
 from attest.chains.challenge import Challenge
+from attest.chains.ethereum.proof import decode_header
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
 from attest.chains.settings import NodeSettings
 from attest.chains.wallets import Pin
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
 from attest.reserves.covering import NOBODY
-from attest.reserves.ethereum_proof import decode_header
 from attest.reserves.records import ContractControl
 from tests.conftest import Exchange
 

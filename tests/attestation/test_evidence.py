@@ -11,9 +11,9 @@ from attest.attestation.evidence import EvidenceFolder
 from attest.attestation.evidence_step import Basis
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import EvidenceRoot, StatedAsset
+from attest.chains.ethereum.trie_nodes import share_nodes
 from attest.reserves.evidence import MAX_LINE_BYTES, EvidenceTree, PublicLine, read_public_edition
 from attest.reserves.records import Reading
-from attest.reserves.trie_nodes import share_nodes
 from tests.conftest import FIXTURES
 from tests.reserves.tries import CHAINS, nodes_in, used_by, world
 

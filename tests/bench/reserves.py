@@ -28,10 +28,10 @@ from typing import Any
 import requests
 from web3 import HTTPProvider, Web3
 
+from attest.chains.ethereum.answers import amounts, at_block
+from attest.chains.ethereum.proof import Token, balance_slot, checksum_address
 from attest.chains.nodes.rpc import BATCH_SIZE, Call, Node
 from attest.demo.nodes import anvil
-from attest.reserves.ethereum_node import amounts, at_block
-from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address
 from tests.nodes.conftest import TOOLS
 from tests.nodes.contracts import FIXTURES, deploy
 
@@ -45,7 +45,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import rlp, trie, web3
 from attest.wire import Wire
-import attest.reserves.ethereum, attest.reserves.token_slot
+import attest.chains.ethereum.reader, attest.chains.ethereum.token_slot
 from attest.attestation.config import Config
 from attest.attestation.reserves import JOURNAL, write_reserves
 from attest.attestation.surroundings import Surroundings

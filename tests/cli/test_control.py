@@ -13,8 +13,8 @@ from eth_account.messages import encode_defunct, encode_typed_data
 from attest.attestation.control import Challenges, Item
 from attest.canonical import dumps
 from attest.chains.challenge import Challenge
-from attest.reserves.control_ethereum import typed_challenge
-from attest.reserves.control_safe import safe_challenge
+from attest.chains.ethereum.messages import typed_challenge
+from attest.chains.ethereum.safe.challenge import safe_challenge
 
 KEYS = {"hot": "11" * 32, "cold": "22" * 32}
 

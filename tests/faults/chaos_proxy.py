@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 import rlp  # type: ignore[import-untyped]
 
-from attest.reserves.ethereum_node import _HEADER, _INTEGERS
-from attest.reserves.ethereum_proof import keccak
+from attest.chains.ethereum.answers import _HEADER, _INTEGERS
+from attest.chains.ethereum.proof import keccak
 from tests.reserves.conftest import decimal_text
 
 BOMB = gzip.compress(b"0" * 50_000_000)

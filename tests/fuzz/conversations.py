@@ -15,11 +15,11 @@ from urllib.parse import SplitResult
 import pytest
 
 from attest.canonical import loads_node_answer
+from attest.chains.ethereum.answers import _HEADER, _INTEGERS
+from attest.chains.ethereum.proof import keccak
 from attest.chains.nodes import rpc
 from attest.chains.nodes.answer_sizes import MAX_ANSWER_BYTES
 from attest.errors import AttestError
-from attest.reserves.ethereum_node import _HEADER, _INTEGERS
-from attest.reserves.ethereum_proof import keccak
 from attest.wire import OversizeError, Reply
 from tests.reserves.conftest import decimal_text
 

@@ -48,6 +48,8 @@ from attest.chains.bitcoin.scripts import address_of, address_script, descriptor
 from attest.chains.bitcoin.utxo_set.read import read_utxo_set
 from attest.chains.challenge import Challenge, parse_challenge, parse_nonce
 from attest.chains.contract_account import ContractAccount
+from attest.chains.ethereum.proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
+from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge
 from attest.cli.inspect import _read
 from attest.cli.signing.auditor_report import _findings
 from attest.documents import parse_base64, parse_hex, parse_time
@@ -62,8 +64,6 @@ from attest.policy.inputs import parse_rational
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
 from attest.reserves.control_recheck import block_of
-from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
-from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
 from attest.reserves.evidence import EvidenceTree, read_auditor_edition, read_public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.records import ChallengeBlock, record_leaf

@@ -25,6 +25,13 @@ from attest.attestation.stated import reserve_lines
 from attest.attestation.steps import Step
 from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.reader import BitcoinReader
+from attest.chains.ethereum import token_slot
+from attest.chains.ethereum.contract_answers import ask_contract
+from attest.chains.ethereum.messages import eip191_digest
+from attest.chains.ethereum.proof import Token
+from attest.chains.ethereum.reader import EthereumReader
+from attest.chains.ethereum.safe.storage import safe_typed_data
+from attest.chains.ethereum.tokens import TokenContract
 from attest.chains.family import Reader as ChainReader
 from attest.chains.family import family
 from attest.chains.nodes.quorum import Quorum
@@ -34,19 +41,12 @@ from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
-from attest.reserves import token_slot
-from attest.reserves.control_contract import ask_contract
-from attest.reserves.control_ethereum import eip191_digest
-from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_proof import Token
-from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.evidence import EvidenceTree, auditor_edition, read_auditor_edition
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain, read_window
 from attest.reserves.recheck import recheck
 from attest.reserves.records import Reading, Record
 from attest.reserves.register import register
-from attest.reserves.safe import safe_typed_data
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording
 from tests.reserves.conftest import MONTH_END, NOW

@@ -13,12 +13,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from attest.chains.ethereum.proof import checksum_address
 from attest.chains.nodes.rpc import Node
 from attest.demo.funding import fund_bitcoin
 from attest.demo.nodes import anvil, bitcoind
 from attest.demo.plan import load_plan
 from attest.demo.recording import recording_proxy
-from attest.reserves.ethereum_proof import checksum_address
 from tests.conftest import FIXTURES, Exchange, make_exchange
 from tests.fuzz.readings import DELEGATING, DUMP, GENESIS, OWNERS, RECORDED, Conversations
 from tests.nodes.contracts import call_data, deploy, send

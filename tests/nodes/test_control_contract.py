@@ -14,18 +14,18 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from attest.chains.ethereum.contract_answers import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
+from attest.chains.ethereum.contracts import Contract, contracts
+from attest.chains.ethereum.messages import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
+from attest.chains.ethereum.proof import by_hash, checksum_address, decode_header, proven_code_hash
+from attest.chains.ethereum.reader import EthereumReader
+from attest.chains.ethereum.safe.storage import PROXIES, SINGLETONS, proven_safe, safe_typed_data
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
 from attest.chains.wallets import Wallet
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.control_contract import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
-from attest.reserves.control_ethereum import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
-from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_contracts import Contract, contracts
-from attest.reserves.ethereum_proof import by_hash, checksum_address, decode_header, proven_code_hash
 from attest.reserves.journal import Journal
-from attest.reserves.safe import PROXIES, SINGLETONS, proven_safe, safe_typed_data
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe

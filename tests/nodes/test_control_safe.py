@@ -27,15 +27,15 @@ from attest.attestation.surroundings import Surroundings
 from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.chains.challenge import Challenge
+from attest.chains.ethereum.messages import eip191_digest
+from attest.chains.ethereum.proof import checksum_address
 from attest.chains.ethereum.records import EthereumBalance, EthereumSafe
+from attest.chains.ethereum.safe.storage import safe_typed_data
 from attest.chains.nodes.rpc import Node
 from attest.cli import main
 from attest.errors import VerificationError
-from attest.reserves.control_ethereum import eip191_digest
 from attest.reserves.control_recheck import Terms, signed_places
-from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import ContractControl, ControlProof, Record
-from attest.reserves.safe import safe_typed_data
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying

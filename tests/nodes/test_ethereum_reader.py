@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.reader import EthereumReader
 from attest.chains.ethereum.records import EthereumTokenBalance
+from attest.chains.ethereum.tokens import TokenContract
+from attest.chains.ethereum.unknown_tokens import unknown_tokens
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Confirmations, PinLostError, PinRule, not_reached
@@ -19,13 +23,9 @@ from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import anvil
 from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.records import NodeAgreement, Reading, Record
 from attest.reserves.reread import reread
-from attest.reserves.unknown_tokens import unknown_tokens
 from tests.nodes.contracts import FIXTURES, call_data, deploy, pay, send
 from tests.nodes.safe import deploy_safe
 from tests.nodes.sandbox import Sandbox, sandbox

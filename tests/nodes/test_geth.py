@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
+from attest.chains.ethereum.answers import at_block, decimals_of, header_of
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.reader import EthereumReader
+from attest.chains.ethereum.tokens import TokenContract
+from attest.chains.ethereum.unknown_tokens import unknown_tokens
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, PinRule
 from attest.chains.wallets import Wallet
 from attest.errors import UnavailableError
-from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_node import at_block, decimals_of, header_of
-from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.ethereum_tokens import TokenContract
 from attest.reserves.records import Reading
-from attest.reserves.unknown_tokens import unknown_tokens
 from tests.nodes.contracts import FIXTURES, deploy, pay
 from tests.nodes.geth import Geth, geth
 from tests.reserves.conftest import read_with

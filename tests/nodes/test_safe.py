@@ -10,9 +10,9 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from attest.chains.ethereum.proof import checksum_address
 from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from attest.reserves.ethereum_proof import checksum_address
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.safe import deploy_safe
 from tests.nodes.sandbox import sandbox

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from attest.chains.nodes.rpc import Node
-from attest.errors import MalformedError, UnavailableError
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.proof import (
     Token,
     balance_slot,
     by_hash,
@@ -18,7 +16,9 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.token_slot import find_token
+from attest.chains.ethereum.token_slot import find_token
+from attest.chains.nodes.rpc import Node
+from attest.errors import MalformedError, UnavailableError
 from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, answering, lying
 from tests.nodes.sandbox import ON_ANVIL, sandbox

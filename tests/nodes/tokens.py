@@ -12,9 +12,9 @@ from attest.attestation.config import read_config
 from attest.attestation.evidence import ReservesFile, open_evidence
 from attest.attestation.reserves import write_reserves
 from attest.attestation.surroundings import Surroundings
+from attest.chains.ethereum.proof import checksum_address
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.chains.nodes.rpc import Node
-from attest.reserves.ethereum_proof import checksum_address
 from attest.reserves.records import NodeAgreement, Reading
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 

@@ -18,13 +18,13 @@ from attest.attestation.statement import AssetToken, StatedAsset
 from attest.chains.bitcoin.header import header_hash, header_time
 from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, Utxo
 from attest.chains.challenge import Challenge
+from attest.chains.ethereum.proof import Token, balance_slot, checksum_address, decode_header, keccak
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenAnswer, EthereumTokenBalance
+from attest.chains.ethereum.trie_nodes import share_nodes
 from attest.chains.wallets import Pin
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.covering import Shown
-from attest.reserves.ethereum_proof import Token, balance_slot, checksum_address, decode_header, keccak
 from attest.reserves.records import ChallengeBlock, ControlProof, CustodyConfirmation, NodeAgreement, Record, Window
-from attest.reserves.trie_nodes import share_nodes
 from attest.reserves.window import draw
 from tests.attestation.test_control_step import CHAIN as BITCOIN
 from tests.attestation.test_control_step import NONCE, confirmation, script, signed

@@ -6,11 +6,11 @@ import json
 
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.contract_account import account_of, files
-from attest.reserves.control_ethereum import eip191_digest, eip712_digest
-from attest.reserves.control_safe import safe_challenge
-from attest.reserves.ethereum_contracts import Contract
-from attest.reserves.ethereum_proof import checksum_address, keccak
-from attest.reserves.safe import Safe
+from attest.chains.ethereum.contracts import Contract
+from attest.chains.ethereum.messages import eip191_digest, eip712_digest
+from attest.chains.ethereum.proof import checksum_address, keccak
+from attest.chains.ethereum.safe.challenge import safe_challenge
+from attest.chains.ethereum.safe.storage import Safe
 
 OWNERS = tuple(checksum_address("0x" + digit * 40) for digit in "123")
 CHALLENGE = Challenge(

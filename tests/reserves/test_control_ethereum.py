@@ -15,8 +15,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.control_ethereum import (
+from attest.chains.ethereum.messages import (
     eip191_digest,
     eip712_digest,
     recover_signer,
@@ -24,6 +23,7 @@ from attest.reserves.control_ethereum import (
     verify_eip191,
     verify_eip712,
 )
+from attest.errors import AttestError, MalformedError, VerificationError
 from tests.examples import examples
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1 (SEC 2, 2.4.1)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.chains.challenge import Challenge
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge
 from attest.errors import AttestError
-from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge
-from attest.reserves.ethereum_proof import checksum_address
 from tests.examples import examples
 from tests.reserves.signatures import check_signature
 

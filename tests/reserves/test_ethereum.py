@@ -10,16 +10,8 @@ import rlp
 from trie import HexaryTrie
 
 from attest.attestation.config import Config
-from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import Node
-from attest.chains.pins import PinLostError, PinRule
-from attest.chains.wallets import Pin, Wallet
-from attest.demo.plan import load_plan
-from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum import EthereumReader
-from attest.reserves.ethereum_node import _HEADER, _INTEGERS, proving
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.answers import _HEADER, _INTEGERS, proving
+from attest.chains.ethereum.proof import (
     MAX_NODE_BYTES,
     Token,
     by_hash,
@@ -30,11 +22,19 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
-from attest.reserves.ethereum_tokens import TokenContract
+from attest.chains.ethereum.reader import EthereumReader
+from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance
+from attest.chains.ethereum.token_slot import Found
+from attest.chains.ethereum.tokens import TokenContract
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import Node
+from attest.chains.pins import PinLostError, PinRule
+from attest.chains.wallets import Pin, Wallet
+from attest.demo.plan import load_plan
+from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain
 from attest.reserves.records import Reading, Record
-from attest.reserves.token_slot import Found
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
 from tests.reserves.places import addresses_of
 
@@ -194,7 +194,7 @@ def test_a_balance_that_no_statement_can_hold_is_refused_before_it_is_evidence(
     amount: int, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a token that keeps balances in no slot, for which the word of the nodes is taken."""
-    monkeypatch.setattr("attest.reserves.ethereum_tokens.find_token", lambda *_: Found(None, "computed"))
+    monkeypatch.setattr("attest.chains.ethereum.tokens.find_token", lambda *_: Found(None, "computed"))
     told = lying(eth_call=balance_of(lambda _: f"0x{amount:064x}"))
     tokens = {"DUSD": TokenContract(DUSD, None)}
     if amount < 2**128:

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.chains.contract_account import MAX_OWNERS
-from attest.errors import AttestError, VerificationError
-from attest.reserves.control_ethereum import eip191_digest, eip712_digest
-from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.safe import (
+from attest.chains.ethereum.messages import eip191_digest, eip712_digest
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.safe.storage import (
     FIXED_SLOTS,
     PROXIES,
     SINGLETONS,
@@ -29,6 +28,7 @@ from attest.reserves.safe import (
     safe_signers,
     safe_typed_data,
 )
+from attest.errors import AttestError, VerificationError
 from tests.examples import examples
 
 KEYS = [Account.from_key(keccak(text=name)) for name in ("Alice", "Bob", "Carol")]

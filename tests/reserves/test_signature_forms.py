@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from attest.chains.bitcoin.messages.message import verify_message
 from attest.chains.challenge import Challenge
+from attest.chains.ethereum.messages import typed_challenge
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge, safe_form
 from attest.chains.signature_forms import bitcoin_form, evm_forms, is_psbt
 from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.control_ethereum import typed_challenge
-from attest.reserves.control_safe import check_safe, combine_owners, safe_challenge, safe_form
-from attest.reserves.ethereum_proof import checksum_address
 from tests.examples import examples
 from tests.reserves.bitcoin_signing import ORDER, Virtual, address_of, p2pkh, p2sh, p2tr, p2wpkh, public
 from tests.reserves.signatures import check_signature, published_signature

@@ -10,8 +10,8 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.reserves import token_slot
-from attest.reserves.ethereum_proof import Layout, Token, balance_slot
+from attest.chains.ethereum import token_slot
+from attest.chains.ethereum.proof import Layout, Token, balance_slot
 
 HOLDER = "0x5B38Da6a701c568545dCfcB03FcB875f56beddC4"  # the first account of Remix, which tutorials use
 CONTRACT = "0x" + "cc" * 20

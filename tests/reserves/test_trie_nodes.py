@@ -11,13 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attest.attestation.stated import reserve_lines
+from attest.chains.ethereum import trie_nodes
+from attest.chains.ethereum.proof import by_hash
 from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
+from attest.chains.ethereum.trie_nodes import Shared, needed, proven_amount, share_nodes
 from attest.errors import VerificationError
-from attest.reserves import trie_nodes
-from attest.reserves.ethereum_proof import by_hash
 from attest.reserves.recheck import recheck
 from attest.reserves.records import Reading, Record
-from attest.reserves.trie_nodes import Shared, needed, proven_amount, share_nodes
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 

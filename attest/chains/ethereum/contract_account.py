@@ -8,13 +8,13 @@ from typing import Final
 
 from attest.chains.challenge import Challenge, Method
 from attest.chains.contract_account import ContractAccount, Owners
+from attest.chains.ethereum.contract_answers import MAX_SIGNATURE_BYTES
+from attest.chains.ethereum.contracts import Contract
+from attest.chains.ethereum.messages import eip191_digest, signature_bytes
+from attest.chains.ethereum.proof import keccak
+from attest.chains.ethereum.safe.challenge import combine_owners, safe_challenge, safe_challenge_signers, safe_form
 from attest.chains.signature_forms import hex_bytes
 from attest.errors import AttestError, MalformedError
-from attest.reserves.control_contract import MAX_SIGNATURE_BYTES
-from attest.reserves.control_ethereum import eip191_digest, signature_bytes
-from attest.reserves.control_safe import combine_owners, safe_challenge, safe_challenge_signers, safe_form
-from attest.reserves.ethereum_contracts import Contract
-from attest.reserves.ethereum_proof import keccak
 
 SIGNERS: Final = ".signers.md"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Final
 
+from attest.chains.ethereum.proof import Token, checksum_address, decode_header
 from attest.chains.ethereum.records import (
     EthereumBalance,
     EthereumHeader,
@@ -22,7 +23,6 @@ from attest.chains.pins import PinRule
 from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
-from attest.reserves.ethereum_proof import Token, checksum_address, decode_header
 from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
 
 _ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}", re.ASCII)
@@ -87,7 +87,7 @@ class EthereumFamily:
 
     def block_reader(self, chain: str) -> BlockReader:
         """A reader of no addresses."""
-        from attest.reserves.ethereum import EthereumReader
+        from attest.chains.ethereum.reader import EthereumReader
 
         return EthereumReader(chain, "", {}, {}, {})
 
@@ -99,8 +99,8 @@ class EthereumFamily:
         folder: Path,  # noqa: ARG002
     ) -> Reader:
         """A reader of the coin and of the tokens that the config names. Raises `MalformedError` for no contract."""
-        from attest.reserves.ethereum import EthereumReader
-        from attest.reserves.ethereum_tokens import TokenContract
+        from attest.chains.ethereum.reader import EthereumReader
+        from attest.chains.ethereum.tokens import TokenContract
 
         tokens = {}
         for item in settings.tokens:
@@ -129,13 +129,13 @@ class EthereumFamily:
 
     def share(self, records: Sequence[Record], hidden: Collection[str]) -> Shared:
         """Trie nodes that several proofs go through, in records of their own."""
-        from attest.reserves.trie_nodes import share_nodes
+        from attest.chains.ethereum.trie_nodes import share_nodes
 
         return share_nodes(records, hidden)
 
     def needed(self, header: HeaderRecord, records: Sequence[Record], shared: Mapping[int, SharedProof]) -> set[int]:
         """The records of trie nodes that the proofs of balances and Safes go through. Raises `VerificationError`."""
-        from attest.reserves.trie_nodes import Proven, needed
+        from attest.chains.ethereum.trie_nodes import Proven, needed
 
         proven = [record for record in records if isinstance(record, Proven)]
         if not proven:

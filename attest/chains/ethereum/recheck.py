@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from typing import Self
 
+from attest.chains.ethereum.proof import by_hash, decode_header
 from attest.chains.ethereum.records import (
     EthereumBalance,
     EthereumHeader,
@@ -12,12 +13,11 @@ from attest.chains.ethereum.records import (
     EthereumTokenBalance,
     TrieNodes,
 )
+from attest.chains.ethereum.safe.storage import proven_safe
+from attest.chains.ethereum.trie_nodes import proven_amount
 from attest.chains.family import Dump
 from attest.errors import VerificationError
-from attest.reserves.ethereum_proof import by_hash, decode_header
 from attest.reserves.records import Authority, Reading, Record
-from attest.reserves.safe import proven_safe
-from attest.reserves.trie_nodes import proven_amount
 
 
 class EthereumFacts:

@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from attest.chains.challenge import Challenge
 from attest.chains.contract_account import Address, Owners
+from attest.chains.ethereum.proof import Layout, checksum_address
 from attest.chains.namespaces import ChainId
 from attest.chains.wallets import WalletId
 from attest.documents import Count, Digest, Hex, Text
-from attest.reserves.ethereum_proof import Layout, checksum_address
 from attest.reserves.records import Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
 
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
@@ -174,7 +174,7 @@ class EthereumSafe(Authority):
 
     def check(self, challenge: Challenge, signature: str) -> None:
         """See that so many owners made `signature` over `challenge`. Raises `VerificationError`, `MalformedError`."""
-        from attest.reserves.control_safe import check_safe
+        from attest.chains.ethereum.safe.challenge import check_safe
 
         check_safe(challenge, signature, self.owners, self.threshold)
 

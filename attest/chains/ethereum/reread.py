@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from attest.chains.ethereum.answers import amounts, at_block
 from attest.chains.ethereum.records import AddressReading, EthereumSafe
 from attest.chains.nodes.rpc import Node
 from attest.chains.reread import differs
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
-from attest.reserves.ethereum_node import amounts, at_block
 from attest.reserves.records import Reading, Record
 
 _CHUNK: Final = 500

@@ -34,7 +34,7 @@ class EthereumSigning:
 
     def accounts(self, quorum: Quorum, block: Block, places: Sequence[str | bytes]) -> dict[str, ContractAccount]:
         """The contracts among addresses, of Safes with their owners at `block`. Raises `AttestError`."""
-        from attest.reserves.ethereum_contracts import contracts
+        from attest.chains.ethereum.contracts import contracts
 
         addresses = list(dict.fromkeys(place for place in places if isinstance(place, str)))
         found = contracts(quorum, block, addresses)
@@ -42,7 +42,7 @@ class EthereumSigning:
 
     def files(self, item: AskedItem) -> dict[str, bytes]:
         """The document that a wallet shows instead of the text, and for a contract what its signers have to know."""
-        from attest.reserves.control_ethereum import typed_challenge
+        from attest.chains.ethereum.messages import typed_challenge
 
         if item.account is not None:
             return contract_account.files(item.account, item.name, item.challenge)
@@ -78,7 +78,7 @@ class EthereumSigning:
 
     def check(self, challenge: Challenge, signature: str, account: ContractAccount | None) -> Method | None:
         """How `signature`, 0x and hex, was made: over the text, over the document, or by owners of a Safe."""
-        from attest.reserves.control_ethereum import check_key
+        from attest.chains.ethereum.messages import check_key
 
         return (
             check_key(challenge, signature)
@@ -88,8 +88,8 @@ class EthereumSigning:
 
     def ask_contract(self, node: Node, block: Block, challenge: Challenge, signature: str) -> ContractKind:
         """The word of the contract by EIP-1271, over the hash that personal_sign signs of the text."""
-        from attest.reserves.control_contract import ask_contract
-        from attest.reserves.control_ethereum import eip191_digest, signature_bytes
+        from attest.chains.ethereum.contract_answers import ask_contract
+        from attest.chains.ethereum.messages import eip191_digest, signature_bytes
 
         digest = eip191_digest(challenge.text)
         return ask_contract(node, block, challenge.address, digest, signature_bytes(signature)).kind

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from attest.chains.ethereum.proof import RECENT_NODES, UNKNOWN_RLP, Header, decode_header, keccak
 from attest.chains.nodes.answer_sizes import Call
 from attest.chains.nodes.rpc import CallRevertedError, Node
 from attest.documents import parse_hex
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.ethereum_proof import RECENT_NODES, UNKNOWN_RLP, Header, decode_header, keccak
 
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})", re.ASCII)
 # In the order of the header's RLP; what a fork appended later is absent from older blocks. The hash tells

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from attest.chains.contract_account import MAX_OWNERS
-from attest.errors import MalformedError, VerificationError
-from attest.reserves.control_ethereum import SIGNATURE_BYTES, chain_id, recover_signer
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.messages import SIGNATURE_BYTES, chain_id, recover_signer
+from attest.chains.ethereum.proof import (
     Nodes,
     checksum_address,
     keccak,
@@ -19,6 +18,7 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_word,
 )
+from attest.errors import MalformedError, VerificationError
 
 CORRUPT: Final = "control/safe"  # the code of the error about a list of owners that is none
 # Keccak-256 of what the proxy factories of Safe 1.3.0 and 1.4.1 deploy: build/artifacts/contracts/proxies of the npm

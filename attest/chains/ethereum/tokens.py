@@ -8,12 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from attest.amounts import MAX_AMOUNT
-from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import CallRevertedError, Node
-from attest.chains.wallets import Unproven, Wallet
-from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.reserves.ethereum_node import (
+from attest.chains.ethereum.answers import (
     WORD_BYTES,
     at_block,
     balance_calls,
@@ -22,7 +17,7 @@ from attest.reserves.ethereum_node import (
     proof_of,
     proving,
 )
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.proof import (
     DENY_BIT,
     Header,
     Token,
@@ -31,8 +26,13 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
+from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
+from attest.chains.ethereum.token_slot import LOW_BITS, find_token
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.wallets import Unproven, Wallet
+from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.reserves.records import new_salt, reading_fields
-from attest.reserves.token_slot import LOW_BITS, find_token
 
 _SLOTS: Final = 100  # storage slots in one eth_getProof
 _SAMPLES: Final = 3  # holders with whom each node looks for a slot

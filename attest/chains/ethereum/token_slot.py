@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, get_args
 
+from attest.chains.ethereum.answers import unfit
+from attest.chains.ethereum.proof import Layout, Token, balance_slot, checksum_address
 from attest.chains.nodes.answer_sizes import Call
 from attest.chains.nodes.rpc import CallEndedError, Node, NodeRefusedError
 from attest.errors import UnavailableError
-from attest.reserves.ethereum_node import unfit
-from attest.reserves.ethereum_proof import Layout, Token, balance_slot, checksum_address
 
 _SLOTS: Final = 64
 _DEEP_SLOTS: Final = 10_000  # that are looked for among the keys of an access list: half a second of hashing

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from attest.chains.ethereum.answers import at_block, bytes_of
+from attest.chains.ethereum.contract_answers import is_delegation, prove_safes
+from attest.chains.ethereum.proof import keccak
 from attest.chains.ethereum.records import EthereumSafe
+from attest.chains.ethereum.safe.storage import PROXIES, Safe
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
-from attest.reserves.control_contract import is_delegation, prove_safes
-from attest.reserves.ethereum_node import at_block, bytes_of
-from attest.reserves.ethereum_proof import keccak
 from attest.reserves.records import new_salt
-from attest.reserves.safe import PROXIES, Safe
 
 _CHUNK: Final = 500  # codes that are in memory at once, of at most 24 KiB (EIP-170)
 _PLAIN: Final = b""

@@ -11,8 +11,8 @@ from copy import deepcopy
 from typing import Any, Final
 
 from attest.chains.challenge import MAX_SIGNATURE, Challenge, Method
+from attest.chains.ethereum.proof import checksum_address, keccak
 from attest.errors import MalformedError, VerificationError, refuse_machine
-from attest.reserves.ethereum_proof import checksum_address, keccak
 
 SIGNATURE_BYTES: Final = 65  # r and s of 32 bytes each, then v
 _BLOCK_HASH_BYTES: Final = 32

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from attest.chains.ethereum.answers import amounts, at_block, unfit
+from attest.chains.ethereum.proof import checksum_address
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import CallEndedError, Node
 from attest.chains.wallets import Pin
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.reserves.ethereum_node import amounts, at_block, unfit
-from attest.reserves.ethereum_proof import checksum_address
 
 _TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # EIP-20, Transfer
 _ADDRESSES: Final = 500

@@ -7,14 +7,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from attest.chains.challenge import ContractKind
-from attest.chains.ethereum.records import MAX_SAFE_NODES
-from attest.chains.nodes.answer_sizes import Call
-from attest.chains.nodes.rpc import CallRevertedError, Node
-from attest.chains.pins import Block
-from attest.errors import AttestError, MalformedError, VerificationError
-from attest.reserves.control_ethereum import eip712_digest, recover_signer
-from attest.reserves.ethereum_node import at_block, bytes_of, proof_of
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.answers import at_block, bytes_of, proof_of
+from attest.chains.ethereum.messages import eip712_digest, recover_signer
+from attest.chains.ethereum.proof import (
     Header,
     by_hash,
     checksum_address,
@@ -24,7 +19,8 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_word,
 )
-from attest.reserves.safe import (
+from attest.chains.ethereum.records import MAX_SAFE_NODES
+from attest.chains.ethereum.safe.storage import (
     CORRUPT,
     FIRST_OWNER,
     FIXED_SLOTS,
@@ -34,6 +30,10 @@ from attest.reserves.safe import (
     safe_signers,
     safe_typed_data,
 )
+from attest.chains.nodes.answer_sizes import Call
+from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.pins import Block
+from attest.errors import AttestError, MalformedError, VerificationError
 
 MAX_SIGNATURE_BYTES: Final = 32 * 1024
 _DIGEST_BYTES: Final = 32

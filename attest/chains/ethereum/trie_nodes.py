@@ -7,10 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapp
 from itertools import islice
 from typing import Final
 
-from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
-from attest.chains.family import Shared
-from attest.errors import VerificationError
-from attest.reserves.ethereum_proof import (
+from attest.chains.ethereum.proof import (
     DENY_BIT,
     Nodes,
     Token,
@@ -19,8 +16,11 @@ from attest.reserves.ethereum_proof import (
     proven_storage_root,
     proven_token_balance,
 )
+from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
+from attest.chains.ethereum.safe.storage import proven_safe
+from attest.chains.family import Shared
+from attest.errors import VerificationError
 from attest.reserves.records import Record, new_salt
-from attest.reserves.safe import proven_safe
 
 _MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB
 

@@ -8,17 +8,15 @@ from typing import Any, Final
 
 from attest.chains.challenge import Challenge
 from attest.chains.contract_account import MAX_OWNERS
-from attest.chains.signature_forms import evm_forms
-from attest.errors import AttestError, VerificationError
-from attest.reserves.control_ethereum import (
+from attest.chains.ethereum.messages import (
     SIGNATURE_BYTES,
     eip191_digest,
     eip712_digest,
     recover_signer,
     signature_bytes,
 )
-from attest.reserves.ethereum_proof import checksum_address
-from attest.reserves.safe import (
+from attest.chains.ethereum.proof import checksum_address
+from attest.chains.ethereum.safe.storage import (
     ETH_SIGN,
     Signers,
     combined_signature,
@@ -26,6 +24,8 @@ from attest.reserves.safe import (
     safe_signers,
     safe_typed_data,
 )
+from attest.chains.signature_forms import evm_forms
+from attest.errors import AttestError, VerificationError
 
 _NO_KEY: Final = {0, 1}  # what stands in the place of v of an owner for whom only the contract can speak
 

@@ -8,8 +8,22 @@ from datetime import datetime
 from typing import Any, Final
 
 from attest.amounts import MAX_AMOUNT
+from attest.chains.ethereum.answers import (
+    amounts,
+    at_block,
+    header_of,
+    lie,
+    proof_of,
+    proving,
+    quantity,
+    unfit,
+)
+from attest.chains.ethereum.contracts import safe_records
+from attest.chains.ethereum.proof import Header, Token, by_hash, decode_header, proven_balance
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumSafe, EthereumTokenBalance
 from attest.chains.ethereum.reread import check_safes, reread_amounts
+from attest.chains.ethereum.tokens import Place, TokenContract, TokenReader
+from attest.chains.ethereum.unknown_tokens import unknown_tokens
 from attest.chains.family import Kept
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import CallRevertedError, Node
@@ -27,21 +41,7 @@ from attest.chains.pins import (
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.documents import format_time
 from attest.errors import UnavailableError
-from attest.reserves.ethereum_contracts import safe_records
-from attest.reserves.ethereum_node import (
-    amounts,
-    at_block,
-    header_of,
-    lie,
-    proof_of,
-    proving,
-    quantity,
-    unfit,
-)
-from attest.reserves.ethereum_proof import Header, Token, by_hash, decode_header, proven_balance
-from attest.reserves.ethereum_tokens import Place, TokenContract, TokenReader
 from attest.reserves.records import HeaderRecord, Reading, Record, new_salt, reading_fields
-from attest.reserves.unknown_tokens import unknown_tokens
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
 

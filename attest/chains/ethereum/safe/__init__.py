@@ -1,0 +1,1 @@
+"""Safes: their owners in storage, and what owners sign."""
