@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import VerificationError
+from attest.evidence.tree import EvidenceTree, join
 from attest.merkle import audit_path, fold, levels
-from attest.reserves.evidence import EvidenceTree, join
 
 leaves = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=70)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from attest.attestation.statement import Predicate
+from attest.evidence.record import Record
 from attest.liabilities.tree import StatedTree
 from attest.lines import Content
-from attest.reserves.records import Record
 from attest.signing.envelope import Envelope
 from attest.signing.keys import PublicKey
 from attest.signing.trust import RoleName, Trust

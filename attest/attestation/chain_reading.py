@@ -12,11 +12,12 @@ from attest.chains.challenge import NO_NONCE
 from attest.chains.family import Reader
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.pins import Block, PinRule
+from attest.chains.records import Window
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.errors import MalformedError
+from attest.evidence.record import Record, new_salt
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain, read_window
-from attest.reserves.records import Record, Window, new_salt
 from attest.reserves.window import draw
 
 

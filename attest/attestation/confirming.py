@@ -8,9 +8,9 @@ from pathlib import Path
 from attest.attestation.challenges import Challenges, Item, read_challenges
 from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
 from attest.chains.challenge import Challenge
+from attest.control.records import CustodyConfirmation
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.files import SECRET_MODE, ExistsError, names_in, read_bounded, write_file
-from attest.reserves.records import CustodyConfirmation
 from attest.signing.keys import Signer
 
 

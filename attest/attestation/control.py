@@ -20,16 +20,10 @@ from attest.chains.challenge import MAX_SIGNATURE, Method
 from attest.chains.family import signing
 from attest.chains.signature_forms import is_psbt
 from attest.chains.signing import AskedItem
+from attest.control.records import ChallengeBlock, ContractControl, ControlProof, ControlSample, CustodyConfirmation
 from attest.errors import EXIT_CODES, AttestError, MalformedError
+from attest.evidence.record import new_salt
 from attest.files import SECRET_MODE, is_file, read_bounded, write_file
-from attest.reserves.records import (
-    ChallengeBlock,
-    ContractControl,
-    ControlProof,
-    ControlSample,
-    CustodyConfirmation,
-    new_salt,
-)
 
 SIGNATURE: Final = ".sig"
 PSBT: Final = ".psbt"

@@ -14,10 +14,11 @@ from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings, node_quorum
 from attest.chains.family import family, signing
 from attest.chains.pins import Block
+from attest.chains.records import HeaderRecord, Reading
+from attest.control.records import Challenged, ContractControl, ControlProof
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.reserves.control_recheck import authorities_by_place, check_authority, place_of
 from attest.reserves.counting import places_of
-from attest.reserves.records import Challenged, ContractControl, ControlProof, HeaderRecord, Reading
 
 
 class _Asking(NamedTuple):

@@ -12,11 +12,12 @@ from attest.attestation.control import ControlRecord, challenges_and_standing, c
 from attest.attestation.custody import confirmed_places
 from attest.attestation.reserves import Reserves
 from attest.attestation.surroundings import Surroundings
+from attest.chains.records import Place, Reading
+from attest.control.records import Challenged, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
 from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown
-from attest.reserves.records import Challenged, ControlSample, CustodyConfirmation, Place, Reading
 from attest.reserves.sampling import Sample
 
 _SHOWN: Final = 3  # names in a sentence

@@ -10,16 +10,10 @@ from attest.attestation.custody import recheck_custody
 from attest.attestation.statement import Predicate
 from attest.attestation.steps import StepOutcome
 from attest.chains.challenge import NO_NONCE
+from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
+from attest.evidence.record import Record
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
-from attest.reserves.records import (
-    ChallengeBlock,
-    Challenged,
-    ContractControl,
-    ControlSample,
-    CustodyConfirmation,
-    Record,
-)
 from attest.signing.keys import PublicKey
 
 _HUNDREDTHS: Final = 10_000

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.chains.challenge import MAX_CONFIRMED, Challenge, Confirmation
+from attest.chains.records import Place
+from attest.control.records import CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record, naming, new_salt
 from attest.files import read_bounded
 from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
-from attest.reserves.records import CustodyConfirmation, Place, Record, naming, new_salt
 from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
 from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer
 

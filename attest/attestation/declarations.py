@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from attest.amounts import parse_decimal
 from attest.attestation.declared import declaration_order
+from attest.attestation.document_records import DeclarationRecord
 from attest.attestation.money import MAX_DOCUMENT_BYTES
+from attest.chains.records import Reading
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record, new_salt
 from attest.files import read_bounded
 from attest.policy.inputs import Declaration, identity
-from attest.reserves.records import DeclarationRecord, Reading, Record, new_salt
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config, DeclarationForm

@@ -14,6 +14,13 @@ from pydantic.alias_generators import to_camel
 
 from attest.attestation.config import Config, CoverContract
 from attest.attestation.declarations import signed_forms
+from attest.attestation.document_records import (
+    CoverDocument,
+    DeclarationRecord,
+    DeclaredBalance,
+    MoneyDocument,
+    PriceList,
+)
 from attest.attestation.money import (
     MAX_DOCUMENT_BYTES,
     bank_documents,
@@ -25,16 +32,9 @@ from attest.attestation.reserves import Reserves, add_declarations, add_document
 from attest.attestation.surroundings import Surroundings
 from attest.documents import format_time
 from attest.errors import MalformedError
+from attest.evidence.record import new_salt
 from attest.files import read_bounded
 from attest.policy.inputs import Conditions, Cover, Price
-from attest.reserves.records import (
-    CoverDocument,
-    DeclarationRecord,
-    DeclaredBalance,
-    MoneyDocument,
-    PriceList,
-    new_salt,
-)
 
 MAX_PRICES_BYTES: Final = 1024 * 1024
 _COLUMNS: Final = ["asset", "currency", "price", "basis", "source", "time"]

@@ -11,45 +11,28 @@ from pydantic import Field
 from attest.attestation.anchors import AskedNode
 from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.evidence_step import Basis, EvidenceStep, basis_of, check_against_records
-from attest.attestation.files import STATEMENT_FILE
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, STATEMENT_FILE
 from attest.attestation.pin_times import StatedPin
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
 from attest.chains.family import Dump, family
 from attest.chains.pins import Block
+from attest.chains.records import Authority, ChainRecord, Descriptor, HeaderRecord, Reading, SharedProof, Window
 from attest.chains.settings import expand
-from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven
+from attest.chains.wallets import Pin, Unlisted, Unproven
+from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
 from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.evidence.record import Record
+from attest.evidence.room import MAX_RECORDS, Room
+from attest.evidence.tree import EvidenceTree
 from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
 from attest.lines import open_beside
 from attest.periods import Period
 from attest.policy.inputs import Declaration
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.counting import places_of
-from attest.reserves.evidence import (
-    AUDITOR_EVIDENCE,
-    PUBLIC_EVIDENCE,
-    EvidenceTree,
-    public_edition,
-    read_auditor_edition,
-    read_public_edition,
-)
-from attest.reserves.records import (
-    Authority,
-    ChainRecord,
-    ChallengeBlock,
-    Challenged,
-    ContractControl,
-    ControlSample,
-    CustodyConfirmation,
-    Descriptor,
-    HeaderRecord,
-    Reading,
-    Record,
-    SharedProof,
-    Window,
-)
-from attest.reserves.room import MAX_RECORDS, Room
+from attest.reserves.evidence import public_edition, read_auditor_edition, read_public_edition
+from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 from attest.reserves.window import window_pins
 
 RESERVES_FILE: Final = "reserves.json"

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attest.amounts import format_amount
 from attest.attestation.declarations import recheck_declarations
+from attest.attestation.document_records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.policies import recheck_documents
 from attest.attestation.statement import EvidenceRoot, Predicate, StatedAsset, Statement
 from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.attestation.window import check_windows, not_recomputed
 from attest.chains.family import Dump
-from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine
+from attest.chains.records import Reading
+from attest.chains.wallets import Pin
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.formats import changed_on_its_way
 from attest.lines import chunks, digest, opened
 from attest.policy.inputs import Cover, Declaration, Price
-from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, read_auditor_edition, read_public_edition
+from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.line_recheck import LineKey, Shown, check_held, check_money
+from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import DeclarationRecord, DeclaredBalance, MoneyDocument, PriceList, Reading, Record
 
 if TYPE_CHECKING:
     from attest.attestation.anchors import Files

@@ -6,3 +6,7 @@ from typing import Final
 
 STATEMENT_FILE: Final = "statement.json"
 SNAPSHOT_FOLDER: Final = "liabilities"
+
+
+AUDITOR_EVIDENCE: Final = "evidence.jsonl"
+PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.amounts import parse_decimal
-from attest.chains.wallets import HeldLine, MoneyLine
+from attest.attestation.document_records import DeclaredBalance, MoneyDocument
 from attest.errors import MalformedError
+from attest.evidence.record import new_salt
 from attest.files import read_bounded
-from attest.reserves.records import DeclaredBalance, MoneyDocument, new_salt
+from attest.reserves.lines import HeldLine, MoneyLine
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config, Money

@@ -19,7 +19,7 @@ from attest.attestation.control_signatures import add_control, read_control
 from attest.attestation.custody import custodian_keys
 from attest.attestation.documents import read_documents
 from attest.attestation.evidence import RESERVES_FILE
-from attest.attestation.files import SNAPSHOT_FOLDER
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, SNAPSHOT_FOLDER
 from attest.attestation.finishing import Issuer, Outcome
 from attest.attestation.months import require_next
 from attest.attestation.payloads import alone_with_record, record_path
@@ -52,15 +52,10 @@ from attest.attestation.unfinished import Names, left_with_payload, new_unfinish
 from attest.chains.challenge import NO_NONCE
 from attest.chains.pins import PinLostError
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.evidence.tree import EvidenceTree
 from attest.files import alone_in, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
-from attest.reserves.evidence import (
-    AUDITOR_EVIDENCE,
-    PUBLIC_EVIDENCE,
-    EvidenceTree,
-    auditor_edition,
-    public_edition,
-)
+from attest.reserves.evidence import auditor_edition, public_edition
 from attest.signing.keys import MAX_KEY_BYTES, Signer
 from attest.signing.signers import Secrets, key_file
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attest.attestation.document_records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList
 from attest.attestation.statement import Predicate, coverage
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record
 from attest.files import read_bounded
 from attest.lines import Content, bounded
 from attest.policy.evaluate import evaluate
@@ -15,7 +17,6 @@ from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inp
 from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
 from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
-from attest.reserves.records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList, Record
 
 if TYPE_CHECKING:
     from attest.attestation.config import Config

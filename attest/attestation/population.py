@@ -10,8 +10,8 @@ from attest.attestation.config import Config
 from attest.attestation.reserves import load_reserves
 from attest.attestation.surroundings import Surroundings
 from attest.chains.challenge import NO_NONCE
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import Reading
+from attest.chains.records import Reading
+from attest.evidence.tree import EvidenceTree
 from attest.reserves.sampling import Sample, drawn_scripts
 
 

@@ -16,7 +16,15 @@ from attest.attestation.chain_reading import ChainReading, check_nonce
 from attest.attestation.config import Chain, Config, CoverContract, DeclarationForm, HeldCoins, Money
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
+from attest.attestation.document_records import (
+    CoverDocument,
+    DeclarationRecord,
+    DeclaredBalance,
+    MoneyDocument,
+    PriceList,
+)
 from attest.attestation.evidence import RESERVES_FILE, ReservesFile, open_evidence, read_reserves_file
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.money import bank_documents, money_line
 from attest.attestation.stated import chains_read, refuse_far, reserve_lines, stated_assets
 from attest.attestation.statement import EvidenceRoot
@@ -27,40 +35,21 @@ from attest.chains.challenge import NO_NONCE
 from attest.chains.contract_account import Address
 from attest.chains.family import Reader, families, family
 from attest.chains.pins import PinLostError
-from attest.chains.wallets import HeldLine, MoneyLine, Pin, ReserveLine, Unlisted, Unproven, Wallet
+from attest.chains.records import Authority, Descriptor, Reading, Window
+from attest.chains.wallets import Pin, Unlisted, Unproven, Wallet
+from attest.control.records import ChallengeBlock, Challenged, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record, new_salt
+from attest.evidence.tree import EvidenceTree
 from attest.files import SECRET_MODE, fill_folder, is_file, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
 from attest.reserves.covering import NOBODY, Shown
-from attest.reserves.evidence import (
-    AUDITOR_EVIDENCE,
-    PUBLIC_EVIDENCE,
-    Evidence,
-    EvidenceTree,
-    auditor_edition,
-    public_edition,
-)
+from attest.reserves.evidence import Evidence, auditor_edition, public_edition
 from attest.reserves.journal import Journal
+from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 from attest.reserves.reading import confirm_pin
-from attest.reserves.records import (
-    Authority,
-    ChallengeBlock,
-    Challenged,
-    ControlSample,
-    CoverDocument,
-    CustodyConfirmation,
-    DeclarationRecord,
-    DeclaredBalance,
-    Descriptor,
-    MoneyDocument,
-    OwnWallet,
-    PriceList,
-    Reading,
-    Record,
-    Window,
-    new_salt,
-)
+from attest.reserves.records import OwnWallet
 from attest.reserves.register import Register, register
 from attest.reserves.window import window_pins
 

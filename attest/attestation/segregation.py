@@ -6,13 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from attest.amounts import format_amount, ratio_percent
+from attest.attestation.document_records import DeclarationRecord
 from attest.attestation.statement import Predicate
-from attest.chains.wallets import Control, Wallet
+from attest.chains.records import Reading
+from attest.chains.wallets import Wallet
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.policy.inputs import Declaration
 from attest.purposes import Purpose, Storage
 from attest.reserves.control_recheck import Controlled
-from attest.reserves.records import DeclarationRecord, OwnWallet, Reading, Record
+from attest.reserves.lines import Control
+from attest.reserves.records import OwnWallet
 
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
 WalletControl = Literal[Control, "empty", "own"]

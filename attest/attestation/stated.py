@@ -8,10 +8,12 @@ from attest.attestation.config import Config
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import Asset, AssetToken, StatedAsset
 from attest.chains.family import family
-from attest.chains.wallets import Pin, ReserveLine
+from attest.chains.records import Reading
+from attest.chains.wallets import Pin
+from attest.evidence.record import Record
 from attest.reserves.counting import contract_place
 from attest.reserves.covering import NOBODY, Shown
-from attest.reserves.records import Reading, Record
+from attest.reserves.lines import ReserveLine
 
 
 def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:

@@ -12,12 +12,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.amounts import MAX_AMOUNT, MAX_DECIMALS
 from attest.attestation.declared import ascending, check_declarations, require
+from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.attestation.pin_times import StatedPin, far_pins
 from attest.canonical import loads
 from attest.chains.contract_account import Address
 from attest.chains.family import family
 from attest.chains.namespaces import ChainId
-from attest.chains.wallets import HeldLine, Level, MoneyLine, Pin, ReserveLine
+from attest.chains.wallets import Level, Pin
 from attest.documents import AssetName, Count, Digest, Document, Text, Time
 from attest.errors import AttestError, VerificationError
 from attest.liabilities.tree import EMPTY_ROOT, StatedTree
@@ -25,7 +26,7 @@ from attest.periods import Period, ends_somewhere
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.policy.results import PolicyResults
 from attest.reserves.counting import ContractPlace, contract_place
-from attest.reserves.evidence import PUBLIC_EVIDENCE
+from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"

@@ -12,11 +12,11 @@ from attest.attestation.signatories import Signatories
 from attest.attestation.statement import Coverage, HeldLevel, Statement
 from attest.attestation.steps import NUMBERS, Step, StepName
 from attest.attestation.unchecked import Unchecked
+from attest.evidence.record import Record
 from attest.liabilities.proof import Holding
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
-from attest.reserves.records import Record
 from attest.signing.trust import Trust
 
 _OF_SIGNATURES: Final[frozenset[StepName]] = frozenset({"roots", "signatures", "thresholds", "timestamps"})

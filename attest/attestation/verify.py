@@ -40,13 +40,13 @@ from attest.attestation.unchecked import Unchecked
 from attest.attestation.verified import Verified
 from attest.documents import format_time
 from attest.errors import UnavailableError, VerificationError
+from attest.evidence.record import Record
 from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, verify_inclusion
 from attest.liabilities.tree import check_trees
 from attest.policy.explain import STANDINGS, VERDICT_WORDS, verdict_name
 from attest.policy.results import Evaluation
 from attest.reserves.control_recheck import Controlled
 from attest.reserves.recheck import Rechecked
-from attest.reserves.records import Record
 from attest.reserves.window_recheck import at_pin
 from attest.signing.envelope import Envelope
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from attest.chains.records import Reading, Window
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.policy.inputs import Declaration
 from attest.reserves.recheck import Rechecked
-from attest.reserves.records import Reading, Record, Window
 from attest.reserves.window import Lowest, lowest_counts
 
 

@@ -24,11 +24,12 @@ from attest.chains.namespaces import find
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block, PinRule
+from attest.chains.records import Authority, HeaderRecord, NodeAgreement, Reading, SharedProof
 from attest.chains.settings import ChainSettings
 from attest.chains.signing import Signing
 from attest.chains.wallets import Pin, Unlisted, Unproven, Wallet
 from attest.errors import MalformedError
-from attest.reserves.records import Authority, HeaderRecord, NodeAgreement, Reading, Record, SharedProof
+from attest.evidence.record import Record
 
 
 class HeaderFacts(NamedTuple):
@@ -280,7 +281,7 @@ def family(chain: str) -> Family:
             f"nothing here knows chains like {chain[:100]!r}",
             hint="install the package that adds their family to attest",
         )
-    return cast(Family, found)
+    return cast("Family", found)
 
 
 def signing(chain: str) -> Signing:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from attest.chains.nodes.rpc import Node
+from attest.chains.records import Reading
 from attest.errors import VerificationError
-from attest.reserves.records import Reading
 
 
 def differs(node: Node, index: int, reading: Reading, what: str) -> VerificationError:

@@ -11,9 +11,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from attest.chains.namespaces import ChainId
 from attest.chains.pins import Before, Confirmations, PinRule
+from attest.chains.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 from attest.documents import AssetName, Count, Digest, Settings, Text, Time
 from attest.errors import UnavailableError
-from attest.reserves.records import MAX_WINDOW, MAX_WINDOW_DRAWS
 
 MAX_GRACE: Final = 86_400
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

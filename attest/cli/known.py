@@ -16,8 +16,8 @@ from attest.cli.result import progress, show_names_option, surroundings
 if TYPE_CHECKING:
     from attest.attestation.anchors import Ask, AskedNode, Files, Known, Rebuild
     from attest.attestation.statement import Predicate
+    from attest.evidence.record import Record
     from attest.liabilities.tree import StatedTree
-    from attest.reserves.records import Record
     from attest.signing.keys import PublicKey
 
 _FILE = click.Path(path_type=Path, dir_okay=False)

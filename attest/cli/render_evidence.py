@@ -6,17 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
+from attest.attestation.document_records import DeclaredBalance, MoneyDocument
 from attest.attestation.evidence import RESERVES_FILE, CheckedEvidence, EvidenceFolder, ReservesFile
 from attest.attestation.window import not_recomputed
+from attest.chains.records import Reading
 from attest.cli.tables import new_table, render
+from attest.control.records import ContractControl
 from attest.documents import format_time
-from attest.reserves.records import (
-    ContractControl,
-    DeclaredBalance,
-    MoneyDocument,
-    Reading,
-    Record,
-)
+from attest.evidence.record import Record
 
 _WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said
 

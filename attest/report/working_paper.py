@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from attest.attestation.statement import Coverage, Predicate
 from attest.attestation.verified import Verified
+from attest.control.records import CustodyConfirmation
+from attest.evidence.record import Record
 from attest.report.numbers import amount, count
 from attest.report.view.paper import AuditorView, RecordRow, TieLine, TieRow, WalletView
-from attest.reserves.records import CustodyConfirmation, Record
 
 _NAMES: Final = ("wallet", "asset", "currency", "document", "kind", "name", "unit", "chain", "window")
 

@@ -12,6 +12,13 @@ from typing import Annotated, Any, Final, Self, Union, get_args
 
 from pydantic import Field, create_model
 
+from attest.attestation.document_records import (
+    CoverDocument,
+    DeclarationRecord,
+    DeclaredBalance,
+    MoneyDocument,
+    PriceList,
+)
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.ethereum.records import (
     EthereumBalance,
@@ -23,23 +30,11 @@ from attest.chains.ethereum.records import (
 )
 from attest.chains.family import Family, family
 from attest.chains.namespaces import find, is_built_in
+from attest.chains.records import NodeAgreement, Window
+from attest.control.records import ChallengeBlock, ContractControl, ControlProof, ControlSample, CustodyConfirmation
 from attest.documents import Document
-from attest.reserves.records import (
-    ChallengeBlock,
-    ContractControl,
-    ControlProof,
-    ControlSample,
-    CoverDocument,
-    CustodyConfirmation,
-    DeclarationRecord,
-    DeclaredBalance,
-    MoneyDocument,
-    NodeAgreement,
-    OwnWallet,
-    PriceList,
-    Record,
-    Window,
-)
+from attest.evidence.record import Record
+from attest.reserves.records import OwnWallet
 
 AnyRead = Annotated[
     EthereumBalance | EthereumTokenBalance | EthereumTokenAnswer | EthereumSafe | BitcoinUtxos | BitcoinUtxoSet,

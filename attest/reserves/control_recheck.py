@@ -11,21 +11,12 @@ from typing import NamedTuple
 
 from attest.chains.challenge import NO_NONCE, Challenge
 from attest.chains.family import HeaderFacts, family, signing
-from attest.chains.wallets import Control, ReserveLine
+from attest.chains.records import Authority, Place, Reading
+from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlProof, CustodyConfirmation
 from attest.errors import VerificationError
+from attest.evidence.record import Record, naming
 from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
-from attest.reserves.records import (
-    Authority,
-    ChallengeBlock,
-    Challenged,
-    ContractControl,
-    ControlProof,
-    CustodyConfirmation,
-    Place,
-    Reading,
-    Record,
-    naming,
-)
+from attest.reserves.lines import Control, ReserveLine
 from attest.reserves.sample_recheck import is_drawn_from, sample_of
 from attest.reserves.sampling import Sample
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from attest.chains.family import family
+from attest.chains.records import Place, Reading
 from attest.errors import VerificationError
-from attest.reserves.records import OwnWallet, Place, Reading
+from attest.reserves.records import OwnWallet
 
 ContractPlace = tuple[str, str]
 """A chain, and the address of a token contract there, in lower case."""

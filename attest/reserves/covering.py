@@ -8,10 +8,11 @@ from operator import add
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attest.chains.wallets import Control
+from attest.chains.records import Place, Reading
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.reserves.counting import places_of
-from attest.reserves.records import Place, Reading, Record
+from attest.reserves.lines import Control
 from attest.reserves.sampling import Sample, drawn_scripts
 
 

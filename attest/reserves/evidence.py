@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Annotated, Any, BinaryIO, Final, Self
 
-from blockcerts_merkletools import MerkleTools
 from pydantic import Field
 
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps, is_canonical, loads
 from attest.documents import Count, Digest
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record, record_leaf
+from attest.evidence.room import MAX_RECORDS, Room
+from attest.evidence.tree import MAX_PATH, EvidenceTree, join
 from attest.lines import MAX_FILE_BYTES, Content, lines, opened
 from attest.merkle import fold
 from attest.reserves.any_record import AnyRecord, WithRecords
-from attest.reserves.records import Record, record_leaf
-from attest.reserves.room import MAX_RECORDS, Room
 
-AUDITOR_EVIDENCE: Final = "evidence.jsonl"
-PUBLIC_EVIDENCE: Final = "evidence-public.jsonl"
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-MAX_PATH: Final = 64
 _RECORD: Final = b',"record":'  # in a public line: what stands before it, an index and digests, cannot have it
 
 
@@ -58,42 +55,6 @@ class AuditorLine(WithRecords):
     def of_record(cls, line: bytes, value: object, what: str) -> Self:
         """The record in `line`, strict JSON that says `value`. Raises `MalformedError`."""
         return cls._validated(b'{"record":%b}' % line, {"record": value}, what)
-
-
-def join(left: bytes, right: bytes) -> bytes:
-    """The parent of two nodes of the evidence tree: plain SHA-256, as merkletools has it."""
-    return sha256(left + right).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceTree:
-    """The tree over the `leaves` of all records, built by merkletools."""
-
-    leaves: tuple[bytes, ...]
-    _tree: MerkleTools
-
-    @classmethod
-    def build(cls, leaves: Sequence[bytes]) -> EvidenceTree:
-        """Build over at least one leaf."""
-        tree = MerkleTools(hash_type="sha256")
-        tree.add_leaf([leaf.hex() for leaf in leaves])
-        tree.make_tree()
-        return cls(tuple(leaves), tree)
-
-    @property
-    def root(self) -> bytes:
-        """The root's digest, 32 bytes."""
-        return bytes.fromhex(self._tree.get_merkle_root())
-
-    @property
-    def count(self) -> int:
-        """The number of records."""
-        return int(self._tree.get_leaf_count())
-
-    def path(self, index: int) -> tuple[bytes, ...]:
-        """The siblings of record `index`, from the leaf up."""
-        steps: list[dict[str, str]] = self._tree.get_proof(index)
-        return tuple(bytes.fromhex(sibling) for step in steps for sibling in step.values())
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from attest.chains.wallets import HeldLine, MoneyLine, ReserveLine
+from attest.attestation.document_records import DeclaredBalance, MoneyDocument
+from attest.chains.records import Reading
 from attest.errors import VerificationError
-from attest.reserves.records import DeclaredBalance, MoneyDocument, Reading
+from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 
 LineKey = tuple[str, ...]
 """Asset, chain, purpose, storage and level: `ReserveLine.without_control`, because no reading says its control."""

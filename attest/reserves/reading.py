@@ -9,11 +9,12 @@ from attest.chains.family import BlockReader, Reader
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block, PinLostError, PinRule
+from attest.chains.records import Reading
 from attest.chains.wallets import Pin, Wallet
 from attest.documents import format_time
 from attest.errors import UnavailableError
+from attest.evidence.record import Record
 from attest.reserves.journal import Journal, Shelf
-from attest.reserves.records import Reading, Record
 
 
 def pin_block(reader: BlockReader, quorum: Quorum, rule: PinRule, now: datetime) -> Block:

@@ -8,8 +8,19 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from attest.chains.family import BlockFacts, Dump, Family, family
-from attest.chains.wallets import Pin, ReserveLine
+from attest.chains.records import (
+    Authority,
+    ChainRecord,
+    Descriptor,
+    HeaderRecord,
+    NodeAgreement,
+    Place,
+    Reading,
+    TokenSource,
+)
+from attest.chains.wallets import Pin
 from attest.errors import VerificationError
+from attest.evidence.record import Record, naming
 from attest.reserves.counting import (
     Contracts,
     coins,
@@ -20,19 +31,8 @@ from attest.reserves.counting import (
     refuse_two_purposes,
 )
 from attest.reserves.line_recheck import LineKey, Shown, check_denied, check_lines
-from attest.reserves.records import (
-    Authority,
-    ChainRecord,
-    Descriptor,
-    HeaderRecord,
-    NodeAgreement,
-    OwnWallet,
-    Place,
-    Reading,
-    Record,
-    TokenSource,
-    naming,
-)
+from attest.reserves.lines import ReserveLine
+from attest.reserves.records import OwnWallet
 from attest.reserves.window_recheck import RecheckedWindow, check_wallets, drawn_blocks, rechecked_windows
 
 _SEVERAL: Final = 2

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from attest.chains.family import family
+from attest.chains.records import Place
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
-from attest.reserves.records import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from attest.chains.family import BlockReader, family, signing
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block, PinLostError
+from attest.chains.records import Reading
 from attest.chains.wallets import Pin
+from attest.control.records import ChallengeBlock, ContractControl
 from attest.errors import VerificationError
 from attest.reserves.control_recheck import block_of
-from attest.reserves.records import ChallengeBlock, ContractControl, Reading
 
 
 def reread(node: Node, pin: Pin, readings: Mapping[int, Reading], progress: Callable[[int], None]) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from attest.chains.records import Reading
+from attest.control.records import ControlSample
 from attest.errors import VerificationError
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import ControlSample, Reading, Record
+from attest.evidence.record import Record
+from attest.evidence.tree import EvidenceTree
 from attest.reserves.sampling import Sample
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from attest.chains.family import family
+from attest.chains.records import HeaderRecord, Reading
 from attest.chains.wallets import Level, Pin
 from attest.errors import MalformedError
+from attest.evidence.record import Record
 from attest.merkle import tagged_hash
-from attest.reserves.records import HeaderRecord, Reading, Record
 
 _TAG: Final = "attest/v1/window"
 

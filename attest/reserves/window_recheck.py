@@ -6,21 +6,14 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from attest.chains.family import family
-from attest.chains.wallets import Pin, ReserveLine
+from attest.chains.records import ChainRecord, Descriptor, HeaderRecord, Outpoint, Reading, Window
+from attest.chains.wallets import Pin
+from attest.control.records import ControlProof
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record, naming
 from attest.reserves.control_recheck import place_of
 from attest.reserves.counting import places_of
-from attest.reserves.records import (
-    ChainRecord,
-    ControlProof,
-    Descriptor,
-    HeaderRecord,
-    Outpoint,
-    Reading,
-    Record,
-    Window,
-    naming,
-)
+from attest.reserves.lines import ReserveLine
 from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
 
 

@@ -17,9 +17,9 @@ from attest.chains.bitcoin.header import header_hash
 from attest.cli.render import pins_table
 from attest.cli.render_coverage import coverage_document, coverage_table
 from attest.errors import AttestError, MalformedError, VerificationError
+from attest.evidence.tree import EvidenceTree
 from attest.liabilities.tree import EMPTY_ROOT
 from attest.merkle import tagged_hash
-from attest.reserves.evidence import EvidenceTree
 from tests.conftest import Exchange
 
 EVIDENCE, AUDITOR = "evidence-public.jsonl", "evidence.jsonl"

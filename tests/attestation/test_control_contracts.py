@@ -17,10 +17,10 @@ from attest.chains.ethereum.proof import decode_header
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
 from attest.chains.settings import NodeSettings
 from attest.chains.wallets import Pin
+from attest.control.records import ContractControl
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
 from attest.reserves.covering import NOBODY
-from attest.reserves.records import ContractControl
 from tests.conftest import Exchange
 
 CHAIN = "eip155:31337"

@@ -27,12 +27,12 @@ from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge, Confirmation
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
+from attest.control.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.tree import EvidenceTree
 from attest.reserves.control_recheck import Controlled, signed_places
 from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown, Value
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.reserves.sampling import Sample, drawn_scripts
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer

@@ -12,8 +12,9 @@ from attest.attestation.evidence_step import Basis
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import EvidenceRoot, StatedAsset
 from attest.chains.ethereum.trie_nodes import share_nodes
-from attest.reserves.evidence import MAX_LINE_BYTES, EvidenceTree, PublicLine, read_public_edition
-from attest.reserves.records import Reading
+from attest.chains.records import Reading
+from attest.evidence.tree import EvidenceTree
+from attest.reserves.evidence import MAX_LINE_BYTES, PublicLine, read_public_edition
 from tests.conftest import FIXTURES
 from tests.reserves.tries import CHAINS, nodes_in, used_by, world
 

@@ -19,12 +19,14 @@ from attest.attestation.segregation import (
     wallet_rows,
 )
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenBalance
+from attest.chains.records import Reading
 from attest.chains.wallets import Wallet
 from attest.cli.render import spans
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError, VerificationError
+from attest.evidence.record import Record
 from attest.reserves.counting import refuse_own
-from attest.reserves.records import OwnWallet, Reading, Record
+from attest.reserves.records import OwnWallet
 from tests.conftest import Exchange
 
 CHAIN = "eip155:1"

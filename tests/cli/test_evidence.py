@@ -18,8 +18,8 @@ from attest.attestation.evidence import open_evidence
 from attest.canonical import dumps
 from attest.demo.exchange import PUBLIC_KEY_FILE
 from attest.errors import AttestError
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import record_leaf
+from attest.evidence.record import record_leaf
+from attest.evidence.tree import EvidenceTree
 from tests.cli.conftest import AUDITOR, BITCOIN, PUBLIC, change
 from tests.conftest import Exchange
 

@@ -24,10 +24,10 @@ from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
 from attest.attestation.surroundings import Surroundings
 from attest.chains.nodes.rpc import Node
-from attest.chains.wallets import ReserveLine
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, exit_code
+from attest.reserves.lines import ReserveLine
 from tests.faults.chaos_proxy import ALL, PASSING, Chaos, Lie, Proxy, behind, other_balance, other_fork
 from tests.faults.real_chains import Bitcoin, Ethereum, both
 

@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.statement import PAYLOAD_TYPE
 from attest.canonical import dumps
-from attest.reserves.evidence import EvidenceTree
-from attest.reserves.records import record_leaf
+from attest.evidence.record import record_leaf
+from attest.evidence.tree import EvidenceTree
 from attest.signing.envelope import sign
 from attest.signing.keys import Signer
 from tests.faults.measured import MIB, Attest, attest, attest_forked

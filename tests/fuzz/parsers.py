@@ -52,8 +52,11 @@ from attest.chains.ethereum.proof import by_hash, checksum_address, decode_heade
 from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge
 from attest.cli.inspect import _read
 from attest.cli.signing.auditor_report import _findings
+from attest.control.records import ChallengeBlock
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
+from attest.evidence.record import record_leaf
+from attest.evidence.tree import EvidenceTree
 from attest.liabilities.accounts import normalise_account
 from attest.liabilities.ledger.read import read as read_ledger
 from attest.liabilities.ledger.types import ControlTotals, Source
@@ -64,9 +67,8 @@ from attest.policy.inputs import parse_rational
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
 from attest.reserves.control_recheck import block_of
-from attest.reserves.evidence import EvidenceTree, read_auditor_edition, read_public_edition
+from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.journal import Journal
-from attest.reserves.records import ChallengeBlock, record_leaf
 from attest.reserves.register import register
 from attest.signing.envelope import Envelope, sign, verify_signatures
 from attest.signing.keys import PublicKey, Signer

@@ -37,15 +37,17 @@ from attest.chains.family import family
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Block, Confirmations, PinRule
+from attest.chains.records import Reading
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.cli.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
-from attest.reserves.evidence import EvidenceTree, auditor_edition, read_auditor_edition
+from attest.evidence.record import Record
+from attest.evidence.tree import EvidenceTree
+from attest.reserves.evidence import auditor_edition, read_auditor_edition
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain, read_window
 from attest.reserves.recheck import recheck
-from attest.reserves.records import Reading, Record
 from attest.reserves.register import register
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording

@@ -18,13 +18,14 @@ from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Confirmations, PinLostError, PinRule
-from attest.chains.wallets import Pin, ReserveLine, Wallet
+from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.evidence.record import Record
+from attest.reserves.lines import ReserveLine
 from attest.reserves.reading import confirm_pin, pin_block
 from attest.reserves.recheck import Rechecked, recheck
-from attest.reserves.records import Record
 from attest.reserves.register import register
 from attest.reserves.reread import reread
 from tests.nodes.liars import answering

@@ -22,6 +22,7 @@ from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.asking import write_challenges
 from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
+from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.steps import Step
 from attest.attestation.surroundings import Surroundings
@@ -29,12 +30,12 @@ from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
 from attest.cli.render import not_met_text
+from attest.control.records import ChallengeBlock, ControlProof
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
+from attest.evidence.record import Record
 from attest.reserves.control_recheck import Terms, signed_places
-from attest.reserves.evidence import PUBLIC_EVIDENCE
-from attest.reserves.records import ChallengeBlock, ControlProof, Record
 from attest.reserves.reread import reread_blocks
 from tests.conftest import signed_bundle
 

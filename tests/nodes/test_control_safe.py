@@ -33,9 +33,10 @@ from attest.chains.ethereum.records import EthereumBalance, EthereumSafe
 from attest.chains.ethereum.safe.storage import safe_typed_data
 from attest.chains.nodes.rpc import Node
 from attest.cli import main
+from attest.control.records import ContractControl, ControlProof
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.reserves.control_recheck import Terms, signed_places
-from attest.reserves.records import ContractControl, ControlProof, Record
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying

@@ -19,6 +19,7 @@ from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import open_evidence
+from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
 from attest.attestation.steps import Step
@@ -34,7 +35,6 @@ from attest.cli.render_evidence import records_table
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError
-from attest.reserves.evidence import PUBLIC_EVIDENCE
 from attest.signing.keys import Signer
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 

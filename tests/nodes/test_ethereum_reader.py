@@ -19,12 +19,13 @@ from attest.chains.ethereum.unknown_tokens import unknown_tokens
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Confirmations, PinLostError, PinRule, not_reached
+from attest.chains.records import NodeAgreement, Reading
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import anvil
 from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.evidence.record import Record
 from attest.reserves.reading import confirm_pin, pin_block
-from attest.reserves.records import NodeAgreement, Reading, Record
 from attest.reserves.reread import reread
 from tests.nodes.contracts import FIXTURES, call_data, deploy, pay, send
 from tests.nodes.safe import deploy_safe

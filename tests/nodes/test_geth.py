@@ -16,9 +16,9 @@ from attest.chains.ethereum.unknown_tokens import unknown_tokens
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, PinRule
+from attest.chains.records import Reading
 from attest.chains.wallets import Wallet
 from attest.errors import UnavailableError
-from attest.reserves.records import Reading
 from tests.nodes.contracts import FIXTURES, deploy, pay
 from tests.nodes.geth import Geth, geth
 from tests.reserves.conftest import read_with

@@ -23,6 +23,7 @@ from attest.attestation.asking import write_challenges
 from attest.attestation.config import read_config
 from attest.attestation.control import add_signatures
 from attest.attestation.evidence import check_evidence, open_evidence
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.monthly import MonthInputs
 from attest.attestation.reserves import write_reserves
 from attest.attestation.steps import Step
@@ -38,9 +39,9 @@ from attest.cli.render_evidence import checked_text
 from attest.demo.nodes import anvil, bitcoind
 from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError, VerificationError
+from attest.evidence.tree import EvidenceTree
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
-from attest.reserves.evidence import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, EvidenceTree
 from attest.reserves.window import draw
 from attest.signing.keys import Signer
 from tests.conftest import signed_bundle

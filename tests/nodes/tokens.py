@@ -15,7 +15,7 @@ from attest.attestation.surroundings import Surroundings
 from attest.chains.ethereum.proof import checksum_address
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.chains.nodes.rpc import Node
-from attest.reserves.records import NodeAgreement, Reading
+from attest.chains.records import NodeAgreement, Reading
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 
 CHAIN = "eip155:31337"

@@ -21,10 +21,12 @@ from attest.chains.challenge import Challenge
 from attest.chains.ethereum.proof import Token, balance_slot, checksum_address, decode_header, keccak
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenAnswer, EthereumTokenBalance
 from attest.chains.ethereum.trie_nodes import share_nodes
+from attest.chains.records import NodeAgreement, Window
 from attest.chains.wallets import Pin
+from attest.control.records import ChallengeBlock, ControlProof, CustodyConfirmation
+from attest.evidence.record import Record
 from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.covering import Shown
-from attest.reserves.records import ChallengeBlock, ControlProof, CustodyConfirmation, NodeAgreement, Record, Window
 from attest.reserves.window import draw
 from tests.attestation.test_control_step import CHAIN as BITCOIN
 from tests.attestation.test_control_step import NONCE, confirmation, script, signed

@@ -17,6 +17,8 @@ from attest.attestation.auditor import Findings, write_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
+from attest.attestation.document_records import CoverDocument, DeclaredBalance, MoneyDocument
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.money import held_line, money_line
 from attest.attestation.monthly import _statement
 from attest.attestation.pin_times import state_pins
@@ -34,16 +36,12 @@ from attest.attestation.statement import (
 )
 from attest.attestation.window import window_declarations
 from attest.chains.bitcoin.records import BitcoinUtxos
+from attest.control.records import CustodyConfirmation
+from attest.evidence.record import Record
+from attest.evidence.tree import EvidenceTree
 from attest.liabilities.tree import StatedTree
 from attest.policy.inputs import Cover
-from attest.reserves.evidence import (
-    AUDITOR_EVIDENCE,
-    PUBLIC_EVIDENCE,
-    EvidenceTree,
-    auditor_edition,
-    public_edition,
-)
-from attest.reserves.records import CoverDocument, CustodyConfirmation, DeclaredBalance, MoneyDocument, Record
+from attest.reserves.evidence import auditor_edition, public_edition
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.trust import parse_root

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final
 
-from attest.attestation.policies import PolicyFile, policy_file_name
-from attest.documents import format_time
-from attest.policy.inputs import Conditions, Price
-from attest.policy.rulesets import parse_policy, ruleset_source
-from attest.reserves.records import (
+from attest.attestation.document_records import (
     CoverDocument,
     DeclarationRecord,
     DeclaredBalance,
     MoneyDocument,
     PriceList,
-    Record,
 )
+from attest.attestation.policies import PolicyFile, policy_file_name
+from attest.documents import format_time
+from attest.evidence.record import Record
+from attest.policy.inputs import Conditions, Price
+from attest.policy.rulesets import parse_policy, ruleset_source
 from tests.report.plan import Month, Words
 
 _SALT: Final = bytes(16)

@@ -6,7 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from attest.reserves.evidence import AUDITOR_EVIDENCE
+from attest.attestation.files import AUDITOR_EVIDENCE
 from tests.report.months import Made
 from tests.report.sites import ran, said
 

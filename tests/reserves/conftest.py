@@ -20,9 +20,9 @@ from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, PinRule
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.recording import serve
+from attest.evidence.record import Record
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain
-from attest.reserves.records import Record
 from tests.reserves.faults import FaultServer
 
 NOW = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)

@@ -9,8 +9,8 @@ from attest.chains.nodes.patience import GRACE_SECONDS
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
+from attest.chains.records import DroppedNode, NodeAgreement
 from attest.errors import UnavailableError, VerificationError
-from attest.reserves.records import DroppedNode, NodeAgreement
 
 CHAIN = "eip155:1"
 NAMES = "abcdef"

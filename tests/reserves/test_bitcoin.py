@@ -15,7 +15,7 @@ from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.reserves.records import Record
+from attest.evidence.record import Record
 from attest.reserves.register import register
 from tests.reserves.conftest import Change, lying_node, read_with
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from attest.attestation.stated import reserve_lines
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
-from attest.chains.wallets import ReserveLine
 from attest.errors import MalformedError, VerificationError
+from attest.reserves.lines import ReserveLine
 from attest.reserves.recheck import Rechecked, recheck
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, world

@@ -29,12 +29,13 @@ from attest.chains.ethereum.tokens import TokenContract
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError, PinRule
+from attest.chains.records import Reading
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.evidence.record import Record
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain
-from attest.reserves.records import Reading, Record
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
 from tests.reserves.places import addresses_of
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenAnswer
+from attest.chains.records import DroppedNode, NodeAgreement
 from attest.chains.wallets import Pin, Unlisted
 from attest.errors import AttestError, MalformedError, UnavailableError
 from attest.reserves.any_record import AnyRead
 from attest.reserves.journal import Journal, Shelf
-from attest.reserves.records import DroppedNode, NodeAgreement
 from tests.examples import examples
 
 REGISTER = bytes(range(32))

@@ -28,11 +28,12 @@ from attest.chains.pins import (
     not_reached,
     refuse_stale,
 )
+from attest.chains.records import DroppedNode, NodeAgreement
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.evidence.record import Record
 from attest.reserves.journal import Journal
 from attest.reserves.reading import pin_block, read_chain
-from attest.reserves.records import DroppedNode, NodeAgreement, Record
 
 CHAIN = "eip155:1"
 NOW = datetime(2026, 10, 31, 15, tzinfo=UTC)

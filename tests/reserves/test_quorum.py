@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
+from attest.chains.records import NodeAgreement
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.records import NodeAgreement
 from tests.reserves.many import CHAIN, NAMES, Many, down, gone, kept, lie
 
 

@@ -15,9 +15,10 @@ from attest.chains.ethereum import trie_nodes
 from attest.chains.ethereum.proof import by_hash
 from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
 from attest.chains.ethereum.trie_nodes import Shared, needed, proven_amount, share_nodes
+from attest.chains.records import Reading
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.reserves.recheck import recheck
-from attest.reserves.records import Reading, Record
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 

@@ -12,10 +12,14 @@ from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.records import BitcoinHeader, BitcoinUtxos, Utxo
 from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge
-from attest.chains.wallets import Pin, ReserveLine
+from attest.chains.records import Window
+from attest.chains.wallets import Pin
+from attest.control.records import ControlProof
 from attest.errors import VerificationError
+from attest.evidence.record import Record
+from attest.reserves.lines import ReserveLine
 from attest.reserves.recheck import recheck
-from attest.reserves.records import ControlProof, OwnWallet, Record, Window
+from attest.reserves.records import OwnWallet
 from attest.reserves.window import Lowest
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"

@@ -14,7 +14,7 @@ from trie.constants import BLANK_NODE_HASH
 from attest.chains.ethereum.proof import DENY_BIT, Token, balance_slot, decode_header, keccak
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader, EthereumTokenBalance, TrieNodes
 from attest.chains.wallets import Pin
-from attest.reserves.records import new_salt
+from attest.evidence.record import new_salt
 
 CHAINS = ("eip155:1", "eip155:10")
 CONTRACT = "0x" + keccak(b"token")[:20].hex()

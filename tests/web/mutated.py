@@ -23,18 +23,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.declarations import declaration_lines
+from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
 from attest.attestation.window import window_declarations
 from attest.canonical import dumps
 from attest.errors import AttestError
-from attest.reserves.evidence import (
-    AUDITOR_EVIDENCE,
-    PUBLIC_EVIDENCE,
-    AuditorLine,
-    EvidenceTree,
-)
-from attest.reserves.records import record_leaf
+from attest.evidence.record import record_leaf
+from attest.evidence.tree import EvidenceTree
+from attest.reserves.evidence import AuditorLine
 from attest.signing.envelope import pre_auth_encoding
 from attest.signing.keys import Signer
 from attest.signing.trust import TRUST_ROOT_TYPE

@@ -14,11 +14,12 @@ from attest.chains.bitcoin.signing import BitcoinSigning
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import BITCOIN_DEPTH, Confirmations
+from attest.chains.records import HeaderRecord, Reading, SharedProof
 from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import VerificationError
+from attest.evidence.record import Record
 from attest.files import real_path
-from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
 
 _ID: Final = re.compile(r"bip122:[0-9a-f]{32}", re.ASCII)
 

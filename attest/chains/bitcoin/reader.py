@@ -29,9 +29,10 @@ from attest.chains.pins import (
     not_reached,
     refuse_stale,
 )
+from attest.chains.records import HeaderRecord, reading_fields
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.documents import format_time
-from attest.reserves.records import HeaderRecord, Record, new_salt, reading_fields
+from attest.evidence.record import Record, new_salt
 
 _MEDIAN_BLOCKS: Final = 11  # BIP-113
 

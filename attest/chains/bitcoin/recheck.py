@@ -5,9 +5,10 @@ from __future__ import annotations
 from attest.chains.bitcoin.records import BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.bitcoin.utxo_set.read import UtxoSet
 from attest.chains.family import Dump
+from attest.chains.records import Authority, Reading
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
-from attest.reserves.records import Authority, Reading, Record
+from attest.evidence.record import Record
 
 
 class BitcoinFacts:

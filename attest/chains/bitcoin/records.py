@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from attest.chains.namespaces import ChainId
+from attest.chains.records import ChainRecord, Descriptor, HeaderRecord, NodeNames, Outpoint, Place, Reading
 from attest.chains.wallets import WalletId
 from attest.documents import Amount, Count, Digest, Document, Hex, LongText
 from attest.errors import MalformedError, VerificationError
-from attest.reserves.records import ChainRecord, Descriptor, HeaderRecord, NodeNames, Outpoint, Place, Reading
 
 
 class BitcoinHeader(HeaderRecord):

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.chains.bitcoin.unspent import difference, unspent_at
 from attest.chains.nodes.rpc import Node
+from attest.chains.records import Reading
 from attest.chains.reread import differs
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
-from attest.reserves.records import Reading, Record
+from attest.evidence.record import Record
 
 
 def reread_outputs(node: Node, pin: Pin, readings: Mapping[int, Reading]) -> int:

@@ -13,7 +13,7 @@ from attest.chains.ethereum.safe.storage import PROXIES, Safe
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
-from attest.reserves.records import new_salt
+from attest.evidence.record import new_salt
 
 _CHUNK: Final = 500  # codes that are in memory at once, of at most 24 KiB (EIP-170)
 _PLAIN: Final = b""

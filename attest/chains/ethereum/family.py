@@ -20,10 +20,11 @@ from attest.chains.ethereum.signing import EthereumSigning, no_bitcoin
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinRule
+from attest.chains.records import HeaderRecord, Reading, SharedProof
 from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
-from attest.reserves.records import HeaderRecord, Reading, Record, SharedProof
+from attest.evidence.record import Record
 
 _ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}", re.ASCII)
 _DECIMALS: Final = 18

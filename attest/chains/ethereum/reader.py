@@ -38,10 +38,11 @@ from attest.chains.pins import (
     not_reached,
     refuse_stale,
 )
+from attest.chains.records import HeaderRecord, Reading, reading_fields
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.documents import format_time
 from attest.errors import UnavailableError
-from attest.reserves.records import HeaderRecord, Reading, Record, new_salt, reading_fields
+from attest.evidence.record import Record, new_salt
 
 _CHUNK: Final = 500  # readings that are agreed on, proven and kept together
 

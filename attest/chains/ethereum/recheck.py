@@ -16,8 +16,9 @@ from attest.chains.ethereum.records import (
 from attest.chains.ethereum.safe.storage import proven_safe
 from attest.chains.ethereum.trie_nodes import proven_amount
 from attest.chains.family import Dump
+from attest.chains.records import Authority, Reading
 from attest.errors import VerificationError
-from attest.reserves.records import Authority, Reading, Record
+from attest.evidence.record import Record
 
 
 class EthereumFacts:

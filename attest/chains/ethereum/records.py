@@ -11,9 +11,9 @@ from attest.chains.challenge import Challenge
 from attest.chains.contract_account import Address, Owners
 from attest.chains.ethereum.proof import Layout, checksum_address
 from attest.chains.namespaces import ChainId
+from attest.chains.records import Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
 from attest.chains.wallets import WalletId
 from attest.documents import Count, Digest, Hex, Text
-from attest.reserves.records import Authority, HeaderRecord, Place, Reading, SharedProof, TokenSource
 
 Nodes = Annotated[tuple[Hex, ...], Field(max_length=140)]
 MAX_SAFE_NODES: Final = 4096  # a slot for each owner, and the nodes on the way to them

@@ -8,10 +8,11 @@ from typing import Final
 from attest.chains.ethereum.answers import amounts, at_block
 from attest.chains.ethereum.records import AddressReading, EthereumSafe
 from attest.chains.nodes.rpc import Node
+from attest.chains.records import Reading
 from attest.chains.reread import differs
 from attest.chains.wallets import Pin
 from attest.errors import VerificationError
-from attest.reserves.records import Reading, Record
+from attest.evidence.record import Record
 
 _CHUNK: Final = 500
 

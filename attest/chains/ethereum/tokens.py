@@ -30,9 +30,10 @@ from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBal
 from attest.chains.ethereum.token_slot import LOW_BITS, find_token
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import CallRevertedError, Node
+from attest.chains.records import reading_fields
 from attest.chains.wallets import Unproven, Wallet
 from attest.errors import AttestError, MalformedError, UnavailableError
-from attest.reserves.records import new_salt, reading_fields
+from attest.evidence.record import new_salt
 
 _SLOTS: Final = 100  # storage slots in one eth_getProof
 _SAMPLES: Final = 3  # holders with whom each node looks for a slot

@@ -20,7 +20,7 @@ from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, Ethere
 from attest.chains.ethereum.safe.storage import proven_safe
 from attest.chains.family import Shared
 from attest.errors import VerificationError
-from attest.reserves.records import Record, new_salt
+from attest.evidence.record import Record, new_salt
 
 _MAX_NODES: Final = 4000  # of at most 532 bytes: a line of some 4 MB
 

@@ -9,8 +9,9 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from attest.chains.nodes.patience import GRACE_SECONDS, Patience
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
+from attest.chains.records import DroppedNode, NodeAgreement
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
-from attest.reserves.records import DroppedNode, NodeAgreement, new_salt
+from attest.evidence.record import new_salt
 
 T = TypeVar("T")
 

@@ -62,12 +62,12 @@ def report(
     """
     from attest.attestation.anchors import Sources
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
+    from attest.attestation.files import AUDITOR_EVIDENCE
     from attest.attestation.verify import verify
     from attest.cli.render import verified_document
     from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
     from attest.report.pdf import require_typst
-    from attest.reserves.evidence import AUDITOR_EVIDENCE
     from attest.writing import write_once
 
     root = required_root(anchors.trust_root)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from attest.attestation.bundle import BUNDLE_ENDING, bundle_file_name
+from attest.attestation.files import AUDITOR_EVIDENCE
 from attest.attestation.findings import Finding, is_of_unread, unread
 from attest.attestation.policies import policy_file_name
 from attest.errors import AttestError
@@ -26,7 +27,6 @@ from attest.report.site.folder import Copy, Data
 from attest.report.site.paths import SUMS
 from attest.report.site.roots import SiteRoot
 from attest.report.view.month import MonthView
-from attest.reserves.evidence import AUDITOR_EVIDENCE
 
 UNAVAILABLE: Final = "unavailable"
 LACKING: Final = "site/lacking"

@@ -13,10 +13,11 @@ from attest_toy.records import ToyBalance, ToyHeader
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Confirmations, PinRule
+from attest.chains.records import Authority, HeaderRecord, Reading, SharedProof
 from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
-from attest.reserves.records import Authority, HeaderRecord, Reading, Record, SharedProof
+from attest.evidence.record import Record
 
 
 class ToyFacts:

@@ -16,9 +16,10 @@ from attest.chains.family import HeaderFacts, Kept
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Block, Confirmations, PinRule, lost
+from attest.chains.records import Reading, reading_fields
 from attest.chains.wallets import Pin, Unlisted, Wallet
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.reserves.records import Reading, Record, new_salt, reading_fields
+from attest.evidence.record import Record, new_salt
 
 
 def facts_of(header: bytes) -> HeaderFacts:

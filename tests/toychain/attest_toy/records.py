@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterator
 from typing import Literal
 
 from attest.chains.namespaces import ChainId
+from attest.chains.records import HeaderRecord, Place, Reading
 from attest.documents import Count, Hex, Text
-from attest.reserves.records import HeaderRecord, Place, Reading
 
 
 class ToyHeader(HeaderRecord):

@@ -18,7 +18,7 @@ from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin
 from attest.documents import parse_hex
 from attest.errors import UnavailableError, VerificationError
-from attest.reserves.records import new_salt
+from attest.evidence.record import new_salt
 
 _DUMP_SECONDS: Final = 4 * 3600.0  # mainnet, rolled back by a month: hours
 _HASH_SECONDS: Final = 600.0
