@@ -18,24 +18,24 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
-from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
-from attest.attestation.config import read_config
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.policies import read_policies, verdicts
 from attest.attestation.proving import open_snapshot
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
-from attest.attestation.steps import Step
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verified import Verified
-from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
 from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
+from attest.verification.anchors import Anchors, Known, Sources
+from attest.verification.policies import read_policies, verdicts
+from attest.verification.steps import Step
+from attest.verification.verified import Verified
+from attest.verification.verify import verify
 from tests.examples import load_profile
 from tests.reserves.faults import FaultServer
 from tests.world.forks import Forks

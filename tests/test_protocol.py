@@ -8,12 +8,12 @@ from typing import get_args
 
 import attest
 from attest.attestation.pack import MAX_PACK_BYTES
-from attest.attestation.steps import TITLES
+from attest.attestation.records import AnyRecord
 from attest.chains.pins import PinLostError
 from attest.errors import EXIT_CODES, AttestError, VerificationError, exit_code
 from attest.liabilities.tree import SCHEME, SECRET_BYTES
 from attest.lines import MAX_FILE_BYTES
-from attest.reserves.any_record import AnyRecord
+from attest.verification.steps import TITLES
 
 TEXT = (Path(attest.__file__).parent / "protocol.md").read_text(encoding="utf-8")
 

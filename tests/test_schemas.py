@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from attest.attestation.policies import inputs_of
 from attest.attestation.statement import Statement, parse_statement
 from attest.canonical import dumps
 from attest.errors import AttestError
 from attest.liabilities.proof import InclusionProof
+from attest.verification.policies import inputs_of
 from fixtures.schemas import DOCUMENTS, schema
 from tests.attestation.test_control_step import confirmation, proof
 from tests.conftest import FIXTURES, Exchange

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from attest.attestation.config import MAX_CONFIG_BYTES
 from attest.canonical import MAX_FIELDS
 from attest.errors import MalformedError
+from attest.exchange.config import MAX_CONFIG_BYTES
 from attest.toml import loads_toml
 
 MANY = 40_000

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
-from attest.attestation.auditor import Findings, parse_report
+from attest.attestation.auditor_report import Findings, parse_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
-from attest.attestation.signatories import CLOCKS_DIFFER, Signatories, root_of, stampable
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Statement,
@@ -31,6 +30,7 @@ from attest.signing.timestamp import (
     verify_timestamps,
 )
 from attest.signing.trust import MAX_ROOTS, RoleName, Trust, parse_root
+from attest.verification.signatories import CLOCKS_DIFFER, Signatories, root_of, stampable
 
 _COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
 

@@ -16,11 +16,8 @@ from attest.attestation.challenges import (
     Header,
     Item,
 )
-from attest.attestation.config import Chain, Config
 from attest.attestation.custody import custodian_keys
 from attest.attestation.population import Population, read_population
-from attest.attestation.reserves import chain_reader
-from attest.attestation.surroundings import Surroundings, node_quorum, refuse_published
 from attest.chains.challenge import NO_NONCE, Challenge
 from attest.chains.family import families, family
 from attest.chains.nodes.quorum import Quorum
@@ -28,6 +25,9 @@ from attest.chains.pins import Block
 from attest.chains.signing import AskedItem
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
+from attest.exchange.config import Chain, Config
+from attest.exchange.reading import chain_reader
+from attest.exchange.surroundings import Surroundings, node_quorum, refuse_published
 from attest.files import SECRET_MODE, fill_folder, refuse_existing
 from attest.folders import new_folder
 from attest.reserves.reading import pin_block

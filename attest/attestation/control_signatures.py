@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from attest.attestation.challenges import CHALLENGES_FILE, Challenges, Item
-from attest.attestation.config import Config
 from attest.attestation.control import ControlRecord, challenges_and_standing, control_records
 from attest.attestation.custody import confirmed_places
-from attest.attestation.reserves import Reserves
-from attest.attestation.surroundings import Surroundings
 from attest.chains.records import Place, Reading
 from attest.control.records import Challenged, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
+from attest.exchange.config import Config
+from attest.exchange.reading import Reserves
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.control_recheck import Terms, challenged_places, confirmed_by, place_of
-from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown
 from attest.reserves.sampling import Sample
+from attest.verification.evidence.counting import places_of
 
 _SHOWN: Final = 3  # names in a sentence
 

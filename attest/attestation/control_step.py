@@ -8,13 +8,13 @@ from typing import Final
 from attest.amounts import ratio_percent
 from attest.attestation.custody import recheck_custody
 from attest.attestation.statement import Predicate
-from attest.attestation.steps import StepOutcome
 from attest.chains.challenge import NO_NONCE
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
 from attest.evidence.record import Record
 from attest.reserves.control_recheck import Controlled, Terms, recheck_control
 from attest.reserves.covering import Value
 from attest.signing.keys import PublicKey
+from attest.verification.steps import StepOutcome
 
 _HUNDREDTHS: Final = 10_000
 _SHOWN_BLOCKS: Final = 4

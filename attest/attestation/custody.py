@@ -17,7 +17,7 @@ from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_si
 from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer
 
 if TYPE_CHECKING:
-    from attest.attestation.config import Custodian
+    from attest.exchange.config import Custodian
 
 PAYLOAD_TYPE: Final = "application/vnd.attest.custody-confirmation+json"
 CONFIRMATION: Final = ".confirmation.json"

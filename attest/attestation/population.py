@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from attest.attestation.config import Config
-from attest.attestation.reserves import load_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.chains.challenge import NO_NONCE
 from attest.chains.records import Reading
 from attest.evidence.tree import EvidenceTree
+from attest.exchange.config import Config
+from attest.exchange.reading import load_reserves
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.sampling import Sample, drawn_scripts
 
 

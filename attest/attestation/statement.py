@@ -25,8 +25,8 @@ from attest.liabilities.tree import EMPTY_ROOT, StatedTree
 from attest.periods import Period, ends_somewhere
 from attest.policy.inputs import Cover, Declaration, Price
 from attest.policy.results import PolicyResults
-from attest.reserves.counting import ContractPlace, contract_place
 from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
+from attest.verification.evidence.counting import ContractPlace, contract_place
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"

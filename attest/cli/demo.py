@@ -12,8 +12,8 @@ from attest.cli.result import Result, json_option, program, tell
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
-    from attest.attestation.finishing import Outcome
-    from attest.attestation.verified import Verified
+    from attest.exchange.publishing.finishing import Outcome
+    from attest.verification.verified import Verified
 
 
 @click.command()
@@ -97,17 +97,17 @@ def _make(out: Path, environment: Mapping[str, str], say: Callable[[str], None])
     import secrets
     from datetime import UTC, datetime
 
-    from attest.attestation.anchors import Anchors, Known, Sources
-    from attest.attestation.config import read_config
-    from attest.attestation.monthly import MonthInputs, run
     from attest.attestation.proving import open_snapshot
-    from attest.attestation.surroundings import Surroundings
-    from attest.attestation.verify import verify
     from attest.cli.known import beside
     from attest.demo import exchange
+    from attest.exchange.config import read_config
+    from attest.exchange.month import MonthInputs, run
+    from attest.exchange.surroundings import Surroundings
     from attest.files import SECRET_MODE, write_file
     from attest.liabilities.tree import SECRET_BYTES
     from attest.signing.trust import parse_root_file
+    from attest.verification.anchors import Anchors, Known, Sources
+    from attest.verification.verify import verify
 
     say(f"making the demo exchange in {out}")
     exchange.write_exchange(out)
@@ -138,11 +138,11 @@ def _write_site(folder: Path, bundle: Path, trust_root: Path) -> str:
     """Write the site of the one month to `folder`; a line that says so where it has no reports as PDF."""
     from datetime import UTC, datetime
 
-    from attest.attestation.anchors import Anchors
     from attest.report.pdf import INSTALL, can_draw
     from attest.report.site.files import read_site, site_files
     from attest.report.site.folder import fill_site
     from attest.signing.trust import parse_root_file
+    from attest.verification.anchors import Anchors
 
     pdf = can_draw()
     publication = bundle.parent.parent

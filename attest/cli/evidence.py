@@ -23,8 +23,8 @@ def evidence() -> None:
 @json_option
 def show(folder: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """List the records in FOLDER, each of which leads to the evidence root."""
-    from attest.attestation.evidence import open_evidence
     from attest.cli.render_evidence import records_document, records_table
+    from attest.verification.evidence.folder import open_evidence
 
     opened = open_evidence(folder)
     said = f"{len(opened.records)} of {opened.basis.evidence.count} records lead to the root in {opened.basis.name}"
@@ -56,8 +56,8 @@ def disclose(
 
     FOLDER is the private one. The reader puts the file beside the bundle and says `attest evidence check`.
     """
-    from attest.attestation.evidence import DISCLOSED, open_evidence
     from attest.files import SECRET_MODE
+    from attest.verification.evidence.folder import DISCLOSED, open_evidence
     from attest.writing import write_once
 
     lines = open_evidence(folder).disclose(wallet, descriptor=descriptor)
@@ -105,8 +105,8 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     import os
     from functools import partial
 
-    from attest.attestation.evidence import check_evidence
     from attest.cli.render_evidence import checked_document, checked_text
+    from attest.verification.evidence.folder import check_evidence
 
     with progress(as_json=as_json) as advance:
         checked = check_evidence(

@@ -21,10 +21,10 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, MalformedError, UnavailableError, VerificationError
 
 if TYPE_CHECKING:
-    from attest.attestation.findings import Finding, Month
-    from attest.attestation.history import History
     from attest.lines import Content
     from attest.report.history.series import Series
+    from attest.verification.findings import Finding, Month
+    from attest.verification.history import History
 
 
 VERDICTS: Final = {
@@ -134,9 +134,9 @@ def _checked(folder: Path, anchors: AnchorOptions, *, with_series: Literal[True]
 def _checked(folder: Path, anchors: AnchorOptions, *, with_series: bool) -> tuple[History, Series | None]: ...
 def _checked(folder: Path, anchors: AnchorOptions, *, with_series: bool) -> tuple[History, Series | None]:
     """The history in a folder, and its months as rows of the calendar."""
-    from attest.attestation.history import check_history
     from attest.lines import open_beside
     from attest.report.history.series import read_series
+    from attest.verification.history import check_history
 
     bundles, now = bundles_in(folder), anchors.now()
     trusted = anchors.anchors()
@@ -154,7 +154,7 @@ def _outcome(found: History) -> tuple[str, int]:
 
     Where all that is wrong comes of bundles that could not be read to their end here, nobody is accused.
     """
-    from attest.attestation.findings import is_of_unread, unread
+    from attest.verification.findings import is_of_unread, unread
 
     against = [finding for finding in found.findings if not finding.adverse]
     names = unread(found.findings)
@@ -180,8 +180,8 @@ def _word(finding: Finding) -> str:
 def bundles_in(folder: Path) -> dict[str, bytes]:
     """Every bundle in `folder`, by its name there; whoever filled the folder may have put anything there."""
     from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES
-    from attest.attestation.history import MAX_HISTORY_BYTES, MAX_MONTHS
     from attest.files import is_folder, names_in, read_listed
+    from attest.verification.history import MAX_HISTORY_BYTES, MAX_MONTHS
 
     if not is_folder(folder):
         raise UnavailableError("file/unreadable", f"there is no folder {folder}")

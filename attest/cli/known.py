@@ -14,11 +14,11 @@ from attest.cli.options.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option, surroundings
 
 if TYPE_CHECKING:
-    from attest.attestation.anchors import Ask, AskedNode, Files, Known, Rebuild
     from attest.attestation.statement import Predicate
     from attest.evidence.record import Record
     from attest.liabilities.tree import StatedTree
     from attest.signing.keys import PublicKey
+    from attest.verification.anchors import Ask, AskedNode, Files, Known, Rebuild
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -56,8 +56,8 @@ class KnownOptions:
 
     def known(self) -> Known:
         """What nobody else can tell; the files that were named are read. Raises `AttestError`."""
-        from attest.attestation.anchors import Known
         from attest.chains.challenge import parse_nonce
+        from attest.verification.anchors import Known
 
         return Known(
             previous=None if self.previous is None else _bundle(self.previous),
@@ -103,8 +103,8 @@ def asking(nodes: Mapping[str, str]) -> Ask:
     def ask(predicate: Predicate, records: Mapping[int, Record]) -> list[AskedNode]:
         import os
 
-        from attest.attestation.evidence import EvidenceFolder, ask_nodes
-        from attest.attestation.evidence_step import basis_of
+        from attest.verification.evidence.folder import EvidenceFolder, ask_nodes
+        from attest.verification.evidence.step import basis_of
 
         folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))
         return ask_nodes(folder, nodes, os.environ, lambda _: None).balances
@@ -118,8 +118,8 @@ def _rebuilding(ledger: Path | None, secret: Path | None, *, show_names: bool, a
         return None
     if ledger is None or secret is None:
         raise click.UsageError("--ledger CONFIG and --secret FILE go together")
-    from attest.attestation.config import read_config
-    from attest.attestation.snapshot import rebuild_trees
+    from attest.exchange.config import read_config
+    from attest.exchange.ledger import rebuild_trees
     from attest.liabilities.snapshot.open import read_secret
 
     settings, seed = read_config(ledger), read_secret(secret)

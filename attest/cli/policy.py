@@ -13,10 +13,10 @@ from attest.errors import EXIT_ADVERSE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.attestation.figures import Figures
-    from attest.attestation.unchecked import Unchecked
     from attest.policy.model import Policy
     from attest.policy.results import Evaluation
+    from attest.verification.figures import Figures
+    from attest.verification.unchecked import Unchecked
 
 _INPUTS = click.option(
     "--inputs",
@@ -151,6 +151,6 @@ def _is_file(name: str) -> bool:
 
 
 def _figures(path: Path) -> Figures:
-    from attest.attestation.figures import read_figures
+    from attest.verification.figures import read_figures
 
     return read_figures(path)

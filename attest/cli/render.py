@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
-from attest.attestation.segregation import WalletRow
-from attest.attestation.steps import TITLES, Step
-from attest.attestation.verified import Verified
 from attest.cli.render_control import control_document, control_table
 from attest.cli.render_coverage import coverage_document, coverage_table, held_document, held_table, windows_document
 from attest.cli.render_policy import evaluation_document, evaluations_text
@@ -16,6 +13,9 @@ from attest.cli.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot.format import Manifest
 from attest.signing.keys import PublicKey
+from attest.verification.segregation import WalletRow
+from attest.verification.steps import TITLES, Step
+from attest.verification.verified import Verified
 
 MAX_SHOWN: Final = 10
 _CONTROLS: Final = {

@@ -7,9 +7,9 @@ from typing import Any
 
 from attest.amounts import ratio_percent
 from attest.attestation.control_step import customers_coins
-from attest.attestation.verified import Verified
 from attest.cli.tables import new_table, render
 from attest.reserves.covering import Value
+from attest.verification.verified import Verified
 
 
 def control_table(verified: Verified) -> str:

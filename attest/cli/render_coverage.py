@@ -7,12 +7,12 @@ from typing import Any
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.statement import Coverage, HeldLevel
-from attest.attestation.unchecked import REASONS, Rest
-from attest.attestation.verified import Verified
-from attest.attestation.window import lowest_found
 from attest.cli.tables import new_table, render
 from attest.policy.explain import verdict_name
 from attest.policy.inputs import Declaration
+from attest.verification.evidence.lowest_counts import lowest_found
+from attest.verification.unchecked import REASONS, Rest
+from attest.verification.verified import Verified
 
 
 def coverage_table(verified: Verified) -> str:

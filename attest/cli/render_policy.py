@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from attest.attestation.unchecked import Rest, Unchecked
 from attest.cli.render_coverage import rest_document, rest_text
 from attest.cli.tables import new_table, render
 from attest.documents import format_time
@@ -15,6 +14,7 @@ from attest.policy.model import Policy
 from attest.policy.results import Evaluation, Line, Result, policy_results
 from attest.policy.rulesets import ruleset_digests
 from attest.policy.terms import format_rational
+from attest.verification.unchecked import Rest, Unchecked
 
 
 def policies_table(policies: Sequence[Policy]) -> str:

@@ -19,7 +19,7 @@ from attest.cli.redaction import hidden
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from attest.attestation.surroundings import Surroundings
+    from attest.exchange.surroundings import Surroundings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 show_names_option = click.option(
@@ -96,7 +96,7 @@ def surroundings(config: Path, advance: Callable[[str, int], None] = lambda *_: 
     import os
     from datetime import UTC, datetime
 
-    from attest.attestation.surroundings import Surroundings
+    from attest.exchange.surroundings import Surroundings
 
     return Surroundings(config.parent, datetime.now(UTC), os.environ, tell(as_json), advance)
 

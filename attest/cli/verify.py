@@ -18,7 +18,7 @@ _MAX_BYTES: Final = 16 * 1024 * 1024  # of what is not a proof, and can be named
 _NOT_FOUND_WRONG: Final = "and nothing was found wrong"
 
 if TYPE_CHECKING:
-    from attest.attestation.steps import Step
+    from attest.verification.steps import Step
 
 
 @click.command()
@@ -50,10 +50,10 @@ def verify(
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
-    from attest.attestation.anchors import NO_PROOF, Sources
-    from attest.attestation.steps import Step
-    from attest.attestation.verify import verify as verify_bundle
     from attest.cli.render import verified_document, verified_text
+    from attest.verification.anchors import NO_PROOF, Sources
+    from attest.verification.steps import Step
+    from attest.verification.verify import verify as verify_bundle
 
     if (anchors.trust_root is None) == (key_path is None):
         raise click.UsageError("say whom you trust: either --trust-root FILE or --key PUB")

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
-from attest.attestation.unchecked import Rest as Unseen
-from attest.attestation.unchecked import Unchecked
 from attest.policy.explain import asks
 from attest.policy.results import RATIO, Evaluation, Figure, Line, Result
 from attest.policy.rulesets import ruleset_digests
@@ -15,6 +13,8 @@ from attest.policy.terms import format_rational
 from attest.report.numbers import Number, amount, available, ratio, required
 from attest.report.view.held import Rest
 from attest.report.view.rules import FigureView, LineView, PolicyView, RuleView
+from attest.verification.unchecked import Rest as Unseen
+from attest.verification.unchecked import Unchecked
 
 REQUIREMENTS: Final = frozenset({"required", "exposure"})  # the names of figures that are rounded up
 

@@ -7,11 +7,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
-from attest.attestation.signatories import said_of_chain, said_to_come
-from attest.attestation.steps import NUMBERS, Step
-from attest.attestation.verified import Verified
-from attest.attestation.verify import said_of_term
-from attest.attestation.window import lowest_found
 from attest.report.evaluations import policy_view
 from attest.report.held import control_shares, coverage_row, decimals_of, other_networks, storage_shares
 from attest.report.numbers import Number, amount, count, height, instant
@@ -29,6 +24,11 @@ from attest.report.view.month import (
     StepRow,
 )
 from attest.report.working_paper import auditor_view
+from attest.verification.evidence.lowest_counts import lowest_found
+from attest.verification.signatories import said_of_chain, said_to_come
+from attest.verification.steps import NUMBERS, Step
+from attest.verification.verified import Verified
+from attest.verification.verify import said_of_term
 
 _PREVIOUS: Final = NUMBERS["previous"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from attest.attestation.unchecked import Unchecked
 from attest.policy.results import Evaluation, Result
 from attest.policy.terms import Accepted
 from attest.report.evaluations import rest_view
 from attest.report.numbers import available, required, share
 from attest.report.view.held import Part
 from attest.report.view.rules import ReserveView
+from attest.verification.unchecked import Unchecked
 
 
 def reserve_views(evaluation: Evaluation, unchecked: Unchecked) -> tuple[ReserveView, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attest.attestation.verified import Verified
 from attest.report.numbers import count, instant
 from attest.report.view.month import AuditorReport, FindingRow, RootRow, SignerRow
 from attest.signing.keys import words_of
+from attest.verification.verified import Verified
 
 
 def signers(verified: Verified) -> Iterator[SignerRow]:

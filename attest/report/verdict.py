@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from attest.attestation.steps import NUMBERS
 from attest.report.view.held import CoverageRow
 from attest.report.view.month import AuditorReport, CheckRow, MonthView
 from attest.report.view.rules import PolicyView, RuleView
+from attest.verification.steps import NUMBERS
 
 
 class Verdict(NamedTuple):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from attest.attestation.statement import Coverage, Predicate
-from attest.attestation.verified import Verified
 from attest.control.records import CustodyConfirmation
 from attest.evidence.record import Record
 from attest.report.numbers import amount, count
 from attest.report.view.paper import AuditorView, RecordRow, TieLine, TieRow, WalletView
+from attest.verification.verified import Verified
 
 _NAMES: Final = ("wallet", "asset", "currency", "document", "kind", "name", "unit", "chain", "window")
 

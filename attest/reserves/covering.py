@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from attest.chains.records import Place, Reading
 from attest.errors import VerificationError
 from attest.evidence.record import Record
-from attest.reserves.counting import places_of
 from attest.reserves.lines import Control
 from attest.reserves.sampling import Sample, drawn_scripts
+from attest.verification.evidence.counting import places_of
 
 
 class Value(NamedTuple):

@@ -10,13 +10,13 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from attest.attestation.records import AnyRead, WithRecords, family_of
 from attest.chains.records import NodeAgreement
 from attest.chains.wallets import Pin, Unlisted, Unproven
 from attest.documents import Digest, Document, Text
 from attest.errors import MalformedError, UnavailableError
 from attest.evidence.record import Record
 from attest.files import SECRET_MODE, create, make_parent, reason, sync
-from attest.reserves.any_record import AnyRead, WithRecords, family_of
 
 _FORMAT: Final = "attest/journal/v1"
 _MAX_ENTRY_BYTES: Final = 1 << 30

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Sources
-from attest.attestation.config import read_config
 from attest.attestation.declared import declaration_order
-from attest.attestation.documents import read_documents
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.money import bank_documents
-from attest.attestation.surroundings import Surroundings
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
+from attest.exchange.config import read_config
+from attest.exchange.documents.cover_and_prices import read_documents
+from attest.exchange.documents.money import bank_documents
+from attest.exchange.surroundings import Surroundings
 from attest.policy.inputs import Declaration
+from attest.verification.anchors import Sources
 from tests.attacks.test_publication import Forger, leaf_of
 from tests.conftest import NOW, Exchange
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Known
 from attest.canonical import dumps
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.liabilities.proof import InclusionProof, ProvenAsset, ProvenLeaf, prove, verify_inclusion
@@ -23,6 +22,7 @@ from attest.liabilities.tree import (
     leaf_salt,
 )
 from attest.merkle import tagged_hash
+from attest.verification.anchors import Known
 from tests.conftest import SECRET, Exchange
 from tests.naive import Row, Tree
 

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.config import read_config
 from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.cli.signing.auditor_report import _findings
 from attest.documents import MAX_SHOWN, Document
 from attest.errors import AttestError, MalformedError
+from attest.exchange.config import read_config
 from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
 from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange
@@ -99,7 +99,7 @@ def test_toml_nested_deep_is_refused_before_it_is_parsed(
 
 
 def test_a_config_that_is_too_large_is_not_read_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attest.attestation.config.MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("attest.exchange.config.MAX_CONFIG_BYTES", 100)
     path = tmp_path / "x.toml"
     path.write_bytes(b"#" * 101)
     with pytest.raises(MalformedError) as caught:

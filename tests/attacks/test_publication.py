@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Known, Sources
-from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.chains.bitcoin.header import header_hash
 from attest.cli.render import pins_table
@@ -20,6 +18,8 @@ from attest.errors import AttestError, MalformedError, VerificationError
 from attest.evidence.tree import EvidenceTree
 from attest.liabilities.tree import EMPTY_ROOT
 from attest.merkle import tagged_hash
+from attest.verification.anchors import Known, Sources
+from attest.verification.verified import Verified
 from tests.conftest import Exchange
 
 EVIDENCE, AUDITOR = "evidence-public.jsonl", "evidence.jsonl"

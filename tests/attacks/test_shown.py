@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attest.attestation.anchors import Sources
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.errors import AttestError
 from attest.evidence.tree import EvidenceTree
+from attest.verification.anchors import Sources
+from attest.verification.verified import Verified
 from tests.attacks.test_publication import Forger, fitting_figures, leaf_of, line_of, tree_of_nothing
 from tests.conftest import Exchange, signed_bundle
 from tests.examples import examples

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.auditor import Findings, Procedure, write_report
+from attest.attestation.auditor_report import Findings, Procedure, write_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
 from attest.signing.envelope import Envelope, EnvelopeSignature, add_signature, sign
 from attest.signing.timestamp import Authorities, Timestamp, parse_authorities, query
 from attest.signing.trust import Root
+from attest.verification.anchors import Anchors
+from attest.verification.verified import Verified
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
 from tests.signing.authority import Authority, make_authority

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.attestation.pack import MAX_PACK_BYTES, Pack
-from attest.attestation.steps import Step
-from attest.attestation.verified import Verified
-from attest.attestation.verify import verify
 from attest.documents import parse_time
 from attest.errors import AttestError
 from attest.signing.keys import PublicKey
 from attest.signing.timestamp import parse_authorities
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import NO_PROOF, Anchors, Known, Sources
+from attest.verification.steps import Step
+from attest.verification.verified import Verified
+from attest.verification.verify import verify
 
 
 def outcome(folder: Path, case: Any) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.config import read_config
-from attest.attestation.reserves import write_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.errors import AttestError, UnavailableError
+from attest.exchange.config import read_config
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from tests.attestation.test_monthly import contents, replace, run
 from tests.conftest import NOW
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.config import read_config
-from attest.attestation.reserves import _register
 from attest.chains.challenge import NO_NONCE
 from attest.chains.settings import NodeSettings
 from attest.errors import MalformedError, UnavailableError
+from attest.exchange.config import read_config
+from attest.exchange.reading import _register
 from tests.conftest import FIXTURES
 
 TEXT = (FIXTURES / "demo" / "attest.toml").read_text(encoding="utf-8")

@@ -7,11 +7,8 @@ from typing import Any
 
 import rlp
 
-from attest.attestation.config import read_config
 from attest.attestation.control_contracts import settle_contracts
 from attest.attestation.control_signatures import SignedChallenges
-from attest.attestation.reserves import Reserves
-from attest.attestation.surroundings import Surroundings
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.proof import decode_header
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
@@ -20,6 +17,9 @@ from attest.chains.wallets import Pin
 from attest.control.records import ContractControl
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
+from attest.exchange.config import read_config
+from attest.exchange.reading import Reserves
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.covering import NOBODY
 from tests.conftest import Exchange
 

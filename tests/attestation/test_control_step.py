@@ -16,11 +16,8 @@ from cryptography.hazmat.primitives import serialization
 
 from attest.attestation.control_step import check_control
 from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
-from attest.attestation.segregation import wallet_rows
-from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
-from attest.attestation.steps import StepOutcome
 from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.chains.bitcoin.scripts import address_of
@@ -30,12 +27,15 @@ from attest.cli.render_control import control_table
 from attest.control.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.tree import EvidenceTree
+from attest.exchange.stated import reserve_lines
 from attest.reserves.control_recheck import Controlled, signed_places
-from attest.reserves.counting import places_of
 from attest.reserves.covering import Shown, Value
 from attest.reserves.sampling import Sample, drawn_scripts
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
+from attest.verification.evidence.counting import places_of
+from attest.verification.segregation import wallet_rows
+from attest.verification.steps import StepOutcome
 from tests.conftest import Exchange
 from tests.reserves.bitcoin_signing import p2wpkh, public
 

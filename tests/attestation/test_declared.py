@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.attestation.declared import check_declarations
-from attest.attestation.policies import inputs_of
 from attest.attestation.statement import Coverage, coverage
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
+from attest.verification.policies import inputs_of
 from tests.conftest import Exchange
 
 A, B = "eip155:1", "eip155:10"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Sources
 from attest.cli.render import coverage_document, coverage_table
+from attest.verification.anchors import Sources
 from tests.conftest import Exchange
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.config import Config, HeldCoins, read_config
-from attest.attestation.declarations import signed_forms
 from attest.attestation.document_records import DeclaredBalance
-from attest.attestation.documents import read_documents, read_prices
-from attest.attestation.money import custodians_documents, held_line
-from attest.attestation.reserves import write_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
+from attest.exchange.config import Config, HeldCoins, read_config
+from attest.exchange.documents.cover_and_prices import read_documents, read_prices
+from attest.exchange.documents.money import custodians_documents, held_line
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
+from attest.verification.evidence.declarations import signed_forms
 from tests.conftest import NOW, Exchange
 
 PERIOD = "2026-10"

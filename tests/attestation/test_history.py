@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import Bundle
-from attest.attestation.history import History, check_history
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
-from attest.attestation.steps import Step
-from attest.attestation.verified import Verified
 from attest.canonical import dumps
 from attest.documents import format_time
 from attest.errors import AttestError
 from attest.lines import Content
 from attest.signing.envelope import Envelope, sign
+from attest.verification.anchors import Anchors, Known, Sources
+from attest.verification.history import History, check_history
+from attest.verification.steps import Step
+from attest.verification.verified import Verified
 from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
 

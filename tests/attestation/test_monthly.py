@@ -13,12 +13,7 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
-from attest.attestation.config import read_config
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.reserves import write_reserves
 from attest.attestation.statement import parse_statement
-from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
@@ -27,6 +22,11 @@ from attest.demo import fixture_path
 from attest.demo.plan import load_plan
 from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW, SECRET, Exchange, prove_account
 
 

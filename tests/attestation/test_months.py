@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 import pytest
 
-from attest.attestation import monthly
 from attest.attestation.additions import with_timestamps
-from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import Bundle, parse_bundle
-from attest.attestation.config import read_config
-from attest.attestation.history import History, check_history
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.documents import format_time
 from attest.errors import UnavailableError
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
 from attest.lines import Content
 from attest.signing.envelope import Envelope, sign
 from attest.signing.timestamp import parse_authorities
 from attest.signing.trust import TRUST_ROOT_TYPE
+from attest.verification.anchors import Anchors
+from attest.verification.history import History, check_history
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.test_monthly import replace
 from tests.conftest import SECRET

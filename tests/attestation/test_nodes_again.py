@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
-from attest.attestation.config import read_config
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.surroundings import Surroundings
 from attest.chains.nodes.rpc import Node
 from attest.demo import exchange as demo
 from attest.demo import fixture_path
 from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW, SECRET
 
 CHAINS = {

@@ -10,14 +10,14 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from attest.attestation.anchors import Sources
-from attest.attestation.config import Ledger, read_config
 from attest.attestation.pin_times import refuse_far_pins, state_pins
-from attest.attestation.steps import Step
 from attest.chains.wallets import Pin
 from attest.documents import format_time, parse_time
 from attest.errors import AttestError, MalformedError
+from attest.exchange.config import Ledger, read_config
 from attest.periods import ends_somewhere
+from attest.verification.anchors import Sources
+from attest.verification.steps import Step
 from tests.cli.conftest import replace
 from tests.conftest import Exchange
 
@@ -152,7 +152,7 @@ def test_only_a_far_block_is_stated_with_the_reason_of_the_config() -> None:
 
 def test_a_config_without_a_reason_leaves_what_was_read_as_it_is(exchange: Exchange, tmp_path: Path) -> None:
     """A reason is no part of the register: who adds one goes on with what was read."""
-    from attest.attestation.reserves import _register
+    from attest.exchange.reading import _register
 
     path = tmp_path / "attest.toml"
     path.write_bytes((exchange.folder / "attest.toml").read_bytes())

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
-from attest.attestation.anchors import Sources
-from attest.attestation.config import read_config
-from attest.attestation.documents import read_contracts, read_prices
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.policies import policy_file_name, read_policies
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verified import Verified
-from attest.attestation.verify import Files
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.errors import MalformedError
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.documents.cover_and_prices import read_contracts, read_prices
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
+from attest.verification.anchors import Sources
+from attest.verification.policies import policy_file_name, read_policies
+from attest.verification.verified import Verified
+from attest.verification.verify import Files
 from tests.conftest import NOW, SECRET, Exchange, signed_bundle
 
 OWN = "reserve-without-insurance"

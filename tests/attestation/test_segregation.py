@@ -8,16 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.anchors import Sources
-from attest.attestation.config import read_config
-from attest.attestation.declarations import HIDDEN, concentration, declaration_lines, recheck_declarations
-from attest.attestation.segregation import (
-    Check,
-    WalletRow,
-    require_every_wallet,
-    segregation_checks,
-    wallet_rows,
-)
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenBalance
 from attest.chains.records import Reading
 from attest.chains.wallets import Wallet
@@ -25,8 +15,18 @@ from attest.cli.render import spans
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record
-from attest.reserves.counting import refuse_own
+from attest.exchange.config import read_config
 from attest.reserves.records import OwnWallet
+from attest.verification.anchors import Sources
+from attest.verification.evidence.counting import refuse_own
+from attest.verification.evidence.declarations import HIDDEN, concentration, declaration_lines, recheck_declarations
+from attest.verification.segregation import (
+    Check,
+    WalletRow,
+    require_every_wallet,
+    segregation_checks,
+    wallet_rows,
+)
 from tests.conftest import Exchange
 
 CHAIN = "eip155:1"
@@ -331,7 +331,7 @@ FORMS = {
 def test_a_form_that_says_nothing_clear_stops_the_run_and_is_named(
     case: str, exchange: Exchange, tmp_path: Path
 ) -> None:
-    from attest.attestation.declarations import signed_forms
+    from attest.verification.evidence.declarations import signed_forms
 
     fields, told = FORMS[case]
     text = (exchange.folder / CONFIG_FILE).read_text(encoding="utf-8")

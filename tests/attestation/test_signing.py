@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from attest.attestation.additions import with_signature
-from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.signing import missing_signatures
-from attest.attestation.steps import StepName
-from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.exchange import PERIOD
 from attest.errors import AttestError
+from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import missing_signatures
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.signers import token_key
 from attest.signing.trust import TRUST_ROOT_TYPE
+from attest.verification.anchors import Anchors
+from attest.verification.steps import StepName
+from attest.verification.verify import verify
 from tests.attestation.ceremony import root_value, signer
 from tests.attestation.test_monthly import INPUTS, copy_documents, replace, run
 from tests.conftest import NOW, SECRET

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from attest.attestation.unchecked import Rest, Unchecked, UncheckedLine
 from attest.policy.results import Sources
+from attest.verification.unchecked import Rest, Unchecked, UncheckedLine
 
 BITCOIN, EVM = "bip122:000000000019d6689c085ae165831e93", "eip155:1"
 LEFT = Unchecked(

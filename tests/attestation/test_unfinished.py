@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation import finishing, monthly
 from attest.demo import exchange as demo
 from attest.errors import UnavailableError
+from attest.exchange import month as monthly
+from attest.exchange.publishing import finishing
 from tests.attestation.yen_exchange import LATER, PERIOD, POINTS, RECORD, after, files, killed, run, write_yen_exchange
 
 

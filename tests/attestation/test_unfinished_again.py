@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import finishing, monthly, unfinished
-from attest.attestation.finishing import Issuer
-from attest.attestation.payloads import PayloadRecord
-from attest.attestation.unfinished import Unfinished
 from attest.demo import exchange as demo
 from attest.errors import AttestError, UnavailableError, VerificationError
+from attest.exchange import month as monthly
+from attest.exchange.publishing import finishing, unfinished
+from attest.exchange.publishing.finishing import Issuer
+from attest.exchange.publishing.payloads import PayloadRecord
+from attest.exchange.publishing.unfinished import Unfinished
 from attest.files import unfinished_name
 from tests.attestation.ceremony import signer
 from tests.attestation.test_signing import write_root

@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.policies import PolicyFile, verdicts
-from attest.attestation.segregation import segregation
 from attest.attestation.statement import Statement
-from attest.attestation.steps import TITLES, Step, StepOutcome
-from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
@@ -21,6 +16,11 @@ from attest.errors import UnavailableError, VerificationError
 from attest.policy.rulesets import parse_policy
 from attest.reserves.control_recheck import Controlled
 from attest.signing.keys import Signer
+from attest.verification.anchors import Anchors, Known, Sources
+from attest.verification.policies import PolicyFile, verdicts
+from attest.verification.segregation import segregation
+from attest.verification.steps import TITLES, Step, StepOutcome
+from attest.verification.verify import verify
 from tests.attacks.test_publication import fitting_figures
 from tests.attestation.ceremony import fingerprints, root, signer
 from tests.conftest import NOW, Exchange, signed_bundle
@@ -404,7 +404,7 @@ def hear_control(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         heard.append(known)
         return StepOutcome(None, ())
 
-    monkeypatch.setattr("attest.attestation.verify.check_control", hear)
+    monkeypatch.setattr("attest.verification.verify.check_control", hear)
     return heard
 
 
@@ -434,7 +434,7 @@ def test_what_proofs_of_control_show_is_told(
     counted = {index: "signature" for row in plain.wallets for index in row.records}
     found = Controlled(1, frozenset(), 9, (), counted, {}, 0, None, reading_seen=True, contracts=())  # type: ignore[arg-type]
     step = StepOutcome(found, ("one signed", "another too", *unfinished), unfinished, unmet)
-    monkeypatch.setattr("attest.attestation.verify.check_control", lambda *_, **__: step)
+    monkeypatch.setattr("attest.verification.verify.check_control", lambda *_, **__: step)
     verified = exchange.verify()
     assert verified.step("control") == Step("control", status, ("one signed", "another too", *unfinished))
     assert verified.controlled is found

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import finishing, monthly, unfinished
-from attest.attestation.config import read_config
-from attest.attestation.finishing import Issuer
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.payloads import PayloadRecord
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.unfinished import Unfinished
 from attest.demo import exchange as demo
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.publishing import finishing, unfinished
+from attest.exchange.publishing.finishing import Issuer
+from attest.exchange.publishing.payloads import PayloadRecord
+from attest.exchange.publishing.unfinished import Unfinished
+from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW
 
 PERIOD = "2026-10"

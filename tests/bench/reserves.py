@@ -46,9 +46,9 @@ from pathlib import Path
 import rlp, trie, web3
 from attest.wire import Wire
 import attest.chains.ethereum.reader, attest.chains.ethereum.token_slot
-from attest.attestation.config import Config
-from attest.attestation.reserves import JOURNAL, write_reserves
-from attest.attestation.surroundings import Surroundings
+from attest.exchange.config import Config
+from attest.exchange.reading import JOURNAL, write_reserves
+from attest.exchange.surroundings import Surroundings
 settings, out = Path(sys.argv[1]), Path(sys.argv[2])
 config = Config.from_value(json.loads(settings.read_bytes()), what="the config")
 journal = out.with_name(out.name + JOURNAL)
@@ -71,7 +71,7 @@ import json, sys
 from pathlib import Path
 from timeit import timeit
 import rlp, trie
-from attest.attestation.evidence import check_evidence, open_evidence
+from attest.verification.evidence.folder import check_evidence, open_evidence
 folder, quiet = Path(sys.argv[1]), lambda _: None
 whole = lambda: check_evidence(folder, nodes={}, utxo_sets={}, environment={}, tell=quiet, progress=quiet)
 opened = open_evidence(folder)

@@ -14,7 +14,7 @@ _SECONDS = 60  # to wait for the others, who may be slow and are never absent
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
-        "attest.attestation.verify",
+        "attest.verification.verify",
         "attest.cli.exchange.run",
         *(f"attest.cli.signing.{name}" for name in ("auditor_report", "sign", "timestamp", "trust")),
         "attest.cli.verify",

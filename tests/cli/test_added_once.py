@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from attest.attestation.additions import with_signature
-from attest.attestation.auditor import Findings, Procedure, write_report
+from attest.attestation.auditor_report import Findings, Procedure, write_report
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
 from attest.attestation.statement import PAYLOAD_TYPE, statement_digest
 from attest.canonical import dumps

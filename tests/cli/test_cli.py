@@ -233,7 +233,7 @@ def test_a_bug_exits_70_and_is_not_taken_for_a_failed_verification(
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("oops")
 
-    monkeypatch.setattr("attest.attestation.verify.parse_bundle", broken)
+    monkeypatch.setattr("attest.verification.verify.parse_bundle", broken)
     ran = attest("verify", published[0], "--key", published[1], "--json")
     assert (ran.code, ran.document["error"]["code"]) == (70, "bug")
 
@@ -242,7 +242,7 @@ def test_an_interruption_exits_130(attest: Any, published: tuple[Path, Path], mo
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("attest.attestation.verify.parse_bundle", interrupted)
+    monkeypatch.setattr("attest.verification.verify.parse_bundle", interrupted)
     assert attest("verify", published[0], "--key", published[1]).code == 130
 
 
@@ -267,7 +267,7 @@ def test_verify_loads_no_network_library_no_web3_and_no_config(published: tuple[
         "from attest.cli import main\n"
         f"try: main(['verify', {str(published[0])!r}, '--key', {str(published[1])!r}])\n"
         "except SystemExit as done: assert done.code == 0, done.code\n"
-        "needless = {'attest.attestation.config', 'attest.wire', 'bitcoinlib', 'wallycore', 'web3'}\n"
+        "needless = {'attest.exchange.config', 'attest.wire', 'bitcoinlib', 'wallycore', 'web3'}\n"
         "print(sorted(needless & set(sys.modules)), file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from attest.attestation import monthly
-from attest.attestation.config import read_config
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import AUDITOR, ETHEREUM, HOT, balances, change
 from tests.conftest import NOW, SECRET
 

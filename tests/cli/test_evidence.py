@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.evidence import open_evidence
 from attest.canonical import dumps
 from attest.demo.exchange import PUBLIC_KEY_FILE
 from attest.errors import AttestError
 from attest.evidence.record import record_leaf
 from attest.evidence.tree import EvidenceTree
+from attest.verification.evidence.folder import open_evidence
 from tests.cli.conftest import AUDITOR, BITCOIN, PUBLIC, change
 from tests.conftest import Exchange
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Sources
 from attest.demo import exchange as demo
 from attest.errors import UnavailableError
+from attest.verification.anchors import Sources
 from tests.cli.conftest import BITCOIN, ETHEREUM, replace, supple_node
 from tests.conftest import Exchange
 from tests.reserves.conftest import Change, lying_url

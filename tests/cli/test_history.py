@@ -162,6 +162,6 @@ def test_a_folder_has_no_more_than_a_hundred_years(
 ) -> None:
     arguments = ("history", "check", folder / "months", "--trust-root", folder / "1.root.json", "--at", AT)
     for most, code in ((3, 0), (2, 4)):
-        monkeypatch.setattr("attest.attestation.history.MAX_MONTHS", most)
+        monkeypatch.setattr("attest.verification.history.MAX_MONTHS", most)
         ran = attest(*arguments)
         assert (ran.code, "has 3 bundles; the limit is 2" in ran.err) == (code, code == 4)

@@ -29,7 +29,7 @@ def test_memory_that_runs_out_is_told_in_a_sentence(
             raise pa.lib.ArrowMemoryError("malloc of size 20000000000 failed")
         raise MemoryError
 
-    monkeypatch.setattr("attest.attestation.verify.verify", exhaust)
+    monkeypatch.setattr("attest.verification.verify.verify", exhaust)
     command = ("verify", exchange.outcome.bundle, "--key", exchange.folder / demo.PUBLIC_KEY_FILE)
     ran = attest(*command)
     assert ran.code == 4

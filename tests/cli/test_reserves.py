@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.config import read_config
-from attest.attestation.reserves import write_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.recording import serve
 from attest.errors import UnavailableError
+from attest.exchange.config import read_config
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import AUDITOR, BITCOIN, COLD, ETHEREUM, PUBLIC, balances, change, replace
 from tests.conftest import NOW
 from tests.reserves.conftest import lying_url

@@ -18,15 +18,15 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attest.attestation import monthly
-from attest.attestation.config import read_config
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.reserves import write_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.chains.nodes.rpc import Node
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, exit_code
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.lines import ReserveLine
 from tests.faults.chaos_proxy import ALL, PASSING, Chaos, Lie, Proxy, behind, other_balance, other_fork
 from tests.faults.real_chains import Bitcoin, Ethereum, both

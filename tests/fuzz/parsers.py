@@ -23,23 +23,15 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from attest.amounts import parse_amount, parse_decimal
-from attest.attestation import policies
-from attest.attestation.auditor import Findings, Procedure, verify_report, write_report
+from attest.attestation.auditor_report import Findings, Procedure, verify_report, write_report
 from attest.attestation.bundle import Bundle
 from attest.attestation.challenges import CHALLENGES_FILE, Challenges, Header, Item, read_challenges
-from attest.attestation.config import read_config
 from attest.attestation.control_step import check_control
 from attest.attestation.custody import PAYLOAD_TYPE as CUSTODY_TYPE
 from attest.attestation.custody import confirm, open_confirmation
-from attest.attestation.declarations import recheck_declarations
-from attest.attestation.documents import read_prices
-from attest.attestation.evidence import RESERVES_FILE, open_evidence, read_reserves_file
-from attest.attestation.evidence_step import basis_of, check_against_records
-from attest.attestation.figures import read_figures
+from attest.attestation.editions import read_auditor_edition, read_public_edition
 from attest.attestation.pack import pack, unpack
-from attest.attestation.signatories import CLOCKS_DIFFER
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
-from attest.attestation.surroundings import Surroundings
 from attest.canonical import dumps, loads, loads_node_answer
 from attest.chains.bitcoin.block_filter import Scripts
 from attest.chains.bitcoin.messages.bip322 import check_bip322
@@ -57,6 +49,9 @@ from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
 from attest.evidence.record import record_leaf
 from attest.evidence.tree import EvidenceTree
+from attest.exchange.config import read_config
+from attest.exchange.documents.cover_and_prices import read_prices
+from attest.exchange.surroundings import Surroundings
 from attest.liabilities.accounts import normalise_account
 from attest.liabilities.ledger.read import read as read_ledger
 from attest.liabilities.ledger.types import ControlTotals, Source
@@ -67,7 +62,6 @@ from attest.policy.inputs import parse_rational
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
 from attest.reserves.control_recheck import block_of
-from attest.reserves.evidence import read_auditor_edition, read_public_edition
 from attest.reserves.journal import Journal
 from attest.reserves.register import register
 from attest.signing.envelope import Envelope, sign, verify_signatures
@@ -75,6 +69,12 @@ from attest.signing.keys import PublicKey, Signer
 from attest.signing.timestamp import claimed_time, parse_authorities, query, verify_timestamp
 from attest.signing.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
 from attest.signing.trust_writing import read_draft
+from attest.verification import policies
+from attest.verification.evidence.declarations import recheck_declarations
+from attest.verification.evidence.folder import RESERVES_FILE, open_evidence, read_reserves_file
+from attest.verification.evidence.step import basis_of, check_against_records
+from attest.verification.figures import read_figures
+from attest.verification.signatories import CLOCKS_DIFFER
 from tests.attestation.ceremony import root, root_value, signer
 from tests.attestation.test_control_step import (
     BLOCK,

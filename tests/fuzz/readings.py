@@ -18,11 +18,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from attest.attestation.anchors import Sources
-from attest.attestation.config import read_config
-from attest.attestation.evidence import EvidenceFolder, ask_nodes, open_evidence
-from attest.attestation.stated import reserve_lines
-from attest.attestation.steps import Step
+from attest.attestation.editions import auditor_edition, read_auditor_edition
 from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.ethereum import token_slot
@@ -44,11 +40,15 @@ from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.evidence.record import Record
 from attest.evidence.tree import EvidenceTree
-from attest.reserves.evidence import auditor_edition, read_auditor_edition
+from attest.exchange.config import read_config
+from attest.exchange.stated import reserve_lines
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain, read_window
-from attest.reserves.recheck import recheck
 from attest.reserves.register import register
+from attest.verification.anchors import Sources
+from attest.verification.evidence.folder import EvidenceFolder, ask_nodes, open_evidence
+from attest.verification.evidence.recheck import recheck
+from attest.verification.steps import Step
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording
 from tests.reserves.conftest import MONTH_END, NOW

@@ -23,11 +23,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from attest.attestation import snapshot as snapshots
-from attest.attestation.config import read_config
-from attest.attestation.surroundings import Surroundings
 from attest.demo import exchange as demo
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
+from attest.exchange import ledger as snapshots
+from attest.exchange.config import read_config
+from attest.exchange.surroundings import Surroundings
 from attest.folders import new_folder
 from attest.liabilities.ledger.types import Source
 from attest.liabilities.proof import InclusionProof, prove, verify_inclusion

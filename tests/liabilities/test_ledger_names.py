@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from attest.attestation.config import Config, read_config
-from attest.attestation.snapshot import build_liabilities
-from attest.attestation.surroundings import Surroundings
 from attest.cli.result import error_document, error_text
 from attest.demo import exchange as demo
 from attest.errors import AttestError
+from attest.exchange.config import Config, read_config
+from attest.exchange.ledger import build_liabilities
+from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW
 from tests.liabilities.conftest import Server
 

@@ -51,7 +51,7 @@ TARGETS = {
     "attest/liabilities/proof.py": ("liabilities/test_tree.py", "attacks/test_inclusion.py"),
     "attest/signing/envelope.py": ("attestation/test_envelope.py", "attacks/test_signatories.py"),
     "attest/signing/trust.py": ("attestation/test_trust.py", "attacks/test_signatories.py"),
-    "attest/attestation/verify.py": (
+    "attest/verification/verify.py": (
         "attestation/test_verify.py",
         "attacks/test_signatories.py",
         "attacks/test_inclusion.py",
@@ -63,8 +63,8 @@ TARGETS = {
         "nodes/test_window.py::test_a_window_that_the_evidence_does_not_have_fails",
         "nodes/test_window.py::test_the_tables_say_where_it_was_lowest_and_what_nobody_could_recompute",
     ),
-    "attest/attestation/steps.py": ("attestation/test_verify.py", "test_protocol.py"),
-    "attest/attestation/signatories.py": ("attacks/test_signatories.py", "attestation/test_verify.py"),
+    "attest/verification/steps.py": ("attestation/test_verify.py", "test_protocol.py"),
+    "attest/verification/signatories.py": ("attacks/test_signatories.py", "attestation/test_verify.py"),
     "attest/merkle.py": ("test_merkle.py", "liabilities/test_tree.py", "test_protocol.py"),
 }
 # `==` for `is` makes no difference where the other side is None or a type with no `__eq__` of its own.
@@ -194,9 +194,9 @@ def depending_on(file: str) -> list[str]:
 
 def _hand_out_exchange(made: Path) -> None:
     """Let the fixture `exchange` copy one that was made before, which takes most of the time otherwise."""
-    from attest.attestation import monthly
-    from attest.attestation.config import Config
     from attest.demo import exchange
+    from attest.exchange import month as monthly
+    from attest.exchange.config import Config
 
     attest = monthly.run
 

@@ -25,7 +25,7 @@ from attest.chains.nodes.rpc import Node
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.nodes import bitcoind
 from attest.errors import UnavailableError
-from attest.reserves.reread import reread
+from attest.verification.evidence.reread import reread
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

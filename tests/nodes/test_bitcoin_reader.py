@@ -25,9 +25,9 @@ from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.evidence.record import Record
 from attest.reserves.lines import ReserveLine
 from attest.reserves.reading import confirm_pin, pin_block
-from attest.reserves.recheck import Rechecked, recheck
 from attest.reserves.register import register
-from attest.reserves.reread import reread
+from attest.verification.evidence.recheck import Rechecked, recheck
+from attest.verification.evidence.reread import reread
 from tests.nodes.liars import answering
 from tests.reserves.conftest import read_with
 

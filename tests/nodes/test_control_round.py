@@ -17,16 +17,9 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from attest.attestation import monthly
-from attest.attestation.anchors import Anchors, Sources
 from attest.attestation.asking import write_challenges
-from attest.attestation.config import Config, read_config
 from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
 from attest.attestation.files import PUBLIC_EVIDENCE
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.steps import Step
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
 from attest.cli.render import not_met_text
@@ -35,8 +28,15 @@ from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.evidence.record import Record
+from attest.exchange import month as monthly
+from attest.exchange.config import Config, read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.control_recheck import Terms, signed_places
-from attest.reserves.reread import reread_blocks
+from attest.verification.anchors import Anchors, Sources
+from attest.verification.evidence.reread import reread_blocks
+from attest.verification.steps import Step
+from attest.verification.verify import verify
 from tests.conftest import signed_bundle
 
 DEVICE = Path(__file__).parent / "cold_storage.py"

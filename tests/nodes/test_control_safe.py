@@ -17,14 +17,7 @@ from typing import Any
 import pytest
 from eth_account.messages import encode_typed_data
 
-from attest.attestation import asking, monthly
-from attest.attestation import reserves as month_reserves
-from attest.attestation.anchors import Anchors, Sources
-from attest.attestation.evidence import EvidenceFolder, open_evidence
-from attest.attestation.monthly import read_signer
-from attest.attestation.steps import Step
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verify import verify
+from attest.attestation import asking
 from attest.canonical import dumps
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.messages import eip191_digest
@@ -36,7 +29,15 @@ from attest.cli import main
 from attest.control.records import ContractControl, ControlProof
 from attest.errors import VerificationError
 from attest.evidence.record import Record
+from attest.exchange import month as monthly
+from attest.exchange import reading as month_reserves
+from attest.exchange.month import read_signer
+from attest.exchange.surroundings import Surroundings
 from attest.reserves.control_recheck import Terms, signed_places
+from attest.verification.anchors import Anchors, Sources
+from attest.verification.evidence.folder import EvidenceFolder, open_evidence
+from attest.verification.steps import Step
+from attest.verification.verify import verify
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying

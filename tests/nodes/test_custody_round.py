@@ -12,20 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation import monthly, surroundings
-from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.asking import write_challenges
-from attest.attestation.config import read_config
 from attest.attestation.confirming import write_confirmation
 from attest.attestation.control import add_signatures
-from attest.attestation.evidence import open_evidence
 from attest.attestation.files import PUBLIC_EVIDENCE
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.reserves import write_reserves
-from attest.attestation.steps import Step
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verified import Verified
-from attest.attestation.verify import verify
 from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.chains.bitcoin.scripts import address_script
 from attest.cli import main
@@ -35,7 +25,18 @@ from attest.cli.render_evidence import records_table
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError
+from attest.exchange import month as monthly
+from attest.exchange import surroundings
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from attest.signing.keys import Signer
+from attest.verification.anchors import Anchors, Known, Sources
+from attest.verification.evidence.folder import open_evidence
+from attest.verification.steps import Step
+from attest.verification.verified import Verified
+from attest.verification.verify import verify
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 
 NAME = "Vault Trust"

@@ -26,7 +26,7 @@ from attest.demo.recording import serve
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.evidence.record import Record
 from attest.reserves.reading import confirm_pin, pin_block
-from attest.reserves.reread import reread
+from attest.verification.evidence.reread import reread
 from tests.nodes.contracts import FIXTURES, call_data, deploy, pay, send
 from tests.nodes.safe import deploy_safe
 from tests.nodes.sandbox import Sandbox, sandbox

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.config import read_config
-from attest.attestation.evidence import check_evidence
-from attest.attestation.reserves import write_reserves
-from attest.attestation.surroundings import Surroundings
 from attest.chains.nodes.rpc import Node
 from attest.demo import exchange as demo
 from attest.demo.funding import fund_bitcoin
 from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import VerificationError
+from attest.exchange.config import read_config
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
+from attest.verification.evidence.folder import check_evidence
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 NOW = datetime(2026, 11, 2, tzinfo=UTC)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.evidence import check_evidence
 from attest.chains.ethereum.proof import checksum_address
 from attest.chains.nodes.rpc import Node
 from attest.cli import main
 from attest.demo.nodes import anvil
 from attest.errors import MalformedError, UnavailableError, VerificationError
+from attest.verification.evidence.folder import check_evidence
 from tests.nodes.contracts import call_data, send
 from tests.nodes.liars import fronting
 from tests.nodes.tokens import CHAIN, GENESIS, OTHER, OWNER, THIRD, Month, read_month, token

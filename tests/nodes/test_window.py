@@ -17,19 +17,9 @@ import rlp
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from attest.attestation import monthly
-from attest.attestation.anchors import Anchors, Known, Sources
 from attest.attestation.asking import write_challenges
-from attest.attestation.config import read_config
 from attest.attestation.control import add_signatures
-from attest.attestation.evidence import check_evidence, open_evidence
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.monthly import MonthInputs
-from attest.attestation.reserves import write_reserves
-from attest.attestation.steps import Step
-from attest.attestation.surroundings import Surroundings
-from attest.attestation.verified import Verified
-from attest.attestation.verify import verify
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
@@ -40,10 +30,20 @@ from attest.demo.nodes import anvil, bitcoind
 from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError, VerificationError
 from attest.evidence.tree import EvidenceTree
+from attest.exchange import month as monthly
+from attest.exchange.config import read_config
+from attest.exchange.month import MonthInputs
+from attest.exchange.reading import write_reserves
+from attest.exchange.surroundings import Surroundings
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
 from attest.reserves.window import draw
 from attest.signing.keys import Signer
+from attest.verification.anchors import Anchors, Known, Sources
+from attest.verification.evidence.folder import check_evidence, open_evidence
+from attest.verification.steps import Step
+from attest.verification.verified import Verified
+from attest.verification.verify import verify
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import answering

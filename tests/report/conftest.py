@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.history import History
 from attest.report.history.series import Series, read_series
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors
+from attest.verification.history import History
 from tests.report.months import Made, write_months
 
 

@@ -13,16 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from attest.attestation.auditor import Findings, write_report
+from attest.attestation.auditor_report import Findings, write_report
 from attest.attestation.bundle import Bundle
-from attest.attestation.declarations import concentration, declaration_lines
 from attest.attestation.declared import declaration_order
 from attest.attestation.document_records import CoverDocument, DeclaredBalance, MoneyDocument
+from attest.attestation.editions import auditor_edition, public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.money import held_line, money_line
-from attest.attestation.monthly import _statement
 from attest.attestation.pin_times import state_pins
-from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Entity,
@@ -34,18 +31,21 @@ from attest.attestation.statement import (
     Tool,
     statement_digest,
 )
-from attest.attestation.window import window_declarations
 from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.control.records import CustodyConfirmation
 from attest.evidence.record import Record
 from attest.evidence.tree import EvidenceTree
+from attest.exchange.documents.money import held_line, money_line
+from attest.exchange.month import _statement
+from attest.exchange.stated import reserve_lines
 from attest.liabilities.tree import StatedTree
 from attest.policy.inputs import Cover
-from attest.reserves.evidence import auditor_edition, public_edition
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.trust import parse_root
 from attest.signing.trust_writing import Keys, new_root, next_root, sign_draft
+from attest.verification.evidence.declarations import concentration, declaration_lines
+from attest.verification.evidence.lowest_counts import window_declarations
 from tests.report.chains import chain_records, pins, shown, stated_asset
 from tests.report.papers import conditions, paper_records, policies, prices
 from tests.report.plan import Coin, Month, Words, months, words

@@ -13,11 +13,11 @@ from attest.attestation.document_records import (
     MoneyDocument,
     PriceList,
 )
-from attest.attestation.policies import PolicyFile, policy_file_name
 from attest.documents import format_time
 from attest.evidence.record import Record
 from attest.policy.inputs import Conditions, Price
 from attest.policy.rulesets import parse_policy, ruleset_source
+from attest.verification.policies import PolicyFile, policy_file_name
 from tests.report.plan import Month, Words
 
 _SALT: Final = bytes(16)

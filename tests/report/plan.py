@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
-from attest.attestation.auditor import Procedure
+from attest.attestation.auditor_report import Procedure
 
 LAST: Final = 2026 * 12 + 9  # October 2026, in months of the calendar
 FEWEST: Final = 3  # assets: bitcoin, ether and yen

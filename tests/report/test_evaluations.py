@@ -6,7 +6,6 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from attest.attestation.unchecked import Unchecked, UncheckedLine
 from attest.policy.evaluate import evaluate
 from attest.policy.results import RATIO, TIMES, Evaluation, Figure, Line, Result
 from attest.policy.rulesets import load_ruleset
@@ -14,6 +13,7 @@ from attest.report.evaluations import policy_view
 from attest.report.numbers import Number
 from attest.report.view.held import Rest
 from attest.report.view.rules import RuleView
+from attest.verification.unchecked import Unchecked, UncheckedLine
 from tests.policy.build import coins, figures, prices
 
 

@@ -15,8 +15,6 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import escape
 
-from attest.attestation.anchors import Anchors, Sources
-from attest.attestation.verify import verify
 from attest.policy.results import Verdict
 from attest.report import html
 from attest.report.html import ALONE, Links, month_page
@@ -28,6 +26,8 @@ from attest.report.view.month import HeldRow, LowestRow, MonthView
 from attest.report.view.rules import PolicyView
 from attest.report.words import LANGUAGES, Language, words
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors, Sources
+from attest.verification.verify import verify
 from tests.report.months import Made
 from tests.report.reading import Element, read_page
 

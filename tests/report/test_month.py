@@ -14,10 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.history import check_history
 from attest.attestation.statement import coverage
-from attest.attestation.verified import Verified, with_signatures
 from attest.cli.render import verified_document
 from attest.documents import format_time, parse_time
 from attest.report.held import _MAIN_NETWORKS
@@ -28,6 +25,9 @@ from attest.report.view.month import MonthView, StepRow
 from attest.report.view.paper import AuditorView
 from attest.report.view.rules import PolicyView
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors
+from attest.verification.history import check_history
+from attest.verification.verified import Verified, with_signatures
 from tests.attestation.corpus import verified as verify_case
 
 # Their months are those of other cases: what they are about is the proof, or who signed what how often.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.history import History, check_history
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors
+from attest.verification.history import History, check_history
 from tests.report.months import Made, write_months
 from tests.report.plan import JAPANESE, MARKUP
 

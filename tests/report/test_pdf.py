@@ -20,8 +20,6 @@ from fontTools.ttLib import TTFont
 from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
-from attest.attestation.anchors import Anchors, Sources
-from attest.attestation.verify import verify
 from attest.cli import group
 from attest.errors import MalformedError, UnavailableError
 from attest.report import pdf
@@ -31,6 +29,8 @@ from attest.report.verdict import Verdict
 from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES, Language, words
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors, Sources
+from attest.verification.verify import verify
 from tests.report.months import Made
 
 FONTS = Path(pdf.__file__).parent / "fonts"
@@ -308,7 +308,7 @@ def test_without_typst_nothing_is_verified_for_a_pdf(
     year: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
-    monkeypatch.setattr("attest.attestation.verify.verify", lambda *_, **__: pytest.fail("it was verified"))
+    monkeypatch.setattr("attest.verification.verify.verify", lambda *_, **__: pytest.fail("it was verified"))
     bundle = year.publication / "2026-10" / NAME
     arguments = ["report", str(bundle), "--trust-root", str(year.trust_root), "-o", str(tmp_path / "x.pdf")]
     with pytest.raises(UnavailableError, match="typst"):

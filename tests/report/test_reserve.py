@@ -8,12 +8,12 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.unchecked import Unchecked
 from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Inputs
 from attest.policy.results import Evaluation, Result
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names
 from attest.report.reserve import reserve_views, split
+from attest.verification.unchecked import Unchecked
 from tests.examples import examples
 from tests.policy.build import coins, cover, deposit, figures, financial, prices
 from tests.policy.test_properties import inputs

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.anchors import Known, Sources
-from attest.attestation.history import History
-from attest.attestation.verify import verify
 from attest.errors import UnavailableError
 from attest.lines import Content
 from attest.report.history.series import Series, _missing, read_series, series
+from attest.verification.anchors import Known, Sources
+from attest.verification.history import History
+from attest.verification.verify import verify
 from tests.attestation import test_history as broken
 from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
 from tests.conftest import Exchange

@@ -19,7 +19,6 @@ import pytest
 
 import attest.report.site.keys
 import attest.report.site.published
-from attest.attestation.anchors import Anchors
 from attest.cli import main
 from attest.documents import format_time
 from attest.errors import AttestError, UnavailableError
@@ -36,6 +35,7 @@ from attest.report.words.site import EN, JA, site_words
 from attest.signing.envelope import Envelope
 from attest.signing.trust import Trust, parse_root, parse_root_file
 from attest.signing.trust_writing import next_root
+from attest.verification.anchors import Anchors
 from attest.web.page import check_page
 from tests.report.months import Made, _roots, _signed_root, write_months
 from tests.report.plan import months

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from attest.attestation.history import History
 from attest.report.history.series import Series
 from attest.report.site.published import _subjects
 from attest.report.view.month import FileRow
+from attest.verification.history import History
 
 
 def test_names_that_differ_in_capitals_alone_and_those_of_the_site_are_not_copied(

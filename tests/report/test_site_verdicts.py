@@ -13,8 +13,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.history import History
 from attest.cli.history import bundles_in
 from attest.policy.results import Verdict
 from attest.report.history.series import Series
@@ -28,6 +26,8 @@ from attest.report.view.month import MonthView
 from attest.report.words import words
 from attest.report.words.site import site_words
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import Anchors
+from attest.verification.history import History
 from tests.report.months import Made, write_months
 from tests.report.reading import Element, read_page
 

@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from attest.amounts import MAX_AMOUNT
-from attest.attestation.findings import Finding
-from attest.attestation.history import History
-from attest.attestation.verified import Verified
 from attest.errors import UnavailableError
 from attest.report.history import tables
 from attest.report.history.series import MonthRow, Series
 from attest.report.history.table_files import to_csv, to_parquet
 from attest.report.history.tables import ASSETS, RESERVES, Cell, Column, Table, assets_table, reserves_table
+from attest.verification.findings import Finding
+from attest.verification.history import History
+from attest.verification.verified import Verified
 
 DOCS = Path(__file__).parents[2] / "docs" / "history-figures.md"
 OF_ASSETS = [column.name for column in ASSETS[ASSETS.index(next(c for c in ASSETS if c.name == "decimals")) :]]

@@ -9,10 +9,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from attest.attestation.segregation import CheckVerdict, WalletControl
 from attest.attestation.statement import HeldLevel
-from attest.attestation.steps import TITLES, Status
-from attest.attestation.unchecked import Why
 from attest.policy.inputs import CoverForm, DeclarationKind
 from attest.policy.model import Rule
 from attest.policy.results import Verdict
@@ -23,6 +20,9 @@ from attest.report.words import LANGUAGES, words
 from attest.report.words.en import EN
 from attest.report.words.ja import JA
 from attest.signing.trust import RoleName
+from attest.verification.segregation import CheckVerdict, WalletControl
+from attest.verification.steps import TITLES, Status
+from attest.verification.unchecked import Why
 
 REPORT: Final = Path(__file__).parents[2] / "attest" / "report"
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.config import Config, read_config
 from attest.chains.family import Reader
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.nodes.rpc import Node
@@ -21,6 +20,7 @@ from attest.chains.pins import Before, PinRule
 from attest.chains.wallets import Pin, Wallet
 from attest.demo.recording import serve
 from attest.evidence.record import Record
+from attest.exchange.config import Config, read_config
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain
 from tests.reserves.faults import FaultServer

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.config import Config
 from attest.chains.bitcoin.header import has_work, header_hash
 from attest.chains.bitcoin.reader import BitcoinReader
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos
@@ -16,6 +15,7 @@ from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.evidence.record import Record
+from attest.exchange.config import Config
 from attest.reserves.register import register
 from tests.reserves.conftest import Change, lying_node, read_with
 

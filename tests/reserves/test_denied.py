@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.stated import reserve_lines
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.errors import MalformedError, VerificationError
+from attest.exchange.stated import reserve_lines
 from attest.reserves.lines import ReserveLine
-from attest.reserves.recheck import Rechecked, recheck
+from attest.verification.evidence.recheck import Rechecked, recheck
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, world
 

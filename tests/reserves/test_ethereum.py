@@ -9,7 +9,6 @@ import pytest
 import rlp
 from trie import HexaryTrie
 
-from attest.attestation.config import Config
 from attest.chains.ethereum.answers import _HEADER, _INTEGERS, proving
 from attest.chains.ethereum.proof import (
     MAX_NODE_BYTES,
@@ -34,6 +33,7 @@ from attest.chains.wallets import Pin, Wallet
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.evidence.record import Record
+from attest.exchange.config import Config
 from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attest.attestation.stated import reserve_lines
 from attest.chains.ethereum import trie_nodes
 from attest.chains.ethereum.proof import by_hash
 from attest.chains.ethereum.records import EthereumBalance, EthereumSafe, EthereumTokenBalance, TrieNodes
@@ -18,7 +17,8 @@ from attest.chains.ethereum.trie_nodes import Shared, needed, proven_amount, sha
 from attest.chains.records import Reading
 from attest.errors import VerificationError
 from attest.evidence.record import Record
-from attest.reserves.recheck import recheck
+from attest.exchange.stated import reserve_lines
+from attest.verification.evidence.recheck import recheck
 from tests.examples import examples
 from tests.reserves.tries import CHAINS, World, nodes_in, used_by, world
 

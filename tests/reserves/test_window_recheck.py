@@ -18,9 +18,9 @@ from attest.control.records import ControlProof
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.reserves.lines import ReserveLine
-from attest.reserves.recheck import recheck
 from attest.reserves.records import OwnWallet
 from attest.reserves.window import Lowest
+from attest.verification.evidence.recheck import recheck
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 TIME = 1_793_400_000

@@ -15,11 +15,11 @@ import boto3
 import pytest
 
 from attest.attestation.additions import with_signature
-from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.signers import open_signer, public_key
+from attest.verification.anchors import Anchors
 from tests.conftest import Exchange
 from tests.signing.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
 from tests.world.forks import Forks

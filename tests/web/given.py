@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attest.attestation.anchors import NO_PROOF, Anchors, Known, Sources
-from attest.attestation.steps import Step
-from attest.attestation.verify import verify
 from attest.documents import parse_time
 from attest.errors import AttestError
 from attest.signing.keys import PublicKey
 from attest.signing.trust import parse_root_file
+from attest.verification.anchors import NO_PROOF, Anchors, Known, Sources
+from attest.verification.steps import Step
+from attest.verification.verify import verify
 from tests.attestation.corpus import read_pack
 from tests.conftest import FIXTURES
 

@@ -22,19 +22,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.declarations import declaration_lines
+from attest.attestation.editions import AuditorLine
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.stated import reserve_lines
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
-from attest.attestation.window import window_declarations
 from attest.canonical import dumps
 from attest.errors import AttestError
 from attest.evidence.record import record_leaf
 from attest.evidence.tree import EvidenceTree
-from attest.reserves.evidence import AuditorLine
+from attest.exchange.stated import reserve_lines
 from attest.signing.envelope import pre_auth_encoding
 from attest.signing.keys import Signer
 from attest.signing.trust import TRUST_ROOT_TYPE
+from attest.verification.evidence.declarations import declaration_lines
+from attest.verification.evidence.lowest_counts import window_declarations
 from tests.fuzz.mutations import _changed, mutated
 from tests.web.given import Given, corpus
 

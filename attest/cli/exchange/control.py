@@ -55,8 +55,8 @@ def challenge(
     A folder custodian-N holds what one custodian is asked, for `attest control confirm`.
     """
     from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
-    from attest.attestation.config import read_config
     from attest.chains.challenge import parse_nonce
+    from attest.exchange.config import read_config
     from attest.periods import parse_period
 
     around = surroundings(config, as_json=as_json)
@@ -105,8 +105,8 @@ def confirm_(
     """
     from attest.attestation.confirming import write_confirmation
     from attest.attestation.custody import CONFIRMATION
-    from attest.attestation.monthly import read_signer
     from attest.cli.tables import new_table, render
+    from attest.exchange.month import read_signer
     from attest.files import read_bounded
     from attest.signing.keys import MAX_KEY_BYTES
     from attest.signing.private_keys import tell_readers

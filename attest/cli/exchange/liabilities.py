@@ -28,9 +28,9 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
     """Build the snapshot of the ledger that CONFIG names, without reading a chain or signing anything."""
     import secrets
 
-    from attest.attestation.config import read_config
-    from attest.attestation.snapshot import build_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
+    from attest.exchange.config import read_config
+    from attest.exchange.ledger import build_liabilities
     from attest.folders import new_folder
     from attest.liabilities.tree import SECRET_BYTES
     from attest.periods import parse_period
@@ -71,9 +71,9 @@ def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 @json_option
 def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_json: bool) -> Result:
     """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
-    from attest.attestation.config import read_config
-    from attest.attestation.snapshot import check_liabilities
     from attest.cli.render import snapshot_document, snapshot_text
+    from attest.exchange.config import read_config
+    from attest.exchange.ledger import check_liabilities
     from attest.periods import parse_period
 
     settings = read_config(config)

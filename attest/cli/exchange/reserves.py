@@ -32,10 +32,10 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
     `attest control challenge --reserves`. A reading that fails goes on at the same blocks when it is
     started again.
     """
-    from attest.attestation.config import read_config
-    from attest.attestation.reserves import write_reserves
     from attest.chains.challenge import parse_nonce
     from attest.cli.render_evidence import lines_table, reserves_document
+    from attest.exchange.config import read_config
+    from attest.exchange.reading import write_reserves
     from attest.periods import parse_period
 
     settings = read_config(config)
@@ -53,8 +53,8 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
 @json_option
 def show(folder: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """Show the blocks, lines and wallets of what was read into FOLDER. Nothing is checked."""
-    from attest.attestation.evidence import open_evidence, read_reserves_file
     from attest.cli.render_evidence import lines_table, readings_table, reserves_document
+    from attest.verification.evidence.folder import open_evidence, read_reserves_file
 
     own = read_reserves_file(folder)
     records = open_evidence(folder).records

@@ -14,8 +14,8 @@ from attest.cli.result import Result, json_option, progress, show_names_option, 
 from attest.errors import EXIT_ADVERSE
 
 if TYPE_CHECKING:
-    from attest.attestation.finishing import Outcome
-    from attest.attestation.verified import Verified
+    from attest.exchange.publishing.finishing import Outcome
+    from attest.verification.verified import Verified
 
 _SHOWN: Final = 3
 
@@ -75,11 +75,11 @@ def run(
     """
     import secrets
 
-    from attest.attestation.config import read_config
-    from attest.attestation.monthly import MonthInputs
-    from attest.attestation.monthly import run as attest_month
-    from attest.attestation.months import skipped_months
     from attest.chains.challenge import parse_nonce
+    from attest.exchange.config import read_config
+    from attest.exchange.month import MonthInputs
+    from attest.exchange.month import run as attest_month
+    from attest.exchange.months import skipped_months
     from attest.liabilities.tree import SECRET_BYTES
     from attest.periods import parse_period
 
@@ -113,9 +113,9 @@ def _require_skipped(leave_out: Sequence[str], skipped: Sequence[str], month: st
 
 def _told(outcome: Outcome, period: str) -> Result:
     """What was published, and what readers will find in it."""
-    from attest.attestation.signing import missing_signatures
     from attest.cli.render import not_met_text, rules_text, step_document
     from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
+    from attest.exchange.own_keys import missing_signatures
 
     verified = outcome.verified
     missing = missing_signatures(verified.signatories, verified.trust)

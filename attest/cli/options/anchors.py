@@ -15,11 +15,11 @@ import click
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from attest.attestation.anchors import Anchors
     from attest.signing.envelope import Envelope
     from attest.signing.keys import PublicKey, Signs
     from attest.signing.timestamp import Authorities
     from attest.signing.trust import RoleName, Trust
+    from attest.verification.anchors import Anchors
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _MISSING: Final = {
@@ -110,7 +110,7 @@ def required_root(path: Path | None) -> Path:
 
 def pinned(path: Path, roles: Sequence[RoleName]) -> Anchors:
     """Whoever the trust root in a file names, with no later root yet; the thresholds of `roles` must be reached."""
-    from attest.attestation.anchors import Anchors
+    from attest.verification.anchors import Anchors
 
     root = read_root(path)
     with naming(path):
@@ -186,6 +186,6 @@ class AnchorOptions:
 
     def of_key(self, key: PublicKey) -> Anchors:
         """The exchange's `key` trusted by itself, and the authorities that were named. Raises `AttestError`."""
-        from attest.attestation.anchors import Anchors
+        from attest.verification.anchors import Anchors
 
         return Anchors.keys([key], authorities=read_authorities(self.tsa_roots))

@@ -21,9 +21,9 @@ from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
 if TYPE_CHECKING:
-    from attest.attestation.verified import Verified
     from attest.report.view.month import MonthView
     from attest.report.words import Language
+    from attest.verification.verified import Verified
 
 
 @click.command()
@@ -60,14 +60,14 @@ def report(
     clock: the same month gives the same bytes. The public edition looks at nothing that is for auditors, also where it
     lies beside BUNDLE.
     """
-    from attest.attestation.anchors import Sources
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.files import AUDITOR_EVIDENCE
-    from attest.attestation.verify import verify
     from attest.cli.render import verified_document
     from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
     from attest.report.pdf import require_typst
+    from attest.verification.anchors import Sources
+    from attest.verification.verify import verify
     from attest.writing import write_once
 
     root = required_root(anchors.trust_root)

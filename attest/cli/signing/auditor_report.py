@@ -57,7 +57,7 @@ def auditor_report(
     from datetime import UTC, datetime
 
     from attest.attestation.additions import check_counts, report_there, with_report
-    from attest.attestation.auditor import write_report
+    from attest.attestation.auditor_report import write_report
     from attest.cli.render_coverage import unchecked_lines
     from attest.documents import format_time
 
@@ -103,7 +103,7 @@ def auditor_report(
 
 
 def _findings(path: Path) -> Any:
-    from attest.attestation.auditor import MAX_REPORT_BYTES, Findings
+    from attest.attestation.auditor_report import MAX_REPORT_BYTES, Findings
     from attest.files import read_bounded
     from attest.toml import loads_toml
 

@@ -13,8 +13,8 @@ from attest.cli.signing.bundle_file import Checks
 
 if TYPE_CHECKING:
     from attest.attestation.bundle import Bundle
-    from attest.attestation.verified import Verified
     from attest.signing.trust import Trust
+    from attest.verification.verified import Verified
 
 
 def _require_asked(verified: Verified, known: KnownOptions) -> None:
@@ -38,8 +38,8 @@ def verified_before(
 
     Before the auditor signed, only the exchange's signatures can be asked for.
     """
-    from attest.attestation.anchors import Sources
-    from attest.attestation.verify import verify
+    from attest.verification.anchors import Sources
+    from attest.verification.verify import verify
 
     required_root(anchors.trust_root)
     alone_known = known.known()

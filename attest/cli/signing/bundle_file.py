@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from attest.attestation.anchors import Anchors
     from attest.attestation.bundle import Bundle
     from attest.signing.timestamp import Authorities
+    from attest.verification.anchors import Anchors
 
 
 class Checks(NamedTuple):
@@ -48,8 +48,8 @@ def change_bundle(path: Path, change: Callable[[Bundle], Bundle], checks: Checks
     What it made is verified before it is written, as far as `checks` go, and nothing is written where it made nothing.
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
-    from attest.attestation.writable import check_writable
     from attest.files import change_file
+    from attest.verification.writable import check_writable
 
     def made(data: bytes) -> bytes:
         before = _parsed(path, data)

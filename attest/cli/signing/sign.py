@@ -129,8 +129,8 @@ def countersign(
 def _signed(command: str, signing: Signing, *, before: str = "", adverse: bool = False) -> Result:
     """Sign the statement of the bundle that was `seen`, and say who has yet to sign, as far as a trust root tells."""
     from attest.attestation.additions import signatories_so_far, with_signature
-    from attest.attestation.signing import missing_signatures
     from attest.attestation.statement import statement_digest
+    from attest.exchange.own_keys import missing_signatures
 
     path, checks = signing.path, signing.checks
     missing: dict[str, int] | None = None

@@ -11,15 +11,15 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.findings import Finding
-from attest.attestation.history import History, check_history
-from attest.attestation.previous import is_next, said_to_follow
-from attest.attestation.verified import Verified
 from attest.lines import Content
 from attest.periods import months_between
 from attest.report.month import month_view, seen_to_follow
 from attest.report.view.month import MonthView
+from attest.verification.anchors import Anchors
+from attest.verification.findings import Finding
+from attest.verification.follows import is_next, said_to_follow
+from attest.verification.history import History, check_history
+from attest.verification.verified import Verified
 
 _LEAP: Final = 12  # missing months that are shown between a month that did not verify and its neighbours
 

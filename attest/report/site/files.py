@@ -8,8 +8,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from attest.attestation.anchors import Anchors
-from attest.attestation.findings import unread
 from attest.errors import MalformedError
 from attest.report.history.series import read_series
 from attest.report.site.feed import feed
@@ -22,6 +20,8 @@ from attest.report.site.published import Site, beside, said, site_months, sums
 from attest.report.site.roots import site_roots
 from attest.report.view.month import MonthView
 from attest.report.words import LANGUAGES
+from attest.verification.anchors import Anchors
+from attest.verification.findings import unread
 from attest.web.page import build_page
 
 

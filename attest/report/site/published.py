@@ -16,8 +16,6 @@ from typing import Final, Literal, NamedTuple
 
 from attest.attestation.bundle import BUNDLE_ENDING, bundle_file_name
 from attest.attestation.files import AUDITOR_EVIDENCE
-from attest.attestation.findings import Finding, is_of_unread, unread
-from attest.attestation.policies import policy_file_name
 from attest.errors import AttestError
 from attest.files import read_beside
 from attest.lines import Content, open_beside
@@ -27,6 +25,8 @@ from attest.report.site.folder import Copy, Data
 from attest.report.site.paths import SUMS
 from attest.report.site.roots import SiteRoot
 from attest.report.view.month import MonthView
+from attest.verification.findings import Finding, is_of_unread, unread
+from attest.verification.policies import policy_file_name
 
 UNAVAILABLE: Final = "unavailable"
 LACKING: Final = "site/lacking"

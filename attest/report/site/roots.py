@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from attest.attestation.anchors import Anchors
 from attest.attestation.bundle import parse_bundle
 from attest.errors import AttestError
 from attest.report.numbers import Instant, instant
 from attest.signing.envelope import Envelope
 from attest.signing.keys import words_of
 from attest.signing.trust import Root, Trust, parse_root
+from attest.verification.anchors import Anchors
 
 
 class SiteRoot(NamedTuple):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from attest.attestation.segregation import CheckVerdict
-from attest.attestation.steps import Status
 from attest.report.numbers import Instant, Number
 from attest.report.view.held import CoverageRow, Shares
 from attest.report.view.paper import AuditorView
 from attest.report.view.rules import PolicyView, ReserveView
+from attest.verification.segregation import CheckVerdict
+from attest.verification.steps import Status
 
 
 class LowestRow(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from attest.attestation.segregation import WalletControl
 from attest.report.numbers import Number
+from attest.verification.segregation import WalletControl
 
 
 class TieLine(NamedTuple):

@@ -1,0 +1,1 @@
+"""What an exchange does to attest a month: its config, readings, ledger, control, statement and publication."""

@@ -1,0 +1,1 @@
+"""The documents that an exchange's config names: of banks, custodians, insurers and management, and prices."""

@@ -1,0 +1,1 @@
+"""From an unsigned month to a published one, whatever stops in between."""

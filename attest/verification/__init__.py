@@ -1,0 +1,1 @@
+"""How a month is verified, by anyone (protocol.md, section 9)."""
