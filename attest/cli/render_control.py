@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attest.amounts import ratio_percent
-from attest.attestation.control_step import customers_coins
 from attest.cli.tables import new_table, render
-from attest.reserves.covering import Value
+from attest.control.shown import Value
+from attest.verification.control.step import customers_coins
 from attest.verification.verified import Verified
 
 

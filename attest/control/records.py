@@ -10,9 +10,9 @@ from attest.chains.challenge import Challenge, Confirmation, ContractKind, Metho
 from attest.chains.namespaces import ChainId
 from attest.chains.records import NodeNames
 from attest.chains.wallets import WalletId
+from attest.control.sample import Sample
 from attest.documents import Base64, Count, Hex
 from attest.evidence.record import Record
-from attest.reserves.sampling import Sample
 
 
 class ChallengeBlock(Record):

@@ -17,6 +17,7 @@ from attest.chains.namespaces import ChainId
 from attest.chains.pins import Before, PinRule
 from attest.chains.settings import ChainSettings, PinAt, each_once
 from attest.chains.wallets import Wallet
+from attest.control.sample import MAX_DRAWS
 from attest.documents import AssetName, Count, Settings, Text, Time, field_path
 from attest.errors import MalformedError
 from attest.files import read_bounded
@@ -24,7 +25,6 @@ from attest.liabilities.splitting import MAX_PARTS, Splitting
 from attest.periods import period_end
 from attest.policy.inputs import CoverForm
 from attest.purposes import Purpose
-from attest.reserves.sampling import MAX_DRAWS
 from attest.toml import loads_toml
 
 MAX_CONFIG_BYTES: Final = 24 * 1024 * 1024  # a wallet takes some 170, and of a hundred thousand nobody has more

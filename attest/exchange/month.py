@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from attest import __version__
-from attest.attestation.control_contracts import settle_contracts
-from attest.attestation.control_signatures import add_control, read_control
-from attest.attestation.custody import custodian_keys
 from attest.attestation.editions import auditor_edition, public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, SNAPSHOT_FOLDER
 from attest.attestation.statement import (
@@ -30,9 +27,12 @@ from attest.attestation.statement import (
 )
 from attest.chains.challenge import NO_NONCE
 from attest.chains.pins import PinLostError
+from attest.control.custody import custodian_keys
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import Config
+from attest.exchange.control.evidence import add_control, read_control
+from attest.exchange.control.settle import settle_contracts
 from attest.exchange.documents.cover_and_prices import read_documents
 from attest.exchange.ledger import build_liabilities
 from attest.exchange.months import require_next

@@ -30,6 +30,7 @@ from attest.chains.pins import PinLostError
 from attest.chains.records import Authority, Descriptor, Reading, Window
 from attest.chains.wallets import Pin, Unlisted, Unproven, Wallet
 from attest.control.records import ChallengeBlock, Challenged, ControlSample, CustodyConfirmation
+from attest.control.shown import NOBODY, Shown
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record, new_salt
 from attest.evidence.tree import EvidenceTree
@@ -42,7 +43,6 @@ from attest.exchange.surroundings import Surroundings, node_quorum, refuse_publi
 from attest.files import SECRET_MODE, fill_folder, is_file, reason
 from attest.folders import new_folder
 from attest.policy.inputs import Declaration
-from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.journal import Journal
 from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 from attest.reserves.reading import confirm_pin

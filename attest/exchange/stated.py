@@ -9,9 +9,9 @@ from attest.attestation.statement import Asset, AssetToken, StatedAsset
 from attest.chains.family import family
 from attest.chains.records import Reading
 from attest.chains.wallets import Pin
+from attest.control.shown import NOBODY, Shown
 from attest.evidence.record import Record
 from attest.exchange.config import Config
-from attest.reserves.covering import NOBODY, Shown
 from attest.reserves.lines import ReserveLine
 from attest.verification.evidence.counting import contract_place
 

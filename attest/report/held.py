@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from attest.attestation.control_step import customers_coins
 from attest.attestation.statement import Coverage, Predicate
+from attest.control.shown import Value
 from attest.report.evaluations import rest_view
 from attest.report.numbers import amount, share
 from attest.report.view.held import CoverageRow, Level, Part, Shares
-from attest.reserves.covering import Value
+from attest.verification.control.step import customers_coins
 from attest.verification.segregation import segregation
 from attest.verification.verified import Verified
 

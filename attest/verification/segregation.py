@@ -14,9 +14,9 @@ from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.policy.inputs import Declaration
 from attest.purposes import Purpose, Storage
-from attest.reserves.control_recheck import Controlled
 from attest.reserves.lines import Control
 from attest.reserves.records import OwnWallet
+from attest.verification.control.recheck import Controlled
 
 CheckVerdict = Literal["VERIFIED", "NOT CHECKED", "NOT MET"]
 WalletControl = Literal[Control, "empty", "own"]

@@ -11,8 +11,8 @@ from attest.attestation.statement import Coverage, HeldLevel, Statement
 from attest.evidence.record import Record
 from attest.liabilities.proof import Holding
 from attest.policy.results import Evaluation
-from attest.reserves.control_recheck import Controlled
 from attest.signing.trust import Trust
+from attest.verification.control.recheck import Controlled
 from attest.verification.evidence.recheck import Rechecked
 from attest.verification.segregation import Check, WalletRow
 from attest.verification.signatories import Signatories

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from attest.attestation.bundle import Bundle, parse_bundle
-from attest.attestation.control_step import check_control
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Predicate,
@@ -30,9 +29,10 @@ from attest.liabilities.proof import MAX_PROOF_BYTES, Holding, InclusionProof, v
 from attest.liabilities.tree import check_trees
 from attest.policy.explain import STANDINGS, VERDICT_WORDS, verdict_name
 from attest.policy.results import Evaluation
-from attest.reserves.control_recheck import Controlled
 from attest.signing.envelope import Envelope
 from attest.verification.anchors import NO_PROOF, Anchors, Ask, Files, Known, Rebuild, Sources
+from attest.verification.control.recheck import Controlled
+from attest.verification.control.step import check_control
 from attest.verification.evidence.recheck import Rechecked
 from attest.verification.evidence.step import (
     Beside,

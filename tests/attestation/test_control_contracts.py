@@ -7,20 +7,20 @@ from typing import Any
 
 import rlp
 
-from attest.attestation.control_contracts import settle_contracts
-from attest.attestation.control_signatures import SignedChallenges
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.proof import decode_header
 from attest.chains.ethereum.records import EthereumBalance, EthereumHeader
 from attest.chains.settings import NodeSettings
 from attest.chains.wallets import Pin
 from attest.control.records import ContractControl
+from attest.control.shown import NOBODY
 from attest.demo.exchange import CONFIG_FILE
 from attest.demo.recording import serve
 from attest.exchange.config import read_config
+from attest.exchange.control.evidence import SignedChallenges
+from attest.exchange.control.settle import settle_contracts
 from attest.exchange.reading import Reserves
 from attest.exchange.surroundings import Surroundings
-from attest.reserves.covering import NOBODY
 from tests.conftest import Exchange
 
 CHAIN = "eip155:31337"

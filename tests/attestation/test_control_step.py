@@ -14,8 +14,6 @@ from btclib.b58 import prv_key_data_from_wif
 from btclib_wallet import bip322
 from cryptography.hazmat.primitives import serialization
 
-from attest.attestation.control_step import check_control
-from attest.attestation.custody import PAYLOAD_TYPE, recheck_custody
 from attest.attestation.statement import PAYLOAD_TYPE as STATEMENT_PAYLOAD
 from attest.attestation.statement import Predicate
 from attest.chains.bitcoin.header import header_hash
@@ -24,15 +22,17 @@ from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge, Confirmation
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
+from attest.control.custody import PAYLOAD_TYPE, recheck_custody
 from attest.control.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
+from attest.control.sample import Sample, drawn_scripts
+from attest.control.shown import Shown, Value
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.stated import reserve_lines
-from attest.reserves.control_recheck import Controlled, signed_places
-from attest.reserves.covering import Shown, Value
-from attest.reserves.sampling import Sample, drawn_scripts
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
+from attest.verification.control.recheck import Controlled, signed_places
+from attest.verification.control.step import check_control
 from attest.verification.evidence.counting import places_of
 from attest.verification.segregation import wallet_rows
 from attest.verification.steps import StepOutcome
@@ -390,7 +390,7 @@ def test_a_wallet_of_no_more_addresses_than_draws_signs_for_each(verifier: Verif
 
 def test_what_is_shown_is_bound_to_the_places_of_the_reading(exchange: Exchange) -> None:
     """The two halves of what the statement's lines and step 13 are both made of."""
-    from attest.reserves.control_recheck import Terms
+    from attest.verification.control.recheck import Terms
 
     predicate = exchange.verify().statement.predicate
     terms = Terms("exchange.example", "2026-10", predicate.snapshot_at, predicate.issued_at, NONCE)

@@ -10,11 +10,11 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
-from attest.attestation.control import Challenges, Item
 from attest.canonical import dumps
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.messages import typed_challenge
 from attest.chains.ethereum.safe.challenge import safe_challenge
+from attest.exchange.control.returned import Challenges, Item
 
 KEYS = {"hot": "11" * 32, "cold": "22" * 32}
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from btclib_wallet.psbt import Psbt
 
-from attest.attestation.control import Challenges, Item
 from attest.chains.bitcoin.messages.psbt import psbt_to_sign
 from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.challenge import Challenge
+from attest.exchange.control.returned import Challenges, Item
 from tests.reserves.bitcoin_signing import address_of, p2pkh, p2wpkh, public
 from tests.reserves.signing_device import Device
 from tests.reserves.test_bip322_psbt import described, signed

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.challenges import Challenges, Header, Item
-from attest.attestation.control_signatures import read_control
 from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge
 from attest.demo import exchange as demo
 from attest.errors import VerificationError
 from attest.exchange.config import read_config
+from attest.exchange.control.challenges import Challenges, Header, Item
+from attest.exchange.control.evidence import read_control
 from attest.exchange.surroundings import Surroundings
 from tests.attestation.test_control_step import CHAIN, HEADER
 from tests.cli.conftest import PUBLIC

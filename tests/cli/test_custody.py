@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.challenges import Challenges, CustodianKey, Item
-from attest.attestation.custody import PAYLOAD_TYPE
 from attest.canonical import dumps
+from attest.control.custody import PAYLOAD_TYPE
+from attest.exchange.control.challenges import Challenges, CustodianKey, Item
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import Signer
 from tests.cli.test_control import KEYS, item, text_signature

@@ -25,10 +25,6 @@ from eth_account.messages import encode_defunct, encode_typed_data
 from attest.amounts import parse_amount, parse_decimal
 from attest.attestation.auditor_report import Findings, Procedure, verify_report, write_report
 from attest.attestation.bundle import Bundle
-from attest.attestation.challenges import CHALLENGES_FILE, Challenges, Header, Item, read_challenges
-from attest.attestation.control_step import check_control
-from attest.attestation.custody import PAYLOAD_TYPE as CUSTODY_TYPE
-from attest.attestation.custody import confirm, open_confirmation
 from attest.attestation.editions import read_auditor_edition, read_public_edition
 from attest.attestation.pack import pack, unpack
 from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
@@ -44,12 +40,15 @@ from attest.chains.ethereum.proof import by_hash, checksum_address, decode_heade
 from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge
 from attest.cli.inspect import _read
 from attest.cli.signing.auditor_report import _findings
+from attest.control.custody import PAYLOAD_TYPE as CUSTODY_TYPE
+from attest.control.custody import confirm, open_confirmation
 from attest.control.records import ChallengeBlock
 from attest.documents import parse_base64, parse_hex, parse_time
 from attest.errors import AttestError
 from attest.evidence.record import record_leaf
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import read_config
+from attest.exchange.control.challenges import CHALLENGES_FILE, Challenges, Header, Item, read_challenges
 from attest.exchange.documents.cover_and_prices import read_prices
 from attest.exchange.surroundings import Surroundings
 from attest.liabilities.accounts import normalise_account
@@ -61,7 +60,6 @@ from attest.policy.evaluate import evaluate
 from attest.policy.inputs import parse_rational
 from attest.policy.rulesets import load_ruleset, parse_policy, ruleset_names, ruleset_source
 from attest.policy.terms import Span, parse_date
-from attest.reserves.control_recheck import block_of
 from attest.reserves.journal import Journal
 from attest.reserves.register import register
 from attest.signing.envelope import Envelope, sign, verify_signatures
@@ -70,6 +68,8 @@ from attest.signing.timestamp import claimed_time, parse_authorities, query, ver
 from attest.signing.trust import TRUST_ROOT_TYPE, Root, Trust, parse_root_file
 from attest.signing.trust_writing import read_draft
 from attest.verification import policies
+from attest.verification.control.recheck import block_of
+from attest.verification.control.step import check_control
 from attest.verification.evidence.declarations import recheck_declarations
 from attest.verification.evidence.folder import RESERVES_FILE, open_evidence, read_reserves_file
 from attest.verification.evidence.step import basis_of, check_against_records

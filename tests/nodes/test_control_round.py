@@ -17,8 +17,6 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from attest.attestation.asking import write_challenges
-from attest.attestation.control import Standing, add_signatures, challenges_and_standing, control_records
 from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
@@ -30,10 +28,12 @@ from attest.errors import AttestError, MalformedError, VerificationError
 from attest.evidence.record import Record
 from attest.exchange import month as monthly
 from attest.exchange.config import Config, read_config
+from attest.exchange.control.ask import write_challenges
+from attest.exchange.control.returned import Standing, add_signatures, challenges_and_standing, control_records
 from attest.exchange.month import MonthInputs
 from attest.exchange.surroundings import Surroundings
-from attest.reserves.control_recheck import Terms, signed_places
 from attest.verification.anchors import Anchors, Sources
+from attest.verification.control.recheck import Terms, signed_places
 from attest.verification.evidence.reread import reread_blocks
 from attest.verification.steps import Step
 from attest.verification.verify import verify

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from eth_account.messages import encode_typed_data
 
-from attest.attestation import asking
 from attest.canonical import dumps
 from attest.chains.challenge import Challenge
 from attest.chains.ethereum.messages import eip191_digest
@@ -31,10 +30,11 @@ from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.exchange import month as monthly
 from attest.exchange import reading as month_reserves
+from attest.exchange.control import ask as asking
 from attest.exchange.month import read_signer
 from attest.exchange.surroundings import Surroundings
-from attest.reserves.control_recheck import Terms, signed_places
 from attest.verification.anchors import Anchors, Sources
+from attest.verification.control.recheck import Terms, signed_places
 from attest.verification.evidence.folder import EvidenceFolder, open_evidence
 from attest.verification.steps import Step
 from attest.verification.verify import verify

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from attest.attestation.asking import write_challenges
-from attest.attestation.confirming import write_confirmation
-from attest.attestation.control import add_signatures
 from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.chains.bitcoin.scripts import address_script
@@ -28,6 +25,9 @@ from attest.errors import AttestError, VerificationError
 from attest.exchange import month as monthly
 from attest.exchange import surroundings
 from attest.exchange.config import read_config
+from attest.exchange.control.ask import write_challenges
+from attest.exchange.control.confirm import write_confirmation
+from attest.exchange.control.returned import add_signatures
 from attest.exchange.month import MonthInputs
 from attest.exchange.reading import write_reserves
 from attest.exchange.surroundings import Surroundings

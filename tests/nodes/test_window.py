@@ -17,8 +17,6 @@ import rlp
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from attest.attestation.asking import write_challenges
-from attest.attestation.control import add_signatures
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
@@ -32,6 +30,8 @@ from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, Unavailable
 from attest.evidence.tree import EvidenceTree
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
+from attest.exchange.control.ask import write_challenges
+from attest.exchange.control.returned import add_signatures
 from attest.exchange.month import MonthInputs
 from attest.exchange.reading import write_reserves
 from attest.exchange.surroundings import Surroundings

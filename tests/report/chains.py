@@ -24,10 +24,10 @@ from attest.chains.ethereum.trie_nodes import share_nodes
 from attest.chains.records import NodeAgreement, Window
 from attest.chains.wallets import Pin
 from attest.control.records import ChallengeBlock, ControlProof, CustodyConfirmation
+from attest.control.shown import Shown
 from attest.evidence.record import Record
-from attest.reserves.control_recheck import confirmed_by, place_of
-from attest.reserves.covering import Shown
 from attest.reserves.window import draw
+from attest.verification.control.recheck import confirmed_by, place_of
 from tests.attestation.test_control_step import CHAIN as BITCOIN
 from tests.attestation.test_control_step import NONCE, confirmation, script, signed
 from tests.report.plan import Coin, Month, Words

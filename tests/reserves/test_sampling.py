@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.control_step import _escape
+from attest.control.sample import Sample, drawn_scripts
 from attest.errors import MalformedError
-from attest.reserves.sampling import Sample, drawn_scripts
+from attest.verification.control.step import _escape
 
 AMOUNTS = st.dictionaries(st.binary(min_size=1, max_size=4), st.integers(0, 2**64), min_size=1, max_size=30)
 

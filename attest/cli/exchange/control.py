@@ -13,8 +13,8 @@ from attest.cli.result import Result, json_option, surroundings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.attestation.challenges import Challenges, Item
-    from attest.attestation.control import Standing
+    from attest.exchange.control.challenges import Challenges, Item
+    from attest.exchange.control.returned import Standing
 
 _THERE: Final = "the confirmation is there already: nothing was written\n"
 _UNCHECKED: Final = "NOT CHECKED: only the contract can say"
@@ -54,9 +54,9 @@ def challenge(
 
     A folder custodian-N holds what one custodian is asked, for `attest control confirm`.
     """
-    from attest.attestation.asking import CUSTODIAN_FOLDER, write_challenges
     from attest.chains.challenge import parse_nonce
     from attest.exchange.config import read_config
+    from attest.exchange.control.ask import CUSTODIAN_FOLDER, write_challenges
     from attest.periods import parse_period
 
     around = surroundings(config, as_json=as_json)
@@ -103,9 +103,9 @@ def confirm_(
     FOLDER is a copy of the custodian-N of `attest control challenge`. A passphrase of the key is asked for, or taken
     from the environment variable ATTEST_PASSPHRASE.
     """
-    from attest.attestation.confirming import write_confirmation
-    from attest.attestation.custody import CONFIRMATION
     from attest.cli.tables import new_table, render
+    from attest.control.custody import CONFIRMATION
+    from attest.exchange.control.confirm import write_confirmation
     from attest.exchange.month import read_signer
     from attest.files import read_bounded
     from attest.signing.keys import MAX_KEY_BYTES
@@ -149,7 +149,7 @@ def add(folder: Path, signatures: tuple[Path, ...], *, as_json: bool) -> Result:
     and not kept. Without any, those that are there are checked again. The signature for a contract that is no Safe is
     kept unchecked: only the contract can say.
     """
-    from attest.attestation.control import add_signatures
+    from attest.exchange.control.returned import add_signatures
 
     standing = add_signatures(folder, signatures)
     return Result(
@@ -216,7 +216,7 @@ def _text(standing: Standing) -> str:
 
 def _custodians(written: Challenges, out: Path) -> str:
     """What to hand over to whom, in lines."""
-    from attest.attestation.asking import CUSTODIAN_FOLDER
+    from attest.exchange.control.ask import CUSTODIAN_FOLDER
 
     return "".join(
         f"for {part.custodians[0].name}: {out / f'{CUSTODIAN_FOLDER}{number}'}, {len(part.items)} of them\n"

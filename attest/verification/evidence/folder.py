@@ -28,10 +28,10 @@ from attest.files import is_file, names_in, read_beside, read_bounded, read_list
 from attest.lines import open_beside
 from attest.periods import Period
 from attest.policy.inputs import Declaration
-from attest.reserves.control_recheck import confirmed_by, place_of
 from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
 from attest.reserves.window import window_pins
 from attest.verification.anchors import AskedNode
+from attest.verification.control.recheck import confirmed_by, place_of
 from attest.verification.evidence.counting import places_of
 from attest.verification.evidence.step import Basis, EvidenceStep, basis_of, check_against_records
 

@@ -11,7 +11,7 @@ from attest.chains.records import Reading
 from attest.chains.wallets import Pin
 from attest.control.records import ChallengeBlock, ContractControl
 from attest.errors import VerificationError
-from attest.reserves.control_recheck import block_of
+from attest.verification.control.recheck import block_of
 
 
 def reread(node: Node, pin: Pin, readings: Mapping[int, Reading], progress: Callable[[int], None]) -> int:

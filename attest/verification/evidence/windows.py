@@ -11,9 +11,9 @@ from attest.chains.wallets import Pin
 from attest.control.records import ControlProof
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record, naming
-from attest.reserves.control_recheck import place_of
 from attest.reserves.lines import ReserveLine
 from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
+from attest.verification.control.recheck import place_of
 from attest.verification.evidence.counting import places_of
 
 

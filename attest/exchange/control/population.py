@@ -8,11 +8,11 @@ from pathlib import Path
 
 from attest.chains.challenge import NO_NONCE
 from attest.chains.records import Reading
+from attest.control.sample import Sample, drawn_scripts
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import Config
 from attest.exchange.reading import load_reserves
 from attest.exchange.surroundings import Surroundings
-from attest.reserves.sampling import Sample, drawn_scripts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from attest.attestation.challenges import (
+from attest.chains.challenge import NO_NONCE, Challenge
+from attest.chains.family import families, family
+from attest.chains.nodes.quorum import Quorum
+from attest.chains.pins import Block
+from attest.chains.signing import AskedItem
+from attest.chains.wallets import Wallet
+from attest.control.custody import custodian_keys
+from attest.control.sample import Sample
+from attest.errors import MalformedError
+from attest.exchange.config import Chain, Config
+from attest.exchange.control.challenges import (
     CHALLENGES_FILE,
     SIGNATURES_FOLDER,
     Challenges,
@@ -16,23 +26,13 @@ from attest.attestation.challenges import (
     Header,
     Item,
 )
-from attest.attestation.custody import custodian_keys
-from attest.attestation.population import Population, read_population
-from attest.chains.challenge import NO_NONCE, Challenge
-from attest.chains.family import families, family
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.pins import Block
-from attest.chains.signing import AskedItem
-from attest.chains.wallets import Wallet
-from attest.errors import MalformedError
-from attest.exchange.config import Chain, Config
+from attest.exchange.control.population import Population, read_population
 from attest.exchange.reading import chain_reader
 from attest.exchange.surroundings import Surroundings, node_quorum, refuse_published
 from attest.files import SECRET_MODE, fill_folder, refuse_existing
 from attest.folders import new_folder
 from attest.reserves.reading import pin_block
 from attest.reserves.register import Register, register
-from attest.reserves.sampling import Sample
 from attest.signing.keys import PublicKey
 
 CUSTODIAN_FOLDER: Final = "custodian-"

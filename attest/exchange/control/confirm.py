@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from attest.attestation.challenges import Challenges, Item, read_challenges
-from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
 from attest.chains.challenge import Challenge
+from attest.control.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES, confirm, open_confirmation
 from attest.control.records import CustodyConfirmation
 from attest.errors import AttestError, MalformedError, VerificationError
+from attest.exchange.control.challenges import Challenges, Item, read_challenges
 from attest.files import SECRET_MODE, ExistsError, names_in, read_bounded, write_file
 from attest.signing.keys import Signer
 

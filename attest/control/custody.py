@@ -12,9 +12,9 @@ from attest.control.records import CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record, naming, new_salt
 from attest.files import read_bounded
-from attest.reserves.control_recheck import Terms, challenge_blocks, challenged_place
 from attest.signing.envelope import Envelope, pre_auth_encoding, sign, verify_signatures
 from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer
+from attest.verification.control.recheck import Terms, challenge_blocks, challenged_place
 
 if TYPE_CHECKING:
     from attest.exchange.config import Custodian

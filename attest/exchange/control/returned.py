@@ -8,21 +8,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from attest.attestation.challenges import (
+from attest.chains.challenge import MAX_SIGNATURE, Method
+from attest.chains.family import signing
+from attest.chains.signature_forms import is_psbt
+from attest.chains.signing import AskedItem
+from attest.control.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
+from attest.control.records import ChallengeBlock, ContractControl, ControlProof, ControlSample, CustodyConfirmation
+from attest.errors import EXIT_CODES, AttestError, MalformedError
+from attest.evidence.record import new_salt
+from attest.exchange.control.challenges import (
     SIGNATURES_FOLDER,
     Challenges,
     Item,
     read_challenges,
 )
-from attest.attestation.confirming import confirmations_in, opened
-from attest.attestation.custody import CONFIRMATION, MAX_CONFIRMATION_BYTES
-from attest.chains.challenge import MAX_SIGNATURE, Method
-from attest.chains.family import signing
-from attest.chains.signature_forms import is_psbt
-from attest.chains.signing import AskedItem
-from attest.control.records import ChallengeBlock, ContractControl, ControlProof, ControlSample, CustodyConfirmation
-from attest.errors import EXIT_CODES, AttestError, MalformedError
-from attest.evidence.record import new_salt
+from attest.exchange.control.confirm import confirmations_in, opened
 from attest.files import SECRET_MODE, is_file, read_bounded, write_file
 
 SIGNATURE: Final = ".sig"

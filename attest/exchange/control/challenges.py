@@ -14,10 +14,10 @@ from attest.chains.family import signing
 from attest.chains.namespaces import ChainId
 from attest.chains.signature_files import check_named, parse_written
 from attest.chains.wallets import WalletId
+from attest.control.sample import Sample
 from attest.documents import Base64, Count, Document, Hex, Text
 from attest.errors import UnavailableError
 from attest.files import is_folder, read_bounded
-from attest.reserves.sampling import Sample
 from attest.signing.keys import PublicKey
 
 CHALLENGES_FILE: Final = "challenges.json"

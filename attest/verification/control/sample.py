@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from attest.chains.records import Reading
 from attest.control.records import ControlSample
+from attest.control.sample import Sample
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.evidence.tree import EvidenceTree
-from attest.reserves.sampling import Sample
 
 
 def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None:

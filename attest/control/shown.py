@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from attest.chains.records import Place, Reading
+from attest.control.sample import Sample, drawn_scripts
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.reserves.lines import Control
-from attest.reserves.sampling import Sample, drawn_scripts
 from attest.verification.evidence.counting import places_of
 
 

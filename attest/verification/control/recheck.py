@@ -13,12 +13,12 @@ from attest.chains.challenge import NO_NONCE, Challenge
 from attest.chains.family import HeaderFacts, family, signing
 from attest.chains.records import Authority, Place, Reading
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlProof, CustodyConfirmation
+from attest.control.sample import Sample
+from attest.control.shown import Shown, Value, customers_values, refuse_other_custodians
 from attest.errors import VerificationError
 from attest.evidence.record import Record, naming
-from attest.reserves.covering import Shown, Value, customers_values, refuse_other_custodians
 from attest.reserves.lines import Control, ReserveLine
-from attest.reserves.sample_recheck import is_drawn_from, sample_of
-from attest.reserves.sampling import Sample
+from attest.verification.control.sample import is_drawn_from, sample_of
 
 Blocks = frozenset[tuple[str, int, bytes]]
 """The blocks that challenges may name: chain, height and hash."""

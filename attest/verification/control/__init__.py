@@ -1,0 +1,1 @@
+"""Step 13: what signatures, samples and confirmations show of who controls the coins."""
