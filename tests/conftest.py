@@ -27,12 +27,12 @@ from attest.errors import AttestError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
 from attest.exchange.month import MonthInputs
+from attest.exchange.policies import read_policies, verdicts
 from attest.exchange.surroundings import Surroundings
 from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
 from attest.verification.anchors import Anchors, Known, Sources
-from attest.verification.policies import read_policies, verdicts
 from attest.verification.steps import Step
 from attest.verification.verified import Verified
 from attest.verification.verify import verify

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Literal
 
+from attest.attestation.arithmetic import check_arithmetic
 from attest.attestation.auditor_report import Findings, parse_report
-from attest.attestation.bundle import MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle
-from attest.attestation.statement import (
-    PAYLOAD_TYPE,
-    Statement,
-    check_arithmetic,
-    parse_statement,
-    predicate_type,
-    statement_digest,
-)
-from attest.documents import format_time
+from attest.attestation.bundle import CLOCKS_DIFFER, MAX_BUNDLE_BYTES, MAX_REPORTS, Bundle, parse_bundle, stampable
+from attest.attestation.statement import PAYLOAD_TYPE, Statement, parse_statement, predicate_type, statement_digest
 from attest.errors import UnavailableError, VerificationError
-from attest.signing.envelope import Envelope, add_signature, has_signed, verify_signatures
+from attest.signing.envelope import Envelope, add_signature, has_signed
 from attest.signing.keys import PublicKey, Signs
 from attest.signing.timestamp import (
     MAX_TIMESTAMPS,
@@ -29,10 +21,7 @@ from attest.signing.timestamp import (
     signatures_by_place,
     verify_timestamps,
 )
-from attest.signing.trust import MAX_ROOTS, RoleName, Trust, parse_root
-from attest.verification.signatories import CLOCKS_DIFFER, Signatories, root_of, stampable
-
-_COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
+from attest.signing.trust import MAX_ROOTS, Trust, parse_root
 
 
 def statement_of(bundle: Bundle) -> Statement:
@@ -47,46 +36,6 @@ def statement_of(bundle: Bundle) -> Statement:
     statement = parse_statement(bundle.envelope.payload)
     check_arithmetic(statement)
     return statement
-
-
-def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: PublicKey, *, issued_at: datetime) -> None:
-    """Raise `VerificationError` unless a signature of `key` would count as one of `role` without a timestamp.
-
-    `trust`: the chain of trust roots that decides.
-    `issued_at`: the time of issue that the signed document states.
-    """
-    try:
-        trust.standing(role, {key.fingerprint: None}, issued_at=issued_at, threshold=1)
-    except VerificationError as error:
-        other: RoleName = "auditor" if role == "exchange" else "exchange"
-        raise VerificationError(
-            "sign/role",
-            f"your signature would not count: your key is not one of the {role}'s in the trust root that was in force "
-            f"at {format_time(issued_at)} and in all after it ({error.message})",
-            hint=f"it is a key of the {other}: attest {_COMMANDS[other]}"
-            if key.fingerprint in {item.fingerprint for item in trust.keys(other)}
-            else f"the exchange adds it: attest trust rotate --{role} PUB",
-        ) from None
-
-
-def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
-    """The keys whose signatures count so far, whether or not they reach the thresholds.
-
-    Timestamps and reports of the bundle are left out.
-    Raises `MalformedError` when the statement cannot be read; `VerificationError` when it may not be signed, a
-    signature of a trusted key is false, or `trust` is of another exchange or has no root in force at the statement.
-    """
-    predicate = statement_of(bundle).predicate
-    root = root_of(predicate, trust)
-    signed = verify_signatures(bundle.envelope, trust.keys("exchange", "auditor")).signed
-    counted: dict[RoleName, frozenset[str]] = {}
-    for role in root.roles.keys() - {"root"}:
-        try:
-            found = trust.standing(role, dict.fromkeys(signed), issued_at=predicate.issued_at, threshold=1)
-        except VerificationError:
-            found = frozenset()
-        counted[role] = found
-    return Signatories(root, counted, {}, (), (), None)
 
 
 def with_signature(bundle: Bundle, signer: Signs, roots: Sequence[Envelope]) -> Bundle:

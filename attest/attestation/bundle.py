@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -45,3 +47,16 @@ def parse_bundle(data: bytes, *, what: str = "the bundle") -> Bundle:
     Raises `MalformedError`, also for more than `MAX_BUNDLE_BYTES`.
     """
     return Bundle.from_json(data, what=what, max_bytes=MAX_BUNDLE_BYTES)
+
+
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+
+
+def stampable(bundle: Bundle) -> Sequence[Envelope]:
+    """The envelopes whose signatures a timestamp of the bundle may name.
+
+    An entry of the reports around the statement itself is none of them: where reports are not verified, anything
+    could stand there for a signature of the statement.
+    """
+    reports = [report for report in bundle.auditor_reports if report.payload != bundle.envelope.payload]
+    return (bundle.envelope, *reports)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, BinaryIO, Final, Self
 from pydantic import Field
 
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
-from attest.attestation.records import AnyRecord, WithRecords
+from attest.attestation.records import AnyRecord
 from attest.canonical import dumps, is_canonical, loads
+from attest.chains.read import WithRecords
 from attest.documents import Count, Digest
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record, record_leaf

@@ -214,3 +214,17 @@ class Window(Record):
     def rests_on(self) -> str:
         """The blocks, and what drew them."""
         return f"blocks {', '.join(map(str, self.heights))}, drawn by {self.nonce}"
+
+
+ContractPlace = tuple[str, str]
+"""A chain, and the address of a token contract there, in lower case."""
+
+
+def contract_place(chain: str, contract: str) -> ContractPlace:
+    """A token contract in the spelling by which two are compared."""
+    return chain, contract.lower()
+
+
+def places_of(reading: Reading) -> set[Place]:
+    """Where a balance lies; nowhere when a Bitcoin wallet has no output. Raises `MalformedError` for no address."""
+    return set(reading.amounts())

@@ -106,7 +106,7 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     from functools import partial
 
     from attest.cli.render_evidence import checked_document, checked_text
-    from attest.verification.evidence.folder import check_evidence
+    from attest.verification.evidence.check import check_evidence
 
     with progress(as_json=as_json) as advance:
         checked = check_evidence(

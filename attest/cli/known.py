@@ -103,7 +103,8 @@ def asking(nodes: Mapping[str, str]) -> Ask:
     def ask(predicate: Predicate, records: Mapping[int, Record]) -> list[AskedNode]:
         import os
 
-        from attest.verification.evidence.folder import EvidenceFolder, ask_nodes
+        from attest.verification.evidence.check import ask_nodes
+        from attest.verification.evidence.folder import EvidenceFolder
         from attest.verification.evidence.step import basis_of
 
         folder = EvidenceFolder(basis_of(predicate, "the statement"), dict(records))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attest.amounts import format_amount, ratio_percent
-from attest.attestation.statement import Coverage, HeldLevel
+from attest.attestation.coverage import Coverage, HeldLevel
 from attest.cli.tables import new_table, render
 from attest.policy.explain import verdict_name
 from attest.policy.inputs import Declaration

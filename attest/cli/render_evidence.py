@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from attest.amounts import format_amount
 from attest.attestation.document_records import DeclaredBalance, MoneyDocument
+from attest.attestation.reserves_file import RESERVES_FILE, ReservesFile
 from attest.chains.records import Reading
 from attest.cli.tables import new_table, render
 from attest.control.records import ContractControl
 from attest.documents import format_time
 from attest.evidence.record import Record
-from attest.verification.evidence.folder import RESERVES_FILE, CheckedEvidence, EvidenceFolder, ReservesFile
+from attest.verification.evidence.check import CheckedEvidence
+from attest.verification.evidence.folder import EvidenceFolder
 from attest.verification.evidence.lowest_counts import not_recomputed
 
 _WORDS: Final = ("agreed", "single")  # levels that rest on what nodes said

@@ -8,12 +8,11 @@ from operator import add
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attest.chains.records import Place, Reading
+from attest.chains.records import Place, Reading, places_of
 from attest.control.sample import Sample, drawn_scripts
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.reserves.lines import Control
-from attest.verification.evidence.counting import places_of
 
 
 class Value(NamedTuple):

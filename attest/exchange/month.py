@@ -14,6 +14,7 @@ from typing import Final
 from attest import __version__
 from attest.attestation.editions import auditor_edition, public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, SNAPSHOT_FOLDER
+from attest.attestation.reserves_file import RESERVES_FILE
 from attest.attestation.statement import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
@@ -27,7 +28,6 @@ from attest.attestation.statement import (
 )
 from attest.chains.challenge import NO_NONCE
 from attest.chains.pins import PinLostError
-from attest.control.custody import custodian_keys
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import Config
@@ -36,27 +36,21 @@ from attest.exchange.control.settle import settle_contracts
 from attest.exchange.documents.cover_and_prices import read_documents
 from attest.exchange.ledger import build_liabilities
 from attest.exchange.months import require_next
-from attest.exchange.own_keys import open_own
+from attest.exchange.own_keys import custodian_keys, open_own
+from attest.exchange.policies import PolicyFile, read_policies, verdicts
 from attest.exchange.publishing.finishing import Issuer, Outcome
 from attest.exchange.publishing.payloads import alone_with_record, record_path
 from attest.exchange.publishing.unfinished import Names, left_with_payload, new_unfinished, remove_unfit
-from attest.exchange.reading import (
-    JOURNAL,
-    Reserves,
-    confirm_pins,
-    load_reserves,
-    read_reserves,
-    reserves_file,
-)
+from attest.exchange.reading import JOURNAL, confirm_pins, read_reserves
 from attest.exchange.ready import require_at_hand
+from attest.exchange.reserves import Reserves
+from attest.exchange.reserves_folder import load_reserves, reserves_file
 from attest.exchange.stated import chains_read, stated_assets
 from attest.exchange.surroundings import Surroundings
 from attest.files import alone_in, read_bounded, real_path
 from attest.liabilities.tree import SCHEME
 from attest.signing.keys import MAX_KEY_BYTES, Signer
 from attest.signing.signers import Secrets, key_file
-from attest.verification.evidence.folder import RESERVES_FILE
-from attest.verification.policies import PolicyFile, read_policies, verdicts
 from attest.verification.segregation import require_every_wallet
 
 _PRIVATE_FOLDER_MODE: Final = 0o700

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.exchange.config import Config
@@ -17,6 +17,9 @@ from attest.signing.signers import Secrets, key_file, open_signer
 from attest.signing.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
 from attest.verification.anchors import Anchors
 from attest.verification.signatories import Signatories
+
+if TYPE_CHECKING:
+    from attest.exchange.settings import Custodian
 
 # No pre-authentication encoding of DSSE begins like this, so a signature over it can be put to no other use.
 _TRIAL: Final = b"attest: is this key at hand?"
@@ -115,3 +118,11 @@ def _roots(newest: Path) -> tuple[Envelope, ...]:
             )
         earlier.append(parse_root_file(read_bounded(path, MAX_ROOT_FILE_BYTES)))
     return (*earlier, last)
+
+
+def custodian_keys(custodians: Iterable[Custodian], folder: Path) -> dict[str, PublicKey]:
+    """The keys of the config's custodians by name; `folder` is the config's. Raises `AttestError`."""
+    return {
+        item.name: PublicKey.from_pem(read_bounded(folder / item.key, MAX_KEY_BYTES), what=f"{item.key} of {item.name}")
+        for item in custodians
+    }

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from attest.attestation.pin_times import StatedPin, refuse_far_pins, state_pins
 from attest.attestation.statement import Asset, AssetToken, StatedAsset
 from attest.chains.family import family
-from attest.chains.records import Reading
+from attest.chains.records import Reading, contract_place
 from attest.chains.wallets import Pin
 from attest.control.shown import NOBODY, Shown
 from attest.evidence.record import Record
 from attest.exchange.config import Config
 from attest.reserves.lines import ReserveLine
-from attest.verification.evidence.counting import contract_place
 
 
 def stated_assets(config: Config, pins: Sequence[Pin]) -> tuple[StatedAsset, ...]:

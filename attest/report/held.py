@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from attest.attestation.statement import Coverage, Predicate
+from attest.attestation.coverage import Coverage
+from attest.attestation.statement import Predicate
 from attest.control.shown import Value
 from attest.report.evaluations import rest_view
 from attest.report.numbers import amount, share

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from attest.attestation.statement import Coverage, Predicate
+from attest.attestation.coverage import Coverage
+from attest.attestation.statement import Predicate
 from attest.control.records import CustodyConfirmation
 from attest.evidence.record import Record
 from attest.report.numbers import amount, count

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from attest.attestation.records import AnyRead, WithRecords, family_of
+from attest.chains.read import AnyRead, WithRecords, family_of
 from attest.chains.records import NodeAgreement
 from attest.chains.wallets import Pin, Unlisted, Unproven
 from attest.documents import Digest, Document, Text

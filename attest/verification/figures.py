@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from attest.attestation.arithmetic import check_arithmetic
 from attest.attestation.bundle import parse_bundle
-from attest.attestation.statement import check_arithmetic, parse_statement
+from attest.attestation.statement import parse_statement
 from attest.canonical import loads
 from attest.files import read_bounded
 from attest.lines import open_beside

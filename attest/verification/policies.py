@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from attest.attestation.coverage import coverage
 from attest.attestation.document_records import CoverDocument, DeclaredBalance, MoneyDocument, PriceList
-from attest.attestation.statement import Predicate, coverage
+from attest.attestation.statement import Predicate
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record
-from attest.files import read_bounded
 from attest.lines import Content, bounded
 from attest.policy.evaluate import evaluate
 from attest.policy.inputs import Coins, Cover, Deposit, Inputs, Price, check_inputs
-from attest.policy.model import Policy
 from attest.policy.results import Evaluation, PolicyResults, policy_results
-from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names, ruleset_source
-
-if TYPE_CHECKING:
-    from attest.exchange.config import Config
-
-
-class PolicyFile(NamedTuple):
-    """A policy, and the file in which it is published beside the bundle."""
-
-    name: str
-    data: bytes
-    policy: Policy
+from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy, ruleset_names
 
 
 class Recomputed(NamedTuple):
@@ -44,18 +31,6 @@ class Recomputed(NamedTuple):
 def policy_file_name(policy_id: str) -> str:
     """The name of the file that holds a policy, beside the bundle."""
     return f"policy-{policy_id}.toml"
-
-
-def read_policies(config: Config, folder: Path) -> list[PolicyFile]:
-    """The policies that the config in `folder` names: rule sets of this release, and files. Raises `AttestError`."""
-    found: list[PolicyFile] = []
-    for name in config.policies.evaluate:
-        data = read_bounded(folder / name, MAX_POLICY_BYTES) if name.endswith(".toml") else ruleset_source(name)
-        policy = parse_policy(data, name)
-        if any(other.policy.id == policy.id for other in found):
-            raise MalformedError("config/policy", f"two policies have the id {policy.id}")
-        found.append(PolicyFile(policy_file_name(policy.id), data, policy))
-    return sorted(found, key=lambda item: item.policy.id)
 
 
 def inputs_of(predicate: Predicate) -> Inputs:
@@ -86,12 +61,6 @@ def inputs_of(predicate: Predicate) -> Inputs:
     except MalformedError as error:
         raise VerificationError(error.code, error.message) from None
     return inputs
-
-
-def verdicts(policies: Iterable[PolicyFile], predicate: Predicate) -> tuple[PolicyResults, ...]:
-    """What a statement says of policies, whatever it says of them now. Raises `VerificationError`."""
-    inputs = inputs_of(predicate)
-    return tuple(policy_results(evaluate(item.policy, inputs)) for item in policies)
 
 
 def recompute(predicate: Predicate, files: Callable[[str], Content | None]) -> Recomputed:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
+from attest.attestation.additions import statement_of
 from attest.attestation.auditor_report import VerifiedReport, reports_of, verify_report
-from attest.attestation.bundle import Bundle
+from attest.attestation.bundle import CLOCKS_DIFFER, Bundle, stampable
 from attest.attestation.statement import Predicate
 from attest.documents import format_time
 from attest.errors import VerificationError
-from attest.signing.envelope import Envelope, SignatureCount, verify_signatures
+from attest.signing.envelope import SignatureCount, verify_signatures
+from attest.signing.keys import PublicKey
 from attest.signing.timestamp import verify_timestamps
 from attest.signing.trust import RoleName, Root, Signed, Trust
 from attest.verification.anchors import Anchors
 from attest.verification.steps import StepOutcome
-
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +184,6 @@ def find_signatories(
     return Signatories(root, counted, times, counting, to_come, _later_role(trust, root, signed, roles))
 
 
-def stampable(bundle: Bundle) -> Sequence[Envelope]:
-    """The envelopes whose signatures a timestamp of the bundle may name.
-
-    An entry of the reports around the statement itself is none of them: where reports are not verified, anything
-    could stand there for a signature of the statement.
-    """
-    reports = [report for report in bundle.auditor_reports if report.payload != bundle.envelope.payload]
-    return (bundle.envelope, *reports)
-
-
 def root_of(predicate: Predicate, trust: Trust) -> Root:
     """The trust root of its exchange that was in force when a statement was issued. Raises `VerificationError`."""
     root = trust.at(predicate.issued_at)
@@ -240,3 +230,46 @@ def said_to_come(report: VerifiedReport, now: datetime) -> str:
         f"the report of {predicate.auditor} is dated {format_time(predicate.issued_at)}, more than ten minutes "
         f"after the time of verification, {format_time(now)}, and does not count"
     )
+
+
+_COMMANDS: Final = {"exchange": "sign", "auditor": "countersign"}
+
+
+def check_counts(trust: Trust, role: Literal["exchange", "auditor"], key: PublicKey, *, issued_at: datetime) -> None:
+    """Raise `VerificationError` unless a signature of `key` would count as one of `role` without a timestamp.
+
+    `trust`: the chain of trust roots that decides.
+    `issued_at`: the time of issue that the signed document states.
+    """
+    try:
+        trust.standing(role, {key.fingerprint: None}, issued_at=issued_at, threshold=1)
+    except VerificationError as error:
+        other: RoleName = "auditor" if role == "exchange" else "exchange"
+        raise VerificationError(
+            "sign/role",
+            f"your signature would not count: your key is not one of the {role}'s in the trust root that was in force "
+            f"at {format_time(issued_at)} and in all after it ({error.message})",
+            hint=f"it is a key of the {other}: attest {_COMMANDS[other]}"
+            if key.fingerprint in {item.fingerprint for item in trust.keys(other)}
+            else f"the exchange adds it: attest trust rotate --{role} PUB",
+        ) from None
+
+
+def signatories_so_far(bundle: Bundle, trust: Trust) -> Signatories:
+    """The keys whose signatures count so far, whether or not they reach the thresholds.
+
+    Timestamps and reports of the bundle are left out.
+    Raises `MalformedError` when the statement cannot be read; `VerificationError` when it may not be signed, a
+    signature of a trusted key is false, or `trust` is of another exchange or has no root in force at the statement.
+    """
+    predicate = statement_of(bundle).predicate
+    root = root_of(predicate, trust)
+    signed = verify_signatures(bundle.envelope, trust.keys("exchange", "auditor")).signed
+    counted: dict[RoleName, frozenset[str]] = {}
+    for role in root.roles.keys() - {"root"}:
+        try:
+            found = trust.standing(role, dict.fromkeys(signed), issued_at=predicate.issued_at, threshold=1)
+        except VerificationError:
+            found = frozenset()
+        counted[role] = found
+    return Signatories(root, counted, {}, (), (), None)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from attest.attestation.statement import Coverage, HeldLevel, Statement
+from attest.attestation.coverage import Coverage, HeldLevel
+from attest.attestation.statement import Statement
 from attest.evidence.record import Record
 from attest.liabilities.proof import Holding
 from attest.policy.results import Evaluation

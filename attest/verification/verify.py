@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from attest.attestation.arithmetic import check_arithmetic
 from attest.attestation.bundle import Bundle, parse_bundle
+from attest.attestation.coverage import coverage
 from attest.attestation.statement import (
     PAYLOAD_TYPE,
     Predicate,
     Statement,
-    check_arithmetic,
-    coverage,
     parse_statement,
     predicate_type,
     statement_digest,

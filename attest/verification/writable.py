@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attest.attestation.additions import statement_of
 from attest.attestation.auditor_report import parse_report, reports_of
-from attest.attestation.bundle import Bundle
+from attest.attestation.bundle import CLOCKS_DIFFER, Bundle, stampable
 from attest.attestation.statement import PAYLOAD_TYPE, Predicate, statement_digest
 from attest.documents import format_time
 from attest.errors import AttestError, VerificationError
@@ -21,7 +21,7 @@ from attest.signing.timestamp import (
 )
 from attest.signing.trust import Trust, parse_root
 from attest.verification.anchors import Anchors
-from attest.verification.signatories import CLOCKS_DIFFER, find_signatories, stampable
+from attest.verification.signatories import find_signatories
 
 
 def check_writable(bundle: Bundle, anchors: Anchors | None, *, authorities: Authorities, now: datetime) -> None:

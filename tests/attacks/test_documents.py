@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from attest.attestation.declared import declaration_order
+from attest.attestation.arithmetic import declaration_order
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError

@@ -11,7 +11,7 @@ import pytest
 from attest.demo import exchange as demo
 from attest.errors import AttestError, UnavailableError
 from attest.exchange.config import read_config
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
 from tests.attestation.test_monthly import contents, replace, run
 from tests.conftest import NOW

@@ -19,7 +19,7 @@ from attest.demo.recording import serve
 from attest.exchange.config import read_config
 from attest.exchange.control.evidence import SignedChallenges
 from attest.exchange.control.settle import settle_contracts
-from attest.exchange.reading import Reserves
+from attest.exchange.reserves import Reserves
 from attest.exchange.surroundings import Surroundings
 from tests.conftest import Exchange
 

@@ -20,9 +20,10 @@ from attest.chains.bitcoin.header import header_hash
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge, Confirmation
+from attest.chains.records import places_of
 from attest.cli.render import verified_document, wallets_table
 from attest.cli.render_control import control_table
-from attest.control.custody import PAYLOAD_TYPE, recheck_custody
+from attest.control.custody import PAYLOAD_TYPE
 from attest.control.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.control.sample import Sample, drawn_scripts
 from attest.control.shown import Shown, Value
@@ -31,9 +32,9 @@ from attest.evidence.tree import EvidenceTree
 from attest.exchange.stated import reserve_lines
 from attest.signing.envelope import sign
 from attest.signing.keys import PublicKey, Signer
+from attest.verification.control.custody import recheck_custody
 from attest.verification.control.recheck import Controlled, signed_places
 from attest.verification.control.step import check_control
-from attest.verification.evidence.counting import places_of
 from attest.verification.segregation import wallet_rows
 from attest.verification.steps import StepOutcome
 from tests.conftest import Exchange

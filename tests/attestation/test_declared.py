@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.declared import check_declarations
-from attest.attestation.statement import Coverage, coverage
+from attest.attestation.arithmetic import check_declarations
+from attest.attestation.coverage import Coverage, coverage
 from attest.errors import VerificationError
 from attest.policy.inputs import Declaration
 from attest.verification.policies import inputs_of

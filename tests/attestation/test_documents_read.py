@@ -11,12 +11,13 @@ import pytest
 from attest.attestation.document_records import DeclaredBalance
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError
-from attest.exchange.config import Config, HeldCoins, read_config
+from attest.exchange.config import Config, read_config
 from attest.exchange.documents.cover_and_prices import read_documents, read_prices
+from attest.exchange.documents.declarations import signed_forms
 from attest.exchange.documents.money import custodians_documents, held_line
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
+from attest.exchange.settings import HeldCoins
 from attest.exchange.surroundings import Surroundings
-from attest.verification.evidence.declarations import signed_forms
 from tests.conftest import NOW, Exchange
 
 PERIOD = "2026-10"

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
+from attest.attestation.concentration import concentration, declaration_lines
 from attest.attestation.editions import MAX_LINE_BYTES, PublicLine, read_public_edition
 from attest.attestation.statement import EvidenceRoot, StatedAsset
 from attest.chains.ethereum.trie_nodes import share_nodes
 from attest.chains.records import Reading
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.stated import reserve_lines
-from attest.verification.evidence.declarations import concentration, declaration_lines
 from attest.verification.evidence.folder import EvidenceFolder
 from attest.verification.evidence.step import Basis
 from tests.conftest import FIXTURES

@@ -14,7 +14,8 @@ from attest.attestation.pin_times import refuse_far_pins, state_pins
 from attest.chains.wallets import Pin
 from attest.documents import format_time, parse_time
 from attest.errors import AttestError, MalformedError
-from attest.exchange.config import Ledger, read_config
+from attest.exchange.config import read_config
+from attest.exchange.settings import Ledger
 from attest.periods import ends_somewhere
 from attest.verification.anchors import Sources
 from attest.verification.steps import Step
@@ -152,11 +153,11 @@ def test_only_a_far_block_is_stated_with_the_reason_of_the_config() -> None:
 
 def test_a_config_without_a_reason_leaves_what_was_read_as_it_is(exchange: Exchange, tmp_path: Path) -> None:
     """A reason is no part of the register: who adds one goes on with what was read."""
-    from attest.exchange.reading import _register
+    from attest.exchange.register_digest import register_digest
 
     path = tmp_path / "attest.toml"
     path.write_bytes((exchange.folder / "attest.toml").read_bytes())
-    before = _register(read_config(path), "2026-10", "-")
+    before = register_digest(read_config(path), "2026-10", "-")
     replace(path, 'native = "BTC"', 'native = "BTC"\nreason = "x"')
-    assert _register(read_config(path), "2026-10", "-") == before
+    assert register_digest(read_config(path), "2026-10", "-") == before
     assert json.loads(exchange.payload)["predicate"]["chains"][0].keys() == {"chain", "height", "blockHash", "time"}

@@ -17,9 +17,10 @@ from attest.exchange import month as monthly
 from attest.exchange.config import read_config
 from attest.exchange.documents.cover_and_prices import read_contracts, read_prices
 from attest.exchange.month import MonthInputs
+from attest.exchange.policies import read_policies
 from attest.exchange.surroundings import Surroundings
 from attest.verification.anchors import Sources
-from attest.verification.policies import policy_file_name, read_policies
+from attest.verification.policies import policy_file_name
 from attest.verification.verified import Verified
 from attest.verification.verify import Files
 from tests.conftest import NOW, SECRET, Exchange, signed_bundle

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attest.attestation.concentration import HIDDEN, concentration, declaration_lines
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenBalance
 from attest.chains.records import Reading
 from attest.chains.wallets import Wallet
@@ -19,7 +20,7 @@ from attest.exchange.config import read_config
 from attest.reserves.records import OwnWallet
 from attest.verification.anchors import Sources
 from attest.verification.evidence.counting import refuse_own
-from attest.verification.evidence.declarations import HIDDEN, concentration, declaration_lines, recheck_declarations
+from attest.verification.evidence.declarations import recheck_declarations
 from attest.verification.segregation import (
     Check,
     WalletRow,
@@ -331,7 +332,7 @@ FORMS = {
 def test_a_form_that_says_nothing_clear_stops_the_run_and_is_named(
     case: str, exchange: Exchange, tmp_path: Path
 ) -> None:
-    from attest.verification.evidence.declarations import signed_forms
+    from attest.exchange.documents.declarations import signed_forms
 
     fields, told = FORMS[case]
     text = (exchange.folder / CONFIG_FILE).read_text(encoding="utf-8")

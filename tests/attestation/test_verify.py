@@ -13,11 +13,11 @@ from attest.canonical import dumps
 from attest.cli.render import segregation_document, segregation_table
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError, VerificationError
+from attest.exchange.policies import PolicyFile, verdicts
 from attest.policy.rulesets import parse_policy
 from attest.signing.keys import Signer
 from attest.verification.anchors import Anchors, Known, Sources
 from attest.verification.control.recheck import Controlled
-from attest.verification.policies import PolicyFile, verdicts
 from attest.verification.segregation import segregation
 from attest.verification.steps import TITLES, Step, StepOutcome
 from attest.verification.verify import verify

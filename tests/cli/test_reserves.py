@@ -19,7 +19,7 @@ from attest.demo import exchange as demo
 from attest.demo.recording import serve
 from attest.errors import UnavailableError
 from attest.exchange.config import read_config
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import AUDITOR, BITCOIN, COLD, ETHEREUM, PUBLIC, balances, change, replace
 from tests.conftest import NOW

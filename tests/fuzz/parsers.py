@@ -23,11 +23,14 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from attest.amounts import parse_amount, parse_decimal
+from attest.attestation.arithmetic import check_arithmetic
 from attest.attestation.auditor_report import Findings, Procedure, verify_report, write_report
-from attest.attestation.bundle import Bundle
+from attest.attestation.bundle import CLOCKS_DIFFER, Bundle
+from attest.attestation.coverage import coverage
 from attest.attestation.editions import read_auditor_edition, read_public_edition
 from attest.attestation.pack import pack, unpack
-from attest.attestation.statement import PAYLOAD_TYPE, check_arithmetic, coverage, parse_statement, statement_digest
+from attest.attestation.reserves_file import RESERVES_FILE, read_reserves_file
+from attest.attestation.statement import PAYLOAD_TYPE, parse_statement, statement_digest
 from attest.canonical import dumps, loads, loads_node_answer
 from attest.chains.bitcoin.block_filter import Scripts
 from attest.chains.bitcoin.messages.bip322 import check_bip322
@@ -71,10 +74,9 @@ from attest.verification import policies
 from attest.verification.control.recheck import block_of
 from attest.verification.control.step import check_control
 from attest.verification.evidence.declarations import recheck_declarations
-from attest.verification.evidence.folder import RESERVES_FILE, open_evidence, read_reserves_file
+from attest.verification.evidence.folder import open_evidence
 from attest.verification.evidence.step import basis_of, check_against_records
 from attest.verification.figures import read_figures
-from attest.verification.signatories import CLOCKS_DIFFER
 from tests.attestation.ceremony import root, root_value, signer
 from tests.attestation.test_control_step import (
     BLOCK,

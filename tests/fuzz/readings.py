@@ -46,7 +46,8 @@ from attest.reserves.journal import Journal
 from attest.reserves.reading import read_chain, read_window
 from attest.reserves.register import register
 from attest.verification.anchors import Sources
-from attest.verification.evidence.folder import EvidenceFolder, ask_nodes, open_evidence
+from attest.verification.evidence.check import ask_nodes
+from attest.verification.evidence.folder import EvidenceFolder, open_evidence
 from attest.verification.evidence.recheck import recheck
 from attest.verification.steps import Step
 from tests.conftest import FIXTURES, Exchange

@@ -29,7 +29,7 @@ from attest.exchange.control.ask import write_challenges
 from attest.exchange.control.confirm import write_confirmation
 from attest.exchange.control.returned import add_signatures
 from attest.exchange.month import MonthInputs
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
 from attest.signing.keys import Signer
 from attest.verification.anchors import Anchors, Known, Sources

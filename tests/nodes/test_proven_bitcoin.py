@@ -14,9 +14,9 @@ from attest.demo.nodes import bitcoind
 from attest.demo.plan import load_plan
 from attest.errors import VerificationError
 from attest.exchange.config import read_config
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
-from attest.verification.evidence.folder import check_evidence
+from attest.verification.evidence.check import check_evidence
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 NOW = datetime(2026, 11, 2, tzinfo=UTC)

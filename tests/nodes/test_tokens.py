@@ -14,7 +14,7 @@ from attest.chains.nodes.rpc import Node
 from attest.cli import main
 from attest.demo.nodes import anvil
 from attest.errors import MalformedError, UnavailableError, VerificationError
-from attest.verification.evidence.folder import check_evidence
+from attest.verification.evidence.check import check_evidence
 from tests.nodes.contracts import call_data, send
 from tests.nodes.liars import fronting
 from tests.nodes.tokens import CHAIN, GENESIS, OTHER, OWNER, THIRD, Month, read_month, token

@@ -33,14 +33,15 @@ from attest.exchange.config import read_config
 from attest.exchange.control.ask import write_challenges
 from attest.exchange.control.returned import add_signatures
 from attest.exchange.month import MonthInputs
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
 from attest.reserves.window import draw
 from attest.signing.keys import Signer
 from attest.verification.anchors import Anchors, Known, Sources
-from attest.verification.evidence.folder import check_evidence, open_evidence
+from attest.verification.evidence.check import check_evidence
+from attest.verification.evidence.folder import open_evidence
 from attest.verification.steps import Step
 from attest.verification.verified import Verified
 from attest.verification.verify import verify

@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from attest.attestation.reserves_file import ReservesFile
 from attest.chains.ethereum.proof import checksum_address
 from attest.chains.ethereum.records import EthereumTokenAnswer, EthereumTokenBalance
 from attest.chains.nodes.rpc import Node
 from attest.chains.records import NodeAgreement, Reading
 from attest.exchange.config import read_config
-from attest.exchange.reading import write_reserves
+from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
-from attest.verification.evidence.folder import ReservesFile, open_evidence
+from attest.verification.evidence.folder import open_evidence
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 
 CHAIN = "eip155:31337"

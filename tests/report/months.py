@@ -13,9 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from attest.attestation.arithmetic import declaration_order
 from attest.attestation.auditor_report import Findings, write_report
 from attest.attestation.bundle import Bundle
-from attest.attestation.declared import declaration_order
+from attest.attestation.concentration import concentration, declaration_lines
 from attest.attestation.document_records import CoverDocument, DeclaredBalance, MoneyDocument
 from attest.attestation.editions import auditor_edition, public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
@@ -44,7 +45,6 @@ from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.trust import parse_root
 from attest.signing.trust_writing import Keys, new_root, next_root, sign_draft
-from attest.verification.evidence.declarations import concentration, declaration_lines
 from attest.verification.evidence.lowest_counts import window_declarations
 from tests.report.chains import chain_records, pins, shown, stated_asset
 from tests.report.papers import conditions, paper_records, policies, prices

@@ -15,9 +15,10 @@ from attest.attestation.document_records import (
 )
 from attest.documents import format_time
 from attest.evidence.record import Record
+from attest.exchange.policies import PolicyFile
 from attest.policy.inputs import Conditions, Price
 from attest.policy.rulesets import parse_policy, ruleset_source
-from attest.verification.policies import PolicyFile, policy_file_name
+from attest.verification.policies import policy_file_name
 from tests.report.plan import Month, Words
 
 _SALT: Final = bytes(16)

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from attest.attestation.statement import HeldLevel
+from attest.attestation.coverage import HeldLevel
 from attest.policy.inputs import CoverForm, DeclarationKind
 from attest.policy.model import Rule
 from attest.policy.results import Verdict

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.attestation.records import AnyRead
 from attest.chains.bitcoin.records import BitcoinUtxos, Utxo
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenAnswer
+from attest.chains.read import AnyRead
 from attest.chains.records import DroppedNode, NodeAgreement
 from attest.chains.wallets import Pin, Unlisted
 from attest.errors import AttestError, MalformedError, UnavailableError

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from attest.attestation.bundle import parse_bundle
+from attest.attestation.concentration import declaration_lines
 from attest.attestation.editions import AuditorLine
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.statement import PAYLOAD_TYPE, Statement
@@ -33,7 +34,6 @@ from attest.exchange.stated import reserve_lines
 from attest.signing.envelope import pre_auth_encoding
 from attest.signing.keys import Signer
 from attest.signing.trust import TRUST_ROOT_TYPE
-from attest.verification.evidence.declarations import declaration_lines
 from attest.verification.evidence.lowest_counts import window_declarations
 from tests.fuzz.mutations import _changed, mutated
 from tests.web.given import Given, corpus

@@ -56,10 +56,11 @@ def auditor_report(
     """
     from datetime import UTC, datetime
 
-    from attest.attestation.additions import check_counts, report_there, with_report
+    from attest.attestation.additions import report_there, with_report
     from attest.attestation.auditor_report import write_report
     from attest.cli.render_coverage import unchecked_lines
     from attest.documents import format_time
+    from attest.verification.signatories import check_counts
 
     parsed = read_bundle(bundle)
     said = _findings(findings)

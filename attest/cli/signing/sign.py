@@ -72,7 +72,8 @@ def sign(
     """
     from datetime import UTC, datetime
 
-    from attest.attestation.additions import check_counts, signatories_so_far, statement_of
+    from attest.attestation.additions import statement_of
+    from attest.verification.signatories import check_counts, signatories_so_far
 
     now = datetime.now(UTC)
     if trust_root is None and next_roots:
@@ -114,9 +115,9 @@ def countersign(
 
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
-    from attest.attestation.additions import check_counts
     from attest.cli.render import not_met_text, steps_table
     from attest.cli.render_coverage import coverage_table
+    from attest.verification.signatories import check_counts
 
     parsed = read_bundle(bundle)
     verified, trust, checks = verified_before(bundle, parsed, anchors, known, as_json=as_json)
@@ -128,9 +129,10 @@ def countersign(
 
 def _signed(command: str, signing: Signing, *, before: str = "", adverse: bool = False) -> Result:
     """Sign the statement of the bundle that was `seen`, and say who has yet to sign, as far as a trust root tells."""
-    from attest.attestation.additions import signatories_so_far, with_signature
+    from attest.attestation.additions import with_signature
     from attest.attestation.statement import statement_digest
     from attest.exchange.own_keys import missing_signatures
+    from attest.verification.signatories import signatories_so_far
 
     path, checks = signing.path, signing.checks
     missing: dict[str, int] | None = None

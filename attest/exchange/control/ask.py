@@ -14,7 +14,6 @@ from attest.chains.nodes.quorum import Quorum
 from attest.chains.pins import Block
 from attest.chains.signing import AskedItem
 from attest.chains.wallets import Wallet
-from attest.control.custody import custodian_keys
 from attest.control.sample import Sample
 from attest.errors import MalformedError
 from attest.exchange.config import Chain, Config
@@ -27,6 +26,7 @@ from attest.exchange.control.challenges import (
     Item,
 )
 from attest.exchange.control.population import Population, read_population
+from attest.exchange.own_keys import custodian_keys
 from attest.exchange.reading import chain_reader
 from attest.exchange.surroundings import Surroundings, node_quorum, refuse_published
 from attest.files import SECRET_MODE, fill_folder, refuse_existing

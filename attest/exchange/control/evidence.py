@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from attest.chains.records import Place, Reading
-from attest.control.custody import confirmed_places
+from attest.chains.records import Place, Reading, places_of
 from attest.control.records import Challenged, ControlSample, CustodyConfirmation
 from attest.control.sample import Sample
 from attest.control.shown import Shown
@@ -15,10 +14,10 @@ from attest.errors import MalformedError, VerificationError
 from attest.exchange.config import Config
 from attest.exchange.control.challenges import CHALLENGES_FILE, Challenges, Item
 from attest.exchange.control.returned import ControlRecord, challenges_and_standing, control_records
-from attest.exchange.reading import Reserves
+from attest.exchange.reserves import Reserves
 from attest.exchange.surroundings import Surroundings
+from attest.verification.control.custody import confirmed_places
 from attest.verification.control.recheck import Terms, challenged_places, confirmed_by, place_of
-from attest.verification.evidence.counting import places_of
 
 _SHOWN: Final = 3  # names in a sentence
 

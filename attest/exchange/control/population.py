@@ -11,7 +11,7 @@ from attest.chains.records import Reading
 from attest.control.sample import Sample, drawn_scripts
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import Config
-from attest.exchange.reading import load_reserves
+from attest.exchange.reserves_folder import load_reserves
 from attest.exchange.surroundings import Surroundings
 
 

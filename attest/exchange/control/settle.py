@@ -9,16 +9,15 @@ from typing import NamedTuple
 
 from attest.chains.family import family, signing
 from attest.chains.pins import Block
-from attest.chains.records import HeaderRecord, Reading
+from attest.chains.records import HeaderRecord, Reading, places_of
 from attest.control.records import Challenged, ContractControl, ControlProof
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.exchange.config import Config
 from attest.exchange.control.evidence import SignedChallenges
 from attest.exchange.control.returned import ControlRecord
-from attest.exchange.reading import Reserves
+from attest.exchange.reserves import Reserves
 from attest.exchange.surroundings import Surroundings, node_quorum
 from attest.verification.control.recheck import authorities_by_place, check_authority, place_of
-from attest.verification.evidence.counting import places_of
 
 
 class _Asking(NamedTuple):

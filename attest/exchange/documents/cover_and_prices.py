@@ -22,7 +22,8 @@ from attest.attestation.document_records import (
 from attest.documents import format_time
 from attest.errors import MalformedError
 from attest.evidence.record import new_salt
-from attest.exchange.config import Config, CoverContract
+from attest.exchange.config import Config
+from attest.exchange.documents.declarations import signed_forms
 from attest.exchange.documents.money import (
     MAX_DOCUMENT_BYTES,
     bank_documents,
@@ -30,11 +31,11 @@ from attest.exchange.documents.money import (
     held_line,
     stated_amount,
 )
-from attest.exchange.reading import Reserves, add_declarations, add_documents
+from attest.exchange.reserves import Reserves, add_declarations, add_documents
+from attest.exchange.settings import CoverContract
 from attest.exchange.surroundings import Surroundings
 from attest.files import read_bounded
 from attest.policy.inputs import Conditions, Cover, Price
-from attest.verification.evidence.declarations import signed_forms
 
 MAX_PRICES_BYTES: Final = 1024 * 1024
 _COLUMNS: Final = ["asset", "currency", "price", "basis", "source", "time"]

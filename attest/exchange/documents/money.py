@@ -15,7 +15,8 @@ from attest.files import read_bounded
 from attest.reserves.lines import HeldLine, MoneyLine
 
 if TYPE_CHECKING:
-    from attest.exchange.config import Config, Money
+    from attest.exchange.config import Config
+    from attest.exchange.settings import Money
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 

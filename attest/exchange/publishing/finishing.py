@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from attest.attestation.additions import check_counts
 from attest.attestation.bundle import MAX_BUNDLE_BYTES, Bundle, parse_bundle
 from attest.attestation.files import STATEMENT_FILE
 from attest.attestation.statement import MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, parse_statement, statement_digest
@@ -22,6 +21,7 @@ from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey, Signer, Signs
 from attest.signing.trust import Trust
 from attest.verification.anchors import Anchors, Files, Known, Sources
+from attest.verification.signatories import check_counts
 from attest.verification.verified import Verified, with_signatures
 from attest.verification.verify import verify
 

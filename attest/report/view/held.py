@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from attest.attestation.statement import HeldLevel
+from attest.attestation.coverage import HeldLevel
 from attest.report.numbers import Number, Share
 
 Storage = Literal["cold", "hot", "other", "trust"]

@@ -8,11 +8,11 @@ from typing import Final
 from attest.amounts import ratio_percent
 from attest.attestation.statement import Predicate
 from attest.chains.challenge import NO_NONCE
-from attest.control.custody import recheck_custody
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
 from attest.control.shown import Value
 from attest.evidence.record import Record
 from attest.signing.keys import PublicKey
+from attest.verification.control.custody import recheck_custody
 from attest.verification.control.recheck import Controlled, Terms, recheck_control
 from attest.verification.steps import StepOutcome
 

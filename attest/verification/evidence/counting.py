@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from attest.chains.family import family
-from attest.chains.records import Place, Reading
+from attest.chains.records import ContractPlace, Place, Reading, contract_place, places_of
 from attest.errors import VerificationError
 from attest.reserves.records import OwnWallet
-
-ContractPlace = tuple[str, str]
-"""A chain, and the address of a token contract there, in lower case."""
 
 Contracts = Mapping[str, Collection[ContractPlace]]
 """The token contracts that count as an asset, by its name."""
@@ -51,11 +48,6 @@ def refuse_two_assets(readings: Iterable[Reading], listed: Contracts) -> None:
             )
 
 
-def contract_place(chain: str, contract: str) -> ContractPlace:
-    """A token contract in the spelling by which two are compared."""
-    return chain, contract.lower()
-
-
 def refuse_two_purposes(readings: Iterable[Reading]) -> None:
     """Raises `VerificationError` when what lies at one place serves two purposes or kinds of storage.
 
@@ -88,11 +80,6 @@ def _own_places(wallet: OwnWallet) -> Iterable[Place]:
         yield wallet.chain, family(wallet.chain).place(wallet.chain, wallet.address)
     for script in wallet.scripts or ():
         yield wallet.chain, script
-
-
-def places_of(reading: Reading) -> set[Place]:
-    """Where a balance lies; nowhere when a Bitcoin wallet has no output. Raises `MalformedError` for no address."""
-    return set(reading.amounts())
 
 
 def coins(readings: Iterable[Reading]) -> dict[str, str]:

@@ -2,69 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
-from pydantic import Field
-
+from attest.attestation.arithmetic import check_arithmetic
 from attest.attestation.bundle import BUNDLE_ENDING, MAX_BUNDLE_BYTES, parse_bundle
 from attest.attestation.editions import public_edition, read_auditor_edition, read_public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE, STATEMENT_FILE
-from attest.attestation.pin_times import StatedPin
-from attest.attestation.statement import MAX_PAYLOAD_BYTES, EvidenceRoot, StatedAsset, check_arithmetic, parse_statement
+from attest.attestation.reserves_file import RESERVES_FILE, read_reserves_file
+from attest.attestation.statement import MAX_PAYLOAD_BYTES, parse_statement
 from attest.chains.family import Dump, family
 from attest.chains.pins import Block
-from attest.chains.records import Authority, ChainRecord, Descriptor, HeaderRecord, Reading, SharedProof, Window
-from attest.chains.settings import expand
-from attest.chains.wallets import Pin, Unlisted, Unproven
+from attest.chains.records import (
+    Authority,
+    ChainRecord,
+    Descriptor,
+    HeaderRecord,
+    Reading,
+    SharedProof,
+    Window,
+    places_of,
+)
+from attest.chains.wallets import Pin
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
-from attest.documents import Count, Digest, Document
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.evidence.record import Record
-from attest.evidence.room import MAX_RECORDS, Room
+from attest.evidence.room import Room
 from attest.evidence.tree import EvidenceTree
-from attest.files import is_file, names_in, read_beside, read_bounded, read_listed
+from attest.files import is_file, names_in, read_beside, read_listed
 from attest.lines import open_beside
-from attest.periods import Period
-from attest.policy.inputs import Declaration
-from attest.reserves.lines import HeldLine, MoneyLine, ReserveLine
-from attest.reserves.window import window_pins
-from attest.verification.anchors import AskedNode
 from attest.verification.control.recheck import confirmed_by, place_of
-from attest.verification.evidence.counting import places_of
 from attest.verification.evidence.step import Basis, EvidenceStep, basis_of, check_against_records
 
-RESERVES_FILE: Final = "reserves.json"
 DISCLOSED: Final = ".disclosed.jsonl"
-MAX_RESERVES_BYTES: Final = 128 * 1024 * 1024  # leaves and indices of as many records as there may be take 77 million
-
-
-class ReservesFile(Document):
-    """`reserves.json`: what was read, before or beside a statement. `leaves` are the evidence leaves in their order.
-
-    `unproven` says why tokens, or what single wallets have of them, are not proven; absent when all are.
-    """
-
-    format: Literal["attest/reserves/v1"]
-    period: Period
-    register_digest: Digest
-    assets: Annotated[tuple[StatedAsset, ...], Field(fail_fast=True)]
-    chains: Annotated[tuple[StatedPin, ...], Field(fail_fast=True)]
-    reserves: Annotated[tuple[ReserveLine, ...], Field(fail_fast=True)]
-    money: Annotated[tuple[MoneyLine, ...], Field(fail_fast=True)]
-    held: Annotated[tuple[HeldLine, ...], Field(fail_fast=True, min_length=1)] = ()
-    declarations: Annotated[tuple[Declaration, ...], Field(fail_fast=True)]
-    unlisted: Annotated[tuple[Unlisted, ...], Field(fail_fast=True)]
-    unproven: Annotated[tuple[Unproven, ...], Field(min_length=1, fail_fast=True)] = ()
-    evidence: EvidenceRoot
-    leaves: Annotated[tuple[Digest, ...], Field(fail_fast=True, max_length=MAX_RECORDS)]
-    private: Annotated[tuple[Count, ...], Field(fail_fast=True, max_length=MAX_RECORDS)]
-
-    @property
-    def pins(self) -> tuple[Pin, ...]:
-        """The blocks of `chains`, as readers compare them."""
-        return tuple(stated.pin for stated in self.chains)
 
 
 class EvidenceFolder(NamedTuple):
@@ -182,92 +153,6 @@ def _is_of_a_chain(record: Record) -> TypeGuard[ChainRecord | ChallengeBlock | W
     return isinstance(record, ChainRecord | ChallengeBlock | Window) and not isinstance(record, SharedProof)
 
 
-class CheckedEvidence(NamedTuple):
-    """Evidence that holds, and the nodes that were asked about it again.
-
-    `contracts` says of each chain that was asked how many contracts took their signatures again.
-    """
-
-    folder: EvidenceFolder
-    step: EvidenceStep
-    asked: list[AskedNode]
-    contracts: Mapping[str, int]
-
-    @property
-    def nothing(self) -> bool:
-        """Whether there are balances or documents, and none of them was at hand to be checked."""
-        rechecked, basis = self.step.rechecked, self.folder.basis
-        return not (rechecked.readings or self.step.documents) and bool(rechecked.readings_stated or basis.money)
-
-
-def check_evidence(
-    folder: Path,
-    *,
-    nodes: Mapping[str, str],
-    utxo_sets: Mapping[str, Path],
-    environment: Mapping[str, str],
-    tell: Callable[[str], None],
-    progress: Callable[[int], None],
-) -> CheckedEvidence:
-    """Recompute every balance in `folder`, then ask `nodes` (chain to URL) again.
-
-    `utxo_sets` are files of dumptxoutset by chain. Raises `VerificationError` naming the record, `AttestError`.
-    """
-    opened = open_evidence(folder)
-    pins = {pin.chain: pin for pin in opened.basis.chains}
-    _require_pinned((*nodes, *utxo_sets), pins)
-    dumps = {}
-    for chain, path in utxo_sets.items():
-        tell(f"reading the unspent outputs in {path}")
-        dumps[chain] = family(chain).read_dump(chain, path, opened.readings(chain).values(), progress)
-    step = opened.check(dumps)
-    asked = ask_nodes(opened, nodes, environment, progress)
-    return CheckedEvidence(opened, step, asked.balances, asked.contracts)
-
-
-class Asked(NamedTuple):
-    """The nodes that were asked again, and how many contracts took their signatures again, by chain."""
-
-    balances: list[AskedNode]
-    contracts: dict[str, int]
-
-
-def ask_nodes(
-    folder: EvidenceFolder, nodes: Mapping[str, str], environment: Mapping[str, str], progress: Callable[[int], None]
-) -> Asked:
-    """Ask `nodes` (pinned chain to URL) for every balance, block and contract of the evidence again.
-
-    Raises `VerificationError` naming the record and the node, `UnavailableError`, `MalformedError` for another chain.
-    """
-    pins = {pin.chain: pin for pin in folder.basis.chains}
-    _require_pinned(nodes, pins)
-    windows = window_pins(folder.records.values())
-    asked = Asked([], {})
-    for chain, url in nodes.items():
-        from attest.chains.nodes.rpc import Node
-        from attest.verification.evidence.reread import reread, reread_blocks, reread_contracts
-
-        node = Node(f"for {chain}", expand(url, environment, f"--node {chain}"))
-        said = reread(node, pins[chain], folder.readings(chain), progress)
-        for pin in windows:
-            if pin.chain == chain:
-                said += reread(node, pin, folder.readings(chain, pin.height), progress)
-        asked.balances.append(AskedNode(chain, node.name, said))
-        blocks = [item for item in folder.records.values() if isinstance(item, ChallengeBlock) and item.chain == chain]
-        reread_blocks(node, blocks)
-        if (block := folder.block(pins[chain])) is not None:
-            asked.contracts[chain] = reread_contracts(node, block, folder.contracts(chain))
-    return asked
-
-
-def _require_pinned(chains: Iterable[str], pins: Mapping[str, Pin]) -> None:
-    for chain in chains:
-        if chain not in pins:
-            raise MalformedError(
-                "evidence/chain", f"{chain[:100]!r} is not a pinned chain", hint=f"these are: {', '.join(pins)}"
-            )
-
-
 def open_evidence(folder: Path) -> EvidenceFolder:
     """The evidence in `folder` beside the bundle, the statement or `reserves.json` that binds it.
 
@@ -344,22 +229,3 @@ def _of_statement(name: str, payload: bytes) -> Basis:
     statement = parse_statement(payload)
     check_arithmetic(statement)
     return basis_of(statement.predicate, name)
-
-
-def read_reserves_file(folder: Path) -> ReservesFile:
-    """The `reserves.json` in `folder`, whose leaves lead to its root. Raises `AttestError`."""
-    if folder.is_dir() and not is_file(folder / RESERVES_FILE):
-        raise UnavailableError(
-            "reserves/missing",
-            f"there is no {RESERVES_FILE} in {folder}",
-            hint="it is in a folder of attest reserves read, and in the private folder of a month",
-        )
-    data = read_bounded(folder / RESERVES_FILE, MAX_RESERVES_BYTES)
-    own = ReservesFile.from_canonical(data, what=RESERVES_FILE, max_bytes=MAX_RESERVES_BYTES)
-    if (
-        not own.leaves
-        or len(own.leaves) != own.evidence.count
-        or EvidenceTree.build(own.leaves).root != own.evidence.root
-    ):
-        raise VerificationError("evidence/leaves", f"the leaves in {RESERVES_FILE} do not lead to its evidence root")
-    return own

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from attest.chains.family import family
-from attest.chains.records import ChainRecord, Descriptor, HeaderRecord, Outpoint, Reading, Window
+from attest.chains.records import ChainRecord, Descriptor, HeaderRecord, Outpoint, Reading, Window, places_of
 from attest.chains.wallets import Pin
 from attest.control.records import ControlProof
 from attest.errors import MalformedError, VerificationError
@@ -14,7 +14,6 @@ from attest.evidence.record import Record, naming
 from attest.reserves.lines import ReserveLine
 from attest.reserves.window import Lowest, draw, lowest_counts, window_pin
 from attest.verification.control.recheck import place_of
-from attest.verification.evidence.counting import places_of
 
 
 class RecheckedWindow(NamedTuple):
