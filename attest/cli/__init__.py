@@ -16,15 +16,11 @@ import click
 
 from attest import __version__
 from attest.cli.demo import demo
-from attest.cli.evidence import evidence
 from attest.cli.exchange.control import control
 from attest.cli.exchange.liabilities import liabilities
 from attest.cli.exchange.prove import prove
 from attest.cli.exchange.reserves import reserves
 from attest.cli.exchange.run import run
-from attest.cli.history import history
-from attest.cli.inspect import inspect
-from attest.cli.policy import policy
 from attest.cli.redaction import credentials, without
 from attest.cli.report.report import report
 from attest.cli.report.site import site
@@ -35,7 +31,11 @@ from attest.cli.signing.key import key
 from attest.cli.signing.sign import countersign, sign
 from attest.cli.signing.timestamp import timestamp
 from attest.cli.signing.trust import trust
-from attest.cli.verify import verify
+from attest.cli.verification.evidence import evidence
+from attest.cli.verification.history import history
+from attest.cli.verification.inspect import inspect
+from attest.cli.verification.policy import policy
+from attest.cli.verification.verify import verify
 from attest.errors import EXIT_BUG, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, AttestError, UnavailableError, exit_code
 
 EPILOG = """\b

@@ -30,7 +30,7 @@ def demo(*, out: Path, live: bool, serve: bool, as_json: bool) -> Result:
     The ledger has 1,000 invented customers. The chain data are recorded answers of a real Ethereum and a
     real Bitcoin node, read over HTTP by the same code that reads yours.
     """
-    from attest.cli.render import verified_document
+    from attest.cli.render.verified import verified_document
     from attest.demo import exchange
 
     with exchange.live_nodes() if live else exchange.recorded_nodes() as environment:
@@ -66,8 +66,8 @@ class _Made(NamedTuple):
 
     @property
     def text(self) -> str:
-        from attest.cli.render import rules_text
-        from attest.cli.render_coverage import coverage_table
+        from attest.cli.render.coverage import coverage_table
+        from attest.cli.render.verified import rules_text
         from attest.demo import exchange
 
         outcome, verified = self.outcome, self.verified
@@ -98,7 +98,7 @@ def _make(out: Path, environment: Mapping[str, str], say: Callable[[str], None])
     from datetime import UTC, datetime
 
     from attest.attestation.proving import open_snapshot
-    from attest.cli.known import beside
+    from attest.cli.options.known import beside
     from attest.demo import exchange
     from attest.exchange.config import read_config
     from attest.exchange.month import MonthInputs, run

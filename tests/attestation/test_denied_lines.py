@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attest.cli.render import coverage_document, coverage_table
+from attest.cli.render.verified import coverage_document, coverage_table
 from attest.verification.anchors import Sources
 from tests.conftest import Exchange
 

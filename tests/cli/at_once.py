@@ -17,7 +17,7 @@ _CONTEXT.set_forkserver_preload(
         "attest.verification.verify",
         "attest.cli.exchange.run",
         *(f"attest.cli.signing.{name}" for name in ("auditor_report", "sign", "timestamp", "trust")),
-        "attest.cli.verify",
+        "attest.cli.verification.verify",
         "rfc3161_client",
         "rich.table",
         "securesystemslib.signer",

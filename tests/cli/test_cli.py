@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from attest.cli.render.tables import new_table, render
 from attest.cli.result import printable
-from attest.cli.tables import new_table, render
 from attest.demo.exchange import recorded_nodes, write_exchange
 from tests.conftest import Exchange, make_exchange
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from attest.cli.tables import Table, new_table, render
+from attest.cli.render.tables import Table, new_table, render
 from tests.conftest import Exchange
 
 _DIGEST: Final = "0123456789abcdef" * 4

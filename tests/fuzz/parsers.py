@@ -41,8 +41,8 @@ from attest.chains.challenge import Challenge, parse_challenge, parse_nonce
 from attest.chains.contract_account import ContractAccount
 from attest.chains.ethereum.proof import by_hash, checksum_address, decode_header, keccak, proven_balance, proven_word
 from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge
-from attest.cli.inspect import _read
 from attest.cli.signing.auditor_report import _findings
+from attest.cli.verification.inspect import _read
 from attest.control.custody import PAYLOAD_TYPE as CUSTODY_TYPE
 from attest.control.custody import confirm, open_confirmation
 from attest.control.records import ChallengeBlock

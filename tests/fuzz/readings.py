@@ -35,7 +35,7 @@ from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Before, Block, Confirmations, PinRule
 from attest.chains.records import Reading
 from attest.chains.wallets import Pin, Unlisted, Wallet
-from attest.cli.known import asking as asking_of
+from attest.cli.options.known import asking as asking_of
 from attest.demo.plan import load_plan
 from attest.errors import AttestError
 from attest.evidence.record import Record

@@ -20,7 +20,7 @@ from eth_account.messages import encode_defunct
 from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
-from attest.cli.render import not_met_text
+from attest.cli.render.verified import not_met_text
 from attest.control.records import ChallengeBlock, ControlProof
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan

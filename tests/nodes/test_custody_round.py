@@ -16,9 +16,9 @@ from attest.attestation.files import PUBLIC_EVIDENCE
 from attest.chains.bitcoin.records import BitcoinUtxos
 from attest.chains.bitcoin.scripts import address_script
 from attest.cli import main
-from attest.cli.render import verified_text
-from attest.cli.render_control import control_document, control_table
-from attest.cli.render_evidence import records_table
+from attest.cli.render.control import control_document, control_table
+from attest.cli.render.evidence import records_table
+from attest.cli.render.verified import verified_text
 from attest.demo import exchange as demo
 from attest.demo.plan import load_plan
 from attest.errors import AttestError, VerificationError

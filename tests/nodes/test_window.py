@@ -22,8 +22,8 @@ from attest.canonical import dumps
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinLostError
 from attest.cli import main
-from attest.cli.render import coverage_document, coverage_table, windows_document
-from attest.cli.render_evidence import checked_text
+from attest.cli.render.evidence import checked_text
+from attest.cli.render.verified import coverage_document, coverage_table, windows_document
 from attest.demo.nodes import anvil, bitcoind
 from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, UnavailableError, VerificationError

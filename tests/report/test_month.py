@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from attest.attestation.coverage import coverage
-from attest.cli.render import verified_document
+from attest.cli.render.verified import verified_document
 from attest.documents import format_time, parse_time
 from attest.report.held import _MAIN_NETWORKS
 from attest.report.month import month_view

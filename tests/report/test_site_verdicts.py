@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attest.cli.history import bundles_in
+from attest.cli.verification.history import bundles_in
 from attest.policy.results import Verdict
 from attest.report.history.series import Series
 from attest.report.numbers import available, required

@@ -103,7 +103,7 @@ def confirm_(
     FOLDER is a copy of the custodian-N of `attest control challenge`. A passphrase of the key is asked for, or taken
     from the environment variable ATTEST_PASSPHRASE.
     """
-    from attest.cli.tables import new_table, render
+    from attest.cli.render.tables import new_table, render
     from attest.control.custody import CONFIRMATION
     from attest.exchange.control.confirm import write_confirmation
     from attest.exchange.month import read_signer
@@ -198,7 +198,7 @@ def _contracts_text(items: Sequence[Item]) -> str:
 
 
 def _text(standing: Standing) -> str:
-    from attest.cli.tables import new_table, render
+    from attest.cli.render.tables import new_table, render
 
     table = new_table("challenge", "wallet", "~address", "~signature")
     for item, method, _ in standing.returned:

@@ -33,7 +33,7 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
     started again.
     """
     from attest.chains.challenge import parse_nonce
-    from attest.cli.render_evidence import lines_table, reserves_document
+    from attest.cli.render.evidence import lines_table, reserves_document
     from attest.exchange.config import read_config
     from attest.exchange.reserves_folder import write_reserves
     from attest.periods import parse_period
@@ -54,7 +54,7 @@ def read(config: Path, *, period: str, out: Path, nonce: str | None, as_json: bo
 def show(folder: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """Show the blocks, lines and wallets of what was read into FOLDER. Nothing is checked."""
     from attest.attestation.reserves_file import read_reserves_file
-    from attest.cli.render_evidence import lines_table, readings_table, reserves_document
+    from attest.cli.render.evidence import lines_table, readings_table, reserves_document
     from attest.verification.evidence.folder import open_evidence
 
     own = read_reserves_file(folder)

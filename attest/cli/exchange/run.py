@@ -113,8 +113,8 @@ def _require_skipped(leave_out: Sequence[str], skipped: Sequence[str], month: st
 
 def _told(outcome: Outcome, period: str) -> Result:
     """What was published, and what readers will find in it."""
-    from attest.cli.render import not_met_text, rules_text, step_document
-    from attest.cli.render_coverage import coverage_document, coverage_table, windows_document
+    from attest.cli.render.coverage import coverage_document, coverage_table, windows_document
+    from attest.cli.render.verified import not_met_text, rules_text, step_document
     from attest.exchange.own_keys import missing_signatures
 
     verified = outcome.verified

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.known import KnownOptions, beside, known_options
 from attest.cli.options.anchors import (
     AnchorOptions,
     gathered,
@@ -17,6 +16,7 @@ from attest.cli.options.anchors import (
     with_options,
 )
 from attest.cli.options.kinds import BUNDLE, TRUST_ROOT, explained
+from attest.cli.options.known import KnownOptions, beside, known_options
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
@@ -62,7 +62,7 @@ def report(
     """
     from attest.attestation.bundle import MAX_BUNDLE_BYTES
     from attest.attestation.files import AUDITOR_EVIDENCE
-    from attest.cli.render import verified_document
+    from attest.cli.render.verified import verified_document
     from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
     from attest.report.pdf import require_typst

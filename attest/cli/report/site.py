@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from attest.cli.history import VERDICTS, bundles_in
 from attest.cli.options.anchors import (
     AnchorOptions,
     gathered,
@@ -18,6 +17,7 @@ from attest.cli.options.anchors import (
     with_options,
 )
 from attest.cli.result import Result, json_option
+from attest.cli.verification.history import VERDICTS, bundles_in
 from attest.errors import EXIT_ADVERSE, EXIT_CODES, UnavailableError, VerificationError
 
 if TYPE_CHECKING:

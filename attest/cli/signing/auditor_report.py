@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli.known import KnownOptions, known_options
 from attest.cli.options.anchors import (
     AnchorOptions,
     gathered,
@@ -17,6 +16,7 @@ from attest.cli.options.anchors import (
     trust_root_option,
     with_options,
 )
+from attest.cli.options.known import KnownOptions, known_options
 from attest.cli.options.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option
 from attest.cli.signing.before import verified_before
@@ -58,7 +58,7 @@ def auditor_report(
 
     from attest.attestation.additions import report_there, with_report
     from attest.attestation.auditor_report import write_report
-    from attest.cli.render_coverage import unchecked_lines
+    from attest.cli.render.coverage import unchecked_lines
     from attest.documents import format_time
     from attest.verification.signatories import check_counts
 

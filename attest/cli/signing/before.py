@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.cli.known import KnownOptions, beside
 from attest.cli.options.anchors import AnchorOptions, required_root
+from attest.cli.options.known import KnownOptions, beside
 from attest.cli.result import tell
 from attest.cli.signing.bundle_file import Checks
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from attest.cli.known import KnownOptions, known_options
 from attest.cli.options.anchors import (
     AnchorOptions,
     gathered,
@@ -21,6 +20,7 @@ from attest.cli.options.anchors import (
     trust_root_option,
     with_options,
 )
+from attest.cli.options.known import KnownOptions, known_options
 from attest.cli.options.passphrase import passphrase_fd_option
 from attest.cli.result import Result, json_option
 from attest.cli.signing.before import verified_before
@@ -115,8 +115,8 @@ def countersign(
 
     A signature says "these bytes" and nothing more; what you did and found goes into `attest auditor-report`.
     """
-    from attest.cli.render import not_met_text, steps_table
-    from attest.cli.render_coverage import coverage_table
+    from attest.cli.render.coverage import coverage_table
+    from attest.cli.render.verified import not_met_text, steps_table
     from attest.verification.signatories import check_counts
 
     parsed = read_bundle(bundle)

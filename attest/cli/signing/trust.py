@@ -240,7 +240,7 @@ def _draft(file: Path) -> Draft:
 
 def _shown(command: str, draft: Draft, file: Path, *, follows: str = "", there: str = "") -> Result:
     """A trust root as text and JSON; `there` says, where it is not empty, that the command found it so."""
-    from attest.cli.tables import new_table, render
+    from attest.cli.render.tables import new_table, render
     from attest.documents import format_time
     from attest.signing.envelope import verify_signatures
 

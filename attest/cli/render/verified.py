@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attest.amounts import format_amount
-from attest.cli.render_control import control_document, control_table
-from attest.cli.render_coverage import coverage_document, coverage_table, held_document, held_table, windows_document
-from attest.cli.render_policy import evaluation_document, evaluations_text
-from attest.cli.tables import new_table, render
+from attest.cli.render.control import control_document, control_table
+from attest.cli.render.coverage import coverage_document, coverage_table, held_document, held_table, windows_document
+from attest.cli.render.policy import evaluation_document, evaluations_text
+from attest.cli.render.tables import new_table, render
 from attest.documents import format_time
 from attest.liabilities.snapshot.format import Manifest
 from attest.signing.keys import PublicKey

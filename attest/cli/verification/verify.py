@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from attest.cli.known import KnownOptions, beside, known_options
 from attest.cli.options.anchors import AnchorOptions, gathered, later_options, read_key, trust_root_option, with_options
 from attest.cli.options.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
+from attest.cli.options.known import KnownOptions, beside, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, exit_code
 
@@ -50,7 +50,7 @@ def verify(
     Whose signatures count is said by the trust root that you pinned, and by those that it lets in; with a bare key
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
-    from attest.cli.render import verified_document, verified_text
+    from attest.cli.render.verified import verified_document, verified_text
     from attest.verification.anchors import NO_PROOF, Sources
     from attest.verification.steps import Step
     from attest.verification.verify import verify as verify_bundle
@@ -175,7 +175,7 @@ def _ended(error: AttestError, steps: list[Step], *given: tuple[Path | None, str
 
 
 def _failed(error: AttestError, steps: list[Step]) -> Result:
-    from attest.cli.render import failed_text, step_document
+    from attest.cli.render.verified import failed_text, step_document
 
     return Result(
         {

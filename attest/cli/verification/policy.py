@@ -42,7 +42,7 @@ def policy() -> None:
 @json_option
 def list_policies(*, as_json: bool) -> Result:  # noqa: ARG001
     """List the rule sets that come with attest."""
-    from attest.cli.render_policy import policies_document, policies_table
+    from attest.cli.render.policy import policies_document, policies_table
     from attest.policy.rulesets import load_ruleset, ruleset_names
 
     policies = [load_ruleset(name) for name in ruleset_names()]
@@ -58,7 +58,7 @@ def list_policies(*, as_json: bool) -> Result:  # noqa: ARG001
 @json_option
 def show(name: str, *, toml: bool, as_json: bool) -> Result:  # noqa: ARG001
     """Show the rules of a POLICY: what each asks for, where it is written, and whether it is law."""
-    from attest.cli.render_policy import policy_text
+    from attest.cli.render.policy import policy_text
 
     chosen = _read(name)
     document = {
@@ -97,7 +97,7 @@ def explain(name: str, rule: str, *, inputs_file: Path, as_json: bool) -> Result
 
 def evaluated(evaluations: Sequence[Evaluation], unchecked: Unchecked | None = None) -> Result:
     """The verdicts of policies side by side; `unchecked` is what no record shows of a statement's figures."""
-    from attest.cli.render_policy import evaluation_document, evaluations_text
+    from attest.cli.render.policy import evaluation_document, evaluations_text
 
     not_met = any(item.not_met for item in evaluations)
     return Result(
@@ -113,8 +113,8 @@ def evaluated(evaluations: Sequence[Evaluation], unchecked: Unchecked | None = N
 
 def explained(evaluation: Evaluation, rule: str, unchecked: Unchecked | None = None) -> Result:
     """One verdict in sentences; `unchecked` is what no record shows of a statement's figures."""
-    from attest.cli.render_coverage import rest_text
-    from attest.cli.render_policy import result_document
+    from attest.cli.render.coverage import rest_text
+    from attest.cli.render.policy import result_document
     from attest.policy.explain import explain as explain_rule
 
     result = evaluation.result(rule)

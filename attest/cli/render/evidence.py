@@ -9,7 +9,7 @@ from attest.amounts import format_amount
 from attest.attestation.document_records import DeclaredBalance, MoneyDocument
 from attest.attestation.reserves_file import RESERVES_FILE, ReservesFile
 from attest.chains.records import Reading
-from attest.cli.tables import new_table, render
+from attest.cli.render.tables import new_table, render
 from attest.control.records import ContractControl
 from attest.documents import format_time
 from attest.evidence.record import Record

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attest.amounts import ratio_percent
-from attest.cli.tables import new_table, render
+from attest.cli.render.tables import new_table, render
 from attest.control.shown import Value
 from attest.verification.control.step import customers_coins
 from attest.verification.verified import Verified

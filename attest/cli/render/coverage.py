@@ -7,7 +7,7 @@ from typing import Any
 
 from attest.amounts import format_amount, ratio_percent
 from attest.attestation.coverage import Coverage, HeldLevel
-from attest.cli.tables import new_table, render
+from attest.cli.render.tables import new_table, render
 from attest.policy.explain import verdict_name
 from attest.policy.inputs import Declaration
 from attest.verification.evidence.lowest_counts import lowest_found

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.evidence import by_chain
 from attest.cli.options.kinds import BUNDLE, explained
 from attest.cli.result import progress, show_names_option, surroundings
+from attest.cli.verification.evidence import by_chain
 
 if TYPE_CHECKING:
     from attest.attestation.statement import Predicate

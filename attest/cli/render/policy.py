@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from attest.cli.render_coverage import rest_document, rest_text
-from attest.cli.tables import new_table, render
+from attest.cli.render.coverage import rest_document, rest_text
+from attest.cli.render.tables import new_table, render
 from attest.documents import format_time
 from attest.policy.explain import STANDINGS, asks, shown, standing, verdict_name
 from attest.policy.model import Policy

@@ -23,7 +23,7 @@ def evidence() -> None:
 @json_option
 def show(folder: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """List the records in FOLDER, each of which leads to the evidence root."""
-    from attest.cli.render_evidence import records_document, records_table
+    from attest.cli.render.evidence import records_document, records_table
     from attest.verification.evidence.folder import open_evidence
 
     opened = open_evidence(folder)
@@ -105,7 +105,7 @@ def check(folder: Path, *, nodes: tuple[str, ...], utxo_sets: tuple[str, ...], a
     import os
     from functools import partial
 
-    from attest.cli.render_evidence import checked_document, checked_text
+    from attest.cli.render.evidence import checked_document, checked_text
     from attest.verification.evidence.check import check_evidence
 
     with progress(as_json=as_json) as advance:

@@ -1,0 +1,1 @@
+"""What commands print: a text for people and a document for programs, by subject."""

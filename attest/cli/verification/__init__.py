@@ -1,0 +1,1 @@
+"""Commands that check: verify, inspect, evidence, history, policy."""
