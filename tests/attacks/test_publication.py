@@ -13,7 +13,7 @@ import pytest
 from attest.canonical import dumps
 from attest.chains.bitcoin.header import header_hash
 from attest.cli.render.coverage import coverage_document, coverage_table
-from attest.cli.render.verified import pins_table
+from attest.cli.render.pins import pins_table
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.evidence.tree import EvidenceTree
 from attest.liabilities.tree import EMPTY_ROOT

@@ -22,7 +22,8 @@ from attest.chains.bitcoin.scripts import address_of
 from attest.chains.challenge import Challenge, Confirmation
 from attest.chains.records import places_of
 from attest.cli.render.control import control_table
-from attest.cli.render.verified import verified_document, wallets_table
+from attest.cli.render.segregation import wallets_table
+from attest.cli.render.verified import verified_document
 from attest.control.custody import PAYLOAD_TYPE
 from attest.control.records import ChallengeBlock, ControlProof, ControlSample, CustodyConfirmation
 from attest.control.sample import Sample, drawn_scripts

@@ -12,7 +12,7 @@ from attest.attestation.concentration import HIDDEN, concentration, declaration_
 from attest.chains.ethereum.records import EthereumBalance, EthereumTokenBalance
 from attest.chains.records import Reading
 from attest.chains.wallets import Wallet
-from attest.cli.render.verified import spans
+from attest.cli.render.segregation import spans
 from attest.demo.exchange import CONFIG_FILE
 from attest.errors import MalformedError, VerificationError
 from attest.evidence.record import Record
@@ -355,7 +355,7 @@ def test_spans_join_what_follows_each_other() -> None:
 
 
 def test_rows_are_in_the_document_and_name_what_is_not_at_hand(exchange: Exchange) -> None:
-    from attest.cli.render.verified import wallets_document, wallets_table
+    from attest.cli.render.segregation import wallets_document, wallets_table
 
     assert {row["wallet"]: row["control"] for row in wallets_document(exchange.verify())} == dict.fromkeys(
         ("btc-cold", "btc-hot", "btc-guarantee", "btc-compensation", "eth-cold", "eth-hot", "eth-guarantee"), "none"

@@ -10,7 +10,7 @@ import pytest
 from attest.attestation.bundle import parse_bundle
 from attest.attestation.statement import Statement
 from attest.canonical import dumps
-from attest.cli.render.verified import segregation_document, segregation_table
+from attest.cli.render.segregation import segregation_document, segregation_table
 from attest.demo.plan import load_plan
 from attest.errors import UnavailableError, VerificationError
 from attest.exchange.policies import PolicyFile, verdicts

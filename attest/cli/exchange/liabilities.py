@@ -28,7 +28,7 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
     """Build the snapshot of the ledger that CONFIG names, without reading a chain or signing anything."""
     import secrets
 
-    from attest.cli.render.verified import snapshot_document, snapshot_text
+    from attest.cli.render.snapshot import snapshot_document, snapshot_text
     from attest.exchange.config import read_config
     from attest.exchange.ledger import build_liabilities
     from attest.folders import new_folder
@@ -52,7 +52,7 @@ def build(config: Path, *, period: str, out: Path, show_names: bool, as_json: bo
 def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
     """Show the totals of SNAPSHOT, and what it was built from. Nothing is checked."""
     from attest.attestation.proving import snapshot_folder
-    from attest.cli.render.verified import snapshot_document, snapshot_text
+    from attest.cli.render.snapshot import snapshot_document, snapshot_text
     from attest.liabilities.snapshot.open import Snapshot
 
     with Snapshot(snapshot_folder(snapshot)) as opened:
@@ -71,7 +71,7 @@ def show(snapshot: Path, *, as_json: bool) -> Result:  # noqa: ARG001
 @json_option
 def check(snapshot: Path, config: Path, *, period: str, show_names: bool, as_json: bool) -> Result:
     """Build SNAPSHOT again, from the ledger that CONFIG names and the snapshot's secret, and compare."""
-    from attest.cli.render.verified import snapshot_document, snapshot_text
+    from attest.cli.render.snapshot import snapshot_document, snapshot_text
     from attest.exchange.config import read_config
     from attest.exchange.ledger import check_liabilities
     from attest.periods import parse_period

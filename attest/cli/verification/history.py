@@ -231,8 +231,8 @@ def _counted(found: History) -> str:
 
 def _table(found: History) -> str:
     from attest.amounts import ratio_percent
+    from attest.cli.render.segregation import spans
     from attest.cli.render.tables import new_table, render
-    from attest.cli.render.verified import spans
     from attest.documents import format_time
 
     assets = sorted({item.asset for month in found.months for item in month.verified.coverage})
@@ -280,7 +280,7 @@ def _not_checked(month: Month) -> list[int]:
 
 def _document(found: History) -> dict[str, Any]:
     from attest.cli.render.coverage import coverage_document
-    from attest.cli.render.verified import signatories_document
+    from attest.cli.render.signatories import signatories_document
     from attest.documents import format_time
 
     return {
