@@ -18,11 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast, runtime_checkable
 
 from attest.chains.namespaces import find
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block, PinRule
 from attest.chains.records import Authority, HeaderRecord, NodeAgreement, Reading, SharedProof
 from attest.chains.settings import ChainSettings
@@ -30,6 +28,10 @@ from attest.chains.signing import Signing
 from attest.chains.wallets import Pin, Unlisted, Unproven, Wallet
 from attest.errors import MalformedError
 from attest.evidence.record import Record
+
+if TYPE_CHECKING:  # who only verifies asks no node
+    from attest.chains.nodes.quorum import Quorum
+    from attest.chains.nodes.rpc import Node
 
 
 class HeaderFacts(NamedTuple):

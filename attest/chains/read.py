@@ -56,7 +56,8 @@ def _foreign(record: object) -> Family | None:
     if found is None:
         return None
     types = {name for model in found.record_types for name in get_args(model.model_fields["type"].annotation)}
-    return found if record.get("type") in types else None
+    said = record.get("type")
+    return found if isinstance(said, str) and said in types else None
 
 
 def _other_family(chain: object) -> Family | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from attest.chains.nodes.rpc import Node
+from typing import TYPE_CHECKING
+
 from attest.chains.records import Reading
 from attest.errors import VerificationError
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.rpc import Node
 
 
 def differs(node: Node, index: int, reading: Reading, what: str) -> VerificationError:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from attest.chains.challenge import Challenge, ContractKind, Method
 from attest.chains.contract_account import ContractAccount
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
 from attest.chains.wallets import Wallet
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.quorum import Quorum
+    from attest.chains.nodes.rpc import Node
 
 
 class AskedAddress(NamedTuple):

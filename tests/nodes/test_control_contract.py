@@ -14,7 +14,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from attest.chains.ethereum.contract_answers import MAX_SIGNATURE_BYTES, ContractAnswer, ask_contract
+from attest.chains.ethereum.contract_account import MAX_SIGNATURE_BYTES
+from attest.chains.ethereum.contract_answers import ContractAnswer, ask_contract
 from attest.chains.ethereum.contracts import Contract, contracts
 from attest.chains.ethereum.messages import eip191_digest, eip712_digest, typed_data, verify_eip191, verify_eip712
 from attest.chains.ethereum.proof import by_hash, checksum_address, decode_header, proven_code_hash

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attest.chains.bitcoin.header import HEADER_BYTES, has_work, header_hash, header_time
 from attest.chains.bitcoin.networks import DECIMALS, network
 from attest.chains.bitcoin.records import BitcoinDescriptor, BitcoinHeader, BitcoinUtxos, BitcoinUtxoSet
 from attest.chains.bitcoin.signing import BitcoinSigning
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import BITCOIN_DEPTH, Confirmations
 from attest.chains.records import HeaderRecord, Reading, SharedProof
 from attest.chains.settings import ChainSettings
@@ -20,6 +19,9 @@ from attest.chains.wallets import Pin, Wallet
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.files import real_path
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.rpc import Node
 
 _ID: Final = re.compile(r"bip122:[0-9a-f]{32}", re.ASCII)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attest.chains.challenge import Challenge, ContractKind, Method
 from attest.chains.contract_account import ContractAccount
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
 from attest.chains.signature_forms import bitcoin_form, nested_form
 from attest.chains.signing import AskedAddress, AskedItem
 from attest.chains.wallets import Wallet
 from attest.errors import AttestError, UnavailableError
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.quorum import Quorum
+    from attest.chains.nodes.rpc import Node
 
 _COLDCARD: Final = 330  # of the message in a PSBT (shared/psbt.py of its firmware); of a text it signs 240
 

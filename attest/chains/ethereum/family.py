@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attest.chains.ethereum.proof import Token, checksum_address, decode_header
 from attest.chains.ethereum.records import (
@@ -18,13 +18,15 @@ from attest.chains.ethereum.records import (
 )
 from attest.chains.ethereum.signing import EthereumSigning, no_bitcoin
 from attest.chains.family import BlockFacts, BlockReader, Dump, Family, HeaderFacts, Places, Reader, Shared
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import PinRule
 from attest.chains.records import HeaderRecord, Reading, SharedProof
 from attest.chains.settings import ChainSettings
 from attest.chains.wallets import Pin, Wallet
 from attest.errors import MalformedError
 from attest.evidence.record import Record
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.rpc import Node
 
 _ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}", re.ASCII)
 _DECIMALS: Final = 18

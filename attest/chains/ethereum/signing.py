@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from attest.chains.challenge import Challenge, ContractKind, Method
 from attest.chains.contract_account import ContractAccount
-from attest.chains.ethereum import contract_account
-from attest.chains.nodes.quorum import Quorum
-from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Block
 from attest.chains.signature_forms import evm_forms, hex_bytes
 from attest.chains.signing import AskedAddress, AskedItem
 from attest.chains.wallets import Wallet
 from attest.errors import AttestError, MalformedError
+
+if TYPE_CHECKING:
+    from attest.chains.nodes.quorum import Quorum
+    from attest.chains.nodes.rpc import Node
 
 
 class EthereumSigning:
@@ -34,6 +36,7 @@ class EthereumSigning:
 
     def accounts(self, quorum: Quorum, block: Block, places: Sequence[str | bytes]) -> dict[str, ContractAccount]:
         """The contracts among addresses, of Safes with their owners at `block`. Raises `AttestError`."""
+        from attest.chains.ethereum import contract_account
         from attest.chains.ethereum.contracts import contracts
 
         addresses = list(dict.fromkeys(place for place in places if isinstance(place, str)))
@@ -42,6 +45,7 @@ class EthereumSigning:
 
     def files(self, item: AskedItem) -> dict[str, bytes]:
         """The document that a wallet shows instead of the text, and for a contract what its signers have to know."""
+        from attest.chains.ethereum import contract_account
         from attest.chains.ethereum.messages import typed_challenge
 
         if item.account is not None:
@@ -61,6 +65,8 @@ class EthereumSigning:
     def published(self, challenge: Challenge, signature: str, account: ContractAccount | None) -> str:
         """0x and the hex of r, s and v as 27 or 28; what no key of the address made in any form is left as it is."""
         if account is not None:
+            from attest.chains.ethereum import contract_account
+
             return contract_account.published(account, challenge, signature)
         data = hex_bytes(signature)
         forms = ["0x" + form.hex() for form in evm_forms(data or b"")]
@@ -74,10 +80,13 @@ class EthereumSigning:
         """The signatures of owners of a Safe as the one that it takes."""
         if item.account is None:
             raise no_bitcoin(item.challenge.chain)
+        from attest.chains.ethereum import contract_account
+
         return contract_account.combine(item.account, item.challenge, parts)
 
     def check(self, challenge: Challenge, signature: str, account: ContractAccount | None) -> Method | None:
         """How `signature`, 0x and hex, was made: over the text, over the document, or by owners of a Safe."""
+        from attest.chains.ethereum import contract_account
         from attest.chains.ethereum.messages import check_key
 
         return (
