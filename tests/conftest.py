@@ -26,8 +26,10 @@ from attest.demo import exchange as demo_exchange
 from attest.errors import AttestError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import read_signer
 from attest.exchange.policies import read_policies, verdicts
+from attest.exchange.publishing.finishing import Outcome
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.liabilities.proof import InclusionProof
 from attest.signing.envelope import sign
@@ -103,7 +105,7 @@ class Exchange:
     """What the demo exchange has on disk, and its key."""
 
     folder: Path
-    outcome: monthly.Outcome
+    outcome: Outcome
     signer: Signer
     files: dict[str, bytes]
 
@@ -214,7 +216,7 @@ def make_exchange(folder: Path) -> Exchange:
             Surroundings(folder, NOW, environment),
             MonthInputs(SECRET, lambda _: ""),
         )
-    signer = monthly.read_signer(folder / demo_exchange.KEY_FILE, lambda: "")
+    signer = read_signer(folder / demo_exchange.KEY_FILE, lambda: "")
     assert PublicKey.from_pem((folder / demo_exchange.PUBLIC_KEY_FILE).read_bytes(), what="pub") == signer.public
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     return Exchange(folder, outcome, signer, files)

@@ -101,7 +101,8 @@ def _make(out: Path, environment: Mapping[str, str], say: Callable[[str], None])
     from attest.cli.options.known import beside
     from attest.demo import exchange
     from attest.exchange.config import read_config
-    from attest.exchange.month import MonthInputs, run
+    from attest.exchange.month import run
+    from attest.exchange.stages import MonthInputs
     from attest.exchange.surroundings import Surroundings
     from attest.files import SECRET_MODE, write_file
     from attest.liabilities.tree import SECRET_BYTES

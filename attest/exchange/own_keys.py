@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from attest.exchange.config import Config
 from attest.exchange.surroundings import Surroundings
 from attest.files import read_bounded
 from attest.signing.envelope import Envelope
-from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signs
+from attest.signing.keys import MAX_KEY_BYTES, PublicKey, Signer, Signs
 from attest.signing.signers import Secrets, key_file, open_signer
 from attest.signing.trust import MAX_ROOT_FILE_BYTES, MAX_ROOTS, Trust, parse_root, parse_root_file
 from attest.verification.anchors import Anchors
@@ -126,3 +126,10 @@ def custodian_keys(custodians: Iterable[Custodian], folder: Path) -> dict[str, P
         item.name: PublicKey.from_pem(read_bounded(folder / item.key, MAX_KEY_BYTES), what=f"{item.key} of {item.name}")
         for item in custodians
     }
+
+
+def read_signer(path: Path, passphrase: Callable[[], str]) -> Signer:
+    """The private key in `path`. Raises `UnavailableError`, `MalformedError`."""
+    if not os.path.lexists(path):
+        raise UnavailableError("key/missing", f"there is no key {path}", hint=f"make one: attest key new {path}")
+    return Signer.from_pem(read_bounded(path, MAX_KEY_BYTES), passphrase=passphrase, what=str(path))

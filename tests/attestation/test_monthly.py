@@ -24,8 +24,9 @@ from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
+from attest.exchange.publishing.finishing import Outcome
 from attest.exchange.reserves_folder import write_reserves
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW, SECRET, Exchange, prove_account
 
@@ -53,7 +54,7 @@ def run(
     now: datetime = NOW,
     tell: Callable[[str], None] = lambda _: None,
     inputs: MonthInputs = INPUTS,
-) -> monthly.Outcome:
+) -> Outcome:
     around = Surroundings(folder, now, nodes, tell)
     return monthly.run(read_config(folder / demo.CONFIG_FILE), period, around, inputs)
 

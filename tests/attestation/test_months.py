@@ -19,7 +19,8 @@ from attest.documents import format_time
 from attest.errors import UnavailableError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
+from attest.exchange.publishing.finishing import Outcome
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.lines import Content
 from attest.signing.envelope import Envelope, sign
@@ -170,7 +171,7 @@ def test_a_fork_of_a_month_is_shown_as_equivocation(year: Year, tmp_path: Path) 
         shutil.rmtree(folder / "private" / period)
     with demo.recorded_nodes() as nodes:
 
-        def attest_anew(*, new_record: bool) -> monthly.Outcome:
+        def attest_anew(*, new_record: bool) -> Outcome:
             around = Surroundings(folder, ISSUED[1] + timedelta(minutes=1), nodes)
             inputs = MonthInputs(SECRET, lambda _: "", new_record=new_record)
             return monthly.run(read_config(config), PERIODS[1], around, inputs)

@@ -17,7 +17,8 @@ from attest.demo.recording import recorded_node
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
+from attest.exchange.publishing.finishing import Outcome
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW, SECRET
 
@@ -92,7 +93,7 @@ def one_more(answer: Any) -> Any:
     return answer
 
 
-def run(folder: Path, nodes: dict[str, str]) -> tuple[monthly.Outcome, list[str]]:
+def run(folder: Path, nodes: dict[str, str]) -> tuple[Outcome, list[str]]:
     told: list[str] = []
     config = read_config(folder / demo.CONFIG_FILE)
     outcome = monthly.run(
@@ -110,7 +111,7 @@ def interrupted(folder: Path, nodes: dict[str, str]) -> None:
     assert (folder / "private" / f"{demo.PERIOD}.reading").exists()
 
 
-def agreement(outcome: monthly.Outcome, chain: str) -> tuple[list[str], dict[str, str]]:
+def agreement(outcome: Outcome, chain: str) -> tuple[list[str], dict[str, str]]:
     lines = (outcome.publication / "evidence-public.jsonl").read_bytes().splitlines()
     (record,) = [
         record

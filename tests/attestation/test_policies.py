@@ -16,8 +16,9 @@ from attest.errors import MalformedError
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
 from attest.exchange.documents.cover_and_prices import read_contracts, read_prices
-from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import read_signer
 from attest.exchange.policies import read_policies
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.verification.anchors import Sources
 from attest.verification.policies import policy_file_name
@@ -43,7 +44,7 @@ def uninsured(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
             read_config(config), demo.PERIOD, Surroundings(folder, NOW, nodes), MonthInputs(SECRET, lambda: "")
         )
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
-    return Exchange(folder, outcome, monthly.read_signer(folder / demo.KEY_FILE, lambda: ""), files)
+    return Exchange(folder, outcome, read_signer(folder / demo.KEY_FILE, lambda: ""), files)
 
 
 def results(verified: Verified, policy: str) -> dict[str, Any]:

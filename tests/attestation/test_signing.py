@@ -15,8 +15,8 @@ from attest.canonical import dumps
 from attest.demo import exchange as demo
 from attest.demo.exchange import PERIOD
 from attest.errors import AttestError
-from attest.exchange.month import MonthInputs
 from attest.exchange.own_keys import missing_signatures
+from attest.exchange.stages import MonthInputs
 from attest.signing.envelope import Envelope, sign
 from attest.signing.keys import PublicKey
 from attest.signing.signers import token_key

@@ -14,7 +14,7 @@ import pytest
 
 from attest.demo import exchange as demo
 from attest.errors import UnavailableError
-from attest.exchange import month as monthly
+from attest.exchange import stages
 from attest.exchange.publishing import finishing
 from tests.attestation.yen_exchange import LATER, PERIOD, POINTS, RECORD, after, files, killed, run, write_yen_exchange
 
@@ -52,7 +52,7 @@ def test_a_run_of_the_next_month_first_publishes_what_a_killed_one_signed(point:
 
 
 def test_a_run_that_is_killed_before_its_payload_was_kept_leaves_nothing_to_the_next(folder: Path) -> None:
-    killed(folder, after(monthly, "build_liabilities"))
+    killed(folder, after(stages, "build_liabilities"))
     assert len(list((folder / "private").glob(".*.partial"))) == 1
     run(folder, "2026-09")  # another month
     assert os.listdir(folder / "private") == ["2026-09"]  # noqa: PTH208
@@ -78,8 +78,8 @@ def test_an_error_after_the_payload_was_written_down_says_that_the_next_run_goes
 
 
 def test_nothing_is_written_down_that_would_not_verify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monthly, "AUDITOR_EVIDENCE", "elsewhere.jsonl")
-    monkeypatch.setattr(monthly, "public_edition", lambda *_: b"not evidence\n")
+    monkeypatch.setattr(stages, "AUDITOR_EVIDENCE", "elsewhere.jsonl")
+    monkeypatch.setattr(stages, "public_edition", lambda *_: b"not evidence\n")
     before = files(folder)
     with pytest.raises(Exception, match="evidence"):
         run(folder)

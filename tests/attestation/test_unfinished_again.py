@@ -16,9 +16,8 @@ import pytest
 
 from attest.demo import exchange as demo
 from attest.errors import AttestError, UnavailableError, VerificationError
-from attest.exchange import month as monthly
 from attest.exchange.publishing import finishing, unfinished
-from attest.exchange.publishing.finishing import Issuer
+from attest.exchange.publishing.finishing import Issuer, Outcome
 from attest.exchange.publishing.payloads import PayloadRecord
 from attest.exchange.publishing.unfinished import Unfinished
 from attest.files import unfinished_name
@@ -272,7 +271,7 @@ def test_on_a_disk_without_locks_two_runs_at_once_sign_one_statement(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     told: list[str] = []
-    inner: list[monthly.Outcome] = []
+    inner: list[Outcome] = []
 
     def second(text: str) -> None:
         told.append(text)

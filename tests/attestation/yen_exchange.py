@@ -15,11 +15,11 @@ import pytest
 from attest.demo import exchange as demo
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
 from attest.exchange.publishing import finishing, unfinished
-from attest.exchange.publishing.finishing import Issuer
+from attest.exchange.publishing.finishing import Issuer, Outcome
 from attest.exchange.publishing.payloads import PayloadRecord
 from attest.exchange.publishing.unfinished import Unfinished
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from tests.conftest import NOW
 
@@ -52,7 +52,7 @@ def run(
     *,
     tell: Callable[[str], None] = lambda _: None,
     new_record: bool = False,
-) -> monthly.Outcome:
+) -> Outcome:
     return monthly.run(
         read_config(folder / demo.CONFIG_FILE),
         period,

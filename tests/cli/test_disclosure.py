@@ -14,7 +14,7 @@ import pytest
 from attest.demo import exchange as demo
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import AUDITOR, ETHEREUM, HOT, balances, change
 from tests.conftest import NOW, SECRET

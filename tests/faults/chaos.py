@@ -24,8 +24,8 @@ from attest.demo.plan import load_plan
 from attest.errors import AttestError, exit_code
 from attest.exchange import month as monthly
 from attest.exchange.config import read_config
-from attest.exchange.month import MonthInputs
 from attest.exchange.reserves_folder import write_reserves
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.reserves.lines import ReserveLine
 from tests.faults.chaos_proxy import ALL, PASSING, Chaos, Lie, Proxy, behind, other_balance, other_fork

@@ -197,15 +197,16 @@ def _hand_out_exchange(made: Path) -> None:
     from attest.demo import exchange
     from attest.exchange import month as monthly
     from attest.exchange.config import Config
+    from attest.exchange.publishing.finishing import Outcome
 
     attest = monthly.run
 
-    def attested(config: Config, folder: Path, period: str, **options: Any) -> monthly.Outcome:
+    def attested(config: Config, folder: Path, period: str, **options: Any) -> Outcome:
         if not (bundles := list(folder.rglob(f"{period}.attest.json"))):
             return attest(config, folder, period, **options)
         (bundle,) = bundles
         (statement,) = (path for path in folder.rglob("statement.json"))
-        return monthly.Outcome(bundle, bundle.parent, statement.parent, None)  # type: ignore[arg-type]
+        return Outcome(bundle, bundle.parent, statement.parent, None)  # type: ignore[arg-type]
 
     exchange.write_exchange = lambda folder: shutil.copytree(made, folder)  # type: ignore[assignment, return-value]
     exchange.recorded_nodes = lambda: nullcontext({})  # type: ignore[assignment, return-value]

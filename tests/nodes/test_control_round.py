@@ -30,7 +30,9 @@ from attest.exchange import month as monthly
 from attest.exchange.config import Config, read_config
 from attest.exchange.control.ask import write_challenges
 from attest.exchange.control.returned import Standing, add_signatures, challenges_and_standing, control_records
-from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import read_signer
+from attest.exchange.publishing.finishing import Outcome
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.verification.anchors import Anchors, Sources
 from attest.verification.control.recheck import Terms, signed_places
@@ -74,7 +76,7 @@ class Round:
     def config(self) -> Config:
         return read_config(self.folder / demo.CONFIG_FILE)
 
-    def run(self, control: Path | None, *, config: Config | None = None, read: Path | None = None) -> monthly.Outcome:
+    def run(self, control: Path | None, *, config: Config | None = None, read: Path | None = None) -> Outcome:
         for name in ("publication", "private"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         return monthly.run(
@@ -290,7 +292,7 @@ def test_a_claim_of_control_that_the_signatures_do_not_cover_fails_at_step_13(si
     value = json.loads((outcome.private / "statement.json").read_bytes())
     for line in value["predicate"]["reserves"]:
         line["control"] = "signature"
-    signer = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "")
+    signer = read_signer(signed.folder / demo.KEY_FILE, lambda: "")
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
     steps: list[Step] = []
     with pytest.raises(VerificationError, match="the signatures cover other balances"):
@@ -343,7 +345,7 @@ def test_an_address_of_two_wallets_signs_once_and_shows_what_is_published_there(
     controlled = {(line.asset, line.storage) for line in lines if line.control == "signature"}
     assert controlled == {("ETH", "hot"), ("DUSD", "hot")}
     files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
-    key = monthly.read_signer(signed.folder / demo.KEY_FILE, lambda: "").public
+    key = read_signer(signed.folder / demo.KEY_FILE, lambda: "").public
     public = verify(outcome.bundle.read_bytes(), Anchors.keys([key]), now=NOW, sources=Sources(files.get))
     assert public.step("control").detail.startswith("1 addresses signed")
 

@@ -31,7 +31,7 @@ from attest.evidence.record import Record
 from attest.exchange import month as monthly
 from attest.exchange import reading as month_reserves
 from attest.exchange.control import ask as asking
-from attest.exchange.month import read_signer
+from attest.exchange.own_keys import read_signer
 from attest.exchange.surroundings import Surroundings
 from attest.verification.anchors import Anchors, Sources
 from attest.verification.control.recheck import Terms, signed_places

@@ -28,8 +28,10 @@ from attest.exchange.config import read_config
 from attest.exchange.control.ask import write_challenges
 from attest.exchange.control.confirm import write_confirmation
 from attest.exchange.control.returned import add_signatures
-from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import read_signer
+from attest.exchange.publishing.finishing import Outcome
 from attest.exchange.reserves_folder import write_reserves
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.signing.keys import Signer
 from attest.verification.anchors import Anchors, Known, Sources
@@ -66,7 +68,7 @@ class Month:
         add_signatures(folder, [path for path in self.back if not path.name.startswith(left or "?")])
         return folder
 
-    def run(self, control: Path, reading: Path | None = None) -> monthly.Outcome:
+    def run(self, control: Path, reading: Path | None = None) -> Outcome:
         for name in ("publication", "private"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         return monthly.run(
@@ -78,7 +80,7 @@ class Month:
 
     def verify(
         self,
-        outcome: monthly.Outcome,
+        outcome: Outcome,
         *,
         auditor: bool = True,
         known: Known = Known(),
@@ -87,7 +89,7 @@ class Month:
         files = {path.name: path.read_bytes() for path in outcome.publication.iterdir()}
         if auditor:
             files |= {path.name: path.read_bytes() for path in outcome.private.iterdir() if path.is_file()}
-        key = monthly.read_signer(self.folder / demo.KEY_FILE, lambda: "").public
+        key = read_signer(self.folder / demo.KEY_FILE, lambda: "").public
         return verify(
             outcome.bundle.read_bytes(),
             Anchors.keys([key]),
@@ -125,7 +127,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
 
 
 @pytest.fixture(scope="module")
-def outcome(month: Month, tmp_path_factory: pytest.TempPathFactory) -> monthly.Outcome:
+def outcome(month: Month, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The month as it is published, kept where the next run does not replace it."""
     made = month.run(month.copy(tmp_path_factory.mktemp("whole") / "c"))
     kept = tmp_path_factory.mktemp("kept")
@@ -157,7 +159,7 @@ def test_the_cold_wallet_signs_for_what_was_drawn_alone(month: Month) -> None:
 
 
 def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_signed(
-    month: Month, outcome: monthly.Outcome
+    month: Month, outcome: Outcome
 ) -> None:
     verified = month.verify(outcome, known=Known(nonce=NONCE, custodians={NAME: KEY.public}))
     step = verified.step("control")
@@ -184,14 +186,14 @@ def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_
     )
     hot = {wallet.id: wallet for wallet in load_plan().ethereum.wallets}["eth-hot"]
     assert (by_asset["ETH"]["confirmed"], by_asset["DUSD"]["confirmed"]) == (str(hot.eth), str(hot.dusd))
-    key = monthly.read_signer(month.folder / demo.KEY_FILE, lambda: "").public
+    key = read_signer(month.folder / demo.KEY_FILE, lambda: "").public
     assert control_table(verified) in verified_text(verified, key)
     shown = records_table(open_evidence(outcome.private))
     assert f"1 addresses, confirmed by {NAME}" in shown
     assert f"2 draws a wallet by {NONCE}" in shown
 
 
-def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: monthly.Outcome) -> None:
+def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: Outcome) -> None:
     step = month.verify(outcome, known=Known(nonce=NONCE)).step("control")
     assert (step.status, f"{KEY.public.fingerprint} signed as {NAME}" in step.detail) == ("NOT CHECKED", True)
     assert month.verify(outcome, known=Known(custodians={NAME: KEY.public})).step("control").status == "NOT CHECKED"
@@ -208,9 +210,7 @@ def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: m
         (Known(nonce=NONCE, custodians={NAME: STRANGER.public}), "custody/key"),
     ],
 )
-def test_another_nonce_or_key_than_the_verifiers_fails(
-    known: Known, code: str, month: Month, outcome: monthly.Outcome
-) -> None:
+def test_another_nonce_or_key_than_the_verifiers_fails(known: Known, code: str, month: Month, outcome: Outcome) -> None:
     steps: list[Step] = []
     with pytest.raises(VerificationError) as caught:
         month.verify(outcome, known=known, tell=steps.append)
@@ -244,7 +244,7 @@ def test_a_custodians_word_under_another_key_than_the_configs_is_refused(month: 
 
 
 def test_the_word_for_a_wallet_is_published_and_disclosed_with_its_balances(
-    month: Month, outcome: monthly.Outcome, tmp_path: Path
+    month: Month, outcome: Outcome, tmp_path: Path
 ) -> None:
     assert b'"custody-confirmation"' in (outcome.publication / PUBLIC_EVIDENCE).read_bytes()
     assert b'"custody-confirmation"' in open_evidence(outcome.private).disclose("eth-hot", descriptor=False)

@@ -32,8 +32,10 @@ from attest.exchange import month as monthly
 from attest.exchange.config import read_config
 from attest.exchange.control.ask import write_challenges
 from attest.exchange.control.returned import add_signatures
-from attest.exchange.month import MonthInputs
+from attest.exchange.own_keys import read_signer
+from attest.exchange.publishing.finishing import Outcome
 from attest.exchange.reserves_folder import write_reserves
+from attest.exchange.stages import MonthInputs
 from attest.exchange.surroundings import Surroundings
 from attest.files import SECRET_MODE, write_file
 from attest.merkle import tagged_hash
@@ -94,7 +96,7 @@ class World:
         around: Surroundings | None = None,
         read: Path | None = None,
         control: Sequence[Path] = (),
-    ) -> monthly.Outcome:
+    ) -> Outcome:
         config = read_config(folder / "attest.toml")
         inputs = MonthInputs(bytes(32), lambda _: "", read=read, control=control, nonce=nonce)
         return monthly.run(config, PERIOD, around or self.around(folder), inputs)
@@ -245,7 +247,7 @@ WINDOW = "{ draws = 4, before = 28, after = 9 }"
 class Published:
     world: World
     folder: Path
-    outcome: monthly.Outcome
+    outcome: Outcome
 
     @property
     def records(self) -> list[Any]:
@@ -259,7 +261,7 @@ class Published:
     def verify(
         self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None], nonce: str | None = None
     ) -> Verified:
-        signer = monthly.read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
+        signer = read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
         return verify(
             bundle,
             Anchors.keys([signer.public]),
@@ -294,7 +296,7 @@ class Published:
         for item in value["predicate"]["declarations"]:
             item["evidenceLeaf"] = windows.get(item["name"], item["evidenceLeaf"])
         state(value["predicate"])
-        signer = monthly.read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
+        signer = read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
         files = {PUBLIC_EVIDENCE: public}
         if auditor:
             files[AUDITOR_EVIDENCE] = b"".join(line + b"\n" for line in data)
@@ -666,7 +668,7 @@ def test_the_command_says_not_met_and_where_it_was_lowest(
     assert (lowest["lowest"], lowest["levels"], lowest["nonce"]) == (str(OWN["BTC"]), ["agreed"], NONCE)
     assert lowest["height"] in [block["height"] for block in lowest["blocks"]]
     key = folder / "keys" / "exchange.pem.pub"
-    key.write_bytes(monthly.read_signer(folder / "keys" / "exchange.pem", lambda: "").public.to_pem())
+    key.write_bytes(read_signer(folder / "keys" / "exchange.pem", lambda: "").public.to_pem())
     with pytest.raises(SystemExit) as exited:
         main(["verify", document["bundle"], "--key", str(key)])
     assert exited.value.code == EXIT_ADVERSE

@@ -37,7 +37,7 @@ from attest.control.records import CustodyConfirmation
 from attest.evidence.record import Record
 from attest.evidence.tree import EvidenceTree
 from attest.exchange.documents.money import held_line, money_line
-from attest.exchange.month import _statement
+from attest.exchange.stages import statement as signed_statement
 from attest.exchange.stated import reserve_lines
 from attest.liabilities.tree import StatedTree
 from attest.policy.inputs import Cover
@@ -86,7 +86,7 @@ def write_months(
         records = _records(month, said)
         files = {PUBLIC_EVIDENCE: _public(month, records), **{item.name: item.data for item in policies(said)}}
         predicate = _predicate(month, said, records, sequence, previous)
-        payload = _statement(predicate, files, policies(said)).to_bytes()
+        payload = signed_statement(predicate, files, policies(said)).to_bytes()
         rotated = month.number >= _ROTATED
         files[f"{month.period}.attest.json"] = _bundle(month, said, payload, roots[1:] if rotated else ())
         _write(publication / month.period, files)

@@ -106,7 +106,7 @@ def confirm_(
     from attest.cli.render.tables import new_table, render
     from attest.control.custody import CONFIRMATION
     from attest.exchange.control.confirm import write_confirmation
-    from attest.exchange.month import read_signer
+    from attest.exchange.own_keys import read_signer
     from attest.files import read_bounded
     from attest.signing.keys import MAX_KEY_BYTES
     from attest.signing.private_keys import tell_readers

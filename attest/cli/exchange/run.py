@@ -77,9 +77,9 @@ def run(
 
     from attest.chains.challenge import parse_nonce
     from attest.exchange.config import read_config
-    from attest.exchange.month import MonthInputs
     from attest.exchange.month import run as attest_month
     from attest.exchange.months import skipped_months
+    from attest.exchange.stages import MonthInputs
     from attest.liabilities.tree import SECRET_BYTES
     from attest.periods import parse_period
 
