@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from attest.attestation.statement import Predicate
 from attest.evidence.record import Record
 from attest.liabilities.tree import StatedTree
-from attest.lines import Content
+from attest.lines import Content, open_beside
 from attest.signing.envelope import Envelope
 from attest.signing.keys import PublicKey
-from attest.signing.trust import RoleName, Trust
+from attest.signing.trust import RoleName, Trust, parse_root_file
 
 if TYPE_CHECKING:
     from attest.signing.timestamp import Authorities
@@ -73,18 +75,20 @@ class Anchors:
     @classmethod
     def pinned(
         cls,
-        root: Envelope,
+        root: Envelope | bytes,
         later_roots: Iterable[Envelope] = (),
         *,
         roles: Sequence[RoleName] = _SIGNATORIES,
         authorities: Authorities = (),
         unfinished: bool = False,
     ) -> Self:
-        """Trust whoever `root` names, and whoever later trust roots name that follow it.
+        """Trust whoever `root`, or the bytes of its file, names, and whoever later trust roots name that follow it.
 
         Raises `MalformedError`, `VerificationError` where `root` does not hold by itself; `ValueError` where `roles` do
         not name the exchange.
         """
+        if isinstance(root, bytes):
+            root = parse_root_file(root)
         return cls(root, Trust.pin(root), (), 1, tuple(later_roots), tuple(roles), authorities, unfinished)
 
     @classmethod
@@ -140,3 +144,8 @@ class Sources:
     files: Files = lambda _: None
     ask: Ask | None = None
     rebuild: Rebuild | None = None
+
+    @classmethod
+    def beside(cls, bundle: Path) -> Self:
+        """The files that lie beside the path of a bundle, and nothing else."""
+        return cls(partial(open_beside, bundle.parent))

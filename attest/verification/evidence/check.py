@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from attest.chains.family import family
@@ -38,11 +39,11 @@ class CheckedEvidence(NamedTuple):
 def check_evidence(
     folder: Path,
     *,
-    nodes: Mapping[str, str],
-    utxo_sets: Mapping[str, Path],
-    environment: Mapping[str, str],
-    tell: Callable[[str], None],
-    progress: Callable[[int], None],
+    nodes: Mapping[str, str] = MappingProxyType({}),
+    utxo_sets: Mapping[str, Path] = MappingProxyType({}),
+    environment: Mapping[str, str] = MappingProxyType({}),
+    tell: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> CheckedEvidence:
     """Recompute every balance in `folder`, then ask `nodes` (chain to URL) again.
 
