@@ -197,8 +197,14 @@ def namespace_branches(house: Iterable[Module]) -> list[str]:
 
 
 def circles(house: Iterable[Module], *kinds: Kind) -> list[list[str]]:
-    """Modules that import each other, directly or through others, by imports of these kinds: one list a circle."""
-    arrows = {module.name: {name for name in module.imports if module.imports[name] & {*kinds}} for module in house}
+    """Modules that import each other, directly or through others, by imports of these kinds: one list a circle.
+
+    What the package itself names for type checkers is its front door, and no import.
+    """
+    arrows = {
+        module.name: {name for name in module.imports if module.imports[name] & {*kinds} and module.name != PACKAGE}
+        for module in house
+    }
     reached = {name: _reached(name, arrows) for name in arrows}
     found = {frozenset(other for other in reached[name] if name in reached[other]) for name in arrows}
     return sorted(sorted(circle) for circle in found if circle)
