@@ -65,3 +65,18 @@ def test_the_browsers_that_were_tried_are_named_and_the_one_that_was_not(name: s
     text = " ".join((DOCS / name).read_text(encoding="utf-8").split())
     assert re.search(r"was tried in Chromium \d+ and (in )?Firefox ESR \d+", text)
     assert re.search(r"\*\*[^*]*Safari[^*]*\*\*", text)
+
+
+def test_contributors_are_sent_to_files_that_exist() -> None:
+    root = DOCS.parent
+    text = (root / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    ways = text.partition("## Four ways through it\n")[2].partition("## Words\n")[0]
+    named = {name for name in re.findall(r"`([\w/.-]+)`", ways) if "/" in name or name.endswith(".py")}
+    there = {
+        path.relative_to(root).as_posix()
+        for folder in ("attest", "tests", "fixtures")
+        for path in (root / folder).rglob("*")
+    }
+    missing = {name for name in named if not any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in there)}
+    assert len(named) > 20
+    assert not missing
