@@ -35,14 +35,12 @@ def test_no_folder_holds_more_files_than_one_sees_at_once() -> None:
     assert [name for name, counts in folder_sizes().items() if max(counts) > MAX_FILES] == []
 
 
-@pytest.mark.xfail(reason="some are not cut yet")
 def test_no_function_is_long_without_a_reason(house: list[Module]) -> None:
     """The reason is a sentence of its docstring that begins "Long because"."""
     functions = [function for module in house for function in module.functions]
     assert [it.name for it in functions if it.lines > MAX_LINES and not it.reason] == []
 
 
-@pytest.mark.xfail(reason="some parameters are not bundled yet")
 def test_no_function_takes_many_parameters(house: list[Module]) -> None:
     """What click calls takes one for each option."""
     functions = [function for module in house for function in module.functions if not function.of_click]

@@ -17,7 +17,7 @@ from attest.evidence.record import Record, new_salt
 from attest.exchange.config import Chain, Config
 from attest.exchange.surroundings import Surroundings
 from attest.reserves.journal import Journal
-from attest.reserves.reading import read_chain, read_window
+from attest.reserves.reading import ChainToRead, read_chain, read_window
 from attest.reserves.window import draw
 
 
@@ -63,16 +63,7 @@ class ChainReading:
         `before` is how many balances were read before these, for whoever hears of progress.
         Raises `AttestError`; see `read_chain`.
         """
-        return read_chain(
-            reader,
-            self.quorum,
-            self.rule,
-            self.wallets,
-            accept=accept,
-            journal=self.journal,
-            now=self.around.now,
-            progress=partial(self._progress, before),
-        )
+        return read_chain(self._to_read(reader, self.wallets), accept=accept, progress=partial(self._progress, before))
 
     def unlisted(self, reader: Reader, block: Block) -> Sequence[Unlisted]:
         """What lies at the wallets in assets that they do not list. Raises `AttestError`."""
@@ -95,17 +86,7 @@ class ChainReading:
             bytes.fromhex(nonce), chain.id, pin.height, before=window.before, after=window.after, draws=window.draws
         )
         self.around.tell(f"reading customers' wallets of {chain.id} at the drawn blocks {', '.join(map(str, heights))}")
-        records = read_window(
-            reader,
-            self.quorum,
-            self.rule,
-            pin,
-            heights,
-            customers,
-            journal=self.journal,
-            now=self.around.now,
-            progress=partial(self._progress, before),
-        )
+        records = read_window(self._to_read(reader, customers), pin, heights, progress=partial(self._progress, before))
         drawn = Window(
             type="window",
             salt=new_salt(),
@@ -116,6 +97,9 @@ class ChainReading:
             heights=heights,
         )
         return [drawn, *records]
+
+    def _to_read(self, reader: Reader, wallets: Sequence[Wallet]) -> ChainToRead:
+        return ChainToRead(reader, self.quorum, self.rule, wallets, self.journal, self.around.now)
 
     def _progress(self, before: int, done: int) -> None:
         self.around.progress("balances", before + done)

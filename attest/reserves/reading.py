@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from attest.chains.family import BlockReader, Reader
@@ -53,26 +54,39 @@ def confirm_pin(reader: BlockReader, quorum: Quorum, pin: Pin) -> bytes:
     return quorum.ask(lambda node: reader.confirm(node, pin), lambda *_: "has another header of the pinned block")
 
 
+@dataclass(frozen=True, slots=True)
+class ChainToRead:
+    """A chain whose wallets are read.
+
+    `reader`: asks its nodes for balances.
+    `quorum`: its nodes, of which enough must agree.
+    `rule`: which block is pinned.
+    `wallets`: those that are read.
+    `journal`: what was read before, and where the next is kept.
+    `now`: the time of the reading.
+    """
+
+    reader: Reader
+    quorum: Quorum
+    rule: PinRule
+    wallets: Sequence[Wallet]
+    journal: Journal
+    now: datetime
+
+
 def read_chain(
-    reader: Reader,
-    quorum: Quorum,
-    rule: PinRule,
-    wallets: Sequence[Wallet],
-    *,
-    accept: Callable[[Pin], object] = lambda _: None,
-    journal: Journal,
-    now: datetime,
-    progress: Callable[[int], None],
+    chain: ChainToRead, *, accept: Callable[[Pin], object] = lambda _: None, progress: Callable[[int], None]
 ) -> tuple[Block, list[Record]]:
     """Pin a block, read every balance there, and see that it is still on the chain.
 
     `accept` raises an error for a pin at which nothing is to be read; one that was just chosen is not kept then.
-    Returns the block, and as records its header, what the nodes agreed on, the readings, and what stands beside them.
-    Raises `PinLostError` when what was read is void, `AttestError`.
+    `progress` hears how many balances were read. Returns the block, and as records its header, what the nodes agreed
+    on, the readings, and what stands beside them. Raises `PinLostError` when what was read is void, `AttestError`.
     """
+    reader, quorum, wallets, journal = chain.reader, chain.quorum, chain.wallets, chain.journal
     pin = journal.pin(reader.chain)
     if pin is None:
-        block = pin_block(reader, quorum, rule, now)
+        block = pin_block(reader, quorum, chain.rule, chain.now)
         accept(block.pin)
         journal.keep_pin(block.pin)
     else:
@@ -104,39 +118,34 @@ def _check_kept(node: Node, reader: Reader, wallets: Sequence[Wallet], journal: 
 
 
 def read_window(
-    reader: Reader,
-    quorum: Quorum,
-    rule: PinRule,
-    pin: Pin,
-    heights: Sequence[int],
-    wallets: Sequence[Wallet],
-    *,
-    journal: Journal,
-    now: datetime,
-    progress: Callable[[int], None],
+    chain: ChainToRead, pin: Pin, heights: Sequence[int], *, progress: Callable[[int], None]
 ) -> list[Record]:
-    """Read every balance of `wallets` at each of the ascending `heights` around `pin`, as `read_chain` does there.
+    """Read every balance of the chain's wallets at each of the ascending `heights` around `pin`.
 
     Every record says which height it belongs to. The blocks up to the pin are as settled as the pin is; a later one is
-    read when it is settled as `rule` has it. Raises `UnavailableError` when one is not yet, after all others were read
-    and kept, `PinLostError` when one that was read is gone, `AttestError`.
+    read when it is settled as the chain's rule has it. Raises `UnavailableError` when one is not yet, after all others
+    were read and kept, `PinLostError` when one that was read is gone, `AttestError`.
     """
+    reader, quorum, journal = chain.reader, chain.quorum, chain.journal
     reached = pin.height
     if heights[-1] > reached:
-        settled = [answer.value for answer in quorum.each(lambda node: reader.settled(node, rule))]
+        settled = [answer.value for answer in quorum.each(lambda node: reader.settled(node, chain.rule))]
         reached = max(reached, sorted(settled, reverse=True)[quorum.needed - 1])
     records: list[Record] = []
     done = 0
     for height in heights:
         if height > reached:
-            raise _not_settled(reader, quorum, pin, [item for item in heights if item > reached], reached, now)
+            raise _not_settled(chain, pin, [item for item in heights if item > reached], reached)
         kept = journal.window_pin(reader.chain, height)
         block = (
-            pin_block(reader, quorum, height, now) if kept is None else Block(kept, confirm_pin(reader, quorum, kept))
+            pin_block(reader, quorum, height, chain.now)
+            if kept is None
+            else Block(kept, confirm_pin(reader, quorum, kept))
         )
         if kept is None:
             journal.keep_window_pin(block.pin)
-        read = reader.read(quorum, block, wallets, Shelf(journal, height), lambda so_far: progress(done + so_far))  # noqa: B023 (called at once)
+        shelf = Shelf(journal, height)
+        read = reader.read(quorum, block, chain.wallets, shelf, lambda so_far: progress(done + so_far))  # noqa: B023 (called at once)
         confirm_pin(reader, quorum, block.pin)
         readings = [record for record in read if isinstance(record, Reading)]
         done += len(readings)
@@ -147,19 +156,16 @@ def read_window(
     return records
 
 
-def _not_settled(
-    reader: BlockReader, quorum: Quorum, pin: Pin, waiting: Sequence[int], reached: int, now: datetime
-) -> UnavailableError:
+def _not_settled(chain: ChainToRead, pin: Pin, waiting: Sequence[int], reached: int) -> UnavailableError:
     """The error of a window some of whose blocks are yet to come, and when they are to be expected."""
     missing = waiting[-1] - reached
     when = f"{missing} blocks from now"
     if reached > pin.height:
-        pace = (quorum.first(lambda node: reader.choose(node, reached, now)).pin.time - pin.time) / (
-            reached - pin.height
-        )
-        when += f", at about {format_time(now + missing * pace)}"
+        last = chain.quorum.first(lambda node: chain.reader.choose(node, reached, chain.now)).pin
+        pace = (last.time - pin.time) / (reached - pin.height)
+        when += f", at about {format_time(chain.now + missing * pace)}"
     return UnavailableError(
         "window/not-reached",
-        f"{reader.chain}: the drawn blocks {', '.join(map(str, waiting))} are not settled yet, {reached} is",
+        f"{chain.reader.chain}: the drawn blocks {', '.join(map(str, waiting))} are not settled yet, {reached} is",
         hint=f"run again {when}: what was read is kept, and the reading goes on at the same blocks",
     )

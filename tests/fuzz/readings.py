@@ -43,7 +43,7 @@ from attest.evidence.tree import EvidenceTree
 from attest.exchange.config import read_config
 from attest.exchange.stated import reserve_lines
 from attest.reserves.journal import Journal
-from attest.reserves.reading import read_chain, read_window
+from attest.reserves.reading import ChainToRead, read_chain, read_window
 from attest.reserves.register import register
 from attest.verification.anchors import Sources
 from attest.verification.evidence.check import ask_nodes
@@ -123,12 +123,12 @@ class Reader:
             quorum = Quorum(self.reader.chain, nodes_at(urls), len(urls) // 2 + 1, _written)
             reader: Any = replace(self.reader, utxo_sets=Path(folder)) if self.dump else self.reader
             journal = Journal(Path(folder) / "journal", bytes(32))
-            around: dict[str, Any] = {"journal": journal, "now": self.now, "progress": lambda _: None}
-            block, records = read_chain(reader, quorum, self.rule, self.wallets, **around)
+            chain = ChainToRead(reader, quorum, self.rule, self.wallets, journal, self.now)
+            block, records = read_chain(chain, progress=lambda _: None)
             unlisted = reader.unlisted(quorum, block, self.wallets)
             _hold(block.pin, records)
             if heights := [block.pin.height - number for number in self.back]:
-                records += read_window(reader, quorum, self.rule, block.pin, heights, self.wallets, **around)
+                records += read_window(chain, block.pin, heights, progress=lambda _: None)
         return Found(block.pin, records, unlisted)
 
 

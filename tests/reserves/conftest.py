@@ -22,7 +22,7 @@ from attest.demo.recording import serve
 from attest.evidence.record import Record
 from attest.exchange.config import Config, read_config
 from attest.reserves.journal import Journal
-from attest.reserves.reading import read_chain
+from attest.reserves.reading import ChainToRead, read_chain
 from tests.reserves.faults import FaultServer
 
 NOW = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)
@@ -82,7 +82,8 @@ def read_with(
     quorum = Quorum(reader.chain, nodes, needed or len(nodes), tell)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal", bytes(32))
-        block, records = read_chain(reader, quorum, rule, wallets, journal=journal, now=now, progress=lambda _: None)
+        chain = ChainToRead(reader, quorum, rule, wallets, journal, now)
+        block, records = read_chain(chain, progress=lambda _: None)
     return block.pin, records
 
 

@@ -35,7 +35,7 @@ from attest.errors import AttestError, MalformedError, UnavailableError, Verific
 from attest.evidence.record import Record
 from attest.exchange.config import Config
 from attest.reserves.journal import Journal
-from attest.reserves.reading import read_chain
+from attest.reserves.reading import ChainToRead, read_chain
 from tests.reserves.conftest import MONTH_END, NOW, Change, lying_node, read_with
 from tests.reserves.places import addresses_of
 
@@ -243,7 +243,8 @@ def test_what_is_kept_is_not_asked_for_again_when_the_state_of_the_block_is_gone
     def read_at(node: Node, token: Token | None) -> list[Record]:
         reader = EthereumReader(CHAIN, "ETH", {"DUSD": TokenContract(DUSD, token)}, config.decimals, addresses)
         quorum, journal = Quorum(CHAIN, [node], 1, lambda _: None), Journal(tmp_path / "x.reading", bytes(32))
-        _, records = read_chain(reader, quorum, MONTH_END, wallets, journal=journal, now=NOW, progress=lambda _: None)
+        chain = ChainToRead(reader, quorum, MONTH_END, wallets, journal, NOW)
+        _, records = read_chain(chain, progress=lambda _: None)
         return [record for record in records if isinstance(record, Reading)]
 
     def gone(*_: Any) -> Any:

@@ -33,7 +33,7 @@ from attest.chains.wallets import Pin, Wallet
 from attest.errors import AttestError, UnavailableError, VerificationError
 from attest.evidence.record import Record
 from attest.reserves.journal import Journal
-from attest.reserves.reading import pin_block, read_chain
+from attest.reserves.reading import ChainToRead, pin_block, read_chain
 
 CHAIN = "eip155:1"
 NOW = datetime(2026, 10, 31, 15, tzinfo=UTC)
@@ -252,9 +252,8 @@ def test_how_long_a_chain_takes_to_settle_the_end_of_a_month_is_told(seconds: in
 
 
 def read(reader: Chains, journal: Path, quorum: Quorum) -> Block:
-    return read_chain(
-        reader, quorum, "latest", [], journal=Journal(journal, bytes(32)), now=NOW, progress=lambda _: None
-    )[0]
+    chain = ChainToRead(reader, quorum, "latest", [], Journal(journal, bytes(32)), NOW)
+    return read_chain(chain, progress=lambda _: None)[0]
 
 
 def test_a_node_that_differed_before_a_reading_was_interrupted_stays_out(tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from attest.chains.challenge import NO_NONCE, Challenge
+from attest.chains.contract_account import ContractAccount
 from attest.chains.family import families, family
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.pins import Block
-from attest.chains.signing import AskedItem
-from attest.chains.wallets import Wallet
+from attest.chains.signing import AskedAddress, AskedItem, Signing
+from attest.chains.wallets import Pin, Wallet
 from attest.control.sample import Sample
 from attest.errors import MalformedError
 from attest.exchange.config import Chain, Config
@@ -54,62 +56,99 @@ def write_challenges(
     keys = custodian_keys(config.custodians, around.folder)
     population = None if read is None else read_population(config, period, read, nonce, around)
     _tell_no_sample(config, population, nonce, around)
-    asked: set[tuple[str, str]] = set()
-    places = register(config.wallets)
-    items: list[Item] = []
-    blocks: list[Header] = []
-    files: dict[str, bytes] = {}
-    asked_items: list[AskedItem] = []
+    asking = _Asking(config, period, nonce, around, keys, population, register(config.wallets))
     for chain in config.chains:
-        wallets = [wallet for wallet in config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
-        # An address of a public wallet and a hidden one is asked under the name that may be published.
-        wallets.sort(key=lambda wallet: not wallet.public)
-        if not wallets:
-            continue
-        if (signs := family(chain.id).signing) is None:
-            around.tell(f"no key of {chain.id} is asked: attest cannot check what it would sign")
-            continue
-        quorum = node_quorum(chain, around)
-        block = _block(config, period, quorum, chain, places, around)
-        blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
-        accounts = signs.accounts(quorum, block, [place for wallet in wallets for place in places.places[wallet.id]])
-        for wallet in wallets:
-            with _naming(wallet):
-                found = signs.addresses(quorum, block, wallet, places.places[wallet.id], _funded(population, wallet))
-                if not found:
-                    around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
-                for number, (address, index) in enumerate(found, start=1):
-                    if (chain.id, address) in asked:
-                        continue
-                    asked.add((chain.id, address))
-                    challenge = Challenge(
-                        entity=config.entity.origin,
-                        period=period,
-                        chain=chain.id,
-                        address=address,
-                        height=block.pin.height,
-                        block_hash=block.pin.block_hash,
-                        nonce=nonce,
-                    )
-                    item = Item(
-                        name=f"{wallet.id}-{number:04d}",
-                        wallet=wallet.id,
-                        challenge=challenge,
-                        custodian=wallet.custodian if wallet.custodian in keys else None,
-                        contract=accounts.get(address),
-                    ).without_defaults()
-                    items.append(item)
-                    asked_items.append(AskedItem(item.name, challenge, wallet, index, item.contract))
-                    files |= {f"{item.name}.txt": challenge.text.encode(), **signs.files(asked_items[-1])}
-    if not items:
+        asking.ask_chain(chain)
+    if not asking.items:
         raise MalformedError(
             "control/nothing", "the config names no wallet with an address, so there is nothing to sign"
         )
-    challenges = _challenges(blocks, items, keys, None if population is None else population.sample)
-    _write(out, challenges, files)
-    for sentence in _device_advice(asked_items):
+    sample = None if population is None else population.sample
+    challenges = _challenges(asking.blocks, [item for item, _ in asking.items], keys, sample)
+    _write(out, challenges, asking.files)
+    for sentence in _device_advice([asked for _, asked in asking.items]):
         around.tell(sentence)
     return challenges
+
+
+@dataclass(slots=True)
+class _Asking:
+    """The challenges of a month as they are written, chain after chain.
+
+    `keys`: those of the custodians, by name.
+    `population`: what the wallets of a reading hold; None where nodes are asked.
+    `places`: where each wallet stands.
+    `blocks`: the block that the challenges of each chain name.
+    `items`: each challenge as `challenges.json` has it, and as its family writes files for it.
+    `files`: by name.
+    """
+
+    config: Config
+    period: str
+    nonce: str
+    around: Surroundings
+    keys: Mapping[str, PublicKey]
+    population: Population | None
+    places: Register
+    blocks: list[Header] = field(default_factory=list)
+    items: list[tuple[Item, AskedItem]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    _asked: set[tuple[str, str]] = field(default_factory=set)
+
+    def ask_chain(self, chain: Chain) -> None:
+        """Ask the keys of the wallets on `chain`. Raises `AttestError`."""
+        wallets = [wallet for wallet in self.config.wallets if wallet.chain == chain.id and wallet.purpose != "own"]
+        # An address of a public wallet and a hidden one is asked under the name that may be published.
+        wallets.sort(key=lambda wallet: not wallet.public)
+        if not wallets:
+            return
+        if (signs := family(chain.id).signing) is None:
+            self.around.tell(f"no key of {chain.id} is asked: attest cannot check what it would sign")
+            return
+        quorum = node_quorum(chain, self.around)
+        block = _block(self.config, self.period, quorum, chain, self.places, self.around)
+        self.blocks.append(Header(chain=chain.id, height=block.pin.height, header=block.header))
+        places = [place for wallet in wallets for place in self.places.places[wallet.id]]
+        accounts = signs.accounts(quorum, block, places)
+        for wallet in wallets:
+            with _naming(wallet):
+                own = self.places.places[wallet.id]
+                found = signs.addresses(quorum, block, wallet, own, _funded(self.population, wallet))
+                self._ask_wallet(signs, block.pin, wallet, found, accounts)
+
+    def _ask_wallet(
+        self,
+        signs: Signing,
+        pin: Pin,
+        wallet: Wallet,
+        found: Sequence[AskedAddress],
+        accounts: Mapping[str, ContractAccount],
+    ) -> None:
+        if not found:
+            self.around.tell(f"nothing to sign for wallet {wallet.id}: no address of its descriptor holds a coin")
+        for number, (address, index) in enumerate(found, start=1):
+            if (pin.chain, address) in self._asked:
+                continue
+            self._asked.add((pin.chain, address))
+            challenge = Challenge(
+                entity=self.config.entity.origin,
+                period=self.period,
+                chain=pin.chain,
+                address=address,
+                height=pin.height,
+                block_hash=pin.block_hash,
+                nonce=self.nonce,
+            )
+            item = Item(
+                name=f"{wallet.id}-{number:04d}",
+                wallet=wallet.id,
+                challenge=challenge,
+                custodian=wallet.custodian if wallet.custodian in self.keys else None,
+                contract=accounts.get(address),
+            ).without_defaults()
+            asked = AskedItem(item.name, challenge, wallet, index, item.contract)
+            self.items.append((item, asked))
+            self.files |= {f"{item.name}.txt": challenge.text.encode(), **signs.files(asked)}
 
 
 def _tell_no_sample(config: Config, population: Population | None, nonce: str, around: Surroundings) -> None:

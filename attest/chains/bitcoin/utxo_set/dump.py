@@ -158,7 +158,10 @@ class Dump:
         return bool(piece)
 
     def _read_until(self, limit: int) -> None:  # noqa: C901, PLR0912, PLR0915
-        """Read the outputs that begin before `limit`, in one loop: calls for each would take half the time."""
+        """Read the outputs that begin before `limit`.
+
+        Long because it is one loop: calls for each of a hundred million outputs would take half as long again.
+        """
         data, place = self._buffer, self._place
         txid, begin, left, last = self._txid, self._begin, self._left, self._vout
         records, first, sort = self._records, 0, self._sort
