@@ -20,8 +20,8 @@ from attest.liabilities.snapshot.open import Snapshot
 class SignedSnapshot:
     """The snapshot of a month, open, and the statement that was signed over it. Use it as a context manager.
 
-    period: the month, like `2026-10`.
-    statement: the digest of the statement, 32 bytes.
+    `period`: the month, like `2026-10`.
+    `statement`: the digest of the statement, 32 bytes.
     """
 
     def __init__(self, path: Path) -> None:

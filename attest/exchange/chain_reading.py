@@ -42,12 +42,12 @@ def check_nonce(config: Config, nonce: str) -> None:
 class ChainReading:
     """How a chain is read.
 
-    chain: its table in the config.
-    wallets: those of the config that are on it and count.
-    quorum: its nodes, of which enough must agree.
-    rule: how its block is chosen.
-    journal: what was read before, and where the next is kept.
-    around: what hears of it, and the time.
+    `chain`: its table in the config.
+    `wallets`: those of the config that are on it and count.
+    `quorum`: its nodes, of which enough must agree.
+    `rule`: how its block is chosen.
+    `journal`: what was read before, and where the next is kept.
+    `around`: what hears of it, and the time.
     """
 
     chain: Chain

@@ -62,13 +62,13 @@ _PRIVATE_FOLDER_MODE: Final = 0o700
 class MonthInputs:
     """What a month is attested with, besides its config.
 
-    secret: the snapshot's 32 random bytes.
-    passphrase: gets the `passphrase` or `pin` of the key.
-    read: a folder of `write_reserves`; without one the chains are read now.
-    control: folders of signed challenges.
-    nonce: what the auditor drew, in hex, which draws the blocks of windows.
-    left_out: the months before this one that will never have a statement.
-    new_record: whether the record of payloads, which was lost, is written anew from what is published.
+    `secret`: the snapshot's 32 random bytes.
+    `passphrase`: gets the `passphrase` or `pin` of the key.
+    `read`: a folder of `write_reserves`; without one the chains are read now.
+    `control`: folders of signed challenges.
+    `nonce`: what the auditor drew, in hex, which draws the blocks of windows.
+    `left_out`: the months before this one that will never have a statement.
+    `new_record`: whether the record of payloads, which was lost, is written anew from what is published.
     """
 
     secret: bytes

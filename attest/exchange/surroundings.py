@@ -17,11 +17,11 @@ from attest.files import real_path
 class Surroundings:
     """A folder, a clock, an environment, and who looks on.
 
-    folder: the folder of the config, from which its relative paths lead.
-    now: the time of the work, which a statement says it was issued at.
-    environment: values by name, for the `${NAME}` of a config.
-    tell: hears in sentences what is going on.
-    progress: hears what is counted, `balances` or `rows`, and how many of them have been read.
+    `folder`: the folder of the config, from which its relative paths lead.
+    `now`: the time of the work, which a statement says it was issued at.
+    `environment`: values by name, for the `${NAME}` of a config.
+    `tell`: hears in sentences what is going on.
+    `progress`: hears what is counted, `balances` or `rows`, and how many of them have been read.
     """
 
     folder: Path

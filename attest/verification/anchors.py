@@ -44,14 +44,14 @@ Rebuild = Callable[[str], Sequence[StatedTree]]
 class Anchors:
     """Whose signatures count, by the word of the one who verifies: `pinned` or `keys` makes one.
 
-    root: the trust root that was pinned, as a file has it; None where bare keys are trusted.
-    trust: the chain of trust roots from `root` on, as far as it was followed; None where bare keys are trusted.
-    exchange_keys: the keys of the exchange that are trusted without a trust root.
-    threshold: how many of `exchange_keys` must have signed.
-    later_roots: trust roots after `root`, beside those that a bundle carries.
-    roles: whose thresholds in the trust root must be reached.
-    authorities: certificates of those whose timestamps are believed.
-    unfinished: whether others have yet to sign: then one signature of each role will do, and step 3 is not checked.
+    `root`: the trust root that was pinned, as a file has it; None where bare keys are trusted.
+    `trust`: the chain of trust roots from `root` on, as far as it was followed; None where bare keys are trusted.
+    `exchange_keys`: the keys of the exchange that are trusted without a trust root.
+    `threshold`: how many of `exchange_keys` must have signed.
+    `later_roots`: trust roots after `root`, beside those that a bundle carries.
+    `roles`: whose thresholds in the trust root must be reached.
+    `authorities`: certificates of those whose timestamps are believed.
+    `unfinished`: whether others have yet to sign: then one signature of each role will do, and step 3 is not checked.
     """
 
     root: Envelope | None
@@ -118,11 +118,11 @@ class Anchors:
 class Known:
     """What the one who verifies alone knows of a month.
 
-    previous: the bundle of the statement before, whose own signatures are not looked at.
-    proof: an inclusion proof of one account, or the sentence that says why there is none.
-    nonce: what the auditor drew for challenges, in hex.
-    window_nonce: what the auditor drew for the blocks of windows, in hex.
-    custodians: the keys of custodians, by their names in the evidence.
+    `previous`: the bundle of the statement before, whose own signatures are not looked at.
+    `proof`: an inclusion proof of one account, or the sentence that says why there is none.
+    `nonce`: what the auditor drew for challenges, in hex.
+    `window_nonce`: what the auditor drew for the blocks of windows, in hex.
+    `custodians`: the keys of custodians, by their names in the evidence.
     """
 
     previous: bytes | None = None
@@ -136,9 +136,9 @@ class Known:
 class Sources:
     """What the one who verifies can reach: the files beside the bundle, nodes, the exchange's ledger.
 
-    files: the published files by name.
-    ask: asks nodes; None where there are none to ask.
-    rebuild: reads the ledger; None where it is not available.
+    `files`: the published files by name.
+    `ask`: asks nodes; None where there are none to ask.
+    `rebuild`: reads the ledger; None where it is not available.
     """
 
     files: Files = lambda _: None

@@ -58,7 +58,7 @@ _Value = TypeVar("_Value")
 class Step:
     """One step that was run.
 
-    sentences: what it found, or the one sentence of the error that ended it.
+    `sentences`: what it found, or the one sentence of the error that ended it.
     """
 
     name: StepName
@@ -85,10 +85,10 @@ class Step:
 class StepOutcome(Generic[_Found_co]):
     """What a step returns that nothing ended.
 
-    found: the value that later steps go on with.
-    sentences: what it found, in words and in order.
-    open: those of `sentences` that say why it could not be run to its end.
-    unmet: whether what it verified is short of what it should be.
+    `found`: the value that later steps go on with.
+    `sentences`: what it found, in words and in order.
+    `open`: those of `sentences` that say why it could not be run to its end.
+    `unmet`: whether what it verified is short of what it should be.
     """
 
     found: _Found_co

@@ -27,22 +27,22 @@ _OF_SIGNATURES: Final[frozenset[StepName]] = frozenset({"roots", "signatures", "
 class Verified:
     """A statement whose signatures hold, what follows from it, and every step that was run.
 
-    at: the time of verification.
-    statement: what was signed.
-    digest: its SHA-256, 32 bytes.
-    trust: the chain of trust roots; None where bare keys were trusted.
-    signatories: whose signatures count, and what auditors reported.
-    coverage: one for each asset, in the order of the statement.
-    checks: those of segregation.
-    wallets: who controls each wallet whose records are available.
-    evaluations: those of the policies whose files are available.
-    records: the evidence that is available, by index.
-    missing: the names of the subject files that are not beside the bundle.
-    rechecked: what step 11 recomputed, and `unchecked` what it left unchecked.
-    answered: the chains of which a node was asked, and said what the records say.
-    controlled: what step 13 found; None where the evidence holds no proof of control.
-    holdings: what the inclusion proof shows, by asset; empty without one.
-    steps: all sixteen, in their order.
+    `at`: the time of verification.
+    `statement`: what was signed.
+    `digest`: its SHA-256, 32 bytes.
+    `trust`: the chain of trust roots; None where bare keys were trusted.
+    `signatories`: whose signatures count, and what auditors reported.
+    `coverage`: one for each asset, in the order of the statement.
+    `checks`: those of segregation.
+    `wallets`: who controls each wallet whose records are available.
+    `evaluations`: those of the policies whose files are available.
+    `records`: the evidence that is available, by index.
+    `missing`: the names of the subject files that are not beside the bundle.
+    `rechecked`: what step 11 recomputed, and `unchecked` what it left unchecked.
+    `answered`: the chains of which a node was asked, and said what the records say.
+    `controlled`: what step 13 found; None where the evidence holds no proof of control.
+    `holdings`: what the inclusion proof shows, by asset; empty without one.
+    `steps`: all sixteen, in their order.
     """
 
     at: datetime
