@@ -1,4 +1,4 @@
-"""The text that a wallet's keys sign to show that they are at hand (protocol.md, section 8)."""
+"""The text that a wallet's keys sign to show that somebody holds them (protocol.md, section 8)."""
 
 from __future__ import annotations
 

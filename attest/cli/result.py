@@ -1,4 +1,4 @@
-"""What a command hands back: one document for `--json`, the same as text, and the exit code."""
+"""What a command hands back: one document for `--json`, a text for people, and the exit code."""
 
 from __future__ import annotations
 

@@ -107,7 +107,10 @@ def check_liabilities(config: Config, period: str, path: Path, around: Surroundi
 
 
 def _refuse_other_period(path: Path, period: str) -> None:
-    """The same ledger rows may stand in two months, so that the trees alone do not show the mistake."""
+    """Refuse a snapshot whose statement is of another month than `period`.
+
+    The trees alone do not show the mistake, because two months may have equal ledger rows.
+    """
     beside = (folder / STATEMENT_FILE for folder in (path, path.parent if path.name == SNAPSHOT_FOLDER else path))
     statement = next((file for file in beside if is_file(file)), None)
     if statement is None:

@@ -128,7 +128,7 @@ class Ledger(Settings):
         return period_end(period, ZoneInfo(self.time_zone))
 
     def ended(self, period: str, now: datetime) -> datetime:
-        """The same, which is not after `now`. Raises `MalformedError`."""
+        """The end of `period`, when that is not after `now`. Raises `MalformedError` for a month that has not ended."""
         if now < (end := self.period_end(period)):
             raise MalformedError("run/period", f"{period} has not ended yet in {self.time_zone}")
         return end

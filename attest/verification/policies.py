@@ -1,4 +1,4 @@
-"""The policies of a month: what they are evaluated over, their verdicts, and how anyone comes to the same."""
+"""The policies of a month: what they are evaluated over, and their verdicts recomputed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from attest.policy.rulesets import MAX_POLICY_BYTES, load_ruleset, parse_policy,
 
 
 class Recomputed(NamedTuple):
-    """The policies of a statement whose verdicts were recomputed, and those of which no file was at hand.
+    """The policies of a statement whose verdicts were recomputed, and those whose files are not available.
 
     `shipped` are the ids of those that are rule sets of this release, whoever published them.
     """

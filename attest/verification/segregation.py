@@ -27,10 +27,12 @@ _BURDENS: Final = (
 
 
 class Check(NamedTuple):
-    """One check of segregation, of an asset or of all; `records` are the indices of those that it was made from.
+    """One check of segregation, of an asset or of all.
 
-    VERIFIED: the figure was recomputed from records at hand. NOT CHECKED: it is what the statement says. NOT MET: what
-    is stated is short of what it should be.
+    VERIFIED: the figure was recomputed from records that are available. NOT CHECKED: it is what the statement says.
+    NOT MET: what is stated is short of what it should be.
+
+    `records`: the indices of those that it was made from.
     """
 
     what: str
@@ -133,7 +135,7 @@ class _Checks:
             self._of_asset.setdefault(reading.asset, []).append(index)
 
     def purposes(self) -> Check:
-        """That no address serves two purposes was checked of the readings at hand, with their evidence."""
+        """Whether no address serves two purposes, as far as readings are available; step 11 refuses any that do."""
         found = tuple(self._readings)
         stated = sum(line.wallets for line in self._predicate.reserves)
         customer = sum(reading.purpose == "customer" for reading in self._readings.values())
@@ -148,7 +150,7 @@ class _Checks:
         )
 
     def own(self) -> Check:
-        """That no own wallet is among the readings was checked of those at hand; only the auditor can know all."""
+        """Whether no own wallet is among the readings, as far as own wallets are available; an auditor has all."""
         found = tuple(index for index, record in self._records.items() if isinstance(record, OwnWallet))
         detail = f"{len(found)} own wallets at hand, none of which is counted"
         if not self._complete:

@@ -70,7 +70,12 @@ class BitcoinUtxos(Reading):
 
 
 class BitcoinUtxoSet(ChainRecord):
-    """The hashes of all unspent outputs at the pin, recomputed from a node's dump; `confirmed_by` gave the same."""
+    """The hashes of all unspent outputs at the pin, recomputed from a node's dump.
+
+    `outputs`: how many there are.
+    `hash_serialized`, `muhash`: the hashes as Bitcoin Core computes them.
+    `confirmed_by`: the nodes that gave these hashes of their own sets.
+    """
 
     type: Literal["bitcoin-utxo-set"]
     chain: ChainId

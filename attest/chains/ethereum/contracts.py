@@ -27,9 +27,10 @@ class Contract(NamedTuple):
 
 
 def contracts(quorum: Quorum, block: Block, addresses: Sequence[str]) -> dict[str, Contract]:
-    """The contracts among `addresses` at `block`. One that runs other code by delegation (EIP-7702) has a key: no such.
+    """The contracts among `addresses` at `block`, by address.
 
-    That there is code is what the nodes agree on, what a Safe is follows from the block. Raises `AttestError`.
+    Addresses that delegate by EIP-7702 are left out, because their key still signs for them. The nodes must agree on
+    where there is code; which of it is a Safe follows from the block. Raises `AttestError`.
     """
 
     def difference(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> str:

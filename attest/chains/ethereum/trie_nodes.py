@@ -32,11 +32,11 @@ Proven = EthereumBalance | EthereumTokenBalance | EthereumSafe
 
 
 def share_nodes(records: Sequence[Record], hidden: Collection[str]) -> Shared:
-    """Take the nodes that occur in several proofs out of them, into records of their own.
+    """Move trie nodes that several proofs use into records of their own.
 
-    What is public is the same as if there were no `hidden` wallets: a node's place in the trie is the beginning of the
-    hashes of the addresses below it. Nodes that hidden readings share are in private records, each of which holds what
-    the same wallets need, so that showing one wallet shows nothing that only others need.
+    Public records do not depend on `hidden` wallets, because the position of a node reveals how the hashes of the
+    addresses below it begin. Nodes that only hidden wallets share are grouped by the exact set of wallets that need
+    them, so that disclosing one wallet discloses nothing of another.
     """
     uses: dict[_Place, int] = {}
     hidden_uses: dict[_Place, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Several nodes of one chain, of which so many must say the same."""
+"""Several nodes of one chain, of which a number must agree."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Out:
 
 
 class Quorum:
-    """Asks every node the same, and goes on with those that agree while they are at least `needed`.
+    """Asks every node each question, and goes on with those that agree while they are at least `needed`.
 
     A node that fails or differs once is out, and `tell` hears which and why. Where the others become too few, one that
     only failed is asked again for everything they agreed on, and counts when it says the same. `needed` must be more

@@ -36,7 +36,10 @@ def strangers_text(names: Sequence[str]) -> str:
 
 
 def control_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: amounts in base units; `held` is what is at hand of `customer`."""
+    """Control as JSON: one object an asset, amounts as strings of base units.
+
+    `customer` is what the statement holds for customers, `held` how much of that has records that are available.
+    """
     return [
         {"asset": asset, "customer": str(total)} | {name: str(amount) for name, amount in value._asdict().items()}
         for asset, total, value in _control(verified)

@@ -70,7 +70,7 @@ def _tokens_tables(own: ReservesFile, decimals: Mapping[str, int]) -> Iterator[s
 
 
 def reserves_document(own: ReservesFile) -> dict[str, Any]:
-    """The same for programs: amounts in base units."""
+    """`reserves.json` as JSON for programs: pins and lines, amounts as strings of base units."""
     value = own.to_value()
     names = ("period", "chains", "reserves", "money", "held", "unlisted", "unproven", "declarations", "evidence")
     return {name: value[name] for name in names if name in value}
@@ -109,7 +109,7 @@ def records_table(folder: EvidenceFolder) -> str:
 
 
 def records_document(folder: EvidenceFolder) -> dict[str, Any]:
-    """The same for programs."""
+    """The records of a folder of evidence as JSON: each with its index, and the file whose root binds them."""
     return {
         "bound_by": folder.basis.name,
         "count": folder.basis.evidence.count,
@@ -188,7 +188,7 @@ def _chains(names: Iterable[str]) -> str:
 
 
 def checked_document(checked: CheckedEvidence) -> dict[str, Any]:
-    """The same for programs."""
+    """What a check of evidence found as JSON: what was recomputed, what was asked again, and what was left open."""
     rechecked = checked.step.rechecked
     return {
         "bound_by": checked.folder.basis.name,

@@ -35,7 +35,7 @@ def pins_table(verified: Verified) -> str:
 
 
 def pins_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs."""
+    """The pinned blocks as JSON: one object a chain."""
     return [
         pin.to_value()
         | {

@@ -27,7 +27,7 @@ def policies_table(policies: Sequence[Policy]) -> str:
 
 
 def policies_document(policies: Sequence[Policy]) -> list[dict[str, Any]]:
-    """The same for programs."""
+    """Policies as JSON: one object a policy, with the ids of its rules and the digest of its file."""
     return [
         {
             "id": item.id,

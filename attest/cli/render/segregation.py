@@ -19,7 +19,7 @@ def segregation_table(verified: Verified) -> str:
 
 
 def segregation_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs."""
+    """The checks of segregation as JSON: one object a check, with the indices of the records that it was made from."""
     return [
         {
             "check": check.what,
@@ -59,7 +59,7 @@ def wallets_table(verified: Verified) -> str:
 
 
 def wallets_document(verified: Verified) -> list[dict[str, Any]]:
-    """The same for programs: one row a wallet."""
+    """Who controls each wallet whose records are available, as JSON: one object a wallet."""
     return [{**row._asdict(), "records": list(row.records)} for row in verified.wallets]
 
 

@@ -31,7 +31,7 @@ def signatories_text(verified: Verified, key: PublicKey | None) -> str:
 
 
 def signatories_document(verified: Verified) -> dict[str, Any]:
-    """The same for programs; without a trust root there is none."""
+    """Whose signatures count, as JSON: times of timestamps, and under a trust root roles, thresholds and reports."""
     found = verified.signatories
     document: dict[str, Any] = {
         "timestamps": {fingerprint: format_time(time) for fingerprint, time in sorted(found.times.items())}

@@ -34,6 +34,6 @@ def snapshot_text(manifest: Manifest, decimals: Mapping[str, int] | None) -> str
 
 
 def snapshot_document(manifest: Manifest) -> dict[str, Any]:
-    """The same for programs."""
+    """The manifest of a snapshot as JSON: trees, totals and inputs, amounts as strings of base units."""
     value = manifest.to_value()
     return {name: value[name] for name in ("inputs", "totals", "trees")}

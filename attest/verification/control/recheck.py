@@ -38,14 +38,19 @@ class Terms(NamedTuple):
 
 
 class Controlled(NamedTuple):
-    """How many addresses signed, and the lines of the statement whose control was derived anew from signatures.
+    """What the signatures and confirmations in the evidence show.
 
-    `controls` has the control of each reading by its index, `max_age` is how many days before the snapshot the oldest
-    block of a challenge might be, `nonces` what was drawn. `values` has how much of the customers' coins at hand is
-    shown in which way, by asset, `confirmed` how many addresses only a custodian speaks for. `sample` is what was drawn
-    by sample, and `reading_seen` whether the records of the reading that it was drawn from are all at hand. `contracts`
-    is what came back for contracts, which counts for nothing. `strangers` are the custodians among those that confirmed
-    whose keys nobody vouched for, so that it may have been anyone.
+    `signed`: how many addresses signed.
+    `lines`: the keys of the statement's lines whose control was derived anew.
+    `max_age`: how many days before the snapshot the oldest block of a challenge might be.
+    `nonces`: those that challenges name, as they name them.
+    `controls`: the control of each reading, by the index of its record.
+    `values`: by asset, how much of the customers' coins whose records are available is shown in which way.
+    `confirmed`: how many addresses only a custodian speaks for.
+    `sample`: how addresses were drawn that signed for the rest; None where all were asked.
+    `reading_seen`: whether all records of the reading that the sample was drawn from are available.
+    `contracts`: what came back for contracts, which counts as no control.
+    `strangers`: the custodians whose keys nobody vouched for, so that anyone may have confirmed in their name.
     """
 
     signed: int

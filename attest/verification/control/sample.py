@@ -41,7 +41,7 @@ def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None
 
 
 def is_drawn_from(records: Mapping[int, Record], sample: Sample) -> bool:
-    """Whether the whole reading that `sample` was drawn from is at hand. Raises `VerificationError` for another one."""
+    """Whether the whole reading that `sample` was drawn from is available. Raises `VerificationError` for another."""
     first = [records.get(index) for index in range(min(sample.reading_count, len(records)))]
     leaves = [record.leaf for record in first if record is not None]
     if len(leaves) != sample.reading_count:

@@ -1,4 +1,4 @@
-"""Verification step 13: whose keys are shown to be at hand, by what the verifier knows, and what that leaves open."""
+"""Verification step 13: whose keys are shown to sign, by what the verifier knows, and what that leaves open."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class CheckedEvidence(NamedTuple):
 
     @property
     def nothing(self) -> bool:
-        """Whether there are balances or documents, and none of them was at hand to be checked."""
+        """Whether there are balances or documents, and none of them was available to be checked."""
         rechecked, basis = self.step.rechecked, self.folder.basis
         return not (rechecked.readings or self.step.documents) and bool(rechecked.readings_stated or basis.money)
 

@@ -39,7 +39,7 @@ DISCLOSED: Final = ".disclosed.jsonl"
 
 
 class EvidenceFolder(NamedTuple):
-    """The records at hand by index, each of which leads to the root that `basis` names."""
+    """The records that are available, by index, each of which leads to the root that `basis` names."""
 
     basis: Basis
     records: dict[int, Record]
@@ -72,7 +72,7 @@ class EvidenceFolder(NamedTuple):
         return Block(pin, header.header)
 
     def whole(self) -> list[Record]:
-        """All records in their order. Raises `UnavailableError` when some are not at hand."""
+        """All records in their order. Raises `UnavailableError` when some are withheld."""
         if len(self.records) != self.basis.evidence.count:
             raise UnavailableError(
                 "evidence/partial",
@@ -85,7 +85,7 @@ class EvidenceFolder(NamedTuple):
         """The lines of `evidence-public.jsonl` that show one wallet, to someone who has the statement.
 
         They hold what the wallet's proofs share with those of others, and its `descriptor` if so asked. Raises
-        `MalformedError` when no record is of the wallet, `UnavailableError` when not all records are at hand.
+        `MalformedError` when no record is of the wallet, `UnavailableError` when not all records are available.
         """
         records = self.whole()
         own = {

@@ -26,7 +26,7 @@ def window_declarations(records: Sequence[Record], pins: Sequence[Pin]) -> tuple
 
 
 def lowest_found(declaration: Declaration, rechecked: Rechecked) -> Lowest | None:
-    """The lowest count that was recomputed where one is declared; None where something is not at hand."""
+    """The lowest count that was recomputed where one is declared; None where a record of the window is withheld."""
     window = rechecked.windows.get(declaration.name)
     return None if window is None else window.lowest.get(str(declaration.unit))
 

@@ -101,7 +101,7 @@ def recheck(
     than it states. With `complete`, no record is withheld, and every line must equal its readings. `tokens` has the
     contracts that the statement lists, by asset. `dumps` are sets of unspent outputs by chain, read for the scripts of
     the records: without one, a Bitcoin balance that claims to be proven does not count as rechecked.
-    The balances at each block of a window are rechecked likewise, and must be those of the pin's customers.
+    The balances at each block of a window are recomputed too, and must be of the customers' wallets at the pin.
     Raises `VerificationError` naming the record.
     """
     blocks = drawn_blocks(records, pins)
