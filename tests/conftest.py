@@ -39,7 +39,7 @@ from attest.verification.steps import Step
 from attest.verification.verified import Verified
 from attest.verification.verify import verify
 from tests.examples import load_profile
-from tests.reserves.faults import FaultServer
+from tests.world.faults import FaultServer
 from tests.world.forks import Forks
 
 with warnings.catch_warnings():
@@ -64,13 +64,13 @@ SECRET = bytes(range(32))
 
 LONGEST = tuple(
     """
-    faults/test_errors.py web/test_browsers.py liabilities/test_ledger_silence.py web/test_deceived.py
+    faults/test_errors.py web/test_browsers.py liabilities/ledger/test_silence.py web/test_deceived.py
     faults/test_kills.py nodes/test_three_nodes.py nodes/test_bitcoin_damage.py nodes/test_ethereum_reader.py
     report/test_site_pages.py faults/test_pairs.py faults/test_hostile_documents.py report/test_pdf.py
     nodes/test_token_slot.py toychain/test_toychain.py web/test_hostile.py cli/test_trust.py
-    nodes/test_bitcoin_reader.py liabilities/test_ledger_sources.py liabilities/test_ledger_csv.py
-    attestation/test_at_hand.py web/test_accessible.py faults/test_hostile_ledgers.py cli/test_cli.py
-    nodes/test_control_safe.py web/test_build.py liabilities/test_build.py nodes/test_live.py web/test_look.py
+    nodes/test_bitcoin_reader.py liabilities/ledger/test_sources.py liabilities/ledger/test_csv.py
+    exchange/test_ready.py web/test_accessible.py faults/test_hostile_ledgers.py cli/test_cli.py
+    nodes/test_control_safe.py web/test_build.py liabilities/snapshot/test_build.py nodes/test_live.py web/test_look.py
     """.split()
 )
 """The files that take longest. They come first where several go side by side, or the last one would be waited for."""

@@ -22,11 +22,11 @@ from attest.errors import AttestError
 from attest.liabilities.proof import InclusionProof
 from attest.verification.policies import inputs_of
 from fixtures.schemas import DOCUMENTS, schema
-from tests.attestation.test_control_step import confirmation, proof
 from tests.conftest import FIXTURES, Exchange
 from tests.examples import examples
 from tests.fuzz.mutations import mutated
 from tests.fuzz.parsers import FINDINGS, Parser, table
+from tests.verification.control.test_step import confirmation, proof
 
 CORPUS = FIXTURES / "corpus" / "v1"
 

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from attest import wire
 from attest.chains.nodes.rpc import Node
 from attest.errors import UnavailableError
-from tests.reserves.faults import FaultServer, honest, reply, whole_answer
+from tests.world.faults import FaultServer, honest, reply, whole_answer
 
 DEADLINE = 0.25
 PIECE_SECONDS = 0.02

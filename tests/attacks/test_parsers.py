@@ -21,10 +21,10 @@ from attest.documents import MAX_SHOWN, Document
 from attest.errors import AttestError, MalformedError
 from attest.exchange.config import read_config
 from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
-from tests.attestation.test_control_step import CHAIN
 from tests.conftest import Exchange
 from tests.examples import examples
 from tests.fuzz.parsers import Parser, table
+from tests.verification.control.test_step import CHAIN
 
 EXAMPLES = 5  # of each parser; tests/fuzz/run.py runs many more
 

@@ -22,9 +22,9 @@ from attest.signing.timestamp import Authorities, Timestamp, parse_authorities, 
 from attest.signing.trust import Root
 from attest.verification.anchors import Anchors
 from attest.verification.verified import Verified
-from tests.attestation.ceremony import root, signer
 from tests.conftest import NOW, Exchange
-from tests.signing.authority import Authority, make_authority
+from tests.world.authority import Authority, make_authority
+from tests.world.ceremony import root, signer
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 WITHDRAWN = datetime(2090, 1, 1, tzinfo=UTC)  # after any timestamp that these tests ask for

@@ -17,8 +17,8 @@ from attest.attestation.pointer import pointer, pointer_picture
 from attest.canonical import dumps
 from attest.errors import MalformedError
 from attest.liabilities.proof import InclusionProof
-from tests.attestation.qr import read_qr
 from tests.conftest import FIXTURES, Exchange
+from tests.world.qr import read_qr
 
 VECTORS = json.loads((FIXTURES / "vectors" / "protocol-v1.json").read_text(encoding="utf-8"))
 MOST = 1 << 20

@@ -21,6 +21,7 @@ from attest.chains.bitcoin.scripts import scripts
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Confirmations
 from attest.demo.nodes import bitcoind
+from tests.chains.bitcoin.test_block_filter import made_filter
 from tests.nodes.conftest import TOOLS
 from tests.nodes.test_bitcoin_reader import (
     CHAIN,
@@ -35,8 +36,7 @@ from tests.nodes.test_bitcoin_reader import (
     derived,
     wallet,
 )
-from tests.reserves.conftest import read_with
-from tests.reserves.test_block_filter import made_filter
+from tests.world.recorded import read_with
 
 LAST = 999
 OUTPUTS = 3

@@ -18,7 +18,7 @@ from attest.cli import main
 from attest.demo import exchange as demo
 from attest.demo.recording import serve
 from tests.conftest import Exchange
-from tests.reserves.conftest import DEMO, decimal_text
+from tests.world.recorded import DEMO, decimal_text
 
 BITCOIN, ETHEREUM = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", "eip155:31337"
 PUBLIC, AUDITOR = "evidence-public.jsonl", "evidence.jsonl"

@@ -14,10 +14,10 @@ from attest.chains.bitcoin.messages.psbt import psbt_to_sign
 from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.challenge import Challenge
 from attest.exchange.control.returned import Challenges, Item
-from tests.reserves.bitcoin_signing import address_of, p2pkh, p2wpkh, public
-from tests.reserves.signing_device import Device
-from tests.reserves.test_bip322_psbt import described, signed
-from tests.reserves.test_control_bitcoin import bip137
+from tests.chains.bitcoin.test_messages import bip137
+from tests.chains.bitcoin.test_psbt import described, signed
+from tests.world.bitcoin_signing import address_of, p2pkh, p2wpkh, public
+from tests.world.signing_device import Device
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 KEY = 0x1111

@@ -19,10 +19,10 @@ from attest.exchange.config import read_config
 from attest.exchange.control.challenges import Challenges, Header, Item
 from attest.exchange.control.evidence import read_control
 from attest.exchange.surroundings import Surroundings
-from tests.attestation.test_control_step import CHAIN, HEADER
 from tests.cli.conftest import PUBLIC
 from tests.conftest import NOW
-from tests.reserves.bitcoin_signing import p2wpkh, public
+from tests.verification.control.test_step import CHAIN, HEADER
+from tests.world.bitcoin_signing import p2wpkh, public
 
 HEIGHT = 140
 

@@ -14,7 +14,7 @@ from attest.errors import UnavailableError
 from attest.verification.anchors import Sources
 from tests.cli.conftest import BITCOIN, ETHEREUM, replace, supple_node
 from tests.conftest import Exchange
-from tests.reserves.conftest import Change, lying_url
+from tests.world.recorded import Change, lying_url
 
 
 def test_nodes_are_asked_again(attest: Any, public: Path, nodes: dict[str, str]) -> None:

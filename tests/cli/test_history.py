@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.attestation.test_history import PERIODS, bundle, folder, name, payload, stolen  # noqa: F401 (folder is a fixture)
 from tests.cli.conftest import ETHEREUM
 from tests.conftest import Exchange
+from tests.verification.test_history import PERIODS, bundle, folder, name, payload, stolen  # noqa: F401 (folder is a fixture)
 
 AT = "2027-01-05T00:00:00Z"
 

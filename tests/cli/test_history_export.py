@@ -14,8 +14,8 @@ import pytest
 
 import tests.test_docs as docs
 from attest.errors import UnavailableError
-from tests.attestation.test_history import PERIODS, bundle, folder, name, payload  # noqa: F401 (folder is a fixture)
 from tests.conftest import Exchange
+from tests.verification.test_history import PERIODS, bundle, folder, name, payload  # noqa: F401 (folder is a fixture)
 
 AT = "2027-01-05T00:00:00Z"
 

@@ -13,9 +13,9 @@ from attest.attestation.statement import PAYLOAD_TYPE
 from attest.canonical import dumps
 from attest.demo.exchange import PUBLIC_KEY_FILE
 from attest.signing.envelope import sign
-from tests.attestation.ceremony import root, signer
 from tests.cli.conftest import AUDITOR
 from tests.conftest import Exchange
+from tests.world.ceremony import root, signer
 
 KEY = ("asset", "chain", "purpose", "storage", "evidence", "control")
 ROLES = {"root": ("ab", 2), "exchange": ("xy", 2), "auditor": ("u", 1)}

@@ -14,9 +14,9 @@ import pytest
 from attest.attestation.pack import MAX_PACK_BYTES
 from attest.canonical import dumps
 from attest.demo.exchange import ACCOUNT
-from tests.attestation.ceremony import root
-from tests.attestation.qr import read_qr
 from tests.conftest import Exchange
+from tests.world.ceremony import root
+from tests.world.qr import read_qr
 
 OTHER_PROOF = "is a proof of another statement"
 

@@ -23,7 +23,7 @@ from attest.exchange.reserves_folder import write_reserves
 from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import AUDITOR, BITCOIN, COLD, ETHEREUM, PUBLIC, balances, change, replace
 from tests.conftest import NOW
-from tests.reserves.conftest import lying_url
+from tests.world.recorded import lying_url
 
 
 @pytest.mark.usefixtures("nodes")

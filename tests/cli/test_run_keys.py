@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from attest.demo import exchange as demo
-from tests.attestation.ceremony import root, signer
+from tests.world.ceremony import root, signer
 
 
 def test_run_signs_with_the_configured_key_and_says_who_has_yet_to_sign(

@@ -16,7 +16,7 @@ from attest.demo.recording import on_loopback
 from tests.cli.conftest import BITCOIN, replace
 from tests.cli.test_trust import bundle_of
 from tests.conftest import Exchange
-from tests.signing.authority import make_authority
+from tests.world.authority import make_authority
 
 CANARY = "canary"
 MALFORMED = (

@@ -9,11 +9,11 @@ import pytest
 
 from attest.attestation.bundle import parse_bundle
 from attest.signing.timestamp import parse_authorities, verify_timestamps
-from tests.attestation.ceremony import root, signer
 from tests.cli.at_once import at_once
 from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
 from tests.conftest import Exchange
-from tests.signing.authority import make_authority, serving
+from tests.world.authority import make_authority, serving
+from tests.world.ceremony import root, signer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Trust roots, signatures and timestamps from the command line; tests/attestation/test_ceremony.py runs the whole."""
+"""Trust roots, signatures and timestamps from the command line; tests/verification/test_ceremony.py runs the whole."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from attest.signing.keys import Signer
 from attest.signing.signers import open_signer
 from attest.signing.timestamp import MAX_RESPONSE_BYTES
 from attest.wire import Reply, Wire
-from tests.attestation.ceremony import root, signer
 from tests.conftest import Exchange, signed_bundle
-from tests.signing.authority import make_authority, serving
+from tests.world.authority import make_authority, serving
+from tests.world.ceremony import root, signer
 
 CHALLENGE = Challenge(
     entity="exchange.example",

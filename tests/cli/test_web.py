@@ -20,7 +20,7 @@ from attest.signing.keys import words_of
 from attest.signing.trust import Trust, parse_root_file
 from attest.web import page_digest, shipped_page
 from attest.web.page import build_page
-from tests.attestation.ceremony import root, signer
+from tests.world.ceremony import root, signer
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
 FIRST = root(1, ROLES, "ab")

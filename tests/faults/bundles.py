@@ -23,8 +23,8 @@ from attest.cli import main
 from attest.documents import format_time
 from attest.errors import EXIT_ADVERSE
 from attest.signing.envelope import sign
-from tests.attestation.ceremony import root, signer
-from tests.signing.authority import make_authority, serving
+from tests.world.authority import make_authority, serving
+from tests.world.ceremony import root, signer
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "corpus" / "v3" / "a-report-twice.attest.json"
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("up", 1)}

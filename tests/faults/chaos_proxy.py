@@ -23,7 +23,7 @@ import rlp  # type: ignore[import-untyped]
 
 from attest.chains.ethereum.answers import _HEADER, _INTEGERS
 from attest.chains.ethereum.proof import keccak
-from tests.reserves.conftest import decimal_text
+from tests.world.recorded import decimal_text
 
 BOMB = gzip.compress(b"0" * 50_000_000)
 FLOOD = b'{"jsonrpc":"2.0","id":1,"result":[' + b"{}," * 3_000_000 + b"{}]}"

@@ -47,7 +47,7 @@ def _serve(folder: Path, writer: int, parent: int) -> None:
     from attest.demo import fixture_path
     from attest.demo.exchange import BITCOIN_VARIABLES
     from attest.demo.recording import recorded_node, serve
-    from tests.signing.authority import Authority, make_authority, serving
+    from tests.world.authority import Authority, make_authority, serving
 
     made = make_authority(folder / "clock")
     (folder / "clock.pem").write_bytes(made.root)

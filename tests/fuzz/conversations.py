@@ -21,7 +21,7 @@ from attest.chains.nodes import rpc
 from attest.chains.nodes.answer_sizes import MAX_ANSWER_BYTES
 from attest.errors import AttestError
 from attest.wire import OversizeError, Reply
-from tests.reserves.conftest import decimal_text
+from tests.world.recorded import decimal_text
 
 MAX_CALLS = 2000  # of one reading to one node, which needs less than two hundred
 MAX_MESSAGE = 2000  # characters: what a node says is quoted, not copied

@@ -52,8 +52,8 @@ from attest.verification.evidence.recheck import recheck
 from attest.verification.steps import Step
 from tests.conftest import FIXTURES, Exchange
 from tests.fuzz.conversations import Conversation, recording
-from tests.reserves.conftest import MONTH_END, NOW
-from tests.reserves.places import addresses_of
+from tests.world.places import addresses_of
+from tests.world.recorded import MONTH_END, NOW
 
 RECORDED = Path(__file__).parent / "recorded"
 DUMP = RECORDED / "utxo-set.dat"

@@ -52,7 +52,7 @@ TARGETS = {
     "attest/signing/envelope.py": ("attestation/test_envelope.py", "attacks/test_signatories.py"),
     "attest/signing/trust.py": ("attestation/test_trust.py", "attacks/test_signatories.py"),
     "attest/verification/verify.py": (
-        "attestation/test_verify.py",
+        "verification/test_verify.py",
         "attacks/test_signatories.py",
         "attacks/test_inclusion.py",
         "attacks/test_publication.py",
@@ -63,8 +63,8 @@ TARGETS = {
         "nodes/test_window.py::test_a_window_that_the_evidence_does_not_have_fails",
         "nodes/test_window.py::test_the_tables_say_where_it_was_lowest_and_what_nobody_could_recompute",
     ),
-    "attest/verification/steps.py": ("attestation/test_verify.py", "test_protocol.py"),
-    "attest/verification/signatories.py": ("attacks/test_signatories.py", "attestation/test_verify.py"),
+    "attest/verification/steps.py": ("verification/test_verify.py", "test_protocol.py"),
+    "attest/verification/signatories.py": ("attacks/test_signatories.py", "verification/test_verify.py"),
     "attest/merkle.py": ("test_merkle.py", "liabilities/test_tree.py", "test_protocol.py"),
 }
 # `==` for `is` makes no difference where the other side is None or a type with no `__eq__` of its own.

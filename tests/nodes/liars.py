@@ -11,7 +11,7 @@ from typing import Any
 
 from attest.chains.nodes.rpc import Node
 from attest.demo.recording import on_loopback, serve
-from tests.reserves.conftest import decimal_text
+from tests.world.recorded import decimal_text
 
 Change = Callable[[list[Any], Any], Any]
 

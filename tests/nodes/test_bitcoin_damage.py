@@ -27,7 +27,7 @@ from attest.demo.nodes import bitcoind
 from attest.errors import UnavailableError
 from attest.verification.evidence.reread import reread
 from tests.nodes.liars import answering
-from tests.reserves.conftest import read_with
+from tests.world.recorded import read_with
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 MINER = "raw(51)"

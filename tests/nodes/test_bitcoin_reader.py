@@ -29,7 +29,7 @@ from attest.reserves.register import register
 from attest.verification.evidence.recheck import Rechecked, recheck
 from attest.verification.evidence.reread import reread
 from tests.nodes.liars import answering
-from tests.reserves.conftest import read_with
+from tests.world.recorded import read_with
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 PLAN = load_plan().bitcoin

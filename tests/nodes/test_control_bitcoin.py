@@ -16,10 +16,10 @@ from attest.chains.challenge import Challenge
 from attest.chains.nodes.rpc import Node
 from attest.demo import nodes
 from attest.errors import AttestError
-from tests.reserves import test_bip322 as made
-from tests.reserves import test_control_bitcoin as honest
-from tests.reserves.bitcoin_signing import address_of, p2pkh, public
-from tests.reserves.signatures import check_signature, published_signature
+from tests.chains.bitcoin import test_bip322 as made
+from tests.chains.bitcoin import test_messages as honest
+from tests.world.bitcoin_signing import address_of, p2pkh, public
+from tests.world.signatures import check_signature, published_signature
 
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 CHALLENGE = honest.CHALLENGE

@@ -30,8 +30,8 @@ from attest.verification.evidence.reread import reread
 from tests.nodes.contracts import FIXTURES, call_data, deploy, pay, send
 from tests.nodes.safe import deploy_safe
 from tests.nodes.sandbox import Sandbox, sandbox
-from tests.reserves.conftest import read_with
-from tests.reserves.places import addresses_of
+from tests.world.places import addresses_of
+from tests.world.recorded import read_with
 
 CHAIN = "eip155:31337"
 GENESIS = datetime(2026, 10, 31, 14, tzinfo=UTC)

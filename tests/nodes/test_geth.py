@@ -21,8 +21,8 @@ from attest.chains.wallets import Wallet
 from attest.errors import UnavailableError
 from tests.nodes.contracts import FIXTURES, deploy, pay
 from tests.nodes.geth import Geth, geth
-from tests.reserves.conftest import read_with
-from tests.reserves.places import addresses_of
+from tests.world.places import addresses_of
+from tests.world.recorded import read_with
 
 pytestmark = pytest.mark.geth
 

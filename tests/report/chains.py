@@ -28,11 +28,11 @@ from attest.control.shown import Shown
 from attest.evidence.record import Record
 from attest.reserves.window import draw
 from attest.verification.control.recheck import confirmed_by, place_of
-from tests.attestation.test_control_step import CHAIN as BITCOIN
-from tests.attestation.test_control_step import NONCE, confirmation, script, signed
 from tests.report.plan import Coin, Month, Words
-from tests.reserves.tries import account, proof
+from tests.verification.control.test_step import CHAIN as BITCOIN
+from tests.verification.control.test_step import NONCE, confirmation, script, signed
 from tests.web.mutated import signer
+from tests.world.tries import account, proof
 
 ETHEREUM: Final = "eip155:1"
 _SALT: Final = bytes(16)

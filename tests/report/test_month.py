@@ -28,7 +28,7 @@ from attest.signing.trust import parse_root_file
 from attest.verification.anchors import Anchors
 from attest.verification.history import check_history
 from attest.verification.verified import Verified, with_signatures
-from tests.attestation.corpus import verified as verify_case
+from tests.world.corpus import verified as verify_case
 
 # Their months are those of other cases: what they are about is the proof, or who signed what how often.
 ALIKE: Final = ("account ", "a report ", "a trust root twice,", "the statement among", "timestamps twice")

@@ -16,9 +16,9 @@ from attest.report.history.series import Series, _missing, read_series, series
 from attest.verification.anchors import Known, Sources
 from attest.verification.history import History
 from attest.verification.verify import verify
-from tests.attestation import test_history as broken
-from tests.attestation.test_history import CHECKED_AT, FIRST, months, name
 from tests.conftest import Exchange
+from tests.verification import test_history as broken
+from tests.verification.test_history import CHECKED_AT, FIRST, months, name
 
 Make = Callable[[Exchange], dict[str, bytes]]
 

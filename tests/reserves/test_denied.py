@@ -15,7 +15,7 @@ from attest.exchange.stated import reserve_lines
 from attest.reserves.lines import ReserveLine
 from attest.verification.evidence.recheck import Rechecked, recheck
 from tests.examples import examples
-from tests.reserves.tries import CHAINS, World, world
+from tests.world.tries import CHAINS, World, world
 
 WALLETS = ("w1", "w2", "w3")
 UNIT = 10**18

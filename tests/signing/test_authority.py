@@ -15,7 +15,7 @@ from attest.demo.recording import on_loopback
 from attest.errors import MalformedError, UnavailableError, VerificationError
 from attest.signing.authority import ask
 from attest.signing.timestamp import check_answer, parse_authorities, query, refusal, verify_timestamp
-from tests.signing.authority import Authority, make_authority
+from tests.world.authority import Authority, make_authority
 
 SIGNATURE = bytes(range(64))
 

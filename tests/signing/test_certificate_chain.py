@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from attest.errors import MalformedError, VerificationError
 from attest.signing.certificate_chain import is_root
 from attest.signing.timestamp import check_answer, parse_authorities, query, require_root
-from tests.signing.authority import Authority, Party, certify, clock, make_authority
+from tests.world.authority import Authority, Party, certify, clock, make_authority
 
 SIGNATURE = bytes(range(64))
 

@@ -19,10 +19,10 @@ from attest.errors import MalformedError, VerificationError
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.trust import Root
 from fixtures.vectors.make_ed25519 import made
-from tests.attestation.ceremony import root
 from tests.conftest import FIXTURES
 from tests.examples import examples
-from tests.signing.edwards import is_key, is_signature
+from tests.world.ceremony import root
+from tests.world.edwards import is_key, is_signature
 
 EDGES = json.loads((FIXTURES / "vectors" / "ed25519.json").read_text(encoding="utf-8"))
 HALF_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2

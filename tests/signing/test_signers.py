@@ -11,7 +11,7 @@ from attest.errors import AttestError, MalformedError, UnavailableError, Verific
 from attest.signing.envelope import MAX_SIGNATURES, add_signature, sign, verify_signatures
 from attest.signing.keys import PublicKey, Signer
 from attest.signing.signers import open_signer, public_key
-from tests.signing.softhsm import LABEL, PIN, URI, make_token
+from tests.world.softhsm import LABEL, PIN, URI, make_token
 
 RFC_7512 = "pkcs11:token=exchange%20token;id=%02"
 

@@ -21,8 +21,8 @@ from attest.signing.keys import PublicKey, Signer
 from attest.signing.signers import open_signer, public_key
 from attest.verification.anchors import Anchors
 from tests.conftest import Exchange
-from tests.signing.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
 from tests.world.forks import Forks
+from tests.world.kms import ALIAS, REGION, SECRET, answering, credentials, key_service
 from tests.world.people import Person
 
 BUNDLE = "2026-10.attest.json"

@@ -23,8 +23,8 @@ from attest.signing.timestamp import (
     verify_timestamp,
     verify_timestamps,
 )
-from tests.attestation.ceremony import signer
-from tests.signing.authority import Authority, make_authority
+from tests.world.authority import Authority, make_authority
+from tests.world.ceremony import signer
 
 SIGNATURE, OTHER = bytes(range(64)), bytes(64)
 DAY = timedelta(days=1)

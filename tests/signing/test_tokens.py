@@ -17,7 +17,7 @@ from attest.signing.envelope import sign, verify_signatures
 from attest.signing.keys import PublicKey
 from attest.signing.signers import open_signer, public_key
 from attest.signing.tokens import TokenKey
-from tests.signing.softhsm import LABEL, MORE_KEYS, PIN, add_token, make_token
+from tests.world.softhsm import LABEL, MORE_KEYS, PIN, add_token, make_token
 
 TOKEN = f"token={quote(LABEL)}"
 

@@ -15,7 +15,7 @@ from attest.documents import format_time
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.signing.envelope import Envelope, sign
 from attest.signing.trust import RoleName, Root, Trust, TrustRoot, parse_root_file
-from tests.attestation.ceremony import START, YEAR, fingerprints, root, root_value, signed_value, signer
+from tests.world.ceremony import START, YEAR, fingerprints, root, root_value, signed_value, signer
 
 EXCHANGE, AUDITOR = ("xyz", 2), ("u", 1)
 MONTH = timedelta(days=30)

@@ -16,8 +16,8 @@ from attest.signing.trust import parse_root_file
 from attest.verification.anchors import NO_PROOF, Anchors, Known, Sources
 from attest.verification.steps import Step
 from attest.verification.verify import verify
-from tests.attestation.corpus import read_pack
 from tests.conftest import FIXTURES
+from tests.world.corpus import read_pack
 
 NOT_CHECKED = "NOT CHECKED"
 # How much a library knows of keys that are of neither scheme decides between these two.
