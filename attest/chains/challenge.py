@@ -12,7 +12,7 @@ from attest.documents import Count, Digest, Document, Text
 from attest.errors import MalformedError
 from attest.periods import Period
 
-NO_NONCE: Final = "-"
+_NO_NONCE: Final = "-"
 MAX_SIGNATURE: Final = 2**18  # characters
 MAX_CONFIRMED: Final = 20_000  # so that a confirmation fits into a line of the evidence
 CHALLENGE_TITLE: Final = "attest/v1 proof of control"
@@ -27,7 +27,7 @@ Method = Literal["bip322-simple", "bip322-full", "bip322-proof-of-funds", "bip13
 ContractKind = Literal["safe", "contract", "delegated-key", "delegated-code"]
 """Whose word it is that a contract takes a signature; see `ContractAnswer`."""
 
-Nonce = Annotated[str, StringConstraints(pattern=r"^(?:-|(?:[0-9a-f]{2}){16,64})$")]
+_NonceText = Annotated[str, StringConstraints(pattern=r"^(?:-|(?:[0-9a-f]{2}){16,64})$")]
 
 
 class Challenge(Document):
@@ -42,7 +42,12 @@ class Challenge(Document):
     address: Text
     height: Count
     block_hash: Digest
-    nonce: Nonce
+    nonce: _NonceText
+
+    @property
+    def nonce_bytes(self) -> bytes | None:
+        """What the auditor drew; None for a challenge without a nonce."""
+        return None if self.nonce == _NO_NONCE else bytes.fromhex(self.nonce)
 
     @property
     def text(self) -> str:
@@ -78,10 +83,15 @@ def parse_challenge(text: str, *, what: str) -> Challenge:
     return Challenge.from_value(value, what=what)
 
 
-def parse_nonce(text: str | None) -> str:
-    """An auditor's nonce, 16 to 64 bytes in lower-case hex, or `-` when there is none. Raises `MalformedError`."""
+def nonce_text(nonce: bytes | None) -> str:
+    """The text that a challenge has for an auditor's nonce: lower-case hex, or `-` when none was drawn."""
+    return _NO_NONCE if nonce is None else nonce.hex()
+
+
+def parse_nonce(text: str | None) -> bytes | None:
+    """An auditor's nonce of 16 to 64 bytes in lower-case hex; None where none is given. Raises `MalformedError`."""
     if text is None:
-        return NO_NONCE
+        return None
     if re.fullmatch(r"(?:[0-9a-f]{2}){16,64}", text, re.ASCII) is None:
         raise MalformedError("control/nonce", f"{text[:80]!r} is not a nonce of 16 to 64 bytes in lower-case hex")
-    return text
+    return bytes.fromhex(text)

@@ -211,6 +211,11 @@ class Window(Record):
     heights: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_WINDOW_DRAWS)]
 
     @property
+    def nonce_bytes(self) -> bytes:
+        """The nonce that drew the blocks."""
+        return bytes.fromhex(self.nonce)
+
+    @property
     def rests_on(self) -> str:
         """The blocks, and what drew them."""
         return f"blocks {', '.join(map(str, self.heights))}, drawn by {self.nonce}"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from attest.chains.challenge import NO_NONCE
 from attest.chains.family import Reader
 from attest.chains.nodes.quorum import Quorum
 from attest.chains.pins import Block, PinRule
@@ -21,16 +20,16 @@ from attest.reserves.reading import ChainToRead, read_chain, read_window
 from attest.reserves.window import draw
 
 
-def check_nonce(config: Config, nonce: str) -> None:
+def check_nonce(config: Config, nonce: bytes | None) -> None:
     """Raises `MalformedError` when a window has no nonce to be drawn by, or a nonce no window."""
     windows = [chain.id for chain in config.chains if chain.window is not None]
-    if windows and nonce == NO_NONCE:
+    if windows and nonce is None:
         raise MalformedError(
             "window/nonce",
             f"{windows[0]} has a window in the config, and no nonce draws its blocks",
             hint="say --nonce HEX, which the auditor draws when the last block that may be drawn is there",
         )
-    if nonce != NO_NONCE and not windows:
+    if nonce is not None and not windows:
         raise MalformedError(
             "window/unused",
             "a nonce was given, and no chain of the config has a window whose blocks it could draw",
@@ -72,7 +71,7 @@ class ChainReading:
             return kept
         return self.journal.keep_unlisted(self.chain.id, reader.unlisted(self.quorum, block, self.wallets))
 
-    def in_window(self, reader: Reader, pin: Pin, nonce: str, before: int) -> list[Record]:
+    def in_window(self, reader: Reader, pin: Pin, nonce: bytes | None, before: int) -> list[Record]:
         """What customers' wallets held in the window around `pin`, and the record of how `nonce` drew its blocks.
 
         Nothing without a window, or without customers' wallets. `before` is how many balances were read before.
@@ -82,16 +81,16 @@ class ChainReading:
         chain, window = self.chain, self.chain.window
         if window is None or not customers:
             return []
-        heights = draw(
-            bytes.fromhex(nonce), chain.id, pin.height, before=window.before, after=window.after, draws=window.draws
-        )
+        if nonce is None:
+            raise AssertionError("check_nonce refuses a window that no nonce draws")
+        heights = draw(nonce, chain.id, pin.height, before=window.before, after=window.after, draws=window.draws)
         self.around.tell(f"reading customers' wallets of {chain.id} at the drawn blocks {', '.join(map(str, heights))}")
         records = read_window(self._to_read(reader, customers), pin, heights, progress=partial(self._progress, before))
         drawn = Window(
             type="window",
             salt=new_salt(),
             chain=chain.id,
-            nonce=nonce,
+            nonce=nonce.hex(),
             before=window.before,
             after=window.after,
             heights=heights,

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 from attest.amounts import format_amount
 from attest.attestation.concentration import concentration
 from attest.attestation.editions import Evidence
-from attest.chains.challenge import NO_NONCE
 from attest.chains.contract_account import Address
 from attest.chains.family import Reader, families, family
 from attest.chains.pins import PinLostError
@@ -36,7 +35,13 @@ JOURNAL: Final = ".reading"
 
 
 def read_reserves(
-    config: Config, period: str, journal: Path, around: Surroundings, nonce: str = NO_NONCE, *, to_attest: bool = True
+    config: Config,
+    period: str,
+    journal: Path,
+    around: Surroundings,
+    nonce: bytes | None = None,
+    *,
+    to_attest: bool = True,
 ) -> Reserves:
     """Read every wallet and bank document of the config; `nonce`, an auditor's, draws the blocks of its windows.
 

@@ -9,7 +9,6 @@ from attest.attestation.arithmetic import declaration_order
 from attest.attestation.concentration import declaration_lines
 from attest.attestation.document_records import DeclarationRecord, MoneyDocument
 from attest.attestation.editions import Evidence
-from attest.chains.challenge import NO_NONCE
 from attest.chains.records import Authority, Descriptor, Reading
 from attest.chains.wallets import Pin, Unlisted, Unproven
 from attest.control.shown import NOBODY, Shown
@@ -41,7 +40,7 @@ class Reserves:
     unlisted: list[Unlisted] = field(default_factory=list)
     unproven: list[Unproven] = field(default_factory=list)
     shown: Shown = NOBODY
-    nonce: str = NO_NONCE
+    nonce: bytes | None = None
 
     @property
     def records(self) -> list[Record]:

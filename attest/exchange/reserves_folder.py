@@ -16,7 +16,6 @@ from attest.attestation.editions import auditor_edition, public_edition
 from attest.attestation.files import AUDITOR_EVIDENCE, PUBLIC_EVIDENCE
 from attest.attestation.reserves_file import RESERVES_FILE, ReservesFile, read_reserves_file
 from attest.attestation.statement import EvidenceRoot
-from attest.chains.challenge import NO_NONCE
 from attest.chains.records import Window
 from attest.control.records import ChallengeBlock, Challenged, ControlSample, CustodyConfirmation
 from attest.errors import MalformedError, VerificationError
@@ -36,7 +35,9 @@ from attest.verification.evidence.folder import open_evidence
 _FOLDER_MODE: Final = 0o700
 
 
-def write_reserves(config: Config, period: str, out: Path, around: Surroundings, nonce: str = NO_NONCE) -> ReservesFile:
+def write_reserves(
+    config: Config, period: str, out: Path, around: Surroundings, nonce: bytes | None = None
+) -> ReservesFile:
     """Read the chains for `period` into the new folder `out`: both editions of the evidence, and `reserves.json`.
 
     The documents of banks, which come later, are left to the run that attests the month.
@@ -79,7 +80,9 @@ def _remove_served(journal: Path, around: Surroundings) -> None:
         around.tell(f"cannot remove {journal}, which has served: {reason(error)}")
 
 
-def load_reserves(config: Config, period: str, read: Path, around: Surroundings, nonce: str = NO_NONCE) -> Reserves:
+def load_reserves(
+    config: Config, period: str, read: Path, around: Surroundings, nonce: bytes | None = None
+) -> Reserves:
     """The chains as `write_reserves` read them into the folder `read`, and the bank documents as they are now.
 
     Raises `MalformedError` when the folder was read for another period or register, or when a `nonce` is given and
@@ -87,12 +90,12 @@ def load_reserves(config: Config, period: str, read: Path, around: Surroundings,
     """
     own = read_reserves_file(read)
     folder = open_evidence(read)
-    drawn = next((record.nonce for record in folder.records.values() if isinstance(record, Window)), NO_NONCE)
-    if nonce not in {NO_NONCE, drawn}:
-        by = "it has no window" if drawn == NO_NONCE else f"its window was drawn by {drawn}"
+    drawn = next((record.nonce_bytes for record in folder.records.values() if isinstance(record, Window)), None)
+    if nonce is not None and nonce != drawn:
+        by = "it has no window" if drawn is None else f"its window was drawn by {drawn.hex()}"
         raise MalformedError(
             "reserves/nonce",
-            f"{read} has nothing that the nonce {nonce} drew: {by}",
+            f"{read} has nothing that the nonce {nonce.hex()} drew: {by}",
             hint="leave --nonce out: the reading says what drew its window, and a folder of --control what its "
             "challenges have",
         )

@@ -32,7 +32,6 @@ from attest.attestation.statement import (
     Subject,
     Tool,
 )
-from attest.chains.challenge import NO_NONCE
 from attest.chains.pins import PinLostError
 from attest.errors import AttestError, VerificationError
 from attest.evidence.tree import EvidenceTree
@@ -66,7 +65,7 @@ class MonthInputs:
     `passphrase`: gets the `passphrase` or `pin` of the key.
     `read`: a folder of `write_reserves`; without one the chains are read now.
     `control`: folders of signed challenges.
-    `nonce`: what the auditor drew, in hex, which draws the blocks of windows.
+    `nonce`: what the auditor drew, which draws the blocks of windows.
     `left_out`: the months before this one that will never have a statement.
     `new_record`: whether the record of payloads, which was lost, is written anew from what is published.
     """
@@ -75,7 +74,7 @@ class MonthInputs:
     passphrase: Secrets
     read: Path | None = None
     control: Sequence[Path] = ()
-    nonce: str = NO_NONCE
+    nonce: bytes | None = None
     left_out: Collection[str] = ()
     new_record: bool = False
 

@@ -120,15 +120,15 @@ class Known:
 
     `previous`: the bundle of the statement before, whose own signatures are not looked at.
     `proof`: an inclusion proof of one account, or the sentence that says why there is none.
-    `nonce`: what the auditor drew for challenges, in hex.
-    `window_nonce`: what the auditor drew for the blocks of windows, in hex.
+    `nonce`: what the auditor drew for challenges.
+    `window_nonce`: what the auditor drew for the blocks of windows.
     `custodians`: the keys of custodians, by their names in the evidence.
     """
 
     previous: bytes | None = None
     proof: bytes | str = NO_PROOF
-    nonce: str | None = None
-    window_nonce: str | None = None
+    nonce: bytes | None = None
+    window_nonce: bytes | None = None
     custodians: Mapping[str, PublicKey] = field(default_factory=dict)
 
 

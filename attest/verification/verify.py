@@ -180,7 +180,7 @@ def _check_inclusion(
 
 
 def _recheck_evidence(
-    predicate: Predicate, records: Mapping[int, Record], window_nonce: str | None
+    predicate: Predicate, records: Mapping[int, Record], window_nonce: bytes | None
 ) -> StepOutcome[EvidenceStep]:
     """Step 11: every figure of the statement is held against the records that are available."""
     found = check_against_records(records, basis_of(predicate, "the statement"))
@@ -188,21 +188,21 @@ def _recheck_evidence(
     return StepOutcome(found, (*said, *found.open), open=found.open)
 
 
-def _windows(predicate: Predicate, rechecked: Rechecked, nonce: str | None) -> Iterator[str]:
+def _windows(predicate: Predicate, rechecked: Rechecked, nonce: bytes | None) -> Iterator[str]:
     """Step 11: which blocks around the pins were read. Raises `VerificationError` when another nonce drew them."""
     if nonce is not None and not any(item.kind == "window" for item in predicate.declarations):
         raise VerificationError(
-            "recheck/window", f"the auditor drew the nonce {nonce}, and the statement has no window"
+            "recheck/window", f"the auditor drew the nonce {nonce.hex()}, and the statement has no window"
         )
     for chain, window in rechecked.windows.items():
-        if nonce not in {None, window.nonce}:
+        if nonce is not None and nonce != window.nonce:
             raise VerificationError(
                 "recheck/window",
-                f"the window of {chain} was drawn by the nonce {window.nonce}, the auditor drew {nonce}",
+                f"the window of {chain} was drawn by the nonce {window.nonce.hex()}, the auditor drew {nonce.hex()}",
             )
         drawn = ", ".join(str(block.height) for block in window.blocks)
         yield (
-            f"{chain} also read at {drawn}, which the nonce {window.nonce} draws "
+            f"{chain} also read at {drawn}, which the nonce {window.nonce.hex()} draws "
             f"out of {window.before} blocks before and {window.after} after"
         )
 

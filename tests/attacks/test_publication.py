@@ -373,7 +373,7 @@ def test_a_wallet_that_is_described_in_two_ways_fails_at_a_step(forger: Forger) 
 
 
 def test_an_auditors_nonce_for_windows_that_nobody_read_fails(exchange: Exchange) -> None:
-    assert exchange.failing_step(known=Known(window_nonce="5b" * 16)) == (11, "recheck/window")
+    assert exchange.failing_step(known=Known(window_nonce=b"\x5b" * 16)) == (11, "recheck/window")
 
 
 def test_one_script_does_not_hold_outputs_for_two_purposes(forger: Forger) -> None:

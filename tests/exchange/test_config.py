@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from attest.chains.challenge import NO_NONCE
 from attest.chains.settings import NodeSettings
 from attest.errors import MalformedError, UnavailableError
 from attest.exchange.config import read_config
@@ -186,12 +185,12 @@ def test_slow_nodes_have_a_grace_that_is_no_part_of_what_is_read(tmp_path: Path)
     assert [chain.grace for chain in plain.chains] == [30, 30]
     patient = read_config(written(tmp_path, TEXT.replace(ETHEREUM_PIN, f"{ETHEREUM_PIN}\ngrace = 600")))
     assert [chain.grace for chain in patient.chains] == [30, 600]
-    assert register_digest(patient, "2026-10", NO_NONCE) == register_digest(plain, "2026-10", NO_NONCE)
+    assert register_digest(patient, "2026-10", None) == register_digest(plain, "2026-10", None)
 
 
 def test_a_register_without_a_window_is_the_one_it_was_before_there_were_windows(tmp_path: Path) -> None:
     """Readings and journals of before must still be taken."""
-    digest = register_digest(read_config(written(tmp_path, TEXT)), "2026-10", NO_NONCE)
+    digest = register_digest(read_config(written(tmp_path, TEXT)), "2026-10", None)
     assert digest.hex() == "f87120feb89a816cd29f711ff1b33d1ed0daaad4fd2c1243c5ee114bfeb86f01"
 
 

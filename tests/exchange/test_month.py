@@ -406,7 +406,7 @@ def test_an_unfinished_reading_of_another_register_is_refused(folder: Path, node
     replace(folder / "attest.toml", 'id = "eth-warm"', 'id = "eth-hot"')
     replace(folder / "attest.toml", 'native = "ETH"', 'native = "ETH"\nwindow = { draws = 3, before = 9, after = 9 }')
     with pytest.raises(MalformedError, match=r"what differs: window, nonce$"):
-        run(folder, nodes, inputs=dataclasses.replace(INPUTS, nonce="ab" * 16))
+        run(folder, nodes, inputs=dataclasses.replace(INPUTS, nonce=b"\xab" * 16))
     replace(folder / "attest.toml", "window = { draws = 3, before = 9, after = 9 }", "tokens_since = 1")
     with pytest.raises(MalformedError, match=r"what differs: chains, their tokens and decimals$"):
         run(folder, nodes)

@@ -103,7 +103,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
     with demo.live_nodes() as nodes:
         around = Surroundings(folder / "x", CHALLENGED, nodes)
         config = read_config(folder / "x" / demo.CONFIG_FILE)
-        write_challenges(config, demo.PERIOD, NONCE, folder / "challenges", around)
+        write_challenges(config, demo.PERIOD, bytes.fromhex(NONCE), folder / "challenges", around)
         # The device has a copy of the text and PSBT files, its keys, and an empty folder to write to.
         for name in ("stick", "keys", "back"):
             (folder / name).mkdir()
@@ -146,7 +146,7 @@ def test_every_bitcoin_address_has_a_psbt_and_it_is_told_which_of_them_name_no_k
 ) -> None:
     said: list[str] = []
     around = Surroundings(signed.folder, CHALLENGED, signed.nodes, said.append)
-    challenges = write_challenges(signed.config, demo.PERIOD, "ab" * 64, tmp_path / "c", around)
+    challenges = write_challenges(signed.config, demo.PERIOD, b"\xab" * 64, tmp_path / "c", around)
     bitcoin = {item.name: item.wallet for item in challenges.items if item.challenge.chain.startswith("bip122:")}
     assert {path.stem for path in (tmp_path / "c").glob("*.psbt")} == bitcoin.keys()
     plain = [wallet.id for wallet in signed.config.wallets if wallet.address and wallet.id in bitcoin.values()]
@@ -332,7 +332,7 @@ def test_an_address_of_two_wallets_signs_once_and_shows_what_is_published_there(
     around = Surroundings(signed.folder, CHALLENGED, signed.nodes)
     (item,) = [
         item
-        for item in write_challenges(config, demo.PERIOD, NONCE, tmp_path / "c", around).items
+        for item in write_challenges(config, demo.PERIOD, bytes.fromhex(NONCE), tmp_path / "c", around).items
         if item.wallet.endswith("-hot") and item.challenge.chain.startswith("eip155:")
     ]
     assert item.wallet == "shown-hot"
@@ -400,7 +400,7 @@ def test_a_challenge_that_cannot_serve_is_not_written(period: str, out: str, cod
     """One too old at the end of its period, and one that would tell everyone of hidden wallets."""
     around = Surroundings(signed.folder, CHALLENGED, signed.nodes)
     with pytest.raises(MalformedError) as caught:
-        write_challenges(signed.config, period, NONCE, signed.folder / out, around)
+        write_challenges(signed.config, period, bytes.fromhex(NONCE), signed.folder / out, around)
     assert caught.value.code == code
     assert not (signed.folder / out).exists()
 

@@ -42,6 +42,7 @@ from attest.verification.verify import verify
 from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 
 NAME = "Vault Trust"
+DRAWN = bytes.fromhex(NONCE)
 KEY, STRANGER = Signer.generate("ed25519"), Signer.generate("ed25519")
 CONFIG = f"""
 [control]
@@ -112,7 +113,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
         config = read_config(config_file)
         write_reserves(config, demo.PERIOD, folder / "reading", Surroundings(folder / "x", NOW, nodes))
         around = Surroundings(folder / "x", CHALLENGED, nodes)
-        write_challenges(config, demo.PERIOD, NONCE, folder / "challenges", around, folder / "reading")
+        write_challenges(config, demo.PERIOD, DRAWN, folder / "challenges", around, folder / "reading")
         for name in ("stick", "keys", "back"):
             (folder / name).mkdir()
         for path in (folder / "challenges").iterdir():
@@ -161,7 +162,7 @@ def test_the_cold_wallet_signs_for_what_was_drawn_alone(month: Month) -> None:
 def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_signed(
     month: Month, outcome: Outcome
 ) -> None:
-    verified = month.verify(outcome, known=Known(nonce=NONCE, custodians={NAME: KEY.public}))
+    verified = month.verify(outcome, known=Known(nonce=DRAWN, custodians={NAME: KEY.public}))
     step = verified.step("control")
     assert step.status == "VERIFIED", step.detail
     assert {line.control for line in verified.statement.predicate.reserves} == {"signature", "custodian"}
@@ -194,10 +195,10 @@ def test_with_nonce_and_key_the_auditor_verifies_all_of_it_and_sees_what_really_
 
 
 def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: Outcome) -> None:
-    step = month.verify(outcome, known=Known(nonce=NONCE)).step("control")
+    step = month.verify(outcome, known=Known(nonce=DRAWN)).step("control")
     assert (step.status, f"{KEY.public.fingerprint} signed as {NAME}" in step.detail) == ("NOT CHECKED", True)
     assert month.verify(outcome, known=Known(custodians={NAME: KEY.public})).step("control").status == "NOT CHECKED"
-    public = month.verify(outcome, known=Known(nonce=NONCE, custodians={NAME: KEY.public}), auditor=False).step(
+    public = month.verify(outcome, known=Known(nonce=DRAWN, custodians={NAME: KEY.public}), auditor=False).step(
         "control"
     )
     assert (public.status, "the whole reading" in public.detail) == ("NOT CHECKED", True)
@@ -206,8 +207,8 @@ def test_without_the_nonce_or_the_key_it_is_not_checked(month: Month, outcome: O
 @pytest.mark.parametrize(
     ("known", "code"),
     [
-        (Known(nonce="ab" * 16, custodians={NAME: KEY.public}), "control/nonce"),
-        (Known(nonce=NONCE, custodians={NAME: STRANGER.public}), "custody/key"),
+        (Known(nonce=b"\xab" * 16, custodians={NAME: KEY.public}), "control/nonce"),
+        (Known(nonce=DRAWN, custodians={NAME: STRANGER.public}), "custody/key"),
     ],
 )
 def test_another_nonce_or_key_than_the_verifiers_fails(known: Known, code: str, month: Month, outcome: Outcome) -> None:
@@ -220,7 +221,7 @@ def test_another_nonce_or_key_than_the_verifiers_fails(known: Known, code: str, 
 def test_a_drawn_address_left_unsigned_is_told_with_what_the_others_hold(month: Month, tmp_path: Path) -> None:
     made = month.run(month.copy(tmp_path / "c", ("btc-cold-0001",)))
     assert made.verified.step("control").status == "NOT MET"
-    verified = month.verify(made, known=Known(nonce=NONCE, custodians={NAME: KEY.public}))
+    verified = month.verify(made, known=Known(nonce=DRAWN, custodians={NAME: KEY.public}))
     (btc,) = [item for item in control_document(verified) if item["asset"] == "BTC"]
     assert (btc["sampled"], 0 < int(btc["signed"]) < int(btc["customer"])) == ("0", True)
 
@@ -257,7 +258,7 @@ def test_the_word_for_a_wallet_is_published_and_disclosed_with_its_balances(
         write_reserves(read_config(month.folder / demo.CONFIG_FILE), demo.PERIOD, tmp_path / "reading", around)
         challenges = Surroundings(month.folder, CHALLENGED, month.nodes)
         config = read_config(month.folder / demo.CONFIG_FILE)
-        write_challenges(config, demo.PERIOD, "-", tmp_path / "c", challenges, tmp_path / "reading")
+        write_challenges(config, demo.PERIOD, None, tmp_path / "c", challenges, tmp_path / "reading")
         word = tmp_path / "x.confirmation.json"
         write_confirmation(tmp_path / "c", NAME, KEY, word, force=False)
         add_signatures(tmp_path / "c", [word])
@@ -274,14 +275,14 @@ def test_a_reading_of_another_register_gives_no_population(month: Month, tmp_pat
     other = config.model_copy(update={"wallets": config.wallets[1:]})
     around = Surroundings(month.folder, CHALLENGED, month.nodes)
     with pytest.raises(AttestError) as caught:
-        write_challenges(other, demo.PERIOD, NONCE, tmp_path / "c", around, month.reading)
+        write_challenges(other, demo.PERIOD, DRAWN, tmp_path / "c", around, month.reading)
     assert caught.value.code == "reserves/other"
 
 
 def test_without_a_nonce_every_address_of_the_reading_signs(month: Month, tmp_path: Path) -> None:
     config = read_config(month.folder / demo.CONFIG_FILE)
     around = Surroundings(month.folder, CHALLENGED, month.nodes)
-    written = write_challenges(config, demo.PERIOD, "-", tmp_path / "c", around, month.reading)
+    written = write_challenges(config, demo.PERIOD, None, tmp_path / "c", around, month.reading)
     assert written.sample is None
     assert len([item for item in written.items if item.wallet == "btc-cold"]) == 3
 

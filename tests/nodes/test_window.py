@@ -57,7 +57,8 @@ PERIOD = "2026-10"
 NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
 GENESIS = datetime(2026, 10, 31, 14, tzinfo=UTC)
 BLOCK = timedelta(seconds=12)
-NONCE = "5b" * 32
+DRAWN = b"\x5b" * 32
+NONCE = DRAWN.hex()
 ETHER = 10**18
 AS_HEX = False
 DESCRIPTOR = f"wpkh({KEYS[0]}/1/*)"
@@ -91,7 +92,7 @@ class World:
     def run(
         self,
         folder: Path,
-        nonce: str = NONCE,
+        nonce: bytes | None = DRAWN,
         *,
         around: Surroundings | None = None,
         read: Path | None = None,
@@ -259,7 +260,7 @@ class Published:
         return json.loads((self.outcome.private / "statement.json").read_bytes())
 
     def verify(
-        self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None], nonce: str | None = None
+        self, bundle: bytes, files: dict[str, bytes], tell: Callable[[Step], None], nonce: bytes | None = None
     ) -> Verified:
         signer = read_signer(self.folder / "keys" / "exchange.pem", lambda: "")
         return verify(
@@ -317,7 +318,7 @@ def dressed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Published
 
 
 def test_without_a_window_the_borrowed_coins_cover_what_is_owed(world: World, tmp_path: Path) -> None:
-    outcome = world.run(world.configure(tmp_path / "x"), nonce="-")
+    outcome = world.run(world.configure(tmp_path / "x"), nonce=None)
     assert not outcome.verified.adverse
     assert (outcome.private / "statement.json").read_bytes().count(b'"kind":"window"') == 0
     assert b'"window"' not in (outcome.private / AUDITOR_EVIDENCE).read_bytes()
@@ -345,7 +346,7 @@ def test_the_blocks_are_those_of_the_nonce_and_each_has_its_own_proofs(dressed: 
     records = dressed.records
     for chain, pin in ((ETHEREUM, ETHEREUM_PIN), (BITCOIN, dressed.world.bitcoin_pin)):
         (window,) = [record for record in records if record["type"] == "window" and record["chain"] == chain]
-        drawn = draw(bytes.fromhex(NONCE), chain, pin, before=28, after=9, draws=4)
+        drawn = draw(DRAWN, chain, pin, before=28, after=9, draws=4)
         assert tuple(window["heights"]) == drawn
         for kind in ("nodes", "ethereum-header", "bitcoin-header"):
             heights = [r["window"] for r in records if r["type"] == kind and r.get("chain") == chain and "window" in r]
@@ -510,7 +511,7 @@ LIES: dict[str, tuple[Callable[[list[Any]], object], tuple[int, str]]] = {
         (11, "recheck/window"),
     ),
 }
-WINDOWED = draw(bytes.fromhex(NONCE), ETHEREUM, ETHEREUM_PIN, before=28, after=9, draws=4)
+WINDOWED = draw(DRAWN, ETHEREUM, ETHEREUM_PIN, before=28, after=9, draws=4)
 
 
 @pytest.mark.parametrize("auditor", [True, False], ids=["auditor", "public"])
@@ -553,13 +554,13 @@ def test_a_statement_that_says_another_lowest_count_fails(lie: str, dressed: Pub
 
 
 def test_the_auditor_compares_the_nonce_that_it_drew(dressed: Published) -> None:
-    verified = dressed.verify(*dressed.forge(), lambda _: None, NONCE)
+    verified = dressed.verify(*dressed.forge(), lambda _: None, DRAWN)
     for chain, window in verified.rechecked.windows.items():
         drawn = ", ".join(str(block.height) for block in window.blocks)
         said = f"{chain} also read at {drawn}, which the nonce {NONCE} draws out of 28 blocks before and 9 after"
         assert said in verified.step("evidence").detail
     with pytest.raises(VerificationError, match=f"drawn by the nonce {NONCE}, the auditor drew {'00' * 32}") as caught:
-        dressed.verify(*dressed.forge(), lambda _: None, "00" * 32)
+        dressed.verify(*dressed.forge(), lambda _: None, bytes(32))
     assert caught.value.code == "recheck/window"
 
 
@@ -681,22 +682,22 @@ def test_a_block_that_is_to_come_is_waited_for_and_nothing_is_read_again(world: 
     config = read_config(folder / "attest.toml")
     out = tmp_path / "read"
     with pytest.raises(UnavailableError, match=r"drawn blocks [0-9, ]+ are not settled yet, 120 is") as caught:
-        write_reserves(config, PERIOD, out, world.around(folder), NONCE)
+        write_reserves(config, PERIOD, out, world.around(folder), DRAWN)
     assert caught.value.code == "window/not-reached"
-    heights = draw(bytes.fromhex(NONCE), ETHEREUM, ETHEREUM_PIN, before=20, after=100, draws=8)
+    heights = draw(DRAWN, ETHEREUM, ETHEREUM_PIN, before=20, after=100, draws=8)
     when = NOW + BLOCK * (heights[-1] - 120)
     waiting = f"run again {heights[-1] - 120} blocks from now, at about {when:%Y-%m-%dT%H:%M:%SZ}"
     assert waiting in str(caught.value.hint)
     assert (out.exists(), (tmp_path / "read.reading").exists()) == (False, True)
     # Another nonce does not go on with what this one began.
     with pytest.raises(MalformedError, match="unfinished reading of another"):
-        write_reserves(config, PERIOD, out, world.around(folder), "5a" * 32)
+        write_reserves(config, PERIOD, out, world.around(folder), b"\x5a" * 32)
     world.mine_ethereum(heights[-1] - 120)
     asked: list[Any] = []
     with answering(world.ethereum, lambda *call: asked.append(call)) as url:
         around = Surroundings(folder, NOW, {**world.environment, "E1": url})
         with pytest.raises(UnavailableError, match=rf"bip122.* not settled yet, {world.bitcoin_tip - 5} is"):
-            write_reserves(config, PERIOD, out, around, NONCE)
+            write_reserves(config, PERIOD, out, around, DRAWN)
     read_at = {params[-1]["blockHash"] for method, params in asked if method in {"eth_getBalance", "eth_getProof"}}
     assert len(read_at) == sum(height > 120 for height in heights)
 
@@ -712,14 +713,14 @@ def test_a_lost_block_of_the_window_voids_what_was_read(dressed: Published, tmp_
 
     with answering(world.faucet.node, failing) as url, pytest.raises(AttestError):
         around = Surroundings(folder, NOW, {**world.environment, "B1": url})
-        write_reserves(config, PERIOD, tmp_path / "read", around, NONCE)
+        write_reserves(config, PERIOD, tmp_path / "read", around, DRAWN)
     journal = tmp_path / "read.reading"
     text = journal.read_text(encoding="utf-8")
     pins = [json.loads(line)["window"] for line in text.splitlines() if line.startswith('{"window"')]
     assert [pin["height"] for pin in pins] == list(WINDOWED)
     journal.write_text(text.replace(pins[1]["blockHash"], "11" * 32), encoding="utf-8")
     with pytest.raises(PinLostError):
-        write_reserves(config, PERIOD, tmp_path / "read", world.around(folder), NONCE)
+        write_reserves(config, PERIOD, tmp_path / "read", world.around(folder), DRAWN)
     assert not journal.exists()
 
 
@@ -743,7 +744,7 @@ def test_a_drawn_block_that_is_replaced_is_noticed(world: World, tmp_path: Path,
         if late:
             world.run(folder, around=around)
         else:
-            write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", around, NONCE)
+            write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", around, DRAWN)
     assert not (folder / "publication" / PERIOD).exists()
 
 
@@ -757,7 +758,7 @@ def test_signatures_are_counted_for_the_pin_alone(world: World, tmp_path: Path) 
             "chains": config.chains[1:],
         }
     )
-    write_challenges(config, PERIOD, NONCE, tmp_path / "c", around)
+    write_challenges(config, PERIOD, DRAWN, tmp_path / "c", around)
     Account.enable_unaudited_hdwallet_features()
     key = Account.from_mnemonic(" ".join(["test"] * 11 + ["junk"]), account_path="m/44'/60'/0'/0/5").key
     text = (tmp_path / "c" / "eth-cold-0001.txt").read_text(encoding="utf-8")
@@ -785,20 +786,20 @@ def test_a_set_of_unspent_outputs_is_dumped_at_the_pin_alone(world: World, tmp_p
 def test_a_month_is_attested_from_what_was_read_with_the_nonce(dressed: Published, tmp_path: Path) -> None:
     world = dressed.world
     folder = world.configure(tmp_path / "x", window=WINDOW)
-    own = write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", world.around(folder), NONCE)
+    own = write_reserves(read_config(folder / "attest.toml"), PERIOD, tmp_path / "read", world.around(folder), DRAWN)
     assert [item.kind for item in own.declarations] == ["largest-wallet"] * 3 + ["window"] * 3
     with pytest.raises(MalformedError, match="its window was drawn by"):
-        world.run(folder, read=tmp_path / "read", nonce="5a" * 32)
-    outcome = world.run(folder, read=tmp_path / "read", nonce="-")
+        world.run(folder, read=tmp_path / "read", nonce=b"\x5a" * 32)
+    outcome = world.run(folder, read=tmp_path / "read", nonce=None)
     declarations = outcome.verified.statement.predicate.declarations
     said = [(item.kind, item.name, item.unit, item.amount) for item in declarations]
     stated = dressed.outcome.verified.statement.predicate.declarations
     assert said == [(item.kind, item.name, item.unit, item.amount) for item in stated]
 
 
-@pytest.mark.parametrize(("window", "nonce", "code"), [(WINDOW, "-", "window/nonce"), (None, NONCE, "window/unused")])
+@pytest.mark.parametrize(("window", "nonce", "code"), [(WINDOW, None, "window/nonce"), (None, DRAWN, "window/unused")])
 def test_a_window_without_a_nonce_and_a_nonce_without_a_window_are_refused(
-    window: str | None, nonce: str, code: str, world: World, tmp_path: Path
+    window: str | None, nonce: bytes | None, code: str, world: World, tmp_path: Path
 ) -> None:
     folder = world.configure(tmp_path / "x", window=window)
     with pytest.raises(MalformedError) as caught:

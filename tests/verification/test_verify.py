@@ -411,11 +411,11 @@ def hear_control(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_control_is_judged_by_what_the_caller_knows(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = hear_control(monkeypatch)
     vault = Signer.generate("ed25519").public
-    exchange.verify(known=Known(nonce="5a" * 16, custodians={"Vault": vault}))
+    exchange.verify(known=Known(nonce=b"\x5a" * 16, custodians={"Vault": vault}))
     exchange.verify()
     own = (exchange.signer.public,)
     assert heard == [
-        {"nonce": "5a" * 16, "custodians": {"Vault": vault}, "exchange_keys": own},
+        {"nonce": b"\x5a" * 16, "custodians": {"Vault": vault}, "exchange_keys": own},
         {"nonce": None, "custodians": {}, "exchange_keys": own},
     ]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from attest.chains.challenge import parse_nonce
 from attest.documents import parse_time
 from attest.errors import AttestError
 from attest.signing.keys import PublicKey
@@ -107,8 +108,8 @@ class Given:
                 known=Known(
                     previous=self.previous,
                     proof=NO_PROOF if proof is None else proof,
-                    nonce=self.nonce,
-                    window_nonce=self.window_nonce,
+                    nonce=parse_nonce(self.nonce),
+                    window_nonce=parse_nonce(self.window_nonce),
                     custodians={
                         name: PublicKey.from_pem(key, what="a custodian's key") for name, key in self.custodians.items()
                     },

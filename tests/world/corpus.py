@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attest.attestation.pack import MAX_PACK_BYTES, Pack
+from attest.chains.challenge import parse_nonce
 from attest.documents import parse_time
 from attest.errors import AttestError
 from attest.signing.keys import PublicKey
@@ -61,8 +62,8 @@ def verified(folder: Path, case: Any, tell: Callable[[Step], None] = lambda _: N
         sources=Sources({name: read(path) for name, path in case.get("files", {}).items()}.get),
         known=Known(
             proof=NO_PROOF if proof is None else proof,
-            nonce=case.get("nonce"),
-            window_nonce=case.get("windowNonce"),
+            nonce=parse_nonce(case.get("nonce")),
+            window_nonce=parse_nonce(case.get("windowNonce")),
             custodians={name: key(path) for name, path in case.get("custodians", {}).items()},
         ),
         tell=tell,

@@ -61,8 +61,8 @@ class KnownOptions:
 
         return Known(
             previous=None if self.previous is None else _bundle(self.previous),
-            nonce=None if self.nonce is None else parse_nonce(self.nonce),
-            window_nonce=None if self.window_nonce is None else parse_nonce(self.window_nonce),
+            nonce=parse_nonce(self.nonce),
+            window_nonce=parse_nonce(self.window_nonce),
             custodians=_custodians(self.custodians),
         )
 

@@ -167,7 +167,7 @@ def windows_document(verified: Verified) -> list[dict[str, Any]]:
                     {}
                     if window is None
                     else {
-                        "nonce": window.nonce,
+                        "nonce": window.nonce.hex(),
                         "before": window.before,
                         "after": window.after,
                         "blocks": [block.to_value() for block in window.blocks],

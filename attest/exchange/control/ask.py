@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from attest.chains.challenge import NO_NONCE, Challenge
+from attest.chains.challenge import Challenge, nonce_text
 from attest.chains.contract_account import ContractAccount
 from attest.chains.family import families, family
 from attest.chains.nodes.quorum import Quorum
@@ -42,14 +42,14 @@ _FOLDER_MODE: Final = 0o700
 
 
 def write_challenges(
-    config: Config, period: str, nonce: str, out: Path, around: Surroundings, read: Path | None = None
+    config: Config, period: str, nonce: bytes | None, out: Path, around: Surroundings, read: Path | None = None
 ) -> Challenges:
     """Write a challenge for every address of the register into the new folder `out`.
 
     A descriptor's addresses are those that hold coins now, or in the folder `read` of `write_reserves`, of which the
     config may ask a sample; one that several wallets share is asked once. Each challenge names a block that is settled
-    now, and the auditor's `nonce`, hex or `-`. Raises `AttestError`, also when the block would be too old at the end of
-    the period.
+    now, and the auditor's `nonce`, if one was drawn. Raises `AttestError`, also when the block would be too old at the
+    end of the period.
     """
     refuse_published(config, out, around)
     refuse_existing(out)
@@ -85,7 +85,7 @@ class _Asking:
 
     config: Config
     period: str
-    nonce: str
+    nonce: bytes | None
     around: Surroundings
     keys: Mapping[str, PublicKey]
     population: Population | None
@@ -137,7 +137,7 @@ class _Asking:
                 address=address,
                 height=pin.height,
                 block_hash=pin.block_hash,
-                nonce=self.nonce,
+                nonce=nonce_text(self.nonce),
             )
             item = Item(
                 name=f"{wallet.id}-{number:04d}",
@@ -151,9 +151,9 @@ class _Asking:
             self.files |= {f"{item.name}.txt": challenge.text.encode(), **signs.files(asked)}
 
 
-def _tell_no_sample(config: Config, population: Population | None, nonce: str, around: Surroundings) -> None:
+def _tell_no_sample(config: Config, population: Population | None, nonce: bytes | None, around: Surroundings) -> None:
     """When the config asks for a sample that is not drawn, say so and why."""
-    without = {"--reserves": population is None, "--nonce": nonce == NO_NONCE}
+    without = {"--reserves": population is None, "--nonce": nonce is None}
     if config.control.sample is not None and (lacking := [option for option in without if without[option]]):
         around.tell(f"every address is asked: the sample in [control] is not drawn without {' and '.join(lacking)}")
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from attest.chains.challenge import NO_NONCE
 from attest.chains.records import Reading
 from attest.control.sample import Sample, drawn_scripts
 from attest.evidence.tree import EvidenceTree
@@ -28,7 +27,7 @@ class Population:
         return frozenset(amounts) if self.sample is None else drawn_scripts(amounts, wallet, self.sample)
 
 
-def read_population(config: Config, period: str, read: Path, nonce: str, around: Surroundings) -> Population:
+def read_population(config: Config, period: str, read: Path, nonce: bytes | None, around: Surroundings) -> Population:
     """The population in the folder `read` of `write_reserves`; a sample if the config asks and there is a `nonce`.
 
     Raises `AttestError`, also when the folder is of another period or register.
@@ -42,8 +41,7 @@ def read_population(config: Config, period: str, read: Path, nonce: str, around:
                     held = amounts.setdefault(record.wallet, {})
                     held[place] = held.get(place, 0) + amount
     draws = config.control.sample
-    if nonce == NO_NONCE or draws is None or all(len(scripts) <= draws for scripts in amounts.values()):
+    if nonce is None or draws is None or all(len(scripts) <= draws for scripts in amounts.values()):
         return Population(amounts, None)
     tree = EvidenceTree.build([record.leaf for record in reserves.records])
-    drawn_by = bytes.fromhex(nonce)
-    return Population(amounts, Sample(draws=draws, nonce=drawn_by, reading_root=tree.root, reading_count=tree.count))
+    return Population(amounts, Sample(draws=draws, nonce=nonce, reading_root=tree.root, reading_count=tree.count))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from attest.chains.challenge import NO_NONCE, Challenge
+from attest.chains.challenge import Challenge, nonce_text
 from attest.chains.family import HeaderFacts, family, signing
 from attest.chains.records import Authority, Place, Reading
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlProof, CustodyConfirmation
@@ -27,14 +27,14 @@ Blocks = frozenset[tuple[str, int, bytes]]
 class Terms(NamedTuple):
     """What a challenge must say, and between which times its block must lie.
 
-    `nonce` is the hex that the auditor drew, where that is known.
+    `nonce` is what the auditor drew, where that is known.
     """
 
     entity: str
     period: str
     snapshot_at: datetime
     issued_at: datetime
-    nonce: str | None = None
+    nonce: bytes | None = None
 
 
 class Controlled(NamedTuple):
@@ -43,7 +43,7 @@ class Controlled(NamedTuple):
     `signed`: how many addresses signed.
     `lines`: the keys of the statement's lines whose control was derived anew.
     `max_age`: how many days before the snapshot the oldest block of a challenge might be.
-    `nonces`: those that challenges name, as they name them.
+    `nonces`: those that challenges name; None for challenges without one.
     `controls`: the control of each reading, by the index of its record.
     `values`: by asset, how much of the customers' coins whose records are available is shown in which way.
     `confirmed`: how many addresses only a custodian speaks for.
@@ -56,7 +56,7 @@ class Controlled(NamedTuple):
     signed: int
     lines: frozenset[tuple[str, ...]]
     max_age: int
-    nonces: tuple[str, ...]
+    nonces: tuple[bytes | None, ...]
     controls: Mapping[int, Control]
     values: Mapping[str, Value]
     confirmed: int
@@ -119,12 +119,12 @@ def recheck_control(
             )
         checked.add(line.key)
     ages = [record.max_age for record in records.values() if isinstance(record, ChallengeBlock)]
-    nonces = {challenge.nonce for record in records.values() for challenge in _challenges(record)}
+    nonces = {challenge.nonce_bytes for record in records.values() for challenge in _challenges(record)}
     return Controlled(
         len(places),
         frozenset(checked),
         max(ages, default=0),
-        tuple(sorted(nonces)),
+        tuple(sorted(nonces, key=nonce_text)),
         controls,
         customers_values(records, shown),
         len(confirmed.keys() - places),
@@ -228,9 +228,9 @@ def challenged_place(challenge: Challenge, blocks: Blocks, terms: Terms) -> Plac
     ):
         if said != expected:
             raise VerificationError("control/challenge", f"the challenge is for the {name} {said}, not {expected}")
-    if terms.nonce not in {None, challenge.nonce}:
-        said = "no nonce" if challenge.nonce == NO_NONCE else f"the nonce {challenge.nonce}"
-        raise VerificationError("control/nonce", f"the challenge names {said}, the auditor drew {terms.nonce}")
+    if terms.nonce is not None and terms.nonce != challenge.nonce_bytes:
+        said = "no nonce" if challenge.nonce_bytes is None else f"the nonce {challenge.nonce}"
+        raise VerificationError("control/nonce", f"the challenge names {said}, the auditor drew {terms.nonce.hex()}")
     if (challenge.chain, challenge.height, challenge.block_hash) not in blocks:
         raise VerificationError("control/block", "no record has the header of the block that the challenge names")
     return place_of(challenge)

@@ -12,7 +12,7 @@ from attest.evidence.record import Record
 from attest.evidence.tree import EvidenceTree
 
 
-def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None:
+def sample_of(records: Mapping[int, Record], nonce: bytes | None) -> Sample | None:
     """The sample among `records`, if there is one; `nonce` is what the auditor drew, where that is known.
 
     Raises `VerificationError` for a sample of another nonce or reading, for two, and for a balance that is not of the
@@ -24,10 +24,10 @@ def sample_of(records: Mapping[int, Record], nonce: str | None) -> Sample | None
     index, sample = found[0]
     if len(found) > 1:
         raise VerificationError("control/twice", f"record {found[1][0]} (control-sample): record {index} has one too")
-    if nonce not in {None, sample.nonce.hex()}:
+    if nonce is not None and nonce != sample.nonce:
         raise VerificationError(
             "control/nonce",
-            f"record {index} (control-sample): it was drawn by {sample.nonce.hex()}, the auditor drew {nonce}",
+            f"record {index} (control-sample): it was drawn by {sample.nonce.hex()}, the auditor drew {nonce.hex()}",
         )
     is_drawn_from(records, sample)
     for number, record in records.items():

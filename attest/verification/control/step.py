@@ -7,7 +7,6 @@ from typing import Final
 
 from attest.amounts import ratio_percent
 from attest.attestation.statement import Predicate
-from attest.chains.challenge import NO_NONCE
 from attest.control.records import ChallengeBlock, Challenged, ContractControl, ControlSample, CustodyConfirmation
 from attest.control.shown import Value
 from attest.evidence.record import Record
@@ -24,7 +23,7 @@ def check_control(
     predicate: Predicate,
     records: Mapping[int, Record],
     *,
-    nonce: str | None,
+    nonce: bytes | None,
     custodians: Mapping[str, PublicKey],
     exchange_keys: Sequence[PublicKey],
 ) -> StepOutcome[Controlled | None]:
@@ -123,7 +122,7 @@ def _sentences(predicate: Predicate, found: Controlled) -> list[str]:
             f"rest; a tenth of a wallet without keys would escape it with a probability of {_escape(sample.draws)}"
         )
     if found.nonces:
-        said.append(f"nonces: {', '.join('none' if nonce == NO_NONCE else nonce for nonce in found.nonces)}")
+        said.append(f"nonces: {', '.join('none' if nonce is None else nonce.hex() for nonce in found.nonces)}")
     return [*said, *_contracts_said(found.contracts)]
 
 

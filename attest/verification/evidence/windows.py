@@ -24,7 +24,7 @@ class RecheckedWindow(NamedTuple):
     """
 
     leaf: bytes
-    nonce: str
+    nonce: bytes
     before: int
     after: int
     blocks: tuple[Pin, ...]
@@ -81,7 +81,7 @@ def _drawn(window: Window, pinned: Mapping[str, Pin]) -> tuple[int, ...]:
         raise VerificationError("recheck/chain", f"the statement pins no block of {window.chain}")
     try:
         heights = draw(
-            bytes.fromhex(window.nonce),
+            window.nonce_bytes,
             window.chain,
             pinned[window.chain].height,
             before=window.before,
@@ -163,7 +163,7 @@ def rechecked_windows(
     return {
         record.chain: RecheckedWindow(
             record.leaf,
-            record.nonce,
+            record.nonce_bytes,
             record.before,
             record.after,
             tuple(blocks[record.chain, height] for height in record.heights),

@@ -42,7 +42,8 @@ from tests.conftest import Exchange
 from tests.world.bitcoin_signing import p2wpkh, public
 
 CHAIN = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
-NONCE = "5a" * 16
+DRAWN = b"\x5a" * 16
+NONCE = DRAWN.hex()
 VAULT, OTHER = "Vault Trust", "Other Trust"
 KEY, STRANGER = Signer.generate("ed25519"), Signer.generate("ecdsa-p256-sha256")
 AMOUNTS = (500, 300, 100, 60, 40)
@@ -112,9 +113,9 @@ def reading(custodian: str | None = VAULT, amounts: tuple[int, ...] = AMOUNTS) -
     )  # fmt: skip
 
 
-def sample(draws: int, *read: Any, nonce: str = NONCE) -> ControlSample:
+def sample(draws: int, *read: Any, nonce: bytes = DRAWN) -> ControlSample:
     root = EvidenceTree.build([record.leaf for record in read]).root
-    drawn = Sample(draws=draws, nonce=bytes.fromhex(nonce), reading_root=root, reading_count=len(read))
+    drawn = Sample(draws=draws, nonce=nonce, reading_root=root, reading_count=len(read))
     return ControlSample(type="control-sample", salt=bytes(16), sample=drawn)
 
 
@@ -138,7 +139,7 @@ class Verifier:
         control: str,
         read: BitcoinUtxos,
         *records: Any,
-        nonce: str | None = NONCE,
+        nonce: bytes | None = DRAWN,
         keys: Mapping[str, Any] | None = None,
     ) -> StepOutcome[Controlled]:
         found = check_control(
@@ -310,7 +311,7 @@ def test_signatures_of_another_nonce_fail_where_the_auditors_is_known(verifier: 
     proofs = [proof(number) for number in EVERY]
     assert verifier.check("signature", reading(), *proofs).open == ()
     assert verifier.check("signature", reading(), *proofs, nonce=None).open == ()
-    assert verifier.refused("signature", reading(), *proofs, nonce="ab" * 16) == "control/nonce"
+    assert verifier.refused("signature", reading(), *proofs, nonce=b"\xab" * 16) == "control/nonce"
 
 
 def drawn(read: BitcoinUtxos, record: ControlSample) -> list[int]:
@@ -363,7 +364,7 @@ def test_a_drawn_address_left_unsigned_and_a_sample_without_its_record_cover_not
 def test_a_sample_by_another_nonce_or_of_another_reading_fails(verifier: Verifier) -> None:
     read = reading(None)
     proofs = [proof(number) for number in EVERY]
-    own = sample(2, read, nonce="ab" * 16)
+    own = sample(2, read, nonce=b"\xab" * 16)
     assert verifier.refused("signature", read, own, *proofs) == "control/nonce"
     before = sample(2, reading(None, (500, 300, 100, 60, 41)))
     assert verifier.refused("signature", read, before, *proofs) == "control/sample"
@@ -395,7 +396,7 @@ def test_what_is_shown_is_bound_to_the_places_of_the_reading(exchange: Exchange)
     from attest.verification.control.recheck import Terms
 
     predicate = exchange.verify().statement.predicate
-    terms = Terms("exchange.example", "2026-10", predicate.snapshot_at, predicate.issued_at, NONCE)
+    terms = Terms("exchange.example", "2026-10", predicate.snapshot_at, predicate.issued_at, DRAWN)
     records: dict[int, Any] = dict(enumerate((reading(), BLOCK, proof(0), confirmation(1, 2, 3, 4))))
     custody = recheck_custody(records, terms, custodians={}, exchange_keys=[])
     signed = signed_places(records, terms)
