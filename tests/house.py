@@ -24,6 +24,7 @@ NAMESPACES: Final = frozenset(
     "bip122 cosmos eip155 hedera near polkadot solana stellar sui tezos tron tvm xrpl".split()
 )
 LONG: Final = re.compile(r"(?:^|\.\s+)Long because\s")
+_NO_SOURCES: Final = frozenset({"__pycache__", "node_modules"})
 _OF_CLICK: Final = frozenset({"argument", "callback", "command", "group", "option", "result_callback"})
 _OF_TEXT: Final = frozenset({"startswith", "removeprefix", "partition", "split"})
 
@@ -171,7 +172,7 @@ def folder_sizes(root: Path = REPOSITORY) -> dict[str, tuple[int, int]]:
     """For each folder of `attest/` its Python files without `__init__.py`, and its files of data."""
     files: Counter[tuple[str, bool]] = Counter()
     for path in (root / PACKAGE).rglob("*"):
-        if path.is_file() and path.parent.name != "__pycache__" and path.name != "__init__.py":
+        if path.is_file() and not _NO_SOURCES.intersection(path.parts) and path.name != "__init__.py":
             files[path.parent.relative_to(root).as_posix(), path.suffix == ".py"] += 1
     return {folder: (files[folder, True], files[folder, False]) for folder in sorted({folder for folder, _ in files})}
 

@@ -29,7 +29,7 @@ from attest.control.records import ContractControl, ControlProof
 from attest.errors import VerificationError
 from attest.evidence.record import Record
 from attest.exchange import month as monthly
-from attest.exchange import reading as month_reserves
+from attest.exchange import reserves_folder
 from attest.exchange.control import ask as asking
 from attest.exchange.own_keys import read_signer
 from attest.exchange.surroundings import Surroundings
@@ -122,7 +122,7 @@ def attest(*arguments: object) -> Ran:
         redirect_stderr(err),
         pytest.raises(SystemExit) as exited,
     ):
-        for module, name in ((monthly, "run"), (asking, "write_challenges"), (month_reserves, "write_reserves")):
+        for module, name in ((monthly, "run"), (asking, "write_challenges"), (reserves_folder, "write_reserves")):
             patched.setattr(module, name, soon(getattr(module, name)))
         main([str(argument) for argument in arguments])
     return Ran(int(exited.value.code or 0), out.getvalue(), err.getvalue())

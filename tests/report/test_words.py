@@ -73,7 +73,7 @@ def test_there_is_a_word_for_everything_that_a_report_can_say(place: str) -> Non
 
 
 def test_every_check_of_segregation_has_a_word() -> None:
-    source = (REPORT.parent / "attestation" / "segregation.py").read_text(encoding="utf-8")
+    source = (REPORT.parent / "verification" / "segregation.py").read_text(encoding="utf-8")
     named = {key.removeprefix("check.") for key in EN if key.startswith("check.")} - {"all"}
     assert len(named) == 8
     assert {name for name in named if f'"{name}"' not in source} == set()
