@@ -11,7 +11,7 @@ import click
 import pytest
 
 from attest.cli import group
-from tests.attestation.test_pack import linked
+from tests.world.links import linked
 
 DOCS = Path(__file__).parents[1] / "docs"
 OF_THE_PAGE = ("check-your-balance.md", "host-the-page.md", "the-page-in-an-app.md", "publish-a-site.md")

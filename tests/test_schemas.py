@@ -26,7 +26,7 @@ from tests.conftest import FIXTURES, Exchange
 from tests.examples import examples
 from tests.fuzz.mutations import mutated
 from tests.fuzz.parsers import FINDINGS, Parser, table
-from tests.verification.control.test_step import confirmation, proof
+from tests.world.control import confirmation, proof
 
 CORPUS = FIXTURES / "corpus" / "v1"
 

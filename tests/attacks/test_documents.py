@@ -17,8 +17,8 @@ from attest.exchange.documents.money import bank_documents
 from attest.exchange.surroundings import Surroundings
 from attest.policy.inputs import Declaration
 from attest.verification.anchors import Sources
-from tests.attacks.test_publication import Forger, leaf_of
 from tests.conftest import NOW, Exchange
+from tests.world.forger import Forger, leaf_of
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from attest.policy.rulesets import MAX_POLICY_BYTES, parse_policy
 from tests.conftest import Exchange
 from tests.examples import examples
 from tests.fuzz.parsers import Parser, table
-from tests.verification.control.test_step import CHAIN
+from tests.world.control import CHAIN
 
 EXAMPLES = 5  # of each parser; tests/fuzz/run.py runs many more
 

@@ -17,9 +17,9 @@ from attest.errors import AttestError
 from attest.evidence.tree import EvidenceTree
 from attest.verification.anchors import Sources
 from attest.verification.verified import Verified
-from tests.attacks.test_publication import Forger, fitting_figures, leaf_of, line_of, tree_of_nothing
 from tests.conftest import Exchange, signed_bundle
 from tests.examples import examples
+from tests.world.forger import Forger, fitting_figures, leaf_of, line_of, tree_of_nothing
 
 KEY = ("asset", "chain", "purpose", "storage", "evidence", "control")
 CHANGES: dict[str, st.SearchStrategy[Any]] = {

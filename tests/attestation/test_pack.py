@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -18,10 +16,10 @@ from attest.canonical import dumps
 from attest.errors import MalformedError
 from attest.liabilities.proof import InclusionProof
 from tests.conftest import FIXTURES, Exchange
+from tests.world.links import MOST, linked
 from tests.world.qr import read_qr
 
 VECTORS = json.loads((FIXTURES / "vectors" / "protocol-v1.json").read_text(encoding="utf-8"))
-MOST = 1 << 20
 
 
 @pytest.fixture
@@ -97,19 +95,6 @@ def test_a_bundle_and_a_proof_of_two_statements_are_not_packed(exchange: Exchang
     assert caught.value.code == "pack/statement"
     with pytest.raises(MalformedError, match=r"proof\.json: format: "):
         pack(exchange.proof(), proof_of(exchange), what="proof.json")
-
-
-def linked(fragment: str) -> bytes | None:
-    """The file in a link, read as section 10 says; None when it is refused."""
-    text = fragment.removeprefix("#proof=")
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", text) or len(text) % 4 == 1:
-        return None
-    inflate = zlib.decompressobj(-15)
-    try:
-        data = inflate.decompress(urlsafe_b64decode(text + "=" * (-len(text) % 4)), MOST + 1)
-    except zlib.error:
-        return None
-    return data if inflate.eof and not inflate.unused_data and len(data) <= MOST else None
 
 
 @pytest.mark.parametrize("vector", VECTORS["links"], ids=lambda vector: str(vector["why"]))

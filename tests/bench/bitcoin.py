@@ -21,21 +21,9 @@ from attest.chains.bitcoin.scripts import scripts
 from attest.chains.nodes.rpc import Node
 from attest.chains.pins import Confirmations
 from attest.demo.nodes import bitcoind
-from tests.chains.bitcoin.test_block_filter import made_filter
 from tests.nodes.conftest import TOOLS
-from tests.nodes.test_bitcoin_reader import (
-    CHAIN,
-    DESCRIPTORS,
-    FAUCET,
-    FEE,
-    HOT,
-    HOT_KEY,
-    Faucet,
-    amounts,
-    btc,
-    derived,
-    wallet,
-)
+from tests.world.bitcoin import CHAIN, DESCRIPTORS, FAUCET, FEE, HOT, HOT_KEY, Faucet, amounts, btc, derived, wallet
+from tests.world.block_filter import made_filter
 from tests.world.recorded import read_with
 
 LAST = 999

@@ -21,8 +21,8 @@ from attest.chains.ethereum.proof import checksum_address
 from attest.chains.ethereum.safe.challenge import check_safe, combine_owners, safe_challenge, safe_form
 from attest.chains.signature_forms import bitcoin_form, evm_forms, is_psbt
 from attest.errors import AttestError, MalformedError, VerificationError
-from tests.chains.bitcoin.test_messages import bip137
 from tests.examples import examples
+from tests.world.bip137 import bip137
 from tests.world.bitcoin_signing import ORDER, Virtual, address_of, p2pkh, p2sh, p2tr, p2wpkh, public
 from tests.world.signatures import check_signature, published_signature
 

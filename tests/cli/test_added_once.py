@@ -21,10 +21,10 @@ from attest.signing.envelope import Envelope, EnvelopeSignature, sign
 from attest.signing.keys import Signer
 from attest.signing.timestamp import MAX_TIMESTAMPS, Timestamp, query
 from attest.toml import loads_toml
-from tests.cli.test_trust import FINDINGS, bundle_of, state
 from tests.conftest import Exchange
 from tests.world.authority import Authority, make_authority, serving
 from tests.world.ceremony import root, signer
+from tests.world.roots import FINDINGS, bundle_of, state
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("uvp", 1)}
 HOUR = timedelta(hours=1)

@@ -14,9 +14,9 @@ from attest.chains.bitcoin.messages.psbt import psbt_to_sign
 from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.challenge import Challenge
 from attest.exchange.control.returned import Challenges, Item
-from tests.chains.bitcoin.test_messages import bip137
-from tests.chains.bitcoin.test_psbt import described, signed
+from tests.world.bip137 import bip137
 from tests.world.bitcoin_signing import address_of, p2pkh, p2wpkh, public
+from tests.world.psbt import described, signed
 from tests.world.signing_device import Device
 
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"

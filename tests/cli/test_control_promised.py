@@ -21,8 +21,8 @@ from attest.exchange.control.evidence import read_control
 from attest.exchange.surroundings import Surroundings
 from tests.cli.conftest import PUBLIC
 from tests.conftest import NOW
-from tests.verification.control.test_step import CHAIN, HEADER
 from tests.world.bitcoin_signing import p2wpkh, public
+from tests.world.control import CHAIN, HEADER
 
 HEIGHT = 140
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from attest.demo import exchange as demo
-from tests.cli.test_trust import state
 from tests.conftest import Exchange
+from tests.world.roots import state
 
 ACCOUNT = b"hanako@example.jp"
 

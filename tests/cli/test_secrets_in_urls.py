@@ -14,9 +14,9 @@ import pytest
 from attest.cli.redaction import credentials, hidden, without
 from attest.demo.recording import on_loopback
 from tests.cli.conftest import BITCOIN, replace
-from tests.cli.test_trust import bundle_of
 from tests.conftest import Exchange
 from tests.world.authority import make_authority
+from tests.world.roots import bundle_of
 
 CANARY = "canary"
 MALFORMED = (

@@ -10,10 +10,10 @@ import pytest
 from attest.attestation.bundle import parse_bundle
 from attest.signing.timestamp import parse_authorities, verify_timestamps
 from tests.cli.at_once import at_once
-from tests.cli.test_trust import FINDINGS, bundle_of, new, signed_root
 from tests.conftest import Exchange
 from tests.world.authority import make_authority, serving
 from tests.world.ceremony import root, signer
+from tests.world.roots import FINDINGS, bundle_of, new, signed_root
 
 
 @pytest.fixture

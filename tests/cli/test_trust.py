@@ -29,6 +29,7 @@ from attest.wire import Reply, Wire
 from tests.conftest import Exchange, signed_bundle
 from tests.world.authority import make_authority, serving
 from tests.world.ceremony import root, signer
+from tests.world.roots import FINDINGS, bundle_of, new, signed_root, state
 
 CHALLENGE = Challenge(
     entity="exchange.example",
@@ -75,15 +76,6 @@ def test_a_key_that_could_not_be_replaced_is_still_there(
     # Nothing is left of a key for which there was nobody to ask for a passphrase.
     assert attest("key", "new", "folder/d").code == 4
     assert not (keys / "folder").exists()
-
-
-def state(path: Path) -> tuple[int, int, bytes]:
-    """What changes when a file is written, though with the same bytes."""
-    return path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()
-
-
-def new(attest: Any, *options: object, out: str = "1.json") -> Any:
-    return attest("trust", "new", "--origin", "exchange.example", *options, "--out", out, "--json")
 
 
 def test_a_root_is_written_signed_and_shown(attest: Any, keys: Path) -> None:
@@ -232,12 +224,6 @@ def test_an_unsigned_root_is_compared_with_the_one_before_it(attest: Any, keys: 
     assert (ran.code, ran.document["error"]["code"]) == (1, "trust/version")
 
 
-def signed_root(folder: Path) -> Path:
-    roles = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}
-    (folder / "signed.json").write_bytes(root(1, roles, "ab").to_bytes())
-    return folder / "signed.json"
-
-
 def test_verify_needs_to_be_told_whom_to_trust(attest: Any, exchange: Exchange, keys: Path) -> None:
     assert attest("verify", exchange.outcome.bundle).code == 2
     both = ("--key", keys / "a.pub", "--trust-root", signed_root(keys))
@@ -247,15 +233,6 @@ def test_verify_needs_to_be_told_whom_to_trust(attest: Any, exchange: Exchange, 
     assert attest("verify", exchange.outcome.bundle, "--trust-root", keys / "a.pub").code == 3
     bare = attest("countersign", exchange.outcome.bundle, "--key", "a")
     assert (bare.code, "--trust-root" in bare.err) == (2, True)
-
-
-def bundle_of(exchange: Exchange, folder: Path, sigs: str = "xyu") -> Path:
-    from attest.attestation.bundle import Bundle
-
-    envelope = sign(exchange.payload, PAYLOAD_TYPE, [signer(name) for name in sigs])
-    bundle = Bundle(format="attest/bundle/v1", envelope=envelope, timestamps=(), trust_roots=(), auditor_reports=())
-    (folder / "2026-10.attest.json").write_bytes(bundle.to_bytes())
-    return folder / "2026-10.attest.json"
 
 
 def test_verify_prints_the_pinned_root_and_takes_a_time(attest: Any, exchange: Exchange, keys: Path) -> None:
@@ -599,16 +576,6 @@ def test_sign_puts_later_roots_into_the_bundle_once(attest: Any, exchange: Excha
     assert [item["payload"]["version"] for item in content["trustRoots"]] == [2]
     ran = attest("verify", bundle, "--trust-root", pinned, "--json")
     assert [item["version"] for item in ran.document["signatories"]["trustRoots"]] == [1, 2]
-
-
-FINDINGS = """\
-auditor = "Example Audit LLC"
-standard = "ISRS 4400 (Revised)"
-[[procedures]]
-procedure = "Recomputed the liability trees"
-finding = "They agree"
-exception = false
-"""
 
 
 def test_an_auditor_signs_only_what_will_count(attest: Any, exchange: Exchange, keys: Path) -> None:

@@ -77,27 +77,16 @@ from attest.verification.evidence.declarations import recheck_declarations
 from attest.verification.evidence.folder import open_evidence
 from attest.verification.evidence.step import basis_of, check_against_records
 from attest.verification.figures import read_figures
-from tests.chains.bitcoin.test_bip322 import MESSAGE, proof_of_funds
 from tests.conftest import FIXTURES, NOW, Exchange, prove_account, signed_bundle
 from tests.fuzz.conversations import Lies
 from tests.fuzz.mutations import lied, mutated
 from tests.fuzz.readings import Conversations
-from tests.verification.control.test_step import (
-    BLOCK,
-    CHAIN,
-    EVERY,
-    HEADER,
-    KEY,
-    VAULT,
-    confirmation,
-    proof,
-    reading,
-    sample,
-)
-from tests.verification.control.test_step import challenge as bitcoin_challenge
 from tests.world.authority import make_authority
+from tests.world.bip322 import MESSAGE, proof_of_funds
 from tests.world.bitcoin_signing import Virtual, multisig, p2pkh, p2tr, p2wpkh, p2wsh, public
 from tests.world.ceremony import root, root_value, signer
+from tests.world.control import BLOCK, CHAIN, EVERY, HEADER, KEY, VAULT, confirmation, proof, reading, sample
+from tests.world.control import challenge as bitcoin_challenge
 from tests.world.signatures import check_signature
 
 ROLES = {"root": ("ab", 2), "exchange": ("xyz", 2), "auditor": ("u", 1)}

@@ -23,7 +23,7 @@ from tests.conftest import FIXTURES, Exchange, make_exchange
 from tests.fuzz.readings import DELEGATING, DUMP, GENESIS, OWNERS, RECORDED, Conversations
 from tests.nodes.contracts import call_data, deploy, send
 from tests.nodes.safe import deploy_safe
-from tests.nodes.test_control_contract import delegate
+from tests.world.contracts import delegate
 
 
 def main() -> None:

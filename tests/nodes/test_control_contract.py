@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
@@ -27,32 +26,29 @@ from attest.chains.pins import Block
 from attest.chains.wallets import Wallet
 from attest.errors import AttestError, MalformedError, UnavailableError, VerificationError
 from attest.reserves.journal import Journal
-from tests.nodes.contracts import FIXTURES, ask, call_data, deploy, send
+from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Change, Liar, lying
 from tests.nodes.safe import NOBODY, artifact, deploy_safe
 from tests.nodes.sandbox import ON_ANVIL, sandbox
-
-CHAIN, CHAIN_ID = "eip155:31337", 31337
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-ALICE, BOB, CAROL, DAVE, ERIN, MALLORY = (
-    Account.from_key(keccak(text=name)) for name in ("Alice", "Bob", "Carol", "Dave", "Erin", "Mallory")
+from tests.world.contracts import (
+    ALICE,
+    ANSWERS,
+    BOB,
+    CAROL,
+    CHAIN,
+    CHALLENGE,
+    DAVE,
+    DIGEST,
+    ERIN,
+    MALLORY,
+    VALID,
+    delegate,
+    execute,
+    own,
 )
-CHALLENGE = "attest/v1 proof of control\nentity: exchange.example\n"
-DIGEST = eip191_digest(CHALLENGE)
-VALID = "1626ba7e" + "00" * 28
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 HANDLER_SLOT = "0x" + keccak(text="fallback_manager.handler.address").hex()
-# What a FixedAnswer returns, and of how many bytes.
-ANSWERS = {
-    "yes": (VALID, 32),
-    "no": ("00" * 32, 32),
-    "other": ("ffffffff" + "00" * 28, 32),
-    "legacy": ("20c13b0b" + "00" * 28, 32),
-    "on the right": ("00" * 28 + "1626ba7e", 32),
-    "not padded": (VALID, 4),
-    "longer": (VALID, 64),
-    "garbage behind": ("1626ba7e" + "00" * 27 + "01", 32),
-    "nothing": (VALID, 0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +75,6 @@ class Chain:
     def by(self, *keys: Any, **options: Any) -> bytes:
         """A Safe's signature by the owners that have these keys."""
         return b"".join(self.part(key, **options) for key in sorted(keys, key=lambda key: int(key.address, 16)))
-
-
-def own(key: Any, digest: bytes = DIGEST) -> bytes:
-    return bytes(key.unsafe_sign_hash(digest).signature)
-
-
-def delegate(node: Node, key: Any, code: str) -> str:
-    """The address of `key` after it delegated its code to that at `code` (EIP-7702), by a real transaction."""
-    send(node, key.address, value=10**18)
-    authorization = key.sign_authorization({"chainId": CHAIN_ID, "address": code, "nonce": 1})
-    fees = {"gas": 100_000, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9}
-    transaction = {"type": 4, "chainId": CHAIN_ID, "nonce": 0, "to": key.address, "value": 0, "data": "0x", **fees}
-    signed = key.sign_transaction(transaction | {"authorizationList": [authorization]})
-    node.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
-    node.call("evm_mine")
-    return str(key.address)
-
-
-def execute(node: Node, safe: str, data: str, keys: Sequence[Any]) -> None:
-    """Let a Safe call itself, as its owners signed."""
-    call: list[Any] = [safe, 0, bytes.fromhex(data[2:]), 0, 0, 0, 0, NOBODY, NOBODY]
-    kinds = "address,uint256,bytes,uint8,uint256,uint256,uint256,address,address"
-    digest = ask(node, safe, f"getTransactionHash({kinds},uint256)", *call, 0)
-    signatures = b"".join(own(key, digest) for key in sorted(keys, key=lambda key: int(key.address, 16)))
-    send(node, safe, call_data(f"execTransaction({kinds},bytes)", *call, signatures))
 
 
 @pytest.fixture(scope="module")

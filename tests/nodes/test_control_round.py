@@ -23,7 +23,6 @@ from attest.chains.nodes.rpc import Node
 from attest.cli.render.verified import not_met_text
 from attest.control.records import ChallengeBlock, ControlProof
 from attest.demo import exchange as demo
-from attest.demo.plan import load_plan
 from attest.errors import AttestError, MalformedError, VerificationError
 from attest.evidence.record import Record
 from attest.exchange import month as monthly
@@ -40,29 +39,7 @@ from attest.verification.evidence.reread import reread_blocks
 from attest.verification.steps import Step
 from attest.verification.verify import verify
 from tests.conftest import signed_bundle
-
-DEVICE = Path(__file__).parent / "cold_storage.py"
-PLAN = load_plan()
-CHALLENGED = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)
-NOW = datetime(2026, 11, 2, 3, 10, tzinfo=UTC)
-NONCE = "5a" * 16
-
-
-def keys() -> dict[str, Any]:
-    """The demo's keys: one for each single address, and a descriptor for each of two signers of the cold wallet."""
-    Account.enable_unaudited_hdwallet_features()
-    known = {wallet.address: wallet.keys[0] for wallet in PLAN.bitcoin.wallets if wallet.address is not None}
-    for number, wallet in enumerate(PLAN.ethereum.wallets):
-        account = Account.from_mnemonic(PLAN.ethereum.mnemonic, account_path=f"m/44'/60'/0'/0/{number}")
-        known[wallet.address] = account.key.hex()
-    cold = PLAN.bitcoin.wallets[0]
-    public = [part.split(")")[0] for part in (cold.descriptor or "").split("#")[0].split(",")[1:]]
-    private = [f"{key}/48h/1h/0h/2h/0/*" for key in cold.keys]
-    signers = [
-        f"wsh(sortedmulti(2,{','.join(private[i] if i == signer else public[i] for i in range(3))}))"
-        for signer in range(2)
-    ]
-    return {"keys": known, "signers": signers}
+from tests.world.control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 
 
 @dataclass(frozen=True)

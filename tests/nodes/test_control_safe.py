@@ -43,19 +43,9 @@ from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import Liar, lying
 from tests.nodes.safe import NOBODY, deploy_safe
 from tests.nodes.sandbox import ON_ANVIL, sandbox
-from tests.nodes.test_control_contract import (
-    ALICE,
-    ANSWERS,
-    BOB,
-    CAROL,
-    CHAIN,
-    DAVE,
-    MALLORY,
-    delegate,
-    execute,
-)
+from tests.world.contracts import ALICE, ANSWERS, BOB, CAROL, CHAIN, DAVE, MALLORY, delegate, execute
 
-DEVICE = Path(__file__).parent / "cold_storage.py"
+DEVICE = Path(__file__).parents[1] / "world" / "cold_storage.py"
 PERIOD = "2026-10"
 NOW = datetime(2026, 11, 1, 2, tzinfo=UTC)
 NONCE = "5a" * 16

@@ -39,7 +39,7 @@ from attest.verification.evidence.folder import open_evidence
 from attest.verification.steps import Step
 from attest.verification.verified import Verified
 from attest.verification.verify import verify
-from tests.nodes.test_control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
+from tests.world.control_round import CHALLENGED, DEVICE, NONCE, NOW, keys
 
 NAME = "Vault Trust"
 DRAWN = bytes.fromhex(NONCE)

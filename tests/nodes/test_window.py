@@ -50,7 +50,7 @@ from attest.verification.verify import verify
 from tests.conftest import signed_bundle
 from tests.nodes.contracts import FIXTURES, call_data, deploy, send
 from tests.nodes.liars import answering
-from tests.nodes.test_bitcoin_reader import FAUCET, FEE, HOT, HOT_KEY, KEYS, Faucet, btc, derived
+from tests.world.bitcoin import FAUCET, FEE, HOT, HOT_KEY, KEYS, Faucet, btc, derived
 
 BITCOIN, ETHEREUM = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328", "eip155:31337"
 PERIOD = "2026-10"

@@ -29,9 +29,9 @@ from attest.evidence.record import Record
 from attest.reserves.window import draw
 from attest.verification.control.recheck import confirmed_by, place_of
 from tests.report.plan import Coin, Month, Words
-from tests.verification.control.test_step import CHAIN as BITCOIN
-from tests.verification.control.test_step import NONCE, confirmation, script, signed
 from tests.web.mutated import signer
+from tests.world.control import CHAIN as BITCOIN
+from tests.world.control import NONCE, confirmation, script, signed
 from tests.world.tries import account, proof
 
 ETHEREUM: Final = "eip155:1"

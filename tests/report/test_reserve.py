@@ -16,7 +16,7 @@ from attest.report.reserve import reserve_views, split
 from attest.verification.unchecked import Unchecked
 from tests.examples import examples
 from tests.policy.build import coins, cover, deposit, figures, financial, prices
-from tests.policy.test_properties import inputs
+from tests.world.figures import inputs
 
 POLICIES: Final = [load_ruleset(name) for name in ruleset_names()]
 

@@ -8,37 +8,14 @@ from attest.chains.bitcoin.scripts import scripts
 from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
 from attest.reserves.register import register
+from tests.world.register import ETHEREUM, FIRST, HOLDER, POLYGON, bitcoin, ethereum
 
-MAINNET = "bip122:000000000019d6689c085ae165831e93"
 TESTNET3 = "bip122:000000000933ea01ad0ee984209779ba"
 SIGNET = "bip122:00000008819873e925422c1ff0f99f7c"
 LITECOIN = "bip122:12a765e31ffd4059bada1e25190f6e98"
-ETHEREUM, POLYGON = "eip155:1", "eip155:137"
-HOLDER = "0x9022460B384C599738D8558330EbDCdD583d7d02"
 # The account of SLIP-132's test vectors, in two spellings.
 ZPUB = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
 XPUB = "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"
-FIRST = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
-
-
-def bitcoin(name: str, **fields: Any) -> Wallet:
-    return Wallet(
-        **{"id": name, "chain": MAINNET, "assets": ("BTC",), "purpose": "customer", "storage": "cold", **fields}
-    )
-
-
-def ethereum(name: str, *assets: str, **fields: Any) -> Wallet:
-    return Wallet(
-        **{
-            "id": name,
-            "chain": ETHEREUM,
-            "address": HOLDER,
-            "assets": assets,
-            "purpose": "customer",
-            "storage": "hot",
-            **fields,
-        }
-    )
 
 
 def ranged(name: str, key: str, first: int, last: int, **fields: Any) -> Wallet:

@@ -21,9 +21,9 @@ from attest.verification.control.recheck import Controlled
 from attest.verification.segregation import segregation
 from attest.verification.steps import TITLES, Step, StepOutcome
 from attest.verification.verify import verify
-from tests.attacks.test_publication import fitting_figures
 from tests.conftest import NOW, Exchange, signed_bundle
 from tests.world.ceremony import fingerprints, root, signer
+from tests.world.forger import fitting_figures
 
 
 def test_everything_that_can_be_checked_is_verified_and_the_rest_is_said_not_to_be(exchange: Exchange) -> None:

@@ -7,8 +7,8 @@ import wallycore
 
 from attest.chains.bitcoin.account_advice import account_advice
 from attest.reserves.register import register
-from tests.chains.bitcoin.test_scripts import PUBLIC, ZPUB
-from tests.reserves.test_register import FIRST, bitcoin, ethereum
+from tests.world.descriptors import PUBLIC, ZPUB
+from tests.world.register import FIRST, bitcoin, ethereum
 
 
 def key(path: str) -> str:

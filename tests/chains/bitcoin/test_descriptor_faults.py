@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from attest.chains.bitcoin.scripts import descriptor_scripts, scripts
 from attest.chains.descriptor_text import one_spelling
 from attest.errors import MalformedError
-from tests.chains.bitcoin.test_scripts import BITCOIN, KEYS, PUBLIC, XPRV, XPUB, ZPUB, wallet
+from tests.world.descriptors import BITCOIN, KEYS, PUBLIC, XPRV, XPUB, ZPUB, wallet
 
 ORIGIN = "[d34db33f/84h/0h/0h]"
 PLAIN = f"wpkh({ORIGIN}{XPUB}/0/*)"

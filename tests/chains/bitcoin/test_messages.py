@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from attest.chains.bitcoin.networks import network
 from attest.errors import AttestError, MalformedError, VerificationError
 from tests.chains.bitcoin import test_bip322 as made
 from tests.examples import examples
+from tests.world.bip137 import BITCOIN, CHALLENGE, bip137
 from tests.world.bitcoin_signing import (
     ORDER,
     Leaf,
@@ -41,19 +41,9 @@ from tests.world.bitcoin_signing import (
     public,
 )
 
-BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 TESTNET4 = "bip122:00000000da84f2bafbbc53dee25a72ae"
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 LITECOIN = "bip122:12a765e31ffd4059bada1e25190f6e98"
-CHALLENGE = f"""\
-attest/v1 proof of control
-entity: demo.example
-period: 2026-10
-chain: {BITCOIN}
-address: bc1qexample
-block: 915000 000000000000000000008e2e1f1ab6f1ac6dc79a86a3b4a4a7c3cfd2b8b5d8c1
-nonce: -
-"""
 A, B, C = 21, 22, 23
 KEYS = tuple(map(public, (A, B, C)))
 P2PKH_START = 0x76
@@ -103,19 +93,6 @@ def refusal(chain: str, address: str, message: str, signature: str) -> str:
     with pytest.raises(AttestError) as caught:
         verify_message(chain, address, message, signature)
     return caught.value.code
-
-
-def bip137(
-    key: int, message: str = CHALLENGE, *, compressed: bool = True, header: int | None = None, coin: str = "Bitcoin"
-) -> str:
-    """The signature of BIP-137 by libsecp256k1, whatever its first byte should be."""
-    parts = f"{coin} Signed Message:\n".encode(), message.encode()
-    signed = b"".join(bytes(wallycore.varint_to_bytes(len(part))) + part for part in parts)
-    digest = sha256(sha256(signed).digest()).digest()
-    flags = wallycore.EC_FLAG_ECDSA | wallycore.EC_FLAG_RECOVERABLE
-    signature = bytes(wallycore.ec_sig_from_bytes(key.to_bytes(32), digest, flags))
-    first = signature[0] - (0 if compressed else 4) if header is None else header
-    return base64.b64encode(bytes((first,)) + signature[1:]).decode()
 
 
 def one_key(script: bytes, key: int = A, *stack: bytes) -> str:

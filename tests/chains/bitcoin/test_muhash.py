@@ -1,37 +1,18 @@
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.chains.bitcoin.utxo_set import muhash
 from attest.chains.bitcoin.utxo_set.muhash import MuHash
 from attest.errors import UnavailableError
+from tests.world.muhash import MODULUS, finish, naive, number
 
-MODULUS = 2**3072 - 1103717
 # The set {0, 1} without 2, each a little-endian number of 32 bytes, in src/test/crypto_tests.cpp of Bitcoin Core.
 CORE_VECTOR = "10d312b100cbd32ada024a6646e40d3482fcff103668d2625f10002a607d5863"
-
-
-def number(element: bytes) -> int:
-    keystream = Cipher(ChaCha20(sha256(element).digest(), bytes(16)), mode=None).encryptor().update(bytes(384))
-    return int.from_bytes(keystream, "little")
-
-
-def finish(product: int) -> bytes:
-    return sha256(product.to_bytes(384, "little")).digest()[::-1]
-
-
-def naive(elements: list[bytes]) -> bytes:
-    product = 1
-    for element in elements:
-        product = product * number(element) % MODULUS
-    return finish(product)
 
 
 def fast(elements: list[bytes], expected: int = 0) -> bytes:

@@ -11,8 +11,7 @@ import pytest
 import wallycore
 from btclib.tx import OutPoint, Tx, TxIn, TxOut
 from btclib_wallet.bip322 import assert_signed_message, to_sign
-from btclib_wallet.psbt import Psbt, ecdsa_sig_hash
-from ecc.ecc import dsa
+from btclib_wallet.psbt import Psbt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,32 +22,17 @@ from attest.chains.bitcoin.scripts import descriptor_scripts
 from attest.chains.challenge import Challenge
 from attest.errors import AttestError, MalformedError, VerificationError
 from tests.examples import examples
-from tests.world.bitcoin_signing import ALL, address_of, public
+from tests.world.bitcoin_signing import address_of, public
+from tests.world.psbt import BITCOIN, COLD, INDEX, SEEDS, described, extended, private, signed
 from tests.world.signing_device import Device, DeviceError
 
-BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
 LITECOIN = "bip122:12a765e31ffd4059bada1e25190f6e98"
 MESSAGE = "attest/v1 proof of control\nentity: demo.example\n"
 CHALLENGE = (
     "attest/v1 proof of control\nentity: demo.example\nperiod: 2026-10\nchain: bip122:000000000019d6689c085ae165831e93"
 )
-INDEX = 7
-SEEDS = (1, 2, 3)
 FINGERPRINT = "d34db33f"
-
-
-def extended(seed: int, version: bytes) -> str:
-    master = wallycore.bip32_key_from_seed(bytes((seed,)) * 32, wallycore.BIP32_VER_MAIN_PRIVATE, 0)
-    payload = bytes(wallycore.bip32_key_serialize(master, wallycore.BIP32_FLAG_KEY_PUBLIC))
-    return str(wallycore.base58check_from_bytes(version + payload[4:]))
-
-
-def private(seed: int) -> int:
-    """The private key of the seed's extended key at 0/INDEX."""
-    master = wallycore.bip32_key_from_seed(bytes((seed,)) * 32, wallycore.BIP32_VER_MAIN_PRIVATE, 0)
-    child = wallycore.bip32_key_from_parent_path(master, [0, INDEX], wallycore.BIP32_FLAG_KEY_PRIVATE)
-    return int.from_bytes(wallycore.bip32_key_get_priv_key(child))
 
 
 PRIVATE = {public(private(seed)): private(seed) for seed in SEEDS}
@@ -59,11 +43,6 @@ FORMS = {
     "sh(sortedmulti(2,{0}/0/*,{1}/0/*,{2}/0/*))": "bip322-full",
     "wsh(or_d(multi(2,{0}/0/*,{1}/0/*),and_v(v:pkh({2}/0/*),older(4320))))": "bip322-simple",
 }
-COLD = "wsh(sortedmulti(2,{0}/0/*,{1}/0/*,{2}/0/*))"
-
-
-def described(form: str = COLD, chain: str = BITCOIN, version: bytes | None = None) -> str:
-    return form.format(*(extended(seed, version or network(chain).xpub) for seed in SEEDS))
 
 
 def address_at(descriptor: str, chain: str = BITCOIN, index: int = INDEX) -> str:
@@ -73,16 +52,6 @@ def address_at(descriptor: str, chain: str = BITCOIN, index: int = INDEX) -> str
 def unsigned(form: str = COLD, chain: str = BITCOIN, message: str = MESSAGE) -> str:
     descriptor = described(form, chain)
     return psbt_to_sign(chain, address_at(descriptor, chain), message, descriptor=descriptor, index=INDEX)
-
-
-def signed(psbt: str, *signers: int, hash_type: int = ALL) -> str:
-    """What a signer returns: the PSBT with signatures by the keys of some seeds."""
-    parsed = Psbt.b64decode(psbt)
-    for seed in signers:
-        digest = ecdsa_sig_hash(parsed, 0, hash_type=hash_type)
-        key = private(seed)
-        parsed.inputs[0].partial_sigs[public(key)] = dsa.sign_(digest, key).serialize() + bytes((hash_type,))
-    return parsed.b64encode()
 
 
 def refusal(psbts: Sequence[str]) -> str:

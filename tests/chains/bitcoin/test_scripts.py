@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from attest.chains.bitcoin.networks import network
 from attest.chains.bitcoin.scripts import MAX_RANGE, address_of, scripts
-from attest.chains.wallets import Wallet
 from attest.errors import MalformedError
+from tests.world.descriptors import BITCOIN, KEYS, PUBLIC, XPRV, XPUB, ZPUB, respelled, wallet
 
-BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 TESTNET4 = "bip122:00000000da84f2bafbbc53dee25a72ae"
 SIGNET = "bip122:00000008819873e925422c1ff0f99f7c"
 REGTEST = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328"
@@ -24,12 +23,6 @@ LITECOIN_REGTEST = "bip122:530827f38f93b43ed12af0b3ad25a288"
 HASH20 = bytes(range(1, 21)).hex()
 P2PKH, P2SH, P2WPKH = f"76a914{HASH20}88ac", f"a914{HASH20}87", f"0014{HASH20}"
 P2WSH, P2TR = f"0020{bytes(range(1, 33)).hex()}", f"5120{bytes(range(1, 33)).hex()}"
-
-
-def wallet(**fields: Any) -> Wallet:
-    return Wallet(
-        **{"id": "w", "chain": BITCOIN, "assets": ("BTC",), "purpose": "customer", "storage": "cold", **fields}
-    )
 
 
 def described(descriptor: str, chain: str = BITCOIN, first: int = 0, last: int = 1) -> list[str]:
@@ -46,12 +39,6 @@ def refusal(**fields: Any) -> MalformedError:
     with pytest.raises(MalformedError, match=r"^wallet w: ") as caught:
         scripts(wallet(**fields))
     return caught.value
-
-
-def respelled(key: str, version: str) -> str:
-    """The extended key under other version bytes."""
-    payload = bytes(wallycore.base58check_to_bytes(key))
-    return str(wallycore.base58check_from_bytes(bytes.fromhex(version) + payload[4:]))
 
 
 # What `validateaddress` of Litecoin Core 0.21.4 and Bitcoin Knots 29.5 says, but for the first five: examples of
@@ -174,30 +161,9 @@ def test_a_witness_program_that_anyone_can_spend_is_refused(address: str) -> Non
     assert "anyone can spend" in refusal(address=address).message
 
 
-# The account keys and first addresses of SLIP-132's test vectors.
-XPUB = "xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj"
 YPUB = "ypub6Ww3ibxVfGzLrAH1PNcjyAWenMTbbAosGNB6VvmSEgytSER9azLDWCxoJwW7Ke7icmizBMXrzBx9979FfaHxHcrArf3zbeJJJUZPf663zsP"
-ZPUB = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
-XPRV = "xprv9xpXFhFpqdQK3TmytPBqXtGSwS3DLjojFhTGht8gwAAii8py5X6pxeBnQ6ehJiyJ6nDjWGJfZ95WxByFXVkDxHXrqu53WCRGypk2ttuqncb"
 # The account of the test vectors in bip-0086.mediawiki.
 TAP = "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"
-PUBLIC = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
-VERSIONS = {
-    "xpub": "0488b21e",
-    "ypub": "049d7cb2",
-    "zpub": "04b24746",
-    "Ypub": "0295b43f",
-    "Zpub": "02aa7ed3",
-    "tpub": "043587cf",
-    "upub": "044a5262",
-    "vpub": "045f1cf6",
-    "Upub": "024289ef",
-    "Vpub": "02575483",
-    "Ltub": "019da462",
-    "Mtub": "01b26ef6",
-    "ttub": "0436f6e1",
-}
-KEYS = {name: respelled(XPUB, version) for name, version in VERSIONS.items()}
 
 
 @pytest.mark.parametrize(

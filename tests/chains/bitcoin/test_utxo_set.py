@@ -17,8 +17,8 @@ from attest.chains.bitcoin.utxo_set import dump as utxo_dump
 from attest.chains.bitcoin.utxo_set.dump import Output
 from attest.chains.bitcoin.utxo_set.read import UtxoSet, read_utxo_set
 from attest.errors import MalformedError, UnavailableError
-from tests.chains.bitcoin.test_muhash import naive as naive_muhash
 from tests.examples import examples
+from tests.world.muhash import naive as naive_muhash
 
 VECTORS = Path(__file__).parents[3] / "fixtures" / "vectors"
 RECORDED = VECTORS / "utxo-set.dat"
