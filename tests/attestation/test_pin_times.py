@@ -157,7 +157,7 @@ def test_a_config_without_a_reason_leaves_what_was_read_as_it_is(exchange: Excha
 
     path = tmp_path / "attest.toml"
     path.write_bytes((exchange.folder / "attest.toml").read_bytes())
-    before = register_digest(read_config(path), "2026-10", "-")
+    before = register_digest(read_config(path), "2026-10", None)
     replace(path, 'native = "BTC"', 'native = "BTC"\nreason = "x"')
-    assert register_digest(read_config(path), "2026-10", "-") == before
+    assert register_digest(read_config(path), "2026-10", None) == before
     assert json.loads(exchange.payload)["predicate"]["chains"][0].keys() == {"chain", "height", "blockHash", "time"}
