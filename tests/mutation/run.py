@@ -49,8 +49,8 @@ MEMORY = 4 << 30
 TARGETS = {
     "attest/liabilities/tree.py": ("liabilities/test_tree.py", "test_protocol.py", "attacks/test_inclusion.py"),
     "attest/liabilities/proof.py": ("liabilities/test_tree.py", "attacks/test_inclusion.py"),
-    "attest/signing/envelope.py": ("attestation/test_envelope.py", "attacks/test_signatories.py"),
-    "attest/signing/trust.py": ("attestation/test_trust.py", "attacks/test_signatories.py"),
+    "attest/signing/envelope.py": ("signing/test_envelope.py", "attacks/test_signatories.py"),
+    "attest/signing/trust.py": ("signing/test_trust.py", "attacks/test_signatories.py"),
     "attest/verification/verify.py": (
         "verification/test_verify.py",
         "attacks/test_signatories.py",
