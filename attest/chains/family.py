@@ -179,7 +179,7 @@ class Family(Protocol):
         """The types of records of its chains, each told from all others by a `type` with the namespace or a name in it.
 
         A family of another package derives them from `HeaderRecord` and `Reading`, and where it has more to say, from
-        the other classes of `attest.reserves.records`. Each of its records has a field `chain`, by which its family is
+        the other classes of `attest.chains.records`. Each of its records has a field `chain`, by which its family is
         found.
         """
 
