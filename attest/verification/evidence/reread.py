@@ -15,11 +15,13 @@ from attest.verification.control.recheck import block_of
 
 
 def reread(node: Node, pin: Pin, readings: Mapping[int, Reading], progress: Callable[[int], None]) -> int:
-    """How many of the `readings` of a chain, by index, `node` says the same of at `pin`, or a block of its window.
+    """The number of `readings` that `node` confirms, at `pin` or at the block of the window that each is of.
 
-    The block must be on the node's chain. A Bitcoin reading without outputs names no script that a node could
-    be asked for. Raises `VerificationError` naming the record and the node,
-    `UnavailableError` when the node does not answer, such as one that keeps no state of that block.
+    `readings`: those of one chain, by the index of their record.
+
+    The block must be on the node's chain. A Bitcoin reading without outputs is not counted, because it names no script
+    that a node could be asked for. Raises `VerificationError` naming the record and the node, `UnavailableError` when
+    the node does not answer, because it keeps no state of that block for example.
     """
     found = family(pin.chain)
     reader = found.block_reader(pin.chain)
