@@ -98,7 +98,6 @@ def _make(out: Path, environment: Mapping[str, str], say: Callable[[str], None])
     from datetime import UTC, datetime
 
     from attest.attestation.proving import open_snapshot
-    from attest.cli.options.known import beside
     from attest.demo import exchange
     from attest.exchange.config import read_config
     from attest.exchange.month import run
@@ -127,7 +126,7 @@ def _make(out: Path, environment: Mapping[str, str], say: Callable[[str], None])
         outcome.bundle.read_bytes(),
         Anchors.pinned(parse_root_file(trust_root.read_bytes())),
         now=datetime.now(UTC),
-        sources=Sources(beside(outcome.bundle)),
+        sources=Sources.beside(outcome.bundle),
         known=Known(proof=proof.read_bytes()),
     )
     say("making the site of what was published")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -148,4 +147,9 @@ class Sources:
     @classmethod
     def beside(cls, bundle: Path) -> Self:
         """The files that lie beside the path of a bundle, and nothing else."""
-        return cls(partial(open_beside, bundle.parent))
+        return cls(files_beside(bundle))
+
+
+def files_beside(bundle: Path, unread: Collection[str] = ()) -> Files:
+    """The files that lie beside the path of a bundle, but for those whose names are `unread`."""
+    return lambda name: None if name in unread else open_beside(bundle.parent, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attest.evidence.record import Record
     from attest.liabilities.tree import StatedTree
     from attest.signing.keys import PublicKey
-    from attest.verification.anchors import Ask, AskedNode, Files, Known, Rebuild
+    from attest.verification.anchors import Ask, AskedNode, Known, Rebuild
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -74,13 +74,6 @@ class KnownOptions:
     def rebuild(self, *, as_json: bool) -> Rebuild | None:
         """What builds the trees again from the ledger that was named; None where none was."""
         return _rebuilding(self.ledger, self.secret, show_names=self.show_names, as_json=as_json)
-
-
-def beside(bundle: Path, unread: Collection[str] = ()) -> Files:
-    """The files that lie beside the path of a bundle, but for those whose names are `unread`."""
-    from attest.lines import open_beside
-
-    return lambda name: None if name in unread else open_beside(bundle.parent, name)
 
 
 def _bundle(path: Path) -> bytes:

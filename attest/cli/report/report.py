@@ -16,7 +16,7 @@ from attest.cli.options.anchors import (
     with_options,
 )
 from attest.cli.options.kinds import BUNDLE, TRUST_ROOT, explained
-from attest.cli.options.known import KnownOptions, beside, known_options
+from attest.cli.options.known import KnownOptions, known_options
 from attest.cli.result import Result, json_option
 from attest.errors import EXIT_ADVERSE, AttestError
 
@@ -66,7 +66,7 @@ def report(
     from attest.files import PUBLIC_MODE, SECRET_MODE, read_bounded
     from attest.report.month import month_view
     from attest.report.pdf import require_typst
-    from attest.verification.anchors import Sources
+    from attest.verification.anchors import Sources, files_beside
     from attest.verification.verify import verify
     from attest.writing import write_once
 
@@ -80,7 +80,7 @@ def report(
     unread, mode = ((), SECRET_MODE) if edition == "auditor" else ((AUDITOR_EVIDENCE,), PUBLIC_MODE)
     try:
         alone_known = known.known()
-        sources = Sources(beside(bundle, unread), known.ask(), known.rebuild(as_json=as_json))
+        sources = Sources(files_beside(bundle, unread), known.ask(), known.rebuild(as_json=as_json))
         verified = verify(data, anchors.anchors(), now=anchors.now(), sources=sources, known=alone_known)
     except AttestError as error:
         raise explained(error, (bundle, BUNDLE), (root, TRUST_ROOT)) from None

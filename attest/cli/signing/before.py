@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest.cli.options.anchors import AnchorOptions, required_root
-from attest.cli.options.known import KnownOptions, beside
+from attest.cli.options.known import KnownOptions
 from attest.cli.result import tell
 from attest.cli.signing.bundle_file import Checks
 
@@ -38,12 +38,12 @@ def verified_before(
 
     Before the auditor signed, only the exchange's signatures can be asked for.
     """
-    from attest.verification.anchors import Sources
+    from attest.verification.anchors import Sources, files_beside
     from attest.verification.verify import verify
 
     required_root(anchors.trust_root)
     alone_known = known.known()
-    sources = Sources(beside(path), known.ask(), known.rebuild(as_json=as_json))
+    sources = Sources(files_beside(path), known.ask(), known.rebuild(as_json=as_json))
     now = anchors.now()
     trusted = anchors.anchors(roles=("exchange",))
     verified = verify(bundle.to_bytes(), trusted, now=now, sources=sources, known=alone_known)

@@ -10,7 +10,7 @@ import click
 
 from attest.cli.options.anchors import AnchorOptions, gathered, later_options, read_key, trust_root_option, with_options
 from attest.cli.options.kinds import BUNDLE, PROOF, TRUST_ROOT, OtherFileError, explained, refuse_other
-from attest.cli.options.known import KnownOptions, beside, known_options
+from attest.cli.options.known import KnownOptions, known_options
 from attest.cli.result import Result, error_document, error_text, json_option
 from attest.errors import EXIT_ADVERSE, AttestError, MalformedError, exit_code
 
@@ -51,7 +51,7 @@ def verify(
     nothing says whether that key is still the exchange's, and step 1 is not checked.
     """
     from attest.cli.render.verified import verified_document, verified_text
-    from attest.verification.anchors import NO_PROOF, Sources
+    from attest.verification.anchors import NO_PROOF, Sources, files_beside
     from attest.verification.steps import Step
     from attest.verification.verify import verify as verify_bundle
 
@@ -66,7 +66,7 @@ def verify(
     key = None if key_path is None else read_key(key_path)
     proven = (NO_PROOF if read.unusable is None else read.unusable.message) if read.proof is None else read.proof
     alone_known = replace(known.known(), proof=proven)
-    sources = Sources(beside(bundle), known.ask(), known.rebuild(as_json=as_json))
+    sources = Sources(files_beside(bundle), known.ask(), known.rebuild(as_json=as_json))
     steps: list[Step] = []
     try:
         now = anchors.now()
